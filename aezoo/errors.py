@@ -1,0 +1,135 @@
+"""Everything aezoo raises on purpose.
+
+    AezooError                    a line for the user, and an exit code for the shell
+    ├── SpecError           1     the spec is wrong; holds every fault found
+    ├── AnswerNo            1     the command worked and the answer is no
+    ├── UsageError          2     the call itself is wrong
+    ├── NotFound            3     no such file, name or model
+    ├── PluginError         4     a plugin is missing, broken or incompatible
+    ├── HubError            5     network, authentication or Hub
+    ├── RunFailed           6     the run failed
+    │   └── DataError       6     the data are not what the spec says
+    ├── Refused             7     refused for safety: integrity, unsafe or oversized content
+    └── Interrupted       130     stopped by the user; what was good is kept
+
+`ShapeError` and `NoMirror` are what a part raises; the code that walks the spec adds the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+Path = tuple[str | int, ...]
+
+
+class AezooError(Exception):
+    """Base of all: `str(error)` is what the user reads, `hint` what to do about it.
+
+    Args:
+        message: What is wrong, and where.
+        hint: What to do about it, in one line.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a spec: where, what, and what to do."""
+
+    path: Path
+    code: str
+    message: str
+    hint: str = ""
+    level: str = "error"  # or "warning": a lint, which refuses nothing
+
+    @property
+    def place(self) -> str:
+        """The path as people write it: `encoder[1].channels`."""
+        return render_path(self.path)
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.path else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.level}[{self.code}]: {where}{self.message}{hint}"
+
+
+def render_path(path: Path) -> str:
+    """`("encoder", 1, "channels")` as `encoder[1].channels`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+class SpecError(AezooError):
+    """A spec is wrong; `faults` holds all that was found, in one go."""
+
+    def __init__(self, faults: Sequence[Fault], *, source: str = "") -> None:
+        self.faults = tuple(faults)
+        self.source = source
+        prefix = f"{source}: " if source else ""
+        super().__init__("\n".join(f"{prefix}{fault}" for fault in self.faults))
+
+
+class AnswerNo(AezooError):
+    """The command did its work, and what it found is a no."""
+
+
+class UsageError(AezooError):
+    """The call itself is wrong: options that exclude each other, a value out of range."""
+
+    exit_code = 2
+
+
+class NotFound(AezooError):
+    """A file, a name or a model that is not there."""
+
+    exit_code = 3
+
+
+class PluginError(AezooError):
+    """A plugin is missing, broken, in conflict or written for another API."""
+
+    exit_code = 4
+
+
+class HubError(AezooError):
+    """Network, authentication or the Hub itself."""
+
+    exit_code = 5
+
+
+class RunFailed(AezooError):
+    """A run that cannot go on: a loss that is not finite, memory, data."""
+
+    exit_code = 6
+
+
+class DataError(RunFailed):
+    """The data are not what the spec says; names the file, the sample and the value."""
+
+
+class Refused(AezooError):
+    """Refused for safety: something would be overwritten, is damaged, or too large."""
+
+    exit_code = 7
+
+
+class Interrupted(AezooError):
+    """Stopped by the user; what was good is kept, and the message says where."""
+
+    exit_code = 130
+
+
+class ShapeError(ValueError):
+    """A part cannot take this shape; says what it wants and what it got."""
+
+
+class NoMirror(ValueError):
+    """A layer that has no mirror; says how to write the decoder instead."""

@@ -1,0 +1,23 @@
+"""The hooks a plugin may implement. Arguments are only ever added; a plugin takes those it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from aezoo.spec.component import Component
+
+hookspec = pluggy.HookspecMarker("aezoo")
+
+
+@hookspec
+def aezoo_components() -> list[type[Component]]:  # type: ignore[empty-body]
+    """The parts this plugin adds: declarations of any kind."""
+
+
+@hookspec
+def aezoo_variants() -> Mapping[str, Mapping[str, Any]]:  # type: ignore[empty-body]
+    """Fragments of a spec by name: data, never code."""

@@ -1,0 +1,68 @@
+"""What passes through a model: a code, and the output of one pass with its named values (taps).
+
+A latent may return any NamedTuple that has a `z`; its other fields are what the latent provides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from torch import Generator, Tensor
+
+if TYPE_CHECKING:
+    from aezoo.nn.autoencoder import Autoencoder
+
+
+class Code(NamedTuple):
+    """The code of a deterministic latent."""
+
+    z: Tensor  # [B, *code]
+
+
+class GaussianCode(NamedTuple):
+    """The code of a diagonal Gaussian posterior; `z` is the mean where nothing was drawn."""
+
+    z: Tensor  # [B, *code]
+    mean: Tensor  # [B, *code]
+    logvar: Tensor  # [B, *code], log of the variance
+
+
+class Output(NamedTuple):
+    """All that one pass made. Normalized values throughout: what the encoder sees, what the loss compares."""
+
+    model: Autoencoder
+    x: Tensor  # [B, *input], clean: the target
+    corrupted: Tensor  # [B, *input], what the encoder was given; `x` itself without corruption
+    code: Any  # a NamedTuple with a `z`
+    raw: Tensor  # [B, *raw], the decoder's output: parameters of the likelihood
+    taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, those that were asked for
+
+    def tap(self, name: str) -> Tensor:
+        """The named value: `latent`, a field of the code, `input.clean`, `input.corrupted`, `output`, `encoder.<i>` ..."""
+        if name == "latent":
+            return getattr(self.code, self.model.point)  # type: ignore[no-any-return]
+        if name == "input.clean":
+            return self.x
+        if name == "input.corrupted":
+            return self.corrupted
+        if name == "output":
+            return self.model.likelihood.mean(self.raw)
+        if name in self.taps:
+            return self.taps[name]
+        return getattr(self.code, name)  # type: ignore[no-any-return]
+
+
+class Prior(Protocol):
+    """A density over codes."""
+
+    def sample(self, n: int, generator: Generator | None = None) -> Tensor: ...
+    def log_prob(self, z: Tensor) -> Tensor: ...
+    def fit(self, codes: Tensor) -> None: ...
+
+
+class Accumulator(Protocol):
+    """A metric at work: fed batch by batch, asked once."""
+
+    def update(self, out: Output) -> None: ...
+    def result(self) -> float: ...

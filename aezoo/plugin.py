@@ -1,0 +1,89 @@
+"""Everything a plugin may import. The parts in the box import nothing else.
+
+A plugin is a distribution with one entry under the group `aezoo`; the entry's name is the namespace of its parts,
+its module holds the hooks of `aezoo.hookspecs`, marked with `hookimpl`.
+"""
+
+from __future__ import annotations
+
+import pluggy
+from pydantic import Field
+
+from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
+from aezoo.samples import Samples
+from aezoo.spec.component import (
+    Component,
+    ConstraintSpec,
+    CorruptionSpec,
+    DatasetSpec,
+    Floats,
+    Frozen,
+    Interval,
+    Ints,
+    LatentSpec,
+    LayerSpec,
+    LikelihoodSpec,
+    MetricSpec,
+    ObjectiveSpec,
+    OptimizerSpec,
+    PriorSpec,
+    Range,
+    RegularizerSpec,
+    Remark,
+    ScheduleSpec,
+    Strings,
+    Style,
+    flat_parameters,
+)
+from aezoo.spec.document import Spec
+from aezoo.spec.mirror import mirror_layers, trace
+from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
+
+#: Number of this plugin interface. A plugin module may set `AEZOO_API` to the one it was written for.
+API = 1
+
+hookimpl = pluggy.HookimplMarker("aezoo")
+
+__all__ = [
+    "API",
+    "Component",
+    "ConstraintSpec",
+    "CorruptionSpec",
+    "DataError",
+    "DatasetSpec",
+    "Field",
+    "Floats",
+    "Frozen",
+    "Interval",
+    "Ints",
+    "LatentSpec",
+    "LayerSpec",
+    "LikelihoodSpec",
+    "MetricSpec",
+    "NoMirror",
+    "NotFound",
+    "ObjectiveSpec",
+    "OptimizerSpec",
+    "PriorSpec",
+    "Range",
+    "RegularizerSpec",
+    "Remark",
+    "Samples",
+    "ScheduleSpec",
+    "Shape",
+    "ShapeError",
+    "Spec",
+    "Strings",
+    "Style",
+    "conv_length",
+    "flat",
+    "flat_parameters",
+    "grid",
+    "hookimpl",
+    "images",
+    "mirror_layers",
+    "sequence",
+    "text",
+    "trace",
+    "vector",
+]

@@ -1,0 +1,45 @@
+"""Samples: what a dataset loads. Numpy arrays, in memory or mapped, and never torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A set of samples and what is known about them.
+
+    Attributes:
+        values: [N, *shape], uint8 (read as `value / 255` over the declared range) or floating.
+        source: Where they came from, for messages and records: a path or a name.
+        labels: [N] integers or None.
+        factors: [N, K] true factors of generated sets, or None.
+        splits: Row indices by split name where the set fixes them ("train", "validation", "test").
+        names: One name per sample (file names, row numbers), or empty.
+    """
+
+    values: Array
+    source: str
+    labels: Array | None = None
+    factors: Array | None = None
+    splits: Mapping[str, Array] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(int(n) for n in self.values.shape[1:])
+
+    def name(self, row: int) -> str:
+        """How a message calls this sample."""
+        return self.names[row] if self.names else f"sample {row}"

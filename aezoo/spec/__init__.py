@@ -1,0 +1,1 @@
+"""Words: what a spec may say. Nothing in this room imports torch."""

@@ -1,0 +1,371 @@
+"""Component: one part of a spec; and a base for each kind of part.
+
+A field typed `LayerSpec` becomes the class that its `type` names: the validator asks the registry, which
+travels as pydantic's validation context, and hands on, so that error paths survive any nesting.
+
+A declaration says what is wanted and imports no torch; its `build()` is the only bridge to tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from aezoo.spec.shape import Shape, flat
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+
+    from aezoo.nn.code import Accumulator, Prior
+    from aezoo.samples import Samples
+    from aezoo.spec.document import Spec
+
+Range = tuple[float, float]
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+#: A list in a spec; a tuple in Python, so that a spec is hashable.
+Ints = Annotated[tuple[int, ...], BeforeValidator(_tuple)]
+Floats = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
+Interval = Annotated[Range, BeforeValidator(_tuple)]
+
+
+class Frozen(BaseModel):
+    """What every table of a spec is: immutable, strict, and deaf to unknown keys."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        polymorphic_serialization=True,
+    )
+
+
+class Remark(NamedTuple):
+    """What a part has to say about the spec it stands in: an error, or a warning (a lint)."""
+
+    message: str
+    hint: str = ""
+    level: str = "error"
+
+
+class Component(Frozen):
+    """One part of a spec, chosen by its `type`.
+
+    A subclass that sets `kind` is the base of that kind, and as a field's type it is a slot: any registered
+    part of the kind may stand there. A bare string is short for `{type = "..."}`.
+    """
+
+    kind: ClassVar[str] = ""
+    #: Set once, when the part is registered: empty for the parts in the box.
+    namespace: ClassVar[str] = ""
+    type: str
+
+    @classmethod
+    def is_slot(cls) -> bool:
+        return "kind" in vars(cls)
+
+    @classmethod
+    def tag(cls) -> str:
+        """The name in a spec: `conv`, or `namespace:conv` for a plugin's part."""
+        name = str(cls.model_fields["type"].default)
+        return f"{cls.namespace}:{name}" if cls.namespace else name
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        """Write a shorthand out as a table; a kind with another shorthand overrides this."""
+        return {"type": value} if isinstance(value, str) else value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _choose(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if isinstance(value, cls):
+            return value
+        value = cls.expand(value)
+        if not isinstance(value, dict):
+            raise PydanticCustomError("table", "takes a table or the name of a {kind}", {"kind": cls.kind})
+        if not cls.is_slot():
+            return handler({**value, "type": value.get("type", cls.tag()).rpartition(":")[2]})
+        name = value.get("type")
+        if not isinstance(name, str):
+            raise PydanticCustomError("missing_type", "says no 'type'", {"kind": cls.kind})
+        if not info.context or "registry" not in info.context:
+            raise RuntimeError("a slot is validated with the registry as context: use aezoo.read()")
+        part: type[Self] = info.context["registry"].get(cls.kind, name)
+        return part.model_validate(value, context=info.context)
+
+    @model_serializer(mode="wrap")
+    def _write(self, handler: SerializerFunctionWrapHandler) -> Any:
+        written = {"type": self.tag(), **{k: v for k, v in handler(self).items() if v is not None}}
+        written["type"] = self.tag()
+        return written
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        """What is wrong or doubtful about this part in this spec; called when the spec is read."""
+        yield from ()
+
+
+# --- layers --------------------------------------------------------------------------------------------
+
+
+class Style(NamedTuple):
+    """How a mirrored layer ends: taken from the encoder layer before its source."""
+
+    activation: str = "identity"
+    norm: str = "none"
+    upsampling: str = "transposed"  # or "resize": upsample, then a plain convolution
+
+
+class LayerSpec(Component):
+    """A layer of an encoder, a decoder or a body: [B, *shape] -> [B, *output_shape(shape)]."""
+
+    kind: ClassVar[str] = "layer"
+    #: True if the layer only moves or rescales values (flatten, pool, activation): its mirror then passes on
+    #: whatever shape it is asked for. A layer with weights makes any shape it is asked for: False.
+    carries: ClassVar[bool] = False
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Shape of what comes out, or `ShapeError`."""
+        raise NotImplementedError
+
+    def style(self) -> Style | None:
+        """How this layer ends (activation, norm); None for one that has nothing to say about it."""
+        return None if self.carries else Style()
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        """The layers that lead back from `output_shape(shape)` to `target`, ending in `style`.
+
+        `target` is `shape`, except next to the output, where the likelihood may ask for more channels.
+        Raise `NoMirror` if there is none.
+        """
+        from aezoo.errors import NoMirror
+
+        raise NoMirror(f"layer {self.tag()!r} has no mirror; write the decoder's layers yourself: decoder = [...]")
+
+    def parameters(self, shape: Shape) -> int:
+        """How many weights the layer has for an input of this shape (counted without torch)."""
+        return 0
+
+    def build(self, shape: Shape) -> nn.Module:
+        """The layer, for inputs [B, *shape]."""
+        raise NotImplementedError
+
+
+# --- latents and priors --------------------------------------------------------------------------------
+
+
+class PriorSpec(Component):
+    """A density over codes: what `sample` draws from."""
+
+    kind: ClassVar[str] = "prior"
+
+    def build(self, shape: Shape) -> Prior:
+        """A module with `sample(n, generator) -> [n, *shape]`, `log_prob(z) -> [B]`, `fit(codes)`."""
+        raise NotImplementedError
+
+
+class LatentSpec(Component):
+    """The bottleneck: features [B, *shape] -> a code with a `z` [B, *code_shape(shape)] and what it provides."""
+
+    kind: ClassVar[str] = "latent"
+    #: Fields of the code beside `z`: what a regularizer may need.
+    provides: ClassVar[frozenset[str]] = frozenset()
+    #: The field that "the code of x" means: what `encode` returns and what the tap `latent` reads.
+    point: ClassVar[str] = "z"
+    dim: int = Field(ge=1, description="width of the code: values, or channels of a spatial one")
+    prior: PriorSpec | None = Field(None, description="density that `sample` draws from")
+
+    def code_shape(self, shape: Shape) -> Shape:
+        """Shape of `z` for features of this shape."""
+        raise NotImplementedError
+
+    def tap_shape(self, field: str, shape: Shape) -> Shape:
+        """Shape of a provided field; the code's own unless the latent says otherwise."""
+        return self.code_shape(shape)
+
+    def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
+        """The layers that lead from `z` back to features of `shape`, ending in `style`."""
+        raise NotImplementedError
+
+    def parameters(self, shape: Shape) -> int:
+        return 0
+
+    def build(self, shape: Shape) -> nn.Module:
+        """A module: `forward(h, generator=None) -> code` (a NamedTuple); without a generator it draws nothing."""
+        raise NotImplementedError
+
+
+# --- likelihoods ---------------------------------------------------------------------------------------
+
+
+class LikelihoodSpec(Component):
+    """What the decoder's output means: a density of the data."""
+
+    kind: ClassVar[str] = "likelihood"
+
+    def raw_shape(self, shape: Shape) -> Shape:
+        """What the decoder has to give for data of `shape`: more channels for more parameters."""
+        return shape
+
+    def build(self, shape: Shape) -> nn.Module:
+        """A module with `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample,
+        and `sample(raw, generator) -> [B, *shape]`."""
+        raise NotImplementedError
+
+
+# --- schedules -----------------------------------------------------------------------------------------
+
+
+class ScheduleSpec(Component):
+    """A number that changes with the step; a plain number is short for a constant."""
+
+    kind: ClassVar[str] = "schedule"
+
+    @classmethod
+    def expand(cls, value: Any) -> Any:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return {"type": "constant", "value": float(value)}
+        return super().expand(value)
+
+    def value(self, step: int, steps: int) -> float:
+        """The number at `step` (from 0) of a run of `steps`."""
+        raise NotImplementedError
+
+
+# --- terms ---------------------------------------------------------------------------------------------
+
+
+class RegularizerSpec(Component):
+    """One penalty of the loss, in nats: summed over a sample's axes, averaged over the batch.
+
+    The weight is applied by the objective; no regularizer touches it.
+    """
+
+    kind: ClassVar[str] = "regularizer"
+    #: What the latent must provide.
+    needs: ClassVar[frozenset[str]] = frozenset()
+    weight: ScheduleSpec = Field(default=1.0, description="factor of the term; a number or a schedule")  # type: ignore[assignment]
+    on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
+
+    def build(self, shape: Shape) -> nn.Module:
+        """A module: `forward(out: Output) -> Tensor []`. `shape` is that of the tap `on`."""
+        raise NotImplementedError
+
+
+class ConstraintSpec(Component):
+    """A projection of weights, applied in place after each step."""
+
+    kind: ClassVar[str] = "constraint"
+    on: str = Field("decoder", description="a layer, `decoder.0`, or a whole stack, `decoder`")
+
+    def build(self) -> Callable[[nn.Module], None]:
+        """A function that projects the weights of one module in place."""
+        raise NotImplementedError
+
+
+class CorruptionSpec(Component):
+    """What spoils the input, in training only; the target stays clean."""
+
+    kind: ClassVar[str] = "corruption"
+
+    def build(self, shape: Shape, range: Range | None) -> nn.Module:
+        """A module: `forward(x, generator) -> Tensor` of x's shape; `x` [B, *shape] is not modified."""
+        raise NotImplementedError
+
+
+class ObjectiveSpec(Component):
+    """How the losses are made from a pass, for each player in turn."""
+
+    kind: ClassVar[str] = "objective"
+    #: Who plays: each has its own parameters, optimizer and terms. One, or say model and critic.
+    players: ClassVar[tuple[str, ...]] = ("model",)
+
+    def build(self, spec: Spec) -> nn.Module:
+        """A module: `forward(out: Output, player: str) -> dict[str, Tensor []]`, the raw terms of that player.
+        Parameters of its own (a critic's) belong to the players after the first: `own(player) -> parameters`."""
+        raise NotImplementedError
+
+
+# --- training, data, judging ---------------------------------------------------------------------------
+
+
+class OptimizerSpec(Component):
+    """How weights move."""
+
+    kind: ClassVar[str] = "optimizer"
+    lr: ScheduleSpec = Field(default=1e-3, description="learning rate; a number or a schedule")  # type: ignore[assignment]
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        """The optimizer over these parameters, fused where torch offers it."""
+        raise NotImplementedError
+
+
+class DatasetSpec(Component):
+    """Where samples come from."""
+
+    kind: ClassVar[str] = "dataset"
+
+    def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
+        """All samples, in memory or mapped. `shape` is the spec's input shape, for sources that can adapt to it
+        (a folder of images resized as declared); None leaves them as they are. Raises `DataError`, `NotFound`."""
+        raise NotImplementedError
+
+
+class MetricSpec(Component):
+    """One number that judges a model on a split."""
+
+    kind: ClassVar[str] = "metric"
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        """Whether the number means something for this spec."""
+        return True
+
+    def build(self) -> Accumulator:
+        """An object with `update(out: Output)` for each batch and `result() -> float`."""
+        raise NotImplementedError
+
+
+#: Every kind and its base. A new kind is a row here.
+KINDS: dict[str, type[Component]] = {
+    base.kind: base
+    for base in (
+        LayerSpec,
+        LatentSpec,
+        PriorSpec,
+        LikelihoodSpec,
+        RegularizerSpec,
+        ConstraintSpec,
+        CorruptionSpec,
+        ObjectiveSpec,
+        ScheduleSpec,
+        OptimizerSpec,
+        DatasetSpec,
+        MetricSpec,
+    )
+}
+
+
+def flat_parameters(inputs: Shape, outputs: Shape) -> int:
+    """Weights and biases of a dense map between two shapes."""
+    return (flat(inputs) + 1) * flat(outputs)
