@@ -10,9 +10,11 @@ import pluggy
 from pydantic import Field
 
 from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
+from aezoo.randomness import rng
 from aezoo.samples import Samples
 from aezoo.spec.component import (
     Component,
+    ConstantSpec,
     ConstraintSpec,
     CorruptionSpec,
     DatasetSpec,
@@ -23,6 +25,7 @@ from aezoo.spec.component import (
     LatentSpec,
     LayerSpec,
     LikelihoodSpec,
+    Matrix,
     MetricSpec,
     ObjectiveSpec,
     OptimizerSpec,
@@ -31,6 +34,7 @@ from aezoo.spec.component import (
     RegularizerSpec,
     Remark,
     ScheduleSpec,
+    SplitDatasetSpec,
     Strings,
     Style,
     flat_parameters,
@@ -47,6 +51,7 @@ hookimpl = pluggy.HookimplMarker("aezoo")
 __all__ = [
     "API",
     "Component",
+    "ConstantSpec",
     "ConstraintSpec",
     "CorruptionSpec",
     "DataError",
@@ -59,6 +64,7 @@ __all__ = [
     "LatentSpec",
     "LayerSpec",
     "LikelihoodSpec",
+    "Matrix",
     "MetricSpec",
     "NoMirror",
     "NotFound",
@@ -73,6 +79,7 @@ __all__ = [
     "Shape",
     "ShapeError",
     "Spec",
+    "SplitDatasetSpec",
     "Strings",
     "Style",
     "conv_length",
@@ -82,6 +89,7 @@ __all__ = [
     "hookimpl",
     "images",
     "mirror_layers",
+    "rng",
     "sequence",
     "text",
     "trace",

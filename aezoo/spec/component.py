@@ -9,7 +9,7 @@ A declaration says what is wanted and imports no torch; its `build()` is the onl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from aezoo.spec.shape import Shape, flat
+from aezoo.spec.shape import Shape, flat, text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -46,6 +46,7 @@ Ints = Annotated[tuple[int, ...], BeforeValidator(_tuple)]
 Floats = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
 Interval = Annotated[Range, BeforeValidator(_tuple)]
+Matrix = Annotated[tuple[Floats, ...], BeforeValidator(_tuple)]
 
 
 class Frozen(BaseModel):
@@ -99,9 +100,9 @@ class Component(Frozen):
     @model_validator(mode="wrap")
     @classmethod
     def _choose(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        value = value if isinstance(value, cls) else cls.expand(value)
         if isinstance(value, cls):
             return value
-        value = cls.expand(value)
         if not isinstance(value, dict):
             raise PydanticCustomError("table", "takes a table or the name of a {kind}", {"kind": cls.kind})
         if not cls.is_slot():
@@ -244,12 +245,32 @@ class ScheduleSpec(Component):
     @classmethod
     def expand(cls, value: Any) -> Any:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return {"type": "constant", "value": float(value)}
+            return ConstantSpec(value=value)
         return super().expand(value)
 
     def value(self, step: int, steps: int) -> float:
         """The number at `step` (from 0) of a run of `steps`."""
         raise NotImplementedError
+
+
+# It stands here, beside its base, so that a plain number needs no registry: weights and rates default to one.
+class ConstantSpec(ScheduleSpec):
+    """The same number at every step; written as the bare number it is.
+
+    Example:
+        [regularizers.kl]
+        weight = 0.5
+    """
+
+    type: Literal["constant"] = "constant"
+    number: float = Field(alias="value", description="the number")
+
+    @model_serializer(mode="wrap")
+    def _write(self, handler: SerializerFunctionWrapHandler) -> Any:
+        return self.number
+
+    def value(self, step: int, steps: int) -> float:
+        return self.number
 
 
 # --- terms ---------------------------------------------------------------------------------------------
@@ -264,7 +285,7 @@ class RegularizerSpec(Component):
     kind: ClassVar[str] = "regularizer"
     #: What the latent must provide.
     needs: ClassVar[frozenset[str]] = frozenset()
-    weight: ScheduleSpec = Field(default=1.0, description="factor of the term; a number or a schedule")  # type: ignore[assignment]
+    weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the term; a number or a schedule")
     on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
 
     def build(self, shape: Shape) -> nn.Module:
@@ -313,7 +334,7 @@ class OptimizerSpec(Component):
     """How weights move."""
 
     kind: ClassVar[str] = "optimizer"
-    lr: ScheduleSpec = Field(default=1e-3, description="learning rate; a number or a schedule")  # type: ignore[assignment]
+    lr: ScheduleSpec = Field(ConstantSpec(value=1e-3), description="learning rate; a number or a schedule")
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         """The optimizer over these parameters, fused where torch offers it."""
@@ -324,11 +345,44 @@ class DatasetSpec(Component):
     """Where samples come from."""
 
     kind: ClassVar[str] = "dataset"
+    #: File endings this part reads when only a path is given; "/" for a folder. Such a part has a field `path`.
+    suffixes: ClassVar[tuple[str, ...]] = ()
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         """All samples, in memory or mapped. `shape` is the spec's input shape, for sources that can adapt to it
         (a folder of images resized as declared); None leaves them as they are. Raises `DataError`, `NotFound`."""
         raise NotImplementedError
+
+    def sample_shape(self) -> Shape | None:
+        """Shape of a sample, where it is known without loading anything."""
+        return None
+
+    def fractions(self) -> tuple[float, float]:
+        """Shares held out for validation and test, where the samples come without splits of their own."""
+        return 0.1, 0.1
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        shape = self.sample_shape()
+        if shape is not None and shape != spec.input.shape:
+            yield Remark(
+                f"{self.tag()} gives samples {text(shape)}, the input is {text(spec.input.shape)}",
+                hint=f"write input.shape = {list(shape)}",
+            )
+
+
+class SplitDatasetSpec(DatasetSpec):
+    """Base of the sets that come without splits of their own: says how much is held out."""
+
+    validation: float = Field(0.1, ge=0, lt=1, description="share of the samples held out for validation")
+    test: float = Field(0.1, ge=0, lt=1, description="share of the samples held out for the test")
+
+    def fractions(self) -> tuple[float, float]:
+        return self.validation, self.test
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        if self.validation + self.test >= 1:
+            yield Remark("validation and test leave nothing to train on", hint="let them add up to less than 1")
+        yield from super().remarks(spec)
 
 
 class MetricSpec(Component):

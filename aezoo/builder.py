@@ -1,0 +1,131 @@
+"""build: Spec -> Model; and the Objective of a Model, for training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from aezoo.errors import AezooError
+from aezoo.model import Model
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.layers import tie
+from aezoo.nn.objective import Objective, Weight
+from aezoo.randomness import derive
+from aezoo.reader import Source, read
+from aezoo.spec.component import LayerSpec, ScheduleSpec
+from aezoo.spec.document import Spec
+from aezoo.spec.shape import Shape, text
+
+
+def build(source: Spec | Source, *, seed: int | None = None) -> Model:
+    """A fresh model of a spec, on the CPU, its weights drawn from `seed` (the spec's own, if None).
+
+    Raises:
+        AezooError: A part's module does not give the shape that its declaration says.
+    """
+    spec = source if isinstance(source, Spec) else read(source)
+    verify(spec)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(spec.training.seed if seed is None else seed, "init"))
+        network = assemble(spec)
+    return Model(spec, network)
+
+
+def skeleton(spec: Spec) -> Autoencoder:
+    """The network without memory: names, shapes and types of its weights, on the meta device."""
+    with torch.device("meta"):
+        return assemble(spec)
+
+
+def assemble(spec: Spec) -> Autoencoder:
+    """The network, its weights drawn from torch's global generator."""
+    encoder = _stack(spec.encoder, spec.encoder_shapes)
+    latent = spec.latent.build(spec.feature_shape)
+    decoder = _stack(spec.decoder_layers(), spec.decoder_shapes)
+    if spec.decoder.tied:
+        decoder = _tied(decoder, [*encoder, latent])
+    prior = spec.latent.prior
+    network = Autoencoder(
+        input_shape=spec.input.shape,
+        encoder=encoder,
+        latent=latent,
+        decoder=decoder,
+        likelihood=spec.likelihood.build(spec.input.shape),
+        point=spec.latent.point,
+        prior=prior.build(spec.code_shape) if prior else None,  # type: ignore[arg-type]
+        standardize=spec.input.normalize == "standardize",
+    )
+    return network.double() if spec.training.precision == "float64" else network
+
+
+def verify(spec: Spec) -> None:
+    """Pass two samples through the skeleton; every layer must give the shape that its declaration says."""
+    network = skeleton(spec)
+    shapes = {f"encoder.{i}": s for i, s in enumerate(spec.encoder_shapes[1:])}
+    shapes |= {f"decoder.{i}": s for i, s in enumerate(spec.decoder_shapes[1:])}
+    with torch.no_grad():
+        x = torch.empty(2, *spec.input.shape, device="meta", dtype=_dtype(network))
+        out = network.eval()(x, taps=shapes)
+    for name, declared in shapes.items():
+        built = tuple(out.taps[name].shape[1:])
+        if built != declared:
+            raise AezooError(
+                f"{name}: declares {text(declared)}, but its module gives {text(built)}",
+                hint="the part's output_shape() and build() disagree; tell its author",
+            )
+
+
+def objective_of(model: Model, *, steps: int) -> Objective:
+    """What trains the model: its spec's corruption, regularizers, constraints and objective.
+
+    Args:
+        steps: Length of the run, for schedules that span it.
+    """
+    spec, network = model.spec, model.network
+    taps = spec.taps
+    return Objective(
+        network,
+        spec.objective.build(spec),
+        players=spec.objective.players,
+        corruption=[part.build(spec.input.shape, spec.input.range) for part in spec.corruption],
+        regularizers={name: part.build(taps[part.on]) for name, part in spec.regularizers.items()},
+        weights={name: weight_of(part.weight, steps) for name, part in spec.regularizers.items()},
+        projections=[partial(part.build(), _layer(network, part.on)) for part in spec.constraints.values()],
+        taps=sorted({part.on for part in spec.regularizers.values() if part.on.startswith(("encoder.", "decoder."))}),
+    )
+
+
+def weight_of(schedule: ScheduleSpec, steps: int) -> Weight:
+    """The schedule as a function of the step."""
+    value: Callable[[int, int], float] = schedule.value
+    return lambda step: value(step, steps)
+
+
+def _stack(layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[nn.Module]:
+    return [layer.build(shape) for layer, shape in zip(layers, shapes, strict=False)]
+
+
+def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]:
+    """Give each map of the mirrored decoder the weights of its source: the last mirrors the first."""
+    sources = [m for m in encoder if _has_map(m)]
+    targets = [i for i, m in enumerate(decoder) if _has_map(m)]
+    tied = list(decoder)
+    for source, target in zip(sources, reversed(targets), strict=True):
+        tied[target] = tie(decoder[target], source)
+    return tied
+
+
+def _has_map(module: nn.Module) -> bool:
+    return any(p.ndim > 1 for p in module.parameters())
+
+
+def _layer(network: Autoencoder, place: str) -> nn.Module:
+    return network.get_submodule(place)
+
+
+def _dtype(network: nn.Module) -> Any:
+    return next((p.dtype for p in network.parameters()), torch.float32)

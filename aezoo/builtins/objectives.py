@@ -1,0 +1,28 @@
+"""Objectives: how the losses are made from a pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from aezoo.plugin import Component, ObjectiveSpec, Spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class StandardSpec(ObjectiveSpec):
+    """Reconstruct the clean input: the mean over the batch of -log p(x | z); with `regularizers.kl`, the ELBO.
+
+    Example:
+        objective = "standard"
+    """
+
+    type: Literal["standard"] = "standard"
+
+    def build(self, spec: Spec) -> nn.Module:
+        from aezoo.nn.likelihood import Reconstruction
+
+        return Reconstruction()
+
+
+COMPONENTS: list[type[Component]] = [StandardSpec]

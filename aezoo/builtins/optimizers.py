@@ -1,0 +1,183 @@
+"""Optimizers: how weights move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+
+from aezoo.plugin import Component, ConstantSpec, Field, OptimizerSpec, Remark, ScheduleSpec, Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Betas = Annotated[tuple[Beta, Beta], BeforeValidator(_tuple)]
+
+#: Where torch updates all weights in one kernel.
+FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
+
+
+def fusible(parameters: Sequence[Tensor]) -> bool:
+    """Whether torch has a fused update for all of these."""
+    return all(p.is_floating_point() and p.device.type in FUSED_DEVICES for p in parameters)
+
+
+class AdamSpec(OptimizerSpec):
+    """Adam (Kingma and Ba 2014, arXiv:1412.6980); its `weight_decay` is an L2 penalty inside the gradient.
+
+    Example:
+        [training.optimizer]
+        type = "adam"
+        lr = 1e-3
+    """
+
+    type: Literal["adam"] = "adam"
+    betas: Betas = Field((0.9, 0.999), description="decay of the mean gradient, and of its mean square")
+    eps: float = Field(1e-8, gt=0, description="added to the denominator")
+    weight_decay: float = Field(0.0, ge=0, description="strength of the L2 penalty")
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from torch.optim import Adam
+
+        return Adam(
+            parameters,
+            lr=lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            fused=fusible(parameters),
+        )
+
+
+class AdamWSpec(OptimizerSpec):
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2017, arXiv:1711.05101).
+
+    Example:
+        [training.optimizer]
+        type = "adamw"
+        lr = 1e-3
+        weight_decay = 0.05
+    """
+
+    type: Literal["adamw"] = "adamw"
+    betas: Betas = Field((0.9, 0.999), description="decay of the mean gradient, and of its mean square")
+    eps: float = Field(1e-8, gt=0, description="added to the denominator")
+    weight_decay: float = Field(0.01, ge=0, description="share of a weight that a step of rate 1 takes off")
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from torch.optim import AdamW
+
+        return AdamW(
+            parameters,
+            lr=lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            fused=fusible(parameters),
+        )
+
+
+class SGDSpec(OptimizerSpec):
+    """Gradient descent, with momentum if asked for.
+
+    Example:
+        [training.optimizer]
+        type = "sgd"
+        lr = 0.01
+        momentum = 0.9
+        nesterov = true
+    """
+
+    type: Literal["sgd"] = "sgd"
+    lr: ScheduleSpec = Field(ConstantSpec(value=1e-2), description="learning rate; a number or a schedule")
+    momentum: float = Field(0.0, ge=0, lt=1, description="share of the last step that is repeated")
+    nesterov: bool = Field(False, description="look ahead along the momentum")
+    weight_decay: float = Field(0.0, ge=0, description="strength of the L2 penalty")
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        if self.nesterov and not self.momentum:
+            yield Remark("nesterov looks ahead along the momentum, which is 0", "momentum = 0.9")
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from torch.optim import SGD
+
+        return SGD(
+            parameters,
+            lr=lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            fused=fusible(parameters),
+        )
+
+
+class RMSpropSpec(OptimizerSpec):
+    """Steps divided by a running root mean square of the gradient (Tieleman and Hinton 2012, lecture 6.5).
+
+    Example:
+        [training.optimizer]
+        type = "rmsprop"
+        lr = 1e-3
+    """
+
+    type: Literal["rmsprop"] = "rmsprop"
+    alpha: float = Field(0.99, ge=0, lt=1, description="decay of the mean squared gradient")
+    eps: float = Field(1e-8, gt=0, description="added to the denominator")
+    momentum: float = Field(0.0, ge=0, lt=1, description="share of the last step that is repeated")
+    weight_decay: float = Field(0.0, ge=0, description="strength of the L2 penalty")
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from torch.optim import RMSprop
+
+        return RMSprop(
+            parameters,
+            lr=lr,
+            alpha=self.alpha,
+            eps=self.eps,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+
+
+class LBFGSSpec(OptimizerSpec):
+    """Limited-memory BFGS: for small models and losses without noise, where it finds optima to many digits.
+
+    One step evaluates the loss many times, so it takes a closure, and wants the same samples each time.
+
+    Example:
+        [training.optimizer]
+        type = "lbfgs"
+        max_iter = 100
+    """
+
+    type: Literal["lbfgs"] = "lbfgs"
+    lr: ScheduleSpec = Field(ConstantSpec(value=1.0), description="length of a step along the direction")
+    max_iter: int = Field(20, ge=1, description="iterations in one step")
+    history_size: int = Field(10, ge=1, description="past steps that shape the direction")
+    line_search: Literal["strong_wolfe", "none"] = Field("strong_wolfe", description="how far along the direction")
+    tolerance_grad: float = Field(1e-7, ge=0, description="largest entry of the gradient at which it stops")
+    tolerance_change: float = Field(1e-9, ge=0, description="change of the loss or the weights at which it stops")
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from torch.optim import LBFGS
+
+        return LBFGS(
+            parameters,
+            lr=lr,
+            max_iter=self.max_iter,
+            history_size=self.history_size,
+            tolerance_grad=self.tolerance_grad,
+            tolerance_change=self.tolerance_change,
+            line_search_fn=None if self.line_search == "none" else self.line_search,
+        )
+
+
+COMPONENTS: list[type[Component]] = [AdamSpec, AdamWSpec, SGDSpec, RMSpropSpec, LBFGSSpec]

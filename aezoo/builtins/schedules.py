@@ -1,0 +1,143 @@
+"""Schedules: numbers that change with the step."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from aezoo.plugin import Component, ConstantSpec, Field, Floats, Ints, ScheduleSpec
+
+
+def progress(step: int, steps: int, *, delay: int = 0, span: int | None = None) -> float:
+    """How much of a way of `span` steps (the rest of the run if None) is behind, from 0 to 1."""
+    length = max(1, steps - delay if span is None else span)
+    return min(1.0, max(0.0, (step - delay) / length))
+
+
+class LinearScheduleSpec(ScheduleSpec):
+    """Go from one number to another in a straight line, then stay there: a warm-up, a decay.
+
+    Example:
+        [regularizers.kl.weight]
+        type = "linear"
+        start = 0.0
+        end = 1.0
+        steps = 5000
+    """
+
+    type: Literal["linear"] = "linear"
+    start: float = Field(0.0, description="the number until `delay`")
+    end: float = Field(1.0, description="the number once the way is done")
+    steps: int | None = Field(None, ge=1, description="length of the way; the rest of the run if not given")
+    delay: int = Field(0, ge=0, description="steps before it sets out")
+
+    def value(self, step: int, steps: int) -> float:
+        return self.start + (self.end - self.start) * progress(step, steps, delay=self.delay, span=self.steps)
+
+
+class CosineSpec(ScheduleSpec):
+    """Fall along half a cosine, after a linear warm-up (Loshchilov and Hutter 2016, arXiv:1608.03983, no restarts).
+
+    Example:
+        [training.optimizer.lr]
+        type = "cosine"
+        start = 1e-3
+        end = 1e-5
+        warmup = 200
+    """
+
+    type: Literal["cosine"] = "cosine"
+    start: float = Field(description="the number at the top, once warm")
+    end: float = Field(0.0, description="the number once the way is done")
+    steps: int | None = Field(None, ge=1, description="length of the way after the warm-up; the rest of the run if not given")
+    warmup: int = Field(0, ge=0, description="steps in which it climbs to `start`")
+
+    def value(self, step: int, steps: int) -> float:
+        if step < self.warmup:
+            # Not from zero: a first step of rate zero would be wasted.
+            return self.start * (step + 1) / (self.warmup + 1)
+        done = progress(step, steps, delay=self.warmup, span=self.steps)
+        return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+class ExponentialSpec(ScheduleSpec):
+    """Go from one positive number to another by the same factor each step.
+
+    Example:
+        [training.optimizer.lr]
+        type = "exponential"
+        start = 1e-3
+        end = 1e-5
+    """
+
+    type: Literal["exponential"] = "exponential"
+    start: float = Field(gt=0, description="the first number")
+    end: float = Field(gt=0, description="the number once the way is done")
+    steps: int | None = Field(None, ge=1, description="length of the way; the whole run if not given")
+
+    def value(self, step: int, steps: int) -> float:
+        done = progress(step, steps, span=self.steps)
+        # Not start * (end / start)**done, which misses `end` by a rounding.
+        return self.start ** (1 - done) * self.end**done
+
+
+class CyclicalSpec(ScheduleSpec):
+    """Climb and rest, several times over: against posterior collapse (Fu et al. 2019, arXiv:1903.10145, section 3.2).
+
+    Example:
+        [regularizers.kl.weight]
+        type = "cyclical"
+        end = 1.0
+        cycles = 4
+        ratio = 0.5
+    """
+
+    type: Literal["cyclical"] = "cyclical"
+    start: float = Field(0.0, description="the number at the start of each cycle")
+    end: float = Field(1.0, description="the number at the end of each climb")
+    cycles: int = Field(4, ge=1, description="how many in the run")
+    ratio: float = Field(0.5, gt=0, le=1, description="share of a cycle in which it climbs")
+
+    def value(self, step: int, steps: int) -> float:
+        if step >= steps:
+            return self.end
+        within = (step * self.cycles / max(1, steps)) % 1.0
+        return self.start + (self.end - self.start) * min(1.0, within / self.ratio)
+
+
+class PiecewiseSpec(ScheduleSpec):
+    """Jump from one number to the next at given steps.
+
+    Example:
+        [training.optimizer.lr]
+        type = "piecewise"
+        values = [1e-3, 1e-4, 1e-5]
+        at = [10000, 20000]
+    """
+
+    type: Literal["piecewise"] = "piecewise"
+    values: Floats = Field(description="the numbers, in order")
+    at: Ints = Field(description="steps at which the next number begins, one fewer than the numbers")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.values) != len(self.at) + 1:
+            raise ValueError(f"{len(self.values)} values need {len(self.values) - 1} steps in 'at', got {len(self.at)}")
+        if list(self.at) != sorted(set(self.at)) or min(self.at, default=1) < 1:
+            raise ValueError(f"'at' takes rising steps from 1 on, got {list(self.at)}")
+        return self
+
+    def value(self, step: int, steps: int) -> float:
+        return self.values[sum(step >= jump for jump in self.at)]
+
+
+COMPONENTS: list[type[Component]] = [
+    ConstantSpec,
+    LinearScheduleSpec,
+    CosineSpec,
+    ExponentialSpec,
+    CyclicalSpec,
+    PiecewiseSpec,
+]

@@ -1,0 +1,161 @@
+"""Autoencoder: encode, decode, forward. All that is saved and published, and nothing that only training needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from aezoo.nn.code import Output
+
+
+class Normalizer(nn.Module):
+    """Zero mean and unit variance for each feature (vectors) or channel (all else), as fitted on the training split.
+
+    Shape:
+        x: [B, *shape] -> [B, *shape]
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        axes = (shape[0], *(1 for _ in shape[1:]))
+        self.register_buffer("shift", torch.zeros(axes))
+        self.register_buffer("scale", torch.ones(axes))
+
+    def fit(self, x: Tensor) -> None:
+        """Take mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1."""
+        axes = (0, *range(2, x.ndim))
+        deviation, mean = torch.std_mean(x, dim=axes, correction=0)
+        # A feature that never changes has no scale: dividing by its rounding noise would blow it up.
+        floor = torch.finfo(x.dtype).eps * (1 + mean.abs())
+        deviation = torch.where(deviation > floor, deviation, torch.ones_like(deviation))
+        self.shift.copy_(mean.view_as(self.shift))
+        self.scale.copy_(deviation.view_as(self.scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.shift) / self.scale
+
+    def inverse(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.shift
+
+
+class Identity(nn.Module):
+    """Leaves values as they are; what `normalize = "none"` means."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+    def inverse(self, x: Tensor) -> Tensor:
+        return x
+
+
+class Autoencoder(nn.Module):
+    """Encoder, latent, decoder and likelihood, put together.
+
+    Args:
+        input_shape: Shape of one sample.
+        encoder: Layers from the input to the features.
+        latent: Features to a code: `latent(h, generator) -> code`.
+        decoder: Layers from the code's `z` to the parameters of the likelihood.
+        likelihood: What these parameters mean: `mean`, `nll`, `sample`.
+        point: The field of the code that "the code of x" means: `z`, or `mean` of a posterior.
+        prior: The density that samples are drawn from, if there is one.
+        standardize: Whether values are normalized on the way in and out.
+    """
+
+    def __init__(
+        self,
+        *,
+        input_shape: Sequence[int],
+        encoder: Sequence[nn.Module],
+        latent: nn.Module,
+        decoder: Sequence[nn.Module],
+        likelihood: nn.Module,
+        point: str = "z",
+        prior: nn.Module | None = None,
+        standardize: bool = False,
+    ) -> None:
+        super().__init__()
+        self.input_shape = tuple(input_shape)
+        self.point = point
+        self.normalizer = Normalizer(input_shape) if standardize else Identity()
+        self.encoder = nn.ModuleList(encoder)
+        self.latent = latent
+        self.decoder = nn.ModuleList(decoder)
+        self.likelihood: Any = likelihood
+        self.prior: Any = prior
+
+    def encode(self, x: Tensor, generator: Generator | None = None) -> Any:
+        """The code of `x` in data units: a NamedTuple with `z`; nothing is drawn without a generator.
+
+        Shape:
+            x: [B, *input] -> z: [B, *code]
+        """
+        return self.latent(self.features(self.normalizer(x)), generator)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the latent is given for normalized `x`."""
+        for layer in self.encoder:
+            x = layer(x)
+        return x
+
+    def code_of(self, x: Tensor) -> Tensor:
+        """The code of normalized `x` as one tensor, nothing drawn: the mean of a posterior, else `z`."""
+        return getattr(self.latent(self.features(x), None), self.point)  # type: ignore[no-any-return]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The mean of the data for a code, in data units.
+
+        Shape:
+            z: [B, *code] -> [B, *input]
+        """
+        return self.normalizer.inverse(self.likelihood.mean(self.expand(z)))  # type: ignore[no-any-return]
+
+    def expand(self, z: Tensor) -> Tensor:
+        """The parameters of the likelihood for a code."""
+        for layer in self.decoder:
+            z = layer(z)
+        return z
+
+    def forward(
+        self,
+        x: Tensor,
+        corrupted: Tensor | None = None,
+        generator: Generator | None = None,
+        taps: Collection[str] = (),
+    ) -> Output:
+        """One pass from data units to the parameters of the likelihood.
+
+        Args:
+            x: The clean input, the target.
+            corrupted: What the encoder is given instead, if anything.
+            generator: Draws the latent noise; without one the code is its point.
+            taps: Names of layers whose output is wanted: `encoder.0`, `decoder.1`.
+
+        Shape:
+            x, corrupted: [B, *input]
+        """
+        x = self.normalizer(x)
+        given = x if corrupted is None else self.normalizer(corrupted)
+        if not taps:
+            code = self.latent(self.features(given), generator)
+            return Output(self, x, given, code, self.expand(code.z), {})
+        seen: dict[str, Tensor] = {}
+        h = _run(self.encoder, given, "encoder", taps, seen)
+        code = self.latent(h, generator)
+        return Output(self, x, given, code, _run(self.decoder, code.z, "decoder", taps, seen), seen)
+
+
+def _run(
+    layers: nn.ModuleList, h: Tensor, stack: str, taps: Collection[str], seen: dict[str, Tensor]
+) -> Tensor:
+    for i, layer in enumerate(layers):
+        h = layer(h)
+        if (name := f"{stack}.{i}") in taps:
+            seen[name] = h
+    return h

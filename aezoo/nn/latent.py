@@ -1,0 +1,118 @@
+"""Bottlenecks: features in, a code out."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+
+from aezoo.nn.code import GaussianCode
+
+#: Outside, exp(logvar) leaves float32 or the posterior is a point; the gradient stops there.
+LOGVAR = (-10.0, 10.0)
+
+
+class ActivatedCode(NamedTuple):
+    """A code and what it was before its activation or selection."""
+
+    z: Tensor  # [B, *code]
+    pre: Tensor  # [B, *code]
+
+
+def projection(shape: tuple[int, ...], dim: int, *, spatial: bool) -> nn.Module:
+    """An affine map from features [B, *shape] to [B, dim], or to [B, dim, *grid] with a kernel of 1.
+
+    Args:
+        shape: Of a sample's features.
+        dim: Values, or channels, that come out.
+        spatial: Whether the grid is kept.
+    """
+    if spatial:
+        convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[len(shape) - 2]
+        return convolution(shape[0], dim, kernel_size=1)
+    return nn.Linear(math.prod(shape), dim)
+
+
+def flatten_for(project: nn.Module, h: Tensor) -> Tensor:
+    """Features as the projection takes them."""
+    return h.flatten(1) if isinstance(project, nn.Linear) else h
+
+
+class Deterministic(nn.Module):
+    """activation(map(h)): the classical code.
+
+    Args:
+        project: The affine map.
+        activation: What follows it.
+
+    Shape:
+        h: [B, *shape] -> z, pre: [B, D], or [B, D, *grid]
+    """
+
+    def __init__(self, project: nn.Module, activation: nn.Module) -> None:
+        super().__init__()
+        self.project = project
+        self.activation = activation
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
+        pre = self.project(flatten_for(self.project, h))
+        return ActivatedCode(self.activation(pre), pre)
+
+
+class Gaussian(nn.Module):
+    """A diagonal Gaussian posterior, drawn from by reparameterisation (Kingma and Welling 2013, arXiv:1312.6114).
+
+    Args:
+        project: One affine map to 2 D outputs, mean then logvar; to D outputs, if all samples share one logvar.
+        shared: Shape [D, 1, ...] of the logvar that all samples share, or None.
+
+    Shape:
+        h: [B, *shape] -> z, mean, logvar: [B, D], or [B, D, *grid]
+    """
+
+    def __init__(self, project: nn.Module, *, shared: tuple[int, ...] | None = None) -> None:
+        super().__init__()
+        self.project = project
+        self.logvar = None if shared is None else nn.Parameter(torch.zeros(shared))
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> GaussianCode:
+        mean, logvar = self._posterior(self.project(flatten_for(self.project, h)))
+        logvar = logvar.clamp(*LOGVAR)
+        if generator is None:
+            return GaussianCode(mean, mean, logvar)
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return GaussianCode(torch.addcmul(mean, (logvar / 2).exp(), noise), mean, logvar)
+
+    def _posterior(self, projected: Tensor) -> tuple[Tensor, Tensor]:
+        if self.logvar is None:
+            mean, logvar = projected.chunk(2, dim=1)
+            return mean, logvar
+        return projected, self.logvar.expand_as(projected)
+
+
+class TopK(nn.Module):
+    """Keep the `k` largest units of each sample, zero the others.
+
+    Makhzani and Frey 2013, "k-sparse autoencoders", arXiv:1312.5663; with the relu of Gao et al. 2024,
+    arXiv:2406.04093, section 2.3.
+
+    Args:
+        project: The affine map to D units.
+        k: How many may stay active.
+
+    Shape:
+        h: [B, *shape] -> z, pre: [B, D]
+    """
+
+    def __init__(self, project: nn.Linear, *, k: int) -> None:
+        super().__init__()
+        self.project = project
+        self.k = k
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
+        pre = self.project(h.flatten(1))
+        top = pre.topk(self.k, dim=-1, sorted=False)
+        # relu: with fewer than k positive units, topk would let negative ones through.
+        return ActivatedCode(torch.zeros_like(pre).scatter(-1, top.indices, top.values.relu()), pre)

@@ -1,0 +1,109 @@
+"""Objective: a batch -> loss terms by name, weighted; and all else that only training needs.
+
+    x --corruption--> x~ --model--> Output --play--> raw terms of a player
+                                      └--regularizers--> raw terms of the first player
+                                           total = sum of weight(step) * term
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from torch import Generator, Tensor, nn
+
+from aezoo.nn.autoencoder import Autoencoder
+
+Weight = Callable[[int], float]
+
+
+class Noise(NamedTuple):
+    """Where randomness comes from: one generator for each stream, seeded anew by the loop at each step."""
+
+    corruption: Generator
+    latent: Generator
+
+
+class Losses(NamedTuple):
+    """What one player is told: the total, and its terms raw and weighted (nats, averaged over the batch)."""
+
+    total: Tensor
+    raw: dict[str, Tensor]
+    weighted: dict[str, Tensor]
+
+
+class Objective(nn.Module):
+    """The loss of a model, term by term.
+
+    Args:
+        model: What is trained, published and used.
+        play: `play(out, player) -> raw terms`; has `players`, and `own(player)` for those after the first.
+        corruption: Modules `c(x, generator)`, applied in order.
+        regularizers: Modules `r(out) -> []` by name.
+        weights: The factor of each regularizer at a step.
+        projections: Constraints: functions that change weights in place after each step.
+        taps: Layers whose outputs the regularizers read.
+    """
+
+    def __init__(
+        self,
+        model: Autoencoder,
+        play: nn.Module,
+        *,
+        players: Sequence[str] = ("model",),
+        corruption: Sequence[nn.Module] = (),
+        regularizers: Mapping[str, nn.Module] | None = None,
+        weights: Mapping[str, Weight] | None = None,
+        projections: Sequence[Callable[[], None]] = (),
+        taps: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.play = play
+        self.players = tuple(players)
+        self.corruption = nn.ModuleList(corruption)
+        self.regularizers = nn.ModuleDict(dict(regularizers or {}))
+        self.weights = dict(weights or {})
+        self.projections = tuple(projections)
+        self.taps = tuple(taps)
+        # Bound once: walking a ModuleDict at every step costs microseconds.
+        self._terms = [(name, term, self.weights[name]) for name, term in self.regularizers.items()]
+        self._spoil = list(self.corruption)
+
+    def forward(self, x: Tensor, player: str, step: int, noise: Noise) -> Losses:
+        """The losses of one player for a batch.
+
+        Shape:
+            x: [B, *input], in data units
+        """
+        corrupted = None
+        if self._spoil:
+            corrupted = x
+            for spoil in self._spoil:
+                corrupted = spoil(corrupted, noise.corruption)
+        out = self.model(x, corrupted, noise.latent, self.taps)
+        raw: dict[str, Tensor] = self.play(out, player)
+        weighted = raw
+        if player == self.players[0] and self._terms:
+            weighted = dict(raw)
+            for name, term, weight in self._terms:
+                raw[name] = value = term(out)
+                factor = weight(step)
+                weighted[name] = value if factor == 1.0 else value * factor
+        values = iter(weighted.values())
+        total = next(values)
+        for value in values:
+            total = total + value
+        return Losses(total, raw, weighted)
+
+    def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
+        """What this player may move."""
+        owned: Iterator[nn.Parameter] = (
+            self.model.parameters() if player == self.players[0] else self.play.own(player)  # type: ignore[operator]
+        )
+        return (p for p in owned if p.requires_grad)
+
+    def project(self) -> None:
+        """Apply the constraints."""
+        for projection in self.projections:
+            projection()

@@ -1,0 +1,99 @@
+"""Densities over codes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor, nn
+
+from aezoo.errors import UsageError
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+class StandardNormal(nn.Module):
+    """N(0, I) over codes of one shape.
+
+    Shape:
+        z: [B, *code] -> log_prob: [B]
+    """
+
+    origin: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        # Follows the model's device and dtype; holds nothing worth saving.
+        self.register_buffer("origin", torch.zeros(shape), persistent=False)
+
+    def sample(self, n: int, generator: Generator | None = None) -> Tensor:
+        """`n` codes; the generator lives on the module's device."""
+        like = self.origin
+        return torch.randn((n, *like.shape), generator=generator, device=like.device, dtype=like.dtype)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return -0.5 * (z.square() + LOG_2PI).flatten(1).sum(dim=-1)
+
+    def fit(self, codes: Tensor) -> None:
+        """Nothing to learn."""
+
+
+class FittedGaussian(nn.Module):
+    """A Gaussian of full covariance, fitted to the codes of the training set after training.
+
+    Ghosh et al. 2019, "From variational to deterministic autoencoders", arXiv:1903.12436, section 4 (there a
+    mixture of ten; this is the mixture of one).
+
+    Shape:
+        z: [B, *code] -> log_prob: [B]
+    """
+
+    mean: Tensor
+    chol: Tensor
+    fitted: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+        dim = math.prod(shape)
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("chol", torch.eye(dim))
+        self.register_buffer("fitted", torch.zeros((), dtype=torch.bool))
+
+    @torch.no_grad()
+    def fit(self, codes: Tensor) -> None:
+        """Maximum likelihood on codes [N, *code], with a millionth of the mean variance added to each axis."""
+        if len(codes) < 2:
+            raise UsageError(f"a Gaussian is fitted to at least 2 codes, got {len(codes)}")
+        flat = codes.detach().flatten(1).cpu().double()
+        mean = flat.mean(dim=0)
+        centred = flat - mean
+        covariance = centred.T @ centred / len(flat)
+        # Units that died make the covariance singular; the tiny second part serves codes that are all alike.
+        ridge = 1e-6 * covariance.diagonal().mean() + 1e-12
+        chol = torch.linalg.cholesky(covariance + ridge * torch.eye(len(mean), dtype=flat.dtype))
+        self.mean.copy_(mean)
+        self.chol.copy_(chol)
+        self.fitted.fill_(True)
+
+    def sample(self, n: int, generator: Generator | None = None) -> Tensor:
+        """`n` codes. Raises `UsageError` before `fit`; the generator lives on the module's device."""
+        self._require_fit()
+        mean = self.mean
+        noise = torch.randn((n, len(mean)), generator=generator, device=mean.device, dtype=mean.dtype)
+        return (mean + noise @ self.chol.T).reshape(n, *self.shape)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density in nats. Raises `UsageError` before `fit`."""
+        self._require_fit()
+        centred = (z.flatten(1) - self.mean).T  # [D, B]
+        white = torch.linalg.solve_triangular(self.chol, centred, upper=False)
+        logdet = self.chol.diagonal().log().sum()
+        return -0.5 * (white.square() + LOG_2PI).sum(dim=0) - logdet
+
+    def _require_fit(self) -> None:
+        if not self.fitted:
+            raise UsageError(
+                "the prior 'fitted_gaussian' has not seen any codes yet",
+                hint="train the model first (training ends by fitting it), or call prior.fit(codes)",
+            )

@@ -1,0 +1,70 @@
+"""Projections of weights: what a constraint does after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+Map = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+def maps(module: nn.Module) -> Iterator[Map]:
+    """The affine maps of a module, in order."""
+    for part in module.modules():
+        if isinstance(part, Map):
+            yield part
+
+
+def by_input(layer: Map) -> Tensor:
+    """A view of the weight as [G, out, in, k], in which a column [g, :, i, :] is what one input unit is worth."""
+    if isinstance(layer, nn.Linear):
+        return layer.weight[None, :, :, None]
+    flat = layer.weight.view(*layer.weight.shape[:2], -1)
+    if isinstance(layer, TRANSPOSED):
+        # [in, out / G, *kernel], the inputs of a group side by side.
+        return flat.unflatten(0, (layer.groups, -1)).transpose(1, 2)
+    return flat.unflatten(0, (layer.groups, -1))  # from [out, in / G, *kernel]
+
+
+def column_norms(layer: Map) -> Tensor:
+    """Euclidean norm of each input unit's column.
+
+    Shape:
+        -> [G, 1, in, 1]
+    """
+    return torch.linalg.vector_norm(by_input(layer), dim=(1, 3), keepdim=True)
+
+
+def scale_to_unit(layer: Map) -> None:
+    """Bring every column to norm 1; a column of zeros stays."""
+    norms = column_norms(layer)
+    by_input(layer).div_(norms.where(norms > 0, 1.0))
+
+
+def scale_below(layer: Map, *, norm: float) -> None:
+    """Bring every column that is longer than `norm` back to it."""
+    norms = column_norms(layer)
+    by_input(layer).mul_((norm / norms).clamp_max(1.0))
+
+
+class Projection:
+    """Apply a rule to the maps of a module, in place and outside the graph.
+
+    Args:
+        rule: What to do with one map.
+        first: Only the first map of the module.
+    """
+
+    def __init__(self, rule: Callable[[Map], None], *, first: bool = False) -> None:
+        self.rule = rule
+        self.first = first
+
+    @torch.no_grad()
+    def __call__(self, module: nn.Module) -> None:
+        for layer in maps(module):
+            self.rule(layer)
+            if self.first:
+                return

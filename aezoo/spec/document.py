@@ -1,0 +1,212 @@
+"""Spec: the whole document, a frozen value. What it means for shapes and taps is computed here, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from aezoo.spec.component import (
+    ConstraintSpec,
+    CorruptionSpec,
+    DatasetSpec,
+    Frozen,
+    Interval,
+    Ints,
+    LatentSpec,
+    LayerSpec,
+    LikelihoodSpec,
+    ObjectiveSpec,
+    RegularizerSpec,
+    Strings,
+    Style,
+)
+from aezoo.spec.mirror import last_style, mirror_layers, mirror_source, trace
+from aezoo.spec.shape import Shape
+from aezoo.spec.text import to_json
+from aezoo.spec.training import TrainingSpec
+
+FORMAT = 1
+
+#: What one axis more makes of a sample.
+KINDS_BY_RANK = {1: "vector", 2: "signal", 3: "image", 4: "volume"}
+#: Keys that change neither the weights nor the run.
+NAMES = frozenset({"name", "description", "license", "paper"})
+#: Keys that the weights depend on.
+ARCHITECTURE = frozenset({"aezoo", "input", "encoder", "latent", "decoder", "likelihood"})
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _named(value: Any) -> Any:
+    """`regularizers.kl = {}`: the type defaults to the table's name."""
+    if not isinstance(value, dict):
+        return value
+    return {key: {"type": key, **item} if isinstance(item, dict) else item for key, item in value.items()}
+
+
+Layers = Annotated[tuple[LayerSpec, ...], BeforeValidator(_listed)]
+
+
+class InputSpec(Frozen):
+    """What goes in: `input = [1, 28, 28]` is short for `{shape = [1, 28, 28]}`."""
+
+    kind: Literal["vector", "signal", "image", "volume", "tabular", "activations"] = Field(
+        "image", description="by the shape's rank unless it says otherwise"
+    )
+    shape: Ints = Field(description="of one sample: [F], [C, L], [C, H, W] or [C, D, H, W]")
+    range: Interval | None = Field(None, description="lowest and highest value; [0, 1] for images")
+    normalize: Literal["none", "standardize"] = Field(
+        "none", description="standardize: zero mean, unit variance over the training split, for each feature or channel"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        table = {"shape": value} if isinstance(value, (list, tuple)) else value
+        if not isinstance(table, dict) or not isinstance(table.get("shape"), (list, tuple)):
+            return table
+        kind = table.get("kind", KINDS_BY_RANK.get(len(table["shape"]), "vector"))
+        return {**({"range": (0.0, 1.0)} if kind == "image" else {}), **table, "kind": kind}
+
+    @model_validator(mode="after")
+    def _sane(self) -> InputSpec:
+        if not 1 <= len(self.shape) <= 4 or min(self.shape, default=0) < 1:
+            raise ValueError(f"shape takes one to four positive axes, got {list(self.shape)}")
+        if self.range and not self.range[0] < self.range[1]:
+            raise ValueError(f"range takes the lower end first, got {list(self.range)}")
+        return self
+
+
+class DecoderSpec(Frozen):
+    """`"mirror"`, a table with changes to the mirror, or a list of layers of its own."""
+
+    type: Literal["mirror", "layers"] = "mirror"
+    upsampling: Literal["transposed", "resize"] = Field(
+        "transposed", description="how a mirrored strided layer grows: transposed convolution, or resize then convolve"
+    )
+    tied: bool = Field(False, description="mirrored maps use the encoder's weights, transposed")
+    layers: Layers = Field((), description="the decoder's own layers, from the code to the output")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"type": value}
+        if isinstance(value, (list, tuple)):
+            return {"type": "layers", "layers": value}
+        if isinstance(value, dict) and "layers" in value:
+            return {"type": "layers", **value}
+        return value
+
+
+class Spec(Frozen):
+    """An autoencoder, declared: what goes in, how it is coded, what comes out, how it is trained."""
+
+    aezoo: Literal[1] = Field(FORMAT, description="version of the format")
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.\- ]+$", description="of the model")
+    description: str = ""
+    license: str = ""
+    paper: str = ""
+    requires: Strings = Field((), description="plugins that must be there: aezoo-sparse>=0.1")
+    input: InputSpec
+    corruption: Annotated[tuple[CorruptionSpec, ...], BeforeValidator(_listed)] = ()
+    encoder: Layers = ()
+    latent: LatentSpec
+    decoder: DecoderSpec = Field(default_factory=DecoderSpec)
+    likelihood: LikelihoodSpec = Field(default="mse")  # type: ignore[assignment]
+    regularizers: Annotated[dict[str, RegularizerSpec], BeforeValidator(_named)] = Field(default_factory=dict)
+    constraints: Annotated[dict[str, ConstraintSpec], BeforeValidator(_named)] = Field(default_factory=dict)
+    objective: ObjectiveSpec = Field(default="standard")  # type: ignore[assignment]
+    data: DatasetSpec | None = None
+    training: TrainingSpec = Field(default_factory=dict, validate_default=True)  # type: ignore[assignment]
+
+    def __hash__(self) -> int:
+        return hash(to_json(self.document()))
+
+    # --- shapes: each raises ShapeError, with the index of the layer, where the parts do not fit -------------
+
+    @cached_property
+    def encoder_shapes(self) -> list[Shape]:
+        """Shape before each encoder layer, and after the last."""
+        return trace(self.encoder, self.input.shape)
+
+    @property
+    def feature_shape(self) -> Shape:
+        """What the latent takes."""
+        return self.encoder_shapes[-1]
+
+    @property
+    def code_shape(self) -> Shape:
+        return self.latent.code_shape(self.feature_shape)
+
+    @property
+    def raw_shape(self) -> Shape:
+        """What the decoder gives: the parameters of the likelihood."""
+        return self.likelihood.raw_shape(self.input.shape)
+
+    def decoder_layers(self) -> tuple[LayerSpec, ...]:
+        """The decoder's declarations, mirrored or its own, from the code to the output."""
+        return self._decoder
+
+    @cached_property
+    def _decoder(self) -> tuple[LayerSpec, ...]:
+        if self.decoder.type == "layers":
+            return self.decoder.layers
+        style = Style(upsampling=self.decoder.upsampling)
+        features = mirror_source(self.encoder, self.input.shape, target=self.raw_shape)
+        back = self.latent.mirror(features, style=last_style(self.encoder, upsampling=self.decoder.upsampling))
+        return (*back, *mirror_layers(self.encoder, self.input.shape, target=self.raw_shape, style=style))
+
+    @cached_property
+    def decoder_shapes(self) -> list[Shape]:
+        """Shape before each decoder layer, and after the last."""
+        return trace(self.decoder_layers(), self.code_shape)
+
+    @cached_property
+    def taps(self) -> Mapping[str, Shape]:
+        """Every named value of a pass and its shape."""
+        features = self.feature_shape
+        named = {field: self.latent.tap_shape(field, features) for field in sorted(self.latent.provides)}
+        return {
+            "input.clean": self.input.shape,
+            "input.corrupted": self.input.shape,
+            **{f"encoder.{i}": shape for i, shape in enumerate(self.encoder_shapes[1:])},
+            "latent": self.code_shape,
+            **named,
+            **{f"decoder.{i}": shape for i, shape in enumerate(self.decoder_shapes[1:])},
+            "output": self.input.shape,
+        }
+
+    @property
+    def parameters(self) -> int:
+        """How many weights the model has."""
+        layers = [(*zip(self.encoder, self.encoder_shapes, strict=False),), (*zip(self._decoder, self.decoder_shapes, strict=False),)]
+        total = sum(layer.parameters(shape) for stack in layers for layer, shape in stack)
+        return total + self.latent.parameters(self.feature_shape)
+
+    # --- text and fingerprints --------------------------------------------------------------------------------
+
+    def document(self) -> dict[str, Any]:
+        """The resolved spec as a plain mapping: defaults written, no macros, no nulls."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    @cached_property
+    def arch(self) -> str:
+        """Fingerprint of what weights depend on."""
+        return self._digest({key for key in type(self).model_fields if key in ARCHITECTURE})
+
+    @cached_property
+    def run(self) -> str:
+        """Fingerprint of all but names and descriptions."""
+        return self._digest({key for key in type(self).model_fields if key not in NAMES})
+
+    def _digest(self, keys: set[str]) -> str:
+        # Without defaults: a field added later with a default leaves old fingerprints as they are.
+        told = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True, include=keys)
+        return sha256(to_json(told, indent=None).encode()).hexdigest()

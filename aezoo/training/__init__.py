@@ -1,0 +1,1 @@
+"""Training: one loop for any objective and any number of players."""

@@ -1,0 +1,54 @@
+"""Weights averaged over the run (Polyak and Juditsky 1992), and copies of the good ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+#: Steps between two updates: decay**STRIDE at every STRIDE-th step is the same average for an eighth of the cost.
+STRIDE = 8
+
+
+class Average:
+    """The exponential moving average of a model's parameters.
+
+    Args:
+        model: Whose parameters are averaged; buffers are not, they have running means of their own.
+        decay: Per step.
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.live = [p for p in model.parameters() if p.requires_grad]
+        self.shadow = [p.detach().clone() for p in self.live]
+        self.weight = 1 - decay**STRIDE
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """To be called after every step, with the number of steps done."""
+        if step % STRIDE == 0:
+            # Early on the average must not remember the initial weights longer than the run is old.
+            torch._foreach_lerp_(self.shadow, self.live, max(self.weight, STRIDE / (step + STRIDE)))
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The model has its averaged weights within, its own again after."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        for live, shadow in zip(self.live, self.shadow, strict=True):
+            kept = live.detach().clone()
+            live.copy_(shadow)
+            shadow.copy_(kept)
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of the state dict."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

@@ -1,0 +1,48 @@
+"""Picks the accelerator, and says why."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import torch
+
+from aezoo.errors import UsageError
+
+
+class Device(NamedTuple):
+    """Where a run computes, and the reason."""
+
+    device: torch.device
+    why: str
+
+
+def choose(name: str = "auto") -> Device:
+    """The device called `name`; `auto` is the accelerator that torch sees, else the CPU. Raises `UsageError`."""
+    name = os.environ.get("AEZOO_DEVICE", "auto") if name == "auto" else name
+    if name == "auto":
+        found = torch.accelerator.current_accelerator(check_available=True)
+        if found is None:
+            return Device(torch.device("cpu"), "torch sees no accelerator")
+        return Device(found, f"torch sees {torch.accelerator.device_count()} {found.type} device(s)")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(
+            f"device {name!r} cannot be used: {str(error).splitlines()[0]}", hint="--device auto takes what is there"
+        ) from None
+    return Device(device, "asked for")
+
+
+def prepare(*, threads: int | None = None) -> int:
+    """Flush denormals and set the threads; returns their number. To be called before the first operation.
+
+    Adam's moments of weights that stopped moving become denormal, which costs several times an optimizer step;
+    OpenMP's workers inherit the flag only if it is set before the pool starts. The number of threads is never
+    probed by the clock: another number rounds differently, and the same spec must give the same bits.
+    """
+    torch.set_flush_denormal(True)
+    if threads:
+        torch.set_num_threads(threads)
+    return torch.get_num_threads()

@@ -1,0 +1,334 @@
+"""train: the one loop, for any objective and any number of players.
+
+The position of a run is one integer, the step: order, corruption and latent noise are derived from
+(seed, stream, step or epoch), so nothing depends on what came before but the weights and the optimizers' state.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.optim import Optimizer
+
+from aezoo.data import Batches
+from aezoo.errors import AezooError, Interrupted, RunFailed
+from aezoo.nn.objective import Losses, Noise, Objective
+from aezoo.randomness import derive
+from aezoo.spec.training import TrainingSpec
+from aezoo.training.averaging import Average, snapshot
+from aezoo.training.history import History
+from aezoo.training.progress import Progress, Silent
+
+Means = dict[str, float]
+
+
+@dataclass
+class Outcome:
+    """How a run went.
+
+    Attributes:
+        state: The weights to keep: the best by the spec's `best_by`, else the last good ones.
+        step: Steps done.
+        best_step: The step that `state` is from.
+        why: "finished", "patience", "interrupted" or "not finite".
+        failure: What to raise once the weights are kept, if the run did not end well.
+    """
+
+    state: dict[str, Tensor]
+    step: int = 0
+    best_step: int = 0
+    best: float = math.inf
+    why: str = "finished"
+    failure: AezooError | None = None
+    seconds: float = 0.0
+    validation: Means = field(default_factory=dict)
+
+
+class Loop:
+    """One run: an objective, its optimizers, and the batches.
+
+    Args:
+        objective: On its device.
+        training: The spec's `[training]`.
+        batches: The training split.
+        validation: The validation split, or None: then the training means choose the best weights.
+        steps: Length of the run.
+        history: Takes a record now and then.
+        progress: Is shown the terms now and then.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        training: TrainingSpec,
+        batches: Batches,
+        *,
+        validation: Batches | None = None,
+        steps: int,
+        history: History | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.objective = objective
+        self.training = training
+        self.batches = batches
+        self.validation = validation
+        self.steps = steps
+        self.history = history or History()
+        self.progress: Progress = progress or Silent()
+        self.device = batches.device
+        self.noise = Noise(Generator(self.device), Generator(self.device))
+        self.step = 0
+        self.players = [Player(self, name) for name in objective.players]
+        self.average = Average(objective.model, training.ema) if training.ema else None
+        self.meter = Meter()
+        self.stopping = False
+
+    # --- the run ------------------------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
+        outcome = Outcome(snapshot(self.objective.model))
+        started = time.monotonic()
+        self.progress.start(self.steps)
+        try:
+            with _flagged(self):
+                self._epochs(outcome)
+        except _NotFinite as fault:
+            outcome.why = "not finite"
+            outcome.failure = RunFailed(
+                f"the loss turned not finite by step {self.step + 1}: {fault}",
+                hint=f"the weights of step {outcome.best_step} are kept; try a lower learning rate or training.clip",
+            )
+        finally:
+            self.progress.close()
+        if self.stopping:
+            outcome.why = "interrupted"
+            outcome.failure = Interrupted(
+                f"interrupted after step {self.step} of {self.steps}; the weights of step {outcome.best_step} are kept"
+            )
+        outcome.step = self.step
+        outcome.seconds = time.monotonic() - started
+        return outcome
+
+    def _epochs(self, outcome: Outcome) -> None:
+        waited, seen = 0, time.monotonic()
+        epoch = 0
+        while self.step < self.steps and not self.stopping:
+            for batch in self.batches.epoch(epoch, self.training.batch_size, self.training.seed):
+                self._step(batch)
+                now = time.monotonic()
+                if now - seen >= self.progress.interval or self.step == self.steps:
+                    seen = now
+                    self.progress.show(self.step, _finite(self.meter.means()))
+                if self.step % self.training.log_every == 0:
+                    self._log()
+                if self.step >= self.steps or self.stopping:
+                    break
+            epoch += 1
+            waited = 0 if self._judge(epoch, outcome) else waited + 1
+            if self.training.patience and waited >= self.training.patience:
+                outcome.why = "patience"
+                return
+
+    def _step(self, x: Tensor) -> None:
+        """One step of every player in turn."""
+        seed, step = self.training.seed, self.step
+        # Layers with noise of their own (dropout) draw from torch's global generator.
+        _seed_global(self.device, derive(seed, "layers", step))
+        for player in self.players:
+            player.step(x, step)
+        self.step = step + 1
+        if self.objective.projections:
+            self.objective.project()
+        if self.average:
+            self.average.update(self.step)
+
+    def losses(self, x: Tensor, player: str, step: int, *, stream: str = "train") -> Losses:
+        """The losses of a batch, with the noise of that step."""
+        seed = self.training.seed
+        self.noise.corruption.manual_seed(derive(seed, f"{stream}.corruption", step))
+        self.noise.latent.manual_seed(derive(seed, f"{stream}.latent", step))
+        if self.training.precision == "bfloat16":
+            with torch.autocast(self.device.type, torch.bfloat16):
+                return self.objective(x, player, step, self.noise)  # type: ignore[no-any-return]
+        return self.objective(x, player, step, self.noise)  # type: ignore[no-any-return]
+
+    # --- judging ------------------------------------------------------------------------------------------
+
+    def _log(self) -> None:
+        terms = _finite(self.meter.means())
+        self.history.add({"step": self.step, "split": "train", **terms})
+
+    def _judge(self, epoch: int, outcome: Outcome) -> bool:
+        """End of an epoch: read the means, validate, keep the weights if they are the best so far."""
+        if not self.meter.count:
+            return False
+        terms = _finite(self.meter.means())
+        self.meter.clear()
+        self.history.add({"step": self.step, "epoch": epoch, "split": "train", **terms})
+        with self.average.applied() if self.average else nullcontext():
+            if self.validation is not None:
+                terms = _finite(self.validate(self.validation))
+                self.history.add({"step": self.step, "epoch": epoch, "split": "validation", **terms})
+            return self._keep(terms, outcome)
+
+    def _keep(self, terms: Means, outcome: Outcome) -> bool:
+        key = self.training.best_by
+        if key != "last" and key not in terms:
+            known = ", ".join(terms)
+            raise RunFailed(f"training.best_by: no term is called {key!r}", hint=f"there are: last, {known}")
+        value = -self.step if key == "last" else terms[key]
+        if value >= outcome.best:
+            return False
+        outcome.best, outcome.best_step, outcome.validation = value, self.step, terms
+        outcome.state = snapshot(self.objective.model)
+        return True
+
+    @torch.no_grad()
+    def validate(self, batches: Batches) -> Means:
+        """Means over a split, with the same noise at every call and the weights of the schedules' end."""
+        meter = Meter()
+        self.objective.eval()
+        for i, x in enumerate(batches.sequential(self.training.batch_size)):
+            _seed_global(self.device, derive(self.training.seed, "validation.layers", i))
+            seed = self.training.seed
+            self.noise.corruption.manual_seed(derive(seed, "validation.corruption", i))
+            self.noise.latent.manual_seed(derive(seed, "validation.latent", i))
+            meter.add(self.objective(x, self.objective.players[0], self.steps, self.noise), rows=x.shape[0])
+        self.objective.train()
+        return meter.means()
+
+
+class Player:
+    """One player: its parameters, its optimizer, its share of a step."""
+
+    def __init__(self, loop: Loop, name: str) -> None:
+        self.loop = loop
+        self.name = name
+        self.parameters = list(loop.objective.parameters_of(name))
+        optimizer = loop.training.optimizer
+        self.lr: Callable[[int, int], float] = optimizer.lr.value
+        self.rate = self.lr(0, loop.steps)
+        self.optimizer: Optimizer = optimizer.build(self.parameters, lr=self.rate)
+        self.clip = loop.training.clip
+
+    def step(self, x: Tensor, step: int) -> None:
+        """Move the parameters once."""
+        loop = self.loop
+        rate = self.lr(step, loop.steps)
+        if rate != self.rate:
+            self.rate = rate
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+        first: list[Losses] = []
+
+        def closure() -> float:
+            self.optimizer.zero_grad(set_to_none=True)
+            losses = loop.losses(x, self.name, step)
+            losses.total.backward()  # type: ignore[no-untyped-call]
+            if self.clip is not None:
+                torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
+            if not first:
+                first.append(losses)
+            return losses.total  # type: ignore[return-value]
+
+        self.optimizer.step(closure)
+        loop.meter.add(first[0])
+
+
+class Meter:
+    """Running means of all terms, on the device: nothing is read before someone asks."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.names: dict[str, int] = {}
+        self.sums: list[Tensor] = []
+        self.rows: list[float] = []
+        self.count = 0
+
+    def add(self, losses: Losses, *, rows: int = 1) -> None:
+        """Add one batch; `rows` weighs it (a validation split's last batch is smaller)."""
+        values = [losses.total.detach()]
+        for name, value in losses.raw.items():
+            weighted = losses.weighted[name]
+            values.append(value.detach())
+            if weighted is not value:
+                values.append(weighted.detach())
+        if rows != 1:
+            values = torch._foreach_mul(values, float(rows))
+        if not self.sums:
+            self.names = {name: i for i, name in enumerate(_names(losses))}
+            self.sums = [value.clone() for value in values]
+        else:
+            torch._foreach_add_(self.sums, values)
+        self.count += rows
+
+    def means(self) -> Means:
+        """The means so far; this reads the device."""
+        if not self.count:
+            return {}
+        means = (torch.stack(self.sums) / self.count).tolist()
+        return {name: means[i] for name, i in self.names.items()}
+
+
+def _names(losses: Losses) -> Iterator[str]:
+    """`total`, each raw term by its name, and `name.weighted` where a weight was applied."""
+    yield "total"
+    for name, value in losses.raw.items():
+        yield name
+        if losses.weighted[name] is not value:
+            yield f"{name}.weighted"
+
+
+class _NotFinite(Exception):
+    pass
+
+
+def _finite(terms: Means) -> Means:
+    """The terms, or `_NotFinite` that names those that are not."""
+    bad = [name for name, value in terms.items() if not math.isfinite(value)]
+    if bad:
+        parts = [name for name in bad if name != "total" and not name.endswith(".weighted")] or bad
+        raise _NotFinite(", ".join(f"{name} = {terms[name]}" for name in parts))
+    return terms
+
+
+def _seed_global(device: torch.device, seed: int) -> None:
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
+@contextmanager
+def _flagged(loop: Loop) -> Iterator[None]:
+    """Ctrl-C sets a flag that the loop reads between two steps; a second one interrupts at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if loop.stopping:
+            raise KeyboardInterrupt
+        loop.stopping = True
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+Context = AbstractContextManager[Any]
