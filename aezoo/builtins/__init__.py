@@ -24,6 +24,9 @@ ROOMS = (
     "schedules",
     "optimizers",
     "datasets",
+    "arrays",
+    "pictures",
+    "tables",
     "generated",
     "metrics",
 )

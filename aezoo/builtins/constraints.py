@@ -1,7 +1,8 @@
 """Constraints: projections of weights, applied in place after each step.
 
-`on = "decoder"` (or any whole stack) means its first map, the one that reads the code: `decoder.2` names one layer.
-A column of a map is what one of its inputs is worth: of a decoder's first map, the pattern that one unit draws.
+`on = "decoder"` (or any whole stack) means its first map, the one that reads the code: `decoder.2` names one
+layer. A column of a map is what one of its inputs is worth: of a decoder's first map, the pattern that one
+unit draws.
 """
 
 from __future__ import annotations

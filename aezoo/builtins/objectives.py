@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StandardSpec(ObjectiveSpec):
-    """Reconstruct the clean input: the mean over the batch of -log p(x | z); with `regularizers.kl`, the ELBO.
+    """Reconstruct the clean input: the batch mean of -log p(x | z); with `regularizers.kl`, the ELBO.
 
     Example:
         objective = "standard"

@@ -38,7 +38,7 @@ class LinearScheduleSpec(ScheduleSpec):
 
 
 class CosineSpec(ScheduleSpec):
-    """Fall along half a cosine, after a linear warm-up (Loshchilov and Hutter 2016, arXiv:1608.03983, no restarts).
+    """Fall along half a cosine, after a linear warm-up (arXiv:1608.03983, without its restarts).
 
     Example:
         [training.optimizer.lr]
@@ -51,7 +51,9 @@ class CosineSpec(ScheduleSpec):
     type: Literal["cosine"] = "cosine"
     start: float = Field(description="the number at the top, once warm")
     end: float = Field(0.0, description="the number once the way is done")
-    steps: int | None = Field(None, ge=1, description="length of the way after the warm-up; the rest of the run if not given")
+    steps: int | None = Field(
+        None, ge=1, description="length of the way after the warm-up; the rest of the run if not given"
+    )
     warmup: int = Field(0, ge=0, description="steps in which it climbs to `start`")
 
     def value(self, step: int, steps: int) -> float:
@@ -84,7 +86,7 @@ class ExponentialSpec(ScheduleSpec):
 
 
 class CyclicalSpec(ScheduleSpec):
-    """Climb and rest, several times over: against posterior collapse (Fu et al. 2019, arXiv:1903.10145, section 3.2).
+    """Climb and rest, several times over: against posterior collapse (arXiv:1903.10145, section 3.2).
 
     Example:
         [regularizers.kl.weight]
@@ -124,7 +126,9 @@ class PiecewiseSpec(ScheduleSpec):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if len(self.values) != len(self.at) + 1:
-            raise ValueError(f"{len(self.values)} values need {len(self.values) - 1} steps in 'at', got {len(self.at)}")
+            raise ValueError(
+                f"{len(self.values)} values need {len(self.values) - 1} steps in 'at', got {len(self.at)}"
+            )
         if list(self.at) != sorted(set(self.at)) or min(self.at, default=1) < 1:
             raise ValueError(f"'at' takes rising steps from 1 on, got {list(self.at)}")
         return self

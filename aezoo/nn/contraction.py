@@ -2,12 +2,14 @@
 
 Rifai et al. 2011, "Contractive auto-encoders". Three ways to it, cheapest first:
 
-    closed form   one affine map and a pointwise function: sum_j s'(a_j)^2 |W_j|^2, with no backward pass at all
-    Hutchinson    E |v^T J|^2 over signs v: one product per probe; unbiased, variance 2 (|G|^2 - sum G_jj^2), G = J J^T
+    closed form   one affine map and a pointwise function: sum_j s'(a_j)^2 |W_j|^2, no backward pass at all
+    Hutchinson    E |v^T J|^2 over signs v: one product per probe, unbiased; with G = J J^T its variance is
+                  2 (|G|^2 - sum_j G_jj^2)
     exact         one product per code value, to verify the others
 
-A product v^T J goes through a chain of affine maps by hand, and through anything else by autograd. On a chain of
-784-512-256-16 the hand costs two thirds of what double backward does, and forward mode (jvp) is slower than both.
+A product v^T J goes through a chain of affine maps by hand, and through anything else by autograd. On a chain
+of 784-512-256-16 the hand costs two thirds of what double backward does, and forward mode (jvp) is slower
+than both.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ def leaves(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def chain(model: Autoencoder, shape: tuple[int, ...]) -> list[Link] | None:
-    """The way from inputs [B, *shape] to the code as affine maps and pointwise functions; None if it is anything else."""
+    """The way from x [B, *shape] to the code, if it is made of affine maps and pointwise functions; else None."""
     ends = _affine_latent(model.latent)
     if ends is None:
         return None
@@ -128,7 +130,7 @@ class ChainJacobian:
 
 
 class AutogradJacobian:
-    """The Jacobian of any encoder, at a batch of inputs. In a batch norm, samples that share a batch are not apart.
+    """The Jacobian of any encoder, at a batch of inputs. A batch norm adds what samples do to each other.
 
     Args:
         model: Its `code_of` is differentiated.
@@ -154,12 +156,12 @@ class AutogradJacobian:
 class Contraction(nn.Module):
     """Mean over the batch of the squared Frobenius norm of d(code)/d(input), at the clean input.
 
-    Signs come from a counter that travels in the state, so a resumed run draws on where it stopped; in evaluation
-    the first signs are used each time.
+    Signs come from a counter that travels in the state, so a resumed run draws on where it stopped; in
+    evaluation the first signs are used each time.
 
     Args:
-        estimator: A way of the module's docstring; `auto` takes the closed form where there is one, else Hutchinson.
-        probes: How many sign vectors per sample.
+        estimator: A way of the module's docstring; `auto` takes the closed form where there is one, else
+        Hutchinson. probes: How many sign vectors per sample.
     """
 
     def __init__(self, *, estimator: Estimator = "auto", probes: int = 1) -> None:
@@ -172,10 +174,16 @@ class Contraction(nn.Module):
         x = out.x
         links = chain(out.model, tuple(x.shape[1:]))
         jacobian = AutogradJacobian(out.model, x) if links is None else ChainJacobian(links, x)
-        if isinstance(jacobian, ChainJacobian) and len(jacobian.links) == 1 and self.estimator in ("auto", "closed_form"):
+        if (
+            isinstance(jacobian, ChainJacobian)
+            and len(jacobian.links) == 1
+            and self.estimator in ("auto", "closed_form")
+        ):
             return jacobian.squared_norm() / len(x)
         if self.estimator == "closed_form":
-            raise UsageError("a closed form needs an encoder of one affine map and a sigmoid, tanh, relu or identity")
+            raise UsageError(
+                "a closed form needs an encoder of one affine map and a sigmoid, tanh, relu or identity"
+            )
         directions = self._axes if self.estimator == "exact" else self._signs
         products = [jacobian.product(v).square().sum() for v in directions(jacobian.code)]
         return torch.stack(products).sum() / (len(x) * (1 if self.estimator == "exact" else self.probes))

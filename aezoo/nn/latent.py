@@ -62,10 +62,12 @@ class Deterministic(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """A diagonal Gaussian posterior, drawn from by reparameterisation (Kingma and Welling 2013, arXiv:1312.6114).
+    """A diagonal Gaussian posterior, drawn from by reparameterisation.
+
+    Kingma and Welling 2013, "Auto-encoding variational Bayes", arXiv:1312.6114.
 
     Args:
-        project: One affine map to 2 D outputs, mean then logvar; to D outputs, if all samples share one logvar.
+        project: One affine map to 2 D outputs, mean then logvar; to D, if all samples share a logvar.
         shared: Shape [D, 1, ...] of the logvar that all samples share, or None.
 
     Shape:

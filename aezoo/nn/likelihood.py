@@ -1,7 +1,7 @@
 """Densities of the data: what a decoder's output means.
 
-Each module has `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample with all its constants,
-and `sample(raw, generator) -> [B, *shape]`.
+Each module has `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample with all its
+constants, and `sample(raw, generator) -> [B, *shape]`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from aezoo.nn.code import Output
 
 LOG_2PI = math.log(2 * math.pi)
-#: No learned scale goes below exp(-6) = 0.0025: there the density of a perfect reconstruction would be infinite.
+#: No learned scale goes below exp(-6) = 0.0025: there the density of a perfect reconstruction would be
+#: infinite.
 LOWEST_LOG_SCALE = -6.0
 
 #: Functions that a mean may pass through.
@@ -66,8 +67,8 @@ class Bernoulli(nn.Module):
 class ContinuousBernoulli(nn.Module):
     """A density on [0, 1] proportional to p^x (1 - p)^(1 - x), with logits `raw`.
 
-    Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845. With l = logit(p) its constant is l / tanh(l / 2), and its
-    mean 1 / (1 - exp(-l)) - 1 / l; both are smooth at 0, where their series stand in.
+    Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845. With l = logit(p) its constant is l / tanh(l / 2), and
+    its mean 1 / (1 - exp(-l)) - 1 / l; both are smooth at 0, where their series stand in.
 
     Shape:
         raw, x: [B, *shape]
@@ -86,7 +87,8 @@ class ContinuousBernoulli(nn.Module):
     def sample(self, raw: Tensor, generator: Generator | None = None) -> Tensor:
         u = uniform(raw, generator)
         near, safe = _split_at_zero(raw, 1e-6)
-        # The inverse of the distribution function for -|l|, whose expm1 cannot overflow; mirrored for positive l.
+        # The inverse of the distribution function for -|l|, whose expm1 cannot overflow; mirrored for
+        # positive l.
         steep = -safe.abs()
         drawn = torch.log1p(u * steep.expm1()) / steep
         return torch.where(near, u, torch.where(raw > 0, 1 - drawn, drawn))
@@ -197,14 +199,16 @@ class Laplace(_Scaled):
 class Huber(_Scaled):
     """Quadratic near the mean, linear from `delta` scales on: Huber's (1964) least favourable density.
 
-    With r = error / scale it is exp(-rho(r)) / (Z scale), rho(r) = r^2 / 2 up to delta and delta |r| - delta^2 / 2
-    beyond, Z = sqrt(2 pi) erf(delta / sqrt 2) + 2 exp(-delta^2 / 2) / delta.
+    With r = error / scale it is exp(-rho(r)) / (Z scale), rho(r) = r^2 / 2 up to delta and delta |r| -
+    delta^2 / 2 beyond, Z = sqrt(2 pi) erf(delta / sqrt 2) + 2 exp(-delta^2 / 2) / delta.
 
     Shape:
         raw, x: [B, *shape]
     """
 
-    def __init__(self, shape: tuple[int, ...], *, delta: float, scale: float = 1.0, output: str = "identity") -> None:
+    def __init__(
+        self, shape: tuple[int, ...], *, delta: float, scale: float = 1.0, output: str = "identity"
+    ) -> None:
         super().__init__(shape, scale=scale, output=output)
         self.delta = delta
         self.core = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2))
@@ -219,13 +223,16 @@ class Huber(_Scaled):
         u = 2 * uniform(raw, generator) - 1  # [-1, 1), its size is the distribution function of |r|
         mass = u.abs().clamp_max(1 - 1e-7) * (self.core + self.tails)
         inside = math.sqrt(2) * (mass.clamp_max(self.core) / math.sqrt(2 * math.pi)).erfinv()
-        beyond = self.delta - ((self.core + self.tails - mass).clamp_max(self.tails) / self.tails).log() / self.delta
+        beyond = (
+            self.delta
+            - ((self.core + self.tails - mass).clamp_max(self.tails) / self.tails).log() / self.delta
+        )
         size = torch.where(mass < self.core, inside, beyond)
         return self.mean(raw) + self.log_scale.exp() * size * u.sign()
 
 
 class GaussianPerValue(nn.Module):
-    """Independent Gaussians whose mean and log standard deviation the decoder both gives, stacked as channels.
+    """Independent Gaussians, mean and log standard deviation both from the decoder, stacked as channels.
 
     The log standard deviation bends softly at -6 (Rybkin et al. 2020, arXiv:2006.13202, appendix A).
 
@@ -257,9 +264,10 @@ class GaussianPerValue(nn.Module):
 class OptimalGaussian(nn.Module):
     """Independent Gaussians of the one variance that suits the batch best: its mean squared error.
 
-    The sigma-VAE (Rybkin et al. 2020, arXiv:2006.13202, section 3.2): the batch's mean is D / 2 (1 + ln 2 pi s^2).
-    That mean stays put to first order when s^2 moves, so s^2 needs no gradient. In evaluation the variance is a
-    running mean of training's, so that the density of one sample does not depend on its neighbours.
+    The sigma-VAE (Rybkin et al. 2020, arXiv:2006.13202, section 3.2): the batch's mean is D / 2 (1 + ln 2 pi
+    s^2). That mean stays put to first order when s^2 moves, so s^2 needs no gradient. In evaluation the
+    variance is a running mean of training's, so that the density of one sample does not depend on its
+    neighbours.
 
     Args:
         output: What the mean passes through.

@@ -62,7 +62,7 @@ class FittedGaussian(nn.Module):
 
     @torch.no_grad()
     def fit(self, codes: Tensor) -> None:
-        """Maximum likelihood on codes [N, *code], with a millionth of the mean variance added to each axis."""
+        """Maximum likelihood on codes [N, *code], a millionth of the mean variance added to each axis."""
         if len(codes) < 2:
             raise UsageError(f"a Gaussian is fitted to at least 2 codes, got {len(codes)}")
         flat = codes.detach().flatten(1).cpu().double()

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-Map = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+from aezoo.nn.layers import Tied
+
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+Map = nn.Linear | Convolution | Transposed | Tied
 
 
 def maps(module: nn.Module) -> Iterator[Map]:
@@ -19,14 +22,15 @@ def maps(module: nn.Module) -> Iterator[Map]:
 
 
 def by_input(layer: Map) -> Tensor:
-    """A view of the weight as [G, out, in, k], in which a column [g, :, i, :] is what one input unit is worth."""
-    if isinstance(layer, nn.Linear):
-        return layer.weight[None, :, :, None]
-    flat = layer.weight.view(*layer.weight.shape[:2], -1)
-    if isinstance(layer, TRANSPOSED):
-        # [in, out / G, *kernel], the inputs of a group side by side.
-        return flat.unflatten(0, (layer.groups, -1)).transpose(1, 2)
-    return flat.unflatten(0, (layer.groups, -1))  # from [out, in / G, *kernel]
+    """A view of the weight as [G, out, in, k]; a column [g, :, i, :] is what one input unit is worth."""
+    tied = isinstance(layer, Tied)
+    source = layer.source if isinstance(layer, Tied) else layer
+    if isinstance(source, nn.Linear):
+        return (source.weight.t() if tied else source.weight)[None, :, :, None]
+    assert isinstance(source, Convolution | Transposed)
+    kernels = source.weight.view(*source.weight.shape[:2], -1).unflatten(0, (source.groups, -1))
+    # A transposed convolution holds [in, out / G, *kernel], a convolution [out, in / G, *kernel]; tied, they swap.
+    return kernels.transpose(1, 2) if isinstance(source, Transposed) != tied else kernels
 
 
 def column_norms(layer: Map) -> Tensor:

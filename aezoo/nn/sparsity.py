@@ -23,8 +23,8 @@ def kl_of_rates(target: float, rates: Tensor) -> Tensor:
 class RateKL(nn.Module):
     """Pull how often each unit is active towards a target rate (Ng 2011, "Sparse autoencoder", section 3).
 
-    A unit's rate is its mean over the batch, or over past batches too. It sits inside a logarithm, so the rate of
-    a small batch is biased: batches of a hundred and more, or a running mean.
+    A unit's rate is its mean over the batch, or over past batches too. It sits inside a logarithm, so the
+    rate of a small batch is biased: batches of a hundred and more, or a running mean.
 
     Args:
         on: The tap whose values in (0, 1) are the units.
@@ -43,7 +43,9 @@ class RateKL(nn.Module):
         self.momentum = momentum
         if momentum is not None:
             self.register_buffer("running", torch.zeros(units))  # sum of weighted batch means
-            self.register_buffer("seen", torch.zeros(()))  # sum of those weights: the start has no past to weigh
+            self.register_buffer(
+                "seen", torch.zeros(())
+            )  # sum of those weights: the start has no past to weigh
 
     def forward(self, out: Output) -> Tensor:
         rates = out.tap(self.on).flatten(1).mean(dim=0)  # [F]

@@ -9,6 +9,8 @@ A declaration says what is wanted and imports no torch; its `build()` is the onl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import (
@@ -24,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from aezoo.errors import DataError, NotFound
 from aezoo.spec.shape import Shape, flat, text
 
 if TYPE_CHECKING:
@@ -345,8 +348,6 @@ class DatasetSpec(Component):
     """Where samples come from."""
 
     kind: ClassVar[str] = "dataset"
-    #: File endings this part reads when only a path is given; "/" for a folder. Such a part has a field `path`.
-    suffixes: ClassVar[tuple[str, ...]] = ()
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         """All samples, in memory or mapped. `shape` is the spec's input shape, for sources that can adapt to it
@@ -383,6 +384,38 @@ class SplitDatasetSpec(DatasetSpec):
         if self.validation + self.test >= 1:
             yield Remark("validation and test leave nothing to train on", hint="let them add up to less than 1")
         yield from super().remarks(spec)
+
+
+class FileDatasetSpec(SplitDatasetSpec):
+    """Base of the sets that are read from a file or a folder."""
+
+    #: Endings of the files it reads, for callers that give nothing but a path; "/" stands for a folder.
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    path: str = Field(min_length=1, description="file or folder, from the working folder or absolute")
+    limit: int | None = Field(None, ge=1, description="take only so many samples, evenly spaced over the source")
+
+    def found(self) -> Path:
+        """The path, or `NotFound`."""
+        path = Path(self.path).expanduser()
+        if not path.exists():
+            raise NotFound(f"{path.absolute()}: no such file or folder")
+        return path
+
+    @staticmethod
+    @contextmanager
+    def reading(path: Path) -> Iterator[None]:
+        """Turn whatever a parser makes of a damaged file into one `DataError` that names the file."""
+        try:
+            yield
+        except DataError:
+            raise
+        except Exception as error:  # damaged files raise a dozen types, from SyntaxError to zlib.error
+            raise DataError(f"{path}: cannot be read: {error}", hint="it is damaged, or not what its name says") from error
+
+    def picked(self, n: int) -> range | list[int]:
+        """Which of `n` samples to take: all, or `limit` of them, from all over the source (it may be sorted)."""
+        limit = self.limit or n
+        return range(n) if limit >= n else [row * n // limit for row in range(limit)]
 
 
 class MetricSpec(Component):

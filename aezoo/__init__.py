@@ -1,0 +1,69 @@
+"""aezoo: declare an autoencoder in a file, train it, judge it, keep it.
+
+The public verbs, each fetched on first use, so that `import aezoo` answers at once and wakes neither torch nor pydantic.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aezoo import errors as errors
+    from aezoo.builder import build
+    from aezoo.bundle import load, save
+    from aezoo.evaluation.scores import Scores, evaluate
+    from aezoo.model import Model
+    from aezoo.reader import read
+    from aezoo.spec.document import Spec
+    from aezoo.training.run import Run, train
+
+    __version__: str
+
+#: Every public name and the module that it is fetched from.
+_HOMES = {
+    "Model": "aezoo.model",
+    "Run": "aezoo.training.run",
+    "Scores": "aezoo.evaluation.scores",
+    "Spec": "aezoo.spec.document",
+    "build": "aezoo.builder",
+    "evaluate": "aezoo.evaluation.scores",
+    "load": "aezoo.bundle",
+    "read": "aezoo.reader",
+    "save": "aezoo.bundle",
+    "train": "aezoo.training.run",
+}
+
+__all__ = [
+    "Model",
+    "Run",
+    "Scores",
+    "Spec",
+    "__version__",
+    "build",
+    "errors",
+    "evaluate",
+    "load",
+    "read",
+    "save",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        found: object = version("aezoo")
+    elif name == "errors":
+        found = import_module("aezoo.errors")
+    elif name in _HOMES:
+        found = getattr(import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,41 @@
+"""The data in the box: handwritten digits, so that a first model needs no download."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Literal
+
+import numpy as np
+
+from aezoo.plugin import Component, DatasetSpec, Field, Samples, Shape
+
+
+class DigitsSpec(DatasetSpec):
+    """Handwritten digits, 10,000 grey images of 28x28 from MNIST, in the box: nothing is downloaded.
+
+    The rows are in no order of class, and the splits are fixed: the first 8,000 train, the next 1,000 validate,
+    the last 1,000 test. They are not the official MNIST splits. Labels are the digits.
+
+    Example:
+        [data]
+        type = "digits"
+    """
+
+    type: Literal["digits"] = "digits"
+    limit: int | None = Field(None, ge=1, le=8000, description="train on only so many, the first ones")
+
+    def sample_shape(self) -> Shape:
+        return 1, 28, 28
+
+    def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
+        with files("aezoo").joinpath("assets/mnist10k.npz").open("rb") as file, np.load(file) as stored:
+            images, labels = stored["images"], stored["labels"]
+        splits = {
+            "train": np.arange(self.limit or 8000),
+            "validation": np.arange(8000, 9000),
+            "test": np.arange(9000, 10000),
+        }
+        return Samples(images[:, None], "digits", labels=labels.astype(np.int64), splits=splits)
+
+
+COMPONENTS: list[type[Component]] = [DigitsSpec]

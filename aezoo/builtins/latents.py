@@ -1,0 +1,170 @@
+"""Latents: the bottleneck, features in and a code out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from aezoo.builtins.priors import StandardNormalSpec
+from aezoo.plugin import (
+    Component,
+    Field,
+    LatentSpec,
+    LayerSpec,
+    PriorSpec,
+    Shape,
+    Style,
+    flat,
+    flat_parameters,
+    grid,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Layout = Literal["flat", "spatial"]
+LAYOUT = "flat: a vector; spatial: `dim` channels on the features' grid"
+
+
+def _code_shape(shape: Shape, dim: int, layout: Layout) -> Shape:
+    return (dim,) if layout == "flat" else (dim, *grid(shape)[1])
+
+
+def _map_parameters(shape: Shape, dim: int, layout: Layout) -> int:
+    return flat_parameters(shape if layout == "flat" else shape[:1], (dim,))
+
+
+def _back(shape: Shape, layout: Layout, style: Style) -> Sequence[LayerSpec]:
+    """The layers from a code back to features of `shape`, ending in `style`."""
+    from aezoo.builtins.convolutions import ConvSpec
+    from aezoo.builtins.layers import LinearSpec, ReshapeSpec
+
+    if layout == "spatial":
+        return [ConvSpec(channels=shape[0], kernel=1, activation=style.activation, norm=style.norm)]
+    if len(shape) == 1:
+        return [LinearSpec(features=shape[0], activation=style.activation, norm=style.norm)]
+    return [
+        LinearSpec(features=flat(shape), activation=style.activation, norm=style.norm),
+        ReshapeSpec(shape=shape),
+    ]
+
+
+class DeterministicSpec(LatentSpec):
+    """A code without noise: an affine map of the features, and an activation.
+
+    Example:
+        [latent]
+        type = "deterministic"
+        dim = 32
+        activation = "sigmoid"
+    """
+
+    type: Literal["deterministic"] = "deterministic"
+    provides: ClassVar[frozenset[str]] = frozenset({"pre"})
+    layout: Layout = Field("flat", description=LAYOUT)
+    activation: Literal["identity", "relu", "sigmoid", "softplus", "tanh"] = Field(
+        "identity", description="what follows the map; `pre` is what precedes it"
+    )
+
+    def code_shape(self, shape: Shape) -> Shape:
+        return _code_shape(shape, self.dim, self.layout)
+
+    def parameters(self, shape: Shape) -> int:
+        return _map_parameters(shape, self.dim, self.layout)
+
+    def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
+        return _back(shape, self.layout, style)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.latent import Deterministic, projection
+        from aezoo.nn.layers import activation
+
+        project = projection(shape, self.dim, spatial=self.layout == "spatial")
+        return Deterministic(project, activation(self.activation))
+
+
+class GaussianLatentSpec(LatentSpec):
+    """A diagonal Gaussian posterior, drawn from by reparameterisation (arXiv:1312.6114).
+
+    Its log variance is held in [-10, 10]. With `logvar = "per_dim"` all samples share one learned vector of
+    them, which is all that a linear model needs (Lucas et al. 2019, arXiv:1911.02469).
+
+    Example:
+        [latent]
+        type = "gaussian"
+        dim = 16
+    """
+
+    type: Literal["gaussian"] = "gaussian"
+    provides: ClassVar[frozenset[str]] = frozenset({"mean", "logvar"})
+    point: ClassVar[str] = "mean"
+    layout: Layout = Field("flat", description=LAYOUT)
+    logvar: Literal["per_sample", "per_dim"] = Field(
+        "per_sample", description="per_dim: one vector, shared by all samples"
+    )
+    prior: PriorSpec | None = Field(StandardNormalSpec(), description="density that `sample` draws from")
+
+    @property
+    def outputs(self) -> int:
+        """Width of the map: means, and log variances unless they are shared."""
+        return self.dim if self.logvar == "per_dim" else 2 * self.dim
+
+    def code_shape(self, shape: Shape) -> Shape:
+        return _code_shape(shape, self.dim, self.layout)
+
+    def parameters(self, shape: Shape) -> int:
+        return _map_parameters(shape, self.outputs, self.layout) + (2 * self.dim - self.outputs)
+
+    def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
+        return _back(shape, self.layout, style)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.latent import Gaussian, projection
+
+        project = projection(shape, self.outputs, spatial=self.layout == "spatial")
+        shared = (self.dim, *(1 for _ in self.code_shape(shape)[1:])) if self.logvar == "per_dim" else None
+        return Gaussian(project, shared=shared)
+
+
+class TopKSpec(LatentSpec):
+    """The `k` largest units of each sample, the others zero (Makhzani and Frey 2013, arXiv:1312.5663).
+
+    Example:
+        [latent]
+        type = "topk"
+        dim = 256
+        k = 16
+    """
+
+    type: Literal["topk"] = "topk"
+    provides: ClassVar[frozenset[str]] = frozenset({"pre"})
+    k: int = Field(ge=1, description="how many units may be active")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.k > self.dim:
+            raise ValueError(
+                f"k = {self.k} of dim = {self.dim} units cannot be active; take k up to {self.dim}"
+            )
+        return self
+
+    def code_shape(self, shape: Shape) -> Shape:
+        return (self.dim,)
+
+    def parameters(self, shape: Shape) -> int:
+        return flat_parameters(shape, (self.dim,))
+
+    def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
+        return _back(shape, "flat", style)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
+        from aezoo.nn.latent import TopK
+
+        return TopK(nn.Linear(flat(shape), self.dim), k=self.k)
+
+
+COMPONENTS: list[type[Component]] = [DeterministicSpec, GaussianLatentSpec, TopKSpec]

@@ -1,0 +1,203 @@
+"""Regularizers: penalties in nats, summed over a sample's axes, averaged over the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from aezoo.plugin import Component, Field, RegularizerSpec, Remark, Shape, Spec, flat
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: Batches that are too small for a rate of 0.05 to be read from.
+SMALL_BATCH = 100
+
+
+def _latent_only(term: RegularizerSpec) -> Iterator[Remark]:
+    if term.on != "latent":
+        yield Remark(
+            f"{term.tag()} reads the latent and nothing else, got on = {term.on!r}", "leave 'on' out"
+        )
+
+
+def _free_decoder(spec: Spec) -> bool:
+    """Whether the decoder may grow without bound while the code shrinks."""
+    return not spec.decoder.tied and not any(
+        c.on.partition(".")[0] == "decoder" for c in spec.constraints.values()
+    )
+
+
+def _one_layer(spec: Spec) -> bool:
+    """Whether the code is one affine map and a pointwise function away from the input."""
+    affine = spec.latent.tag() in ("deterministic", "gaussian") and len(spec.code_shape) == 1
+    known = getattr(spec.latent, "activation", "identity") in ("identity", "sigmoid", "tanh", "relu")
+    return affine and known and all(layer.tag() == "flatten" for layer in spec.encoder)
+
+
+class KLSpec(RegularizerSpec):
+    """Pull the posterior towards the standard normal; `weight` is the beta of a beta-VAE.
+
+    Example:
+        [regularizers.kl]
+        weight = 1.0
+        free_bits = 0.1
+    """
+
+    type: Literal["kl"] = "kl"
+    needs: ClassVar[frozenset[str]] = frozenset({"mean", "logvar"})
+    free_bits: float = Field(
+        0.0, ge=0, description="nats that the batch mean of each latent value may cost for nothing"
+    )
+    capacity: float = Field(
+        0.0, ge=0, description="nats the code should carry: |KL - capacity| (arXiv:1804.03599)"
+    )
+
+    @model_validator(mode="after")
+    def _one_idea(self) -> Self:
+        if self.free_bits and self.capacity:
+            raise ValueError("free_bits and capacity are two cures for the same thing: choose one")
+        return self
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from _latent_only(self)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.divergence import StandardNormalKL
+
+        return StandardNormalKL(free_bits=self.free_bits, capacity=self.capacity)
+
+
+class KLSparsitySpec(RegularizerSpec):
+    """Let each unit be active at a given rate: KL between rates (Ng 2011); of a sigmoid code, or layer.
+
+    Example:
+        [regularizers.kl_sparsity]
+        weight = 3.0
+        rho = 0.05
+    """
+
+    type: Literal["kl_sparsity"] = "kl_sparsity"
+    rho: float = Field(0.05, gt=0, lt=1, description="how often a unit should be active")
+    momentum: float | None = Field(
+        None, gt=0, lt=1, description="share of the past in a running mean; else the batch alone"
+    )
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        batch = spec.training.batch_size
+        if self.momentum is None and batch < SMALL_BATCH:
+            yield Remark(
+                f"a batch of {batch} is too small to read a rate from",
+                f"training.batch_size = {SMALL_BATCH} or more, or momentum = 0.9",
+            )
+        activation = self._activation(spec)
+        if activation != "sigmoid":
+            yield Remark(
+                f"rates are of units in (0, 1), and {self.on!r} ends in {activation or 'no sigmoid'}",
+                f'{self.on}: activation = "sigmoid"',
+            )
+
+    def _activation(self, spec: Spec) -> str | None:
+        if self.on == "latent":
+            return getattr(spec.latent, "activation", None)
+        stack, _, index = self.on.partition(".")
+        layers = {"encoder": spec.encoder, "decoder": spec.decoder_layers()}.get(stack, ())
+        if not index.isdigit() or int(index) >= len(layers):
+            return None
+        style = layers[int(index)].style()
+        return style.activation if style else None
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.sparsity import RateKL
+
+        return RateKL(self.on, rate=self.rho, units=flat(shape), momentum=self.momentum)
+
+
+class L1Spec(RegularizerSpec):
+    """Sum of absolute values: few large units instead of many small ones.
+
+    Example:
+        [regularizers.l1]
+        weight = 0.1
+    """
+
+    type: Literal["l1"] = "l1"
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        if self.on == "latent" and _free_decoder(spec):
+            yield Remark(
+                "a code can shrink and a free decoder grow: the penalty falls, the model stays",
+                "constraints.unit_norm = {}",
+                "warning",
+            )
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.sparsity import AbsoluteSum
+
+        return AbsoluteSum(self.on)
+
+
+class L2Spec(RegularizerSpec):
+    """Sum of squares: keeps a deterministic code near the origin (arXiv:1903.12436, section 3).
+
+    Example:
+        [regularizers.l2]
+        weight = 0.5
+    """
+
+    type: Literal["l2"] = "l2"
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.sparsity import SquareSum
+
+        return SquareSum(self.on)
+
+
+class ContractiveSpec(RegularizerSpec):
+    """Squared Frobenius norm of d(code)/d(input), at the clean input (Rifai et al. 2011).
+
+    `estimator = "auto"` takes the closed form where the encoder is one affine map and a pointwise function,
+    else one Hutchinson probe, which is unbiased. The decoder should be tied or bounded: a free one cheats.
+
+    Example:
+        decoder = {tied = true}
+
+        [regularizers.contractive]
+        weight = 0.1
+    """
+
+    type: Literal["contractive"] = "contractive"
+    estimator: Literal["auto", "closed_form", "hutchinson", "exact"] = Field(
+        "auto", description="how it is computed"
+    )
+    probes: int = Field(1, ge=1, description="random directions per sample, for the Hutchinson estimate")
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from _latent_only(self)
+        if _free_decoder(spec):
+            yield Remark(
+                "the encoder can shrink and a free decoder grow: the penalty falls, the model stays",
+                "decoder = {tied = true}, or constraints.unit_norm = {}",
+                "warning",
+            )
+        if any(getattr(layer, "norm", "none") == "batch" for layer in spec.encoder):
+            yield Remark(
+                "with batch norm in the encoder a code depends on its batch, and so does the penalty",
+                'norm = "group" or "layer"',
+                "warning",
+            )
+        if self.estimator == "closed_form" and not _one_layer(spec):
+            yield Remark(
+                "the closed form is for an encoder of one affine map and a sigmoid, tanh or relu",
+                'estimator = "auto"',
+            )
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.contraction import Contraction
+
+        return Contraction(estimator=self.estimator, probes=self.probes)
+
+
+COMPONENTS: list[type[Component]] = [KLSpec, KLSparsitySpec, L1Spec, L2Spec, ContractiveSpec]

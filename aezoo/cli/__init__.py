@@ -1,0 +1,168 @@
+"""The command `aezoo`: the group, and the one place that turns errors into lines and exit codes.
+
+The table below is a literal and help is written from it alone: a command's module is imported when it is called,
+so `aezoo --help` needs click and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from aezoo.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+#: Section -> command -> its module here and one line of help. The module holds a command of the module's name.
+COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
+    "Specs": {
+        "init": ("init", "Write a commented starter spec."),
+        "check": ("check", "Say everything that is wrong with a spec."),
+        "show": ("show", "Show the layers, the loss and the size of a model."),
+        "render": ("render", "Print a spec with all defaults and no macros."),
+    },
+    "Training": {
+        "train": ("train", "Train the model of a spec and keep it in a folder."),
+        "evaluate": ("evaluate", "Judge a model beside its baselines."),
+    },
+    "Models at work": {
+        "encode": ("encode", "Turn samples into codes."),
+        "decode": ("decode", "Turn codes into samples."),
+        "reconstruct": ("reconstruct", "Pass samples through a model."),
+        "sample": ("sample", "Draw new samples from the prior."),
+        "score": ("score", "Say how unusual each sample is."),
+    },
+    "What is there": {
+        # Not `list`: a submodule of that name would hide the builtin in this very file.
+        "list": ("catalog", "List the bundled specs."),
+        "components": ("components", "List the parts that a spec may name."),
+        "doctor": ("doctor", "Report devices, versions, plugins and folders."),
+        "completion": ("completion", "Print the script for tab completion."),
+    },
+}
+TABLE = {name: row for section in COMMANDS.values() for name, row in section.items()}
+
+
+class Group(click.Group):
+    """Commands by name from the table, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*TABLE]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in TABLE:
+            return None
+        module, _ = TABLE[cmd_name]
+        command: click.Command = getattr(import_module(f"aezoo.cli.{module}"), module)
+        if not any(option.name == "debug" for option in command.params):
+            command.params.append(_debug())
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in TABLE and not args[0].startswith("-") and not ctx.resilient_parsing:
+            raise UsageError(f"no command is called {args[0]!r}", hint=_nearest(args[0]))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, section in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in section.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=row[1]) for name, row in TABLE.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def _debug() -> click.Option:
+    return click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, TABLE, n=1)
+    return f"did you mean {close[0]!r}?" if close else "`aezoo --help` names the commands"
+
+
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    params=[_debug()],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(None, "-V", "--version", package_name="aezoo", message="%(prog)s %(version)s")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Declare an autoencoder in a file, train it, judge it, use it.
+
+    SPEC is a TOML or JSON file or the name of a bundled spec; MODEL is the folder that `train` wrote.
+    Results go to stdout, all else to stderr.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with the documented code."""
+    words = sys.argv[1:] if args is None else [*args]
+    if "_AEZOO_COMPLETE" in os.environ:
+        group.main(words, prog_name="aezoo")
+    code = 0
+    try:
+        with _spoken_warnings(json="--json" in words):
+            _run(words)
+    except click.exceptions.Exit as leave:
+        code = leave.exit_code
+    except (Exception, KeyboardInterrupt) as error:
+        from aezoo.cli.failure import report
+
+        code = report(error, json="--json" in words, debug="--debug" in words or bool(os.environ.get("AEZOO_DEBUG")))
+    sys.exit(_closed() if code == CLOSED_PIPE else code)
+
+
+CLOSED_PIPE = 141
+
+
+def _run(words: list[str]) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an old code page must not turn a dash into a crash
+            stream.reconfigure(errors="backslashreplace")
+    columns = shutil.get_terminal_size().columns
+    # click itself never goes below 50 columns.
+    with group.make_context("aezoo", words, terminal_width=max(20, min(columns, 100) - 1)) as context:
+        group.invoke(context)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a closed pipe shows here, not in the interpreter's last breath
+
+
+@contextmanager
+def _spoken_warnings(*, json: bool) -> Iterator[None]:
+    """Warnings as one line each on stderr; with `--json` stderr is for the error object alone."""
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: None if json else click.echo(f"warning: {message}", err=True)
+        yield
+
+
+def _closed() -> int:
+    """Nobody reads stdout any more: let the interpreter's final flush go to nowhere, silently."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return CLOSED_PIPE
+
+
+__all__: Iterable[str] = ["main"]

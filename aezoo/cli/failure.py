@@ -1,0 +1,97 @@
+"""An exception -> what the user reads on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import click
+
+from aezoo.errors import AezooError, Fault, SpecError
+
+#: Of a fault of ours: one that no error of `aezoo.errors` describes (EX_SOFTWARE of sysexits.h).
+INTERNAL = 70
+NOT_FOUND, FAILED, INTERRUPTED, CLOSED_PIPE = 3, 6, 130, 141
+
+
+def report(error: BaseException, *, json: bool, debug: bool) -> int:
+    """Say what went wrong; returns the exit code."""
+    code, message, hint = describe(error)
+    if code == CLOSED_PIPE:
+        return code
+    if debug:
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    if json:
+        click.echo(_document(error, code, message, hint), err=True)
+    else:
+        for line in _lines(error, message, hint):
+            click.echo(line, err=True)
+    return code
+
+
+def describe(error: BaseException) -> tuple[int, str, str]:
+    """Exit code, message and hint of any exception."""
+    if isinstance(error, AezooError):
+        return error.exit_code, error.message, error.hint
+    if isinstance(error, click.ClickException):
+        return error.exit_code, _sentence(error.format_message()), _help_for(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return INTERRUPTED, "interrupted", ""
+    if isinstance(error, BrokenPipeError):
+        return CLOSED_PIPE, "", ""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return FAILED, f"out of memory: {_first_line(error)}", "a smaller training.batch_size, or fewer samples at once"
+    if isinstance(error, OSError):
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        where = f"{error.filename}: " if error.filename else ""
+        return NOT_FOUND if missing else FAILED, f"{where}{error.strerror or error}", ""
+    return INTERNAL, f"internal error: {type(error).__name__}: {_first_line(error)}", "run again with --debug"
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text[:1].lower() + text[1:].removesuffix(".")
+
+
+def _help_for(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"`{context.command_path} --help` says what it takes" if context else ""
+
+
+def _lines(error: BaseException, message: str, hint: str) -> list[str]:
+    if isinstance(error, SpecError):
+        lines = [fault_line(fault, error.source) for fault in error.faults]
+    elif message == "interrupted":
+        lines = [message]
+    else:
+        lines = [f"error: {message}"]
+    return [*lines, f"hint: {hint}"] if hint else lines
+
+
+def fault_line(fault: Fault, source: str) -> str:
+    """`file: error[AZ203]: place: message (hint)`."""
+    return f"{source}: {fault}" if source else str(fault)
+
+
+def fault_document(fault: Fault) -> dict[str, Any]:
+    """A fault for machines."""
+    return {
+        "code": fault.code,
+        "level": fault.level,
+        "path": fault.place,
+        "message": fault.message,
+        "hint": fault.hint,
+    }
+
+
+def _document(error: BaseException, code: int, message: str, hint: str) -> str:
+    import json
+
+    document: dict[str, Any] = {"error": message, "hint": hint, "exit_code": code}
+    if isinstance(error, SpecError):
+        document |= {"file": error.source, "faults": [fault_document(fault) for fault in error.faults]}
+    return json.dumps(document)

@@ -1,0 +1,34 @@
+"""The options that mean the same in every command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+AnyPath = click.Path(path_type=Path)
+
+
+def _assignments(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if not value.partition("=")[1] or not value.partition("=")[0].strip():
+            raise click.BadParameter(f"takes PATH=VALUE (latent.dim=32), got {value!r}", ctx=ctx, param=param)
+    return values
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+force = click.option("--force", is_flag=True, help="Replace what is there.")
+overrides = click.option(
+    "--set",
+    "overrides",
+    metavar="PATH=VALUE",
+    multiple=True,
+    callback=_assignments,
+    help="Change a value of the spec: latent.dim=32. Repeatable.",
+)
+device = click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda:0 ...; auto takes the accelerator that is there."
+)
+seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything random.")
+model = click.argument("model", type=AnyPath)
+data = click.option("--data", type=AnyPath, help="A file or folder of samples instead of the spec's own data.")

@@ -1,0 +1,73 @@
+"""What a command prints: tables for people, one JSON document for machines."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import click
+
+GAP = 2
+#: Narrower than this, the column that gives way says nothing.
+LEAST = 8
+
+
+def emit(document: Any) -> None:
+    """Print one JSON document on stdout; numbers that JSON lacks become null."""
+    click.echo(json.dumps(plain(document), indent=1, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """The value in words of JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, PurePath):
+        return str(value)
+    return value
+
+
+def number(value: float | None) -> str:
+    """Four digits; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "", yields: int | None = None) -> None:
+    """Print aligned columns.
+
+    Args:
+        header: Names of the columns.
+        rows: Cells, as text.
+        right: One letter a column, "r" for those that align right: "llrr".
+        yields: The column that is cut short where a terminal is too narrow.
+    """
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    room = columns()
+    if yields is not None and room is not None:
+        over = sum(widths) + GAP * (len(widths) - 1) - room
+        widths[yields] = max(min(widths[yields], LEAST), widths[yields] - max(over, 0))
+    for line in lines:
+        cells = [_cell(cell, width, right[i : i + 1]) for i, (cell, width) in enumerate(zip(line, widths, strict=True))]
+        click.echo((" " * GAP).join(cells).rstrip())
+
+
+def _cell(text: str, width: int, side: str) -> str:
+    if len(text) > width:
+        text = text[: width - 1] + "…"
+    return text.rjust(width) if side == "r" else text.ljust(width)
+
+
+def columns() -> int | None:
+    """Width of the terminal, or None where stdout is a file or a pipe: there, nothing is cut."""
+    return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None

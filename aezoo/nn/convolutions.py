@@ -1,0 +1,81 @@
+"""Convolutions over signals, images and volumes, by the number of spatial axes; and residual blocks of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from aezoo.nn.layers import ACTIVATIONS, CONVOLUTIONS
+
+POOLS = {
+    "max": (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
+    "average": (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
+}
+LINEAR_MODES = ("linear", "bilinear", "trilinear")
+
+
+def pool(mode: str, axes: int, *, size: int, stride: int) -> nn.Module:
+    """Max or average pooling over this many spatial axes."""
+    return POOLS[mode][axes - 1](size, stride)
+
+
+def resize(size: tuple[int, ...], *, mode: str = "nearest") -> nn.Upsample:
+    """Interpolation to this many positions along each spatial axis: `nearest`, or `linear` along all axes."""
+    return nn.Upsample(size=size, mode=mode if mode == "nearest" else LINEAR_MODES[len(size) - 1])
+
+
+class GlobalPool(nn.Module):
+    """Mean over all positions.
+
+    Shape:
+        x: [B, C, *spatial] -> [B, C]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(2).mean(dim=2)
+
+
+class Residual(nn.Module):
+    """activation(shortcut(x) + scale * body(x)) (He et al. 2015, arXiv:1512.03385, section 3.2).
+
+    Args:
+        body: Applied one after the other.
+        shortcut: Brings x to the shape of what the body gives; None where it has it already.
+        activation: Name of what follows the sum.
+        scale: Fixed factor of the body.
+
+    Shape:
+        x: [B, *shape] -> what `body` gives
+    """
+
+    def __init__(
+        self, body: Sequence[nn.Module], shortcut: nn.Module | None, *, activation: str, scale: float
+    ) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*body)
+        self.shortcut = shortcut
+        self.activation = None if activation == "identity" else ACTIVATIONS[activation]()
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x)
+        if self.scale != 1:
+            h = self.scale * h
+        h = h + (x if self.shortcut is None else self.shortcut(x))
+        return h if self.activation is None else self.activation(h)
+
+
+def shortcut(shape: tuple[int, ...], output: tuple[int, ...]) -> nn.Module | None:
+    """The cheapest map between two shapes of one rank: None, linear, or a kernel of 1 with a stride or a resize."""
+    if shape == output:
+        return None
+    if len(shape) == 1:
+        return nn.Sequential(OrderedDict(linear=nn.Linear(shape[0], output[0])))
+    convolution = CONVOLUTIONS[len(shape) - 2]
+    strides = tuple(-(-a // b) for a, b in zip(shape[1:], output[1:], strict=True))
+    if all((a - 1) // s + 1 == b for a, b, s in zip(shape[1:], output[1:], strides, strict=True)):
+        return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1, stride=strides)))
+    # A kernel of 1 and a nearest resize can change places; the resize comes last, where there is more to resize.
+    return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1), resize=resize(output[1:])))

@@ -1,0 +1,197 @@
+"""Layers: activations, norms, and a map followed by them; maps tied to another's weights."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from math import prod
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from aezoo.errors import ShapeError
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "identity": nn.Identity,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+    "hardtanh": nn.Hardtanh,
+}
+
+#: Most groups of a group norm that does not say how many.
+MAX_GROUPS = 8
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+INSTANCE_NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+TRANSPOSED_CONVOLUTIONS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+Map = nn.Linear | Convolution
+
+def activation(name: str) -> nn.Module:
+    """The pointwise function of this name."""
+    return ACTIVATIONS[name]()
+
+
+def normalization(name: str, shape: tuple[int, ...], *, groups: int | None = None) -> nn.Module:
+    """The norm of this name, with a learned scale and shift for each feature or channel.
+
+    Args:
+        name: `batch`; `layer`, over all values of a sample; `group`; `instance`, over each channel of a sample.
+        shape: Of a sample: [F], or [C, *spatial].
+        groups: Of a group norm; None is the largest divisor of the channels up to 8 that leaves a group two values.
+    """
+    channels, rank = shape[0], len(shape) - 1
+    if name == "none":
+        return nn.Identity()
+    if name == "batch":
+        return BATCH_NORMS[rank](channels)
+    if name == "instance":
+        return INSTANCE_NORMS[rank - 1](channels, affine=True)
+    if name == "layer" and rank == 0:
+        return nn.LayerNorm(channels)
+    return nn.GroupNorm(1 if name == "layer" else groups or group_count(shape), channels)
+
+
+def group_count(shape: tuple[int, ...]) -> int:
+    """How many groups a group norm over [C, *spatial] has by default."""
+    values = prod(shape)
+    # A group of one value would be normalized to zero.
+    fitting = (g for g in range(MAX_GROUPS, 0, -1) if shape[0] % g == 0 and values // g > 1)
+    return next(fitting, 1)
+
+
+def block(
+    name: str, module: nn.Module, shape: tuple[int, ...], *, norm: str = "none", activation: str = "identity"
+) -> nn.Sequential:
+    """A map, its norm and its activation; what does nothing is left out.
+
+    Args:
+        name: Of the map in the state dict: `conv` gives `conv.weight`.
+        shape: What the map gives.
+    """
+    parts: OrderedDict[str, nn.Module] = OrderedDict({name: module})
+    if norm != "none":
+        parts["norm"] = normalization(norm, shape)
+    if activation != "identity":
+        parts["activation"] = ACTIVATIONS[activation]()
+    return nn.Sequential(parts)
+
+
+class Tied(nn.Module):
+    """A linear map or convolution with another's weight, transposed: the adjoint of it, plus a bias of its own.
+
+    The other's weight is looked up at each pass and is no parameter of this module, so a state dict has it once.
+    Copied together, the two stay tied; copied alone, this takes a copy of the other along.
+
+    Args:
+        source: Whose weight it is.
+        replaced: The untied map that this stands for; gives the geometry and the bias.
+
+    Raises:
+        ShapeError: The weights of the two are not each other's transposes.
+
+    Shape:
+        x: what `replaced` takes -> what `replaced` gives
+    """
+
+    bias: nn.Parameter | None
+
+    def __init__(self, source: Map, replaced: Map) -> None:
+        super().__init__()
+        self.transposed = _transpose(source, replaced)
+        # In a tuple, for a module that is an attribute of its own would be registered.
+        self._source = (source,)
+        self.register_parameter("bias", replaced.bias)
+
+    @property
+    def source(self) -> Map:
+        """The map whose weight this uses."""
+        return self._source[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.transposed(x, self.source.weight, self.bias)
+
+
+def tie(decoder_module: nn.Module, encoder_module: nn.Module) -> nn.Module:
+    """The decoder's module with its one map replaced by a tied twin; a sequence is changed in place.
+
+    Raises:
+        ShapeError: There is not one map in each, or their weights are not each other's transposes.
+    """
+    _, source = _only_map(encoder_module, "encoder")
+    name, replaced = _only_map(decoder_module, "decoder")
+    tied = Tied(source, replaced)
+    if not name:
+        return tied
+    parent, _, child = name.rpartition(".")
+    setattr(decoder_module.get_submodule(parent), child, tied)
+    return decoder_module
+
+
+def _only_map(module: nn.Module, side: str) -> tuple[str, Map]:
+    maps = [(name, part) for name, part in module.named_modules() if isinstance(part, Map)]
+    weights = sum(parameter.ndim > 1 for parameter in module.parameters())
+    if len(maps) != 1 or weights != 1:
+        what = type(module).__name__
+        raise ShapeError(f"only layers of one map each can be tied; the {side}'s {what} has {weights} weights")
+    return maps[0]
+
+
+Applied = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+
+def _transpose(source: Map, replaced: Map) -> Applied:
+    """What `replaced` computes, as a function of x, the weight of `source` and a bias."""
+    if isinstance(source, nn.Linear) and isinstance(replaced, nn.Linear):
+        _agree((source.in_features, source.out_features), (replaced.in_features, replaced.out_features))
+        return _linear
+    if isinstance(source, nn.Linear) or isinstance(replaced, nn.Linear):
+        raise ShapeError(f"cannot tie a {type(replaced).__name__} to a {type(source).__name__}")
+    _agree((source.in_channels, source.out_channels), (replaced.in_channels, replaced.out_channels))
+    for name in ("kernel_size", "dilation", "groups"):
+        ours, theirs = getattr(replaced, name), getattr(source, name)
+        if ours != theirs:
+            raise ShapeError(f"cannot tie a map of {name} {ours} to one of {name} {theirs}")
+    if source.transposed == replaced.transposed and set(replaced.stride) != {1}:
+        raise ShapeError("cannot tie two convolutions where the second has a stride: one must be transposed")
+    axes = len(replaced.kernel_size) - 1
+    geometry = {name: getattr(replaced, name) for name in ("stride", "dilation", "groups")}
+    geometry["padding"] = _padding(replaced, flip=source.transposed == replaced.transposed)
+    if source.transposed:
+        return partial((F.conv1d, F.conv2d, F.conv3d)[axes], **geometry)
+    geometry["output_padding"] = replaced.output_padding
+    return partial((F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[axes], **geometry)
+
+
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return F.linear(x, weight.t(), bias)
+
+
+def _padding(replaced: Convolution, *, flip: bool) -> tuple[int, ...]:
+    """The padding that keeps the shape; at stride 1, `flip` turns a convolution's into a transposed one's."""
+    assert not isinstance(replaced.padding, str)
+    axes = zip(replaced.kernel_size, replaced.dilation, replaced.padding, strict=True)
+    padding = tuple(d * (k - 1) - p if flip else p for k, d, p in axes)
+    if min(padding) < 0:
+        raise ShapeError(f"cannot tie a convolution of kernel {replaced.kernel_size}, padding {replaced.padding}")
+    return padding
+
+
+def _agree(source: tuple[int, int], replaced: tuple[int, int]) -> None:
+    if source != replaced[::-1]:
+        raise ShapeError(
+            f"cannot tie a map {replaced[0]} -> {replaced[1]} to a map {source[0]} -> {source[1]}: "
+            "their weights are not each other's transposes"
+        )

@@ -1,0 +1,131 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from aezoo.builtins.regularizers import COMPONENTS, ContractiveSpec, KLSparsitySpec, KLSpec, L1Spec, L2Spec
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.latent import Deterministic, Gaussian
+from aezoo.nn.likelihood import SquaredError
+
+TERMS = [
+    KLSpec(),
+    KLSpec(free_bits=0.01),
+    KLSpec(capacity=2.0),
+    KLSparsitySpec(),
+    L1Spec(),
+    L1Spec(on="encoder.0"),
+    L2Spec(),
+    ContractiveSpec(estimator="exact"),
+]
+
+
+def network(term):
+    latent = Gaussian(nn.Linear(5, 6)) if "mean" in term.needs else Deterministic(nn.Linear(5, 3), nn.Sigmoid())
+    model = Autoencoder(
+        input_shape=(6,),
+        encoder=[nn.Linear(6, 5), nn.Tanh()],
+        latent=latent,
+        decoder=[nn.Linear(3, 6)],
+        likelihood=SquaredError(),
+    )
+    return model.double()
+
+
+def spec_of(**parts):
+    blank = {
+        "encoder": (),
+        "latent": SimpleNamespace(activation="sigmoid", tag=lambda: "deterministic"),
+        "decoder": SimpleNamespace(tied=False),
+        "constraints": {},
+        "code_shape": (4,),
+        "training": SimpleNamespace(batch_size=128),
+        "decoder_layers": lambda: (),
+    }
+    return SimpleNamespace(**(blank | parts))
+
+
+def ending_in(activation, norm="none", tag="linear"):
+    return SimpleNamespace(style=lambda: SimpleNamespace(activation=activation), norm=norm, tag=lambda: tag)
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.model_dump_json(exclude_defaults=True))
+def test_doubling_the_batch_changes_nothing(term):
+    torch.manual_seed(0)
+    net, x = network(term), torch.randn(7, 6).double()
+    penalty = term.build((3,) if term.on == "latent" else (5,))
+    once = penalty(net(x, taps=("encoder.0",)))
+    assert once.shape == ()
+    torch.testing.assert_close(penalty(net(torch.cat([x, x]), taps=("encoder.0",))), once)
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.model_dump_json(exclude_defaults=True))
+def test_every_penalty_moves_the_encoder(term):
+    torch.manual_seed(0)
+    net = network(term)
+    term.build((3,))(net(torch.randn(7, 6).double(), taps=("encoder.0",))).backward()
+    assert net.encoder[0].weight.grad.abs().sum() > 0
+
+
+def test_the_needs_of_a_kl_are_a_posterior():
+    assert KLSpec.needs == {"mean", "logvar"}
+    assert not any(part.needs for part in COMPONENTS if part is not KLSpec)
+
+
+def test_two_cures_at_once_are_refused():
+    with pytest.raises(ValidationError, match="choose one"):
+        KLSpec(free_bits=0.1, capacity=3.0)
+
+
+def test_a_small_batch_cannot_tell_a_rate():
+    (remark,) = KLSparsitySpec().remarks(spec_of(training=SimpleNamespace(batch_size=32)))
+    assert (remark.level, remark.message) == ("error", "a batch of 32 is too small to read a rate from")
+    assert "momentum = 0.9" in remark.hint
+    assert not list(KLSparsitySpec(momentum=0.9).remarks(spec_of(training=SimpleNamespace(batch_size=32))))
+
+
+@pytest.mark.parametrize("activation", ["identity", "relu", "tanh"])
+def test_rates_want_a_sigmoid(activation):
+    (remark,) = KLSparsitySpec().remarks(spec_of(latent=SimpleNamespace(activation=activation)))
+    assert activation in remark.message
+    assert remark.hint == 'latent: activation = "sigmoid"'
+
+
+def test_rates_of_a_layer_want_a_sigmoid_there():
+    spec = spec_of(encoder=(ending_in("sigmoid"), ending_in("relu")))
+    assert not list(KLSparsitySpec(on="encoder.0").remarks(spec))
+    assert list(KLSparsitySpec(on="encoder.1").remarks(spec))
+    assert list(KLSparsitySpec(on="input.clean").remarks(spec))
+
+
+@pytest.mark.parametrize("term", [ContractiveSpec(), L1Spec()], ids=lambda term: term.type)
+def test_a_free_decoder_draws_a_warning(term):
+    (remark,) = term.remarks(spec_of())
+    assert remark.level == "warning"
+    assert "unit_norm" in remark.hint
+    bounded = {"unit_norm": SimpleNamespace(on="decoder.0")}
+    assert not list(term.remarks(spec_of(constraints=bounded)))
+    assert not list(term.remarks(spec_of(decoder=SimpleNamespace(tied=True))))
+
+
+def test_batch_norm_under_a_contraction_draws_a_warning():
+    spec = spec_of(decoder=SimpleNamespace(tied=True), encoder=(ending_in("relu", norm="batch"),))
+    (remark,) = ContractiveSpec().remarks(spec)
+    assert remark.level == "warning"
+    assert "depends on its batch" in remark.message
+
+
+def test_a_closed_form_of_a_deep_encoder_is_refused_when_it_is_read():
+    tied = SimpleNamespace(tied=True)
+    term = ContractiveSpec(estimator="closed_form")
+    assert not list(term.remarks(spec_of(decoder=tied, encoder=(ending_in("none", tag="flatten"),))))
+    (remark,) = term.remarks(spec_of(decoder=tied, encoder=(ending_in("relu"),)))
+    assert remark.hint == 'estimator = "auto"'
+
+
+@pytest.mark.parametrize("term", [KLSpec(on="encoder.0"), ContractiveSpec(on="output")], ids=lambda term: term.type)
+def test_a_term_of_the_latent_refuses_another_tap(term):
+    (remark,) = term.remarks(spec_of(decoder=SimpleNamespace(tied=True)))
+    assert remark.message == f"{term.type} reads the latent and nothing else, got on = {term.on!r}"

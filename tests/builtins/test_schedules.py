@@ -1,0 +1,110 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from aezoo.builtins.regularizers import KLSpec
+from aezoo.builtins.schedules import (
+    COMPONENTS,
+    ConstantSpec,
+    CosineSpec,
+    CyclicalSpec,
+    ExponentialSpec,
+    LinearScheduleSpec,
+    PiecewiseSpec,
+)
+from aezoo.registry import Registry
+
+RUN = 1000
+
+
+@pytest.mark.parametrize(
+    ("schedule", "start", "end"),
+    [
+        (LinearScheduleSpec(start=2.0, end=5.0), 2.0, 5.0),
+        (LinearScheduleSpec(start=2.0, end=5.0, steps=10, delay=5), 2.0, 5.0),
+        (CosineSpec(start=3.0, end=1.0), 3.0, 1.0),
+        (CosineSpec(start=3.0, end=1.0, steps=10), 3.0, 1.0),
+        (ExponentialSpec(start=1e-3, end=1e-5), 1e-3, 1e-5),
+        (CyclicalSpec(start=0.5, end=4.0), 0.5, 4.0),
+        (PiecewiseSpec(values=(1.0, 0.1), at=(100,)), 1.0, 0.1),
+        (ConstantSpec(value=0.25), 0.25, 0.25),
+    ],
+    ids=lambda value: value.type if hasattr(value, "type") else "",
+)
+def test_a_schedule_starts_and_ends_where_it_says(schedule, start, end):
+    assert schedule.value(0, RUN) == start
+    assert schedule.value(RUN, RUN) == pytest.approx(end, rel=1e-12)
+    assert schedule.value(5 * RUN, RUN) == pytest.approx(end, rel=1e-12)
+
+
+def test_a_line_is_half_way_in_the_middle():
+    assert LinearScheduleSpec(start=0.0, end=4.0, steps=100, delay=50).value(100, RUN) == 2.0
+    assert LinearScheduleSpec(start=0.0, end=4.0, delay=500).value(750, RUN) == 2.0
+
+
+def test_a_cosine_is_half_way_in_the_middle():
+    assert CosineSpec(start=4.0, end=2.0, warmup=200).value(600, RUN) == pytest.approx(3.0)
+
+
+def test_a_warm_up_climbs_from_above_zero_to_the_top():
+    schedule = CosineSpec(start=1.0, warmup=4)
+    assert [schedule.value(step, RUN) for step in range(5)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def test_an_exponential_falls_by_the_same_factor_each_step():
+    schedule = ExponentialSpec(start=1.0, end=1e-4, steps=100)
+    factors = [schedule.value(step + 1, RUN) / schedule.value(step, RUN) for step in range(100)]
+    assert factors == pytest.approx([0.1 ** (4 / 100)] * 100)
+
+
+def test_a_cycle_climbs_rests_and_starts_over():
+    schedule = CyclicalSpec(cycles=4, ratio=0.5)
+    climbing = [0.0, 0.4, 0.8, 1.0, 1.0]
+    assert [schedule.value(step, RUN) for step in range(0, 250, 50)] == pytest.approx(climbing)
+    assert [schedule.value(step, RUN) for step in range(250, 500, 50)] == pytest.approx(climbing)
+
+
+def test_a_piecewise_schedule_jumps_at_its_steps():
+    schedule = PiecewiseSpec(values=(1.0, 0.1, 0.01), at=(10, 20))
+    assert [schedule.value(step, RUN) for step in (9, 10, 19, 20)] == [1.0, 0.1, 0.1, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("values", "at", "says"),
+    [((1.0, 0.1), (), "need 1 steps"), ((1.0, 0.1, 0.2), (20, 10), "rising"), ((1.0, 0.1), (0,), "from 1 on")],
+)
+def test_steps_that_do_not_fit_the_values_are_refused(values, at, says):
+    with pytest.raises(ValidationError, match=says):
+        PiecewiseSpec(values=values, at=at)
+
+
+@given(step=st.integers(0, 2000), steps=st.integers(1, 1500), delay=st.integers(0, 1600))
+def test_a_line_never_leaves_its_ends(step, steps, delay):
+    assert 1.0 <= LinearScheduleSpec(start=1.0, end=3.0, delay=delay).value(step, steps) <= 3.0
+    assert 1.0 <= CosineSpec(start=3.0, end=1.0).value(step, steps) <= 3.0
+
+
+def test_a_bare_number_is_a_constant_and_needs_no_registry():
+    assert KLSpec(weight=3).weight == ConstantSpec(value=3.0)
+    assert KLSpec().weight.value(7, RUN) == 1.0
+
+
+def test_a_constant_is_written_as_the_number_it_is():
+    assert KLSpec(weight=0.5).model_dump()["weight"] == 0.5
+    assert '"weight":0.5' in KLSpec(weight=ConstantSpec(value=0.5)).model_dump_json()
+
+
+def test_a_schedule_reads_back_equal():
+    registry = Registry()
+    registry.add(COMPONENTS)
+    table = {"weight": {"type": "linear", "start": 0.0, "end": 4.0, "steps": 5000}}
+    term = KLSpec.model_validate(table, context={"registry": registry})
+    assert term.weight == LinearScheduleSpec(start=0.0, end=4.0, steps=5000)
+    assert KLSpec.model_validate(term.model_dump(mode="json"), context={"registry": registry}) == term
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), True, [1.0]])
+def test_what_is_no_number_is_refused(bad):
+    with pytest.raises(ValidationError):
+        KLSpec(weight=bad)

@@ -1,0 +1,20 @@
+"""Shared by all tests: one thread, so that a crowded machine changes nothing."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+import torch
+
+from aezoo.discovery import default_registry
+from aezoo.registry import Registry
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    return default_registry()

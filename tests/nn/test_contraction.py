@@ -1,0 +1,177 @@
+import pytest
+import torch
+from torch import nn
+from torch.func import jacrev, vmap
+
+from aezoo.errors import UsageError
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Output
+from aezoo.nn.contraction import AutogradJacobian, Contraction, chain
+from aezoo.nn.latent import Deterministic, Gaussian, projection
+from aezoo.nn.likelihood import SquaredError
+
+POINTWISE = [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Identity]
+
+
+def model(encoder, latent, shape=(6,), point="z"):
+    return Autoencoder(
+        input_shape=shape, encoder=encoder, latent=latent, decoder=[], likelihood=SquaredError(), point=point
+    ).double()
+
+
+def one_layer(activation=nn.Sigmoid):
+    return model([], Deterministic(nn.Linear(6, 4), activation()))
+
+
+def deep():
+    encoder = [nn.Flatten(), nn.Sequential(nn.Linear(6, 5), nn.Tanh()), nn.Linear(5, 5), nn.Sigmoid()]
+    return model(encoder, Gaussian(nn.Linear(5, 6)), shape=(2, 3), point="mean")
+
+
+def convolutional():
+    encoder = [nn.Conv1d(2, 3, 2), nn.GELU(), nn.Flatten(), nn.Linear(6, 4), nn.Softplus()]
+    return model(encoder, Deterministic(nn.Linear(4, 3), nn.Tanh()), shape=(2, 3))
+
+
+def spatial():
+    return model([nn.Tanh()], Deterministic(projection((2, 3), 2, spatial=True), nn.Sigmoid()), shape=(2, 3))
+
+
+MODELS = {"one_layer": one_layer, "deep": deep, "convolutional": convolutional, "spatial": spatial}
+
+
+def passed(net, batch=7):
+    x = torch.randn(batch, *net.input_shape, generator=torch.Generator().manual_seed(1)).double()
+    return net(x)
+
+
+def reference(net, x):
+    """Squared Frobenius norms by torch.func, one per sample."""
+    jacobian = vmap(jacrev(lambda one: net.code_of(one[None])[0]))(x)
+    return jacobian.square().flatten(1).sum(1)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("activation", POINTWISE)
+def test_the_closed_form_is_the_jacobian(activation):
+    net = one_layer(activation)
+    out = passed(net)
+    torch.testing.assert_close(Contraction(estimator="closed_form")(out), reference(net, out.x).mean())
+
+
+@pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
+def test_the_exact_penalty_is_the_jacobian(build):
+    net = build()
+    out = passed(net)
+    torch.testing.assert_close(Contraction(estimator="exact")(out), reference(net, out.x).mean())
+
+
+@pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
+def test_hutchinson_agrees_with_the_jacobian_within_its_spread(build):
+    net = build()
+    out = passed(net)
+    term = Contraction(estimator="hutchinson")
+    values = torch.stack([term(out).detach() for _ in range(400)])
+    standard_error = values.std() / 20
+    assert (values.mean() - reference(net, out.x).mean()).abs() < 3 * standard_error + 1e-9
+
+
+def test_more_probes_spread_less():
+    out = passed(deep())
+    spread = {}
+    for probes in (1, 16):
+        term = Contraction(estimator="hutchinson", probes=probes)
+        spread[probes] = torch.stack([term(out).detach() for _ in range(200)]).std()
+    assert 3 < spread[1] / spread[16] < 5.5  # 4, known to about 7 %
+
+
+@pytest.mark.parametrize("activation", [nn.Sigmoid, nn.Tanh, nn.ReLU])
+def test_all_estimators_have_the_same_parameter_gradient(activation):
+    net = one_layer(activation)
+    weights = (net.latent.project.weight, net.latent.project.bias)
+    unused = activation is nn.ReLU  # whose slope does not depend on the bias
+    x = passed(net).x
+    gradients = {}
+    for estimator in ("closed_form", "exact"):
+        gradients[estimator] = torch.autograd.grad(
+            Contraction(estimator=estimator)(net(x)), weights, allow_unused=unused, materialize_grads=unused
+        )
+    gradients["reference"] = torch.autograd.grad(
+        reference(net, x).mean(), weights, allow_unused=unused, materialize_grads=unused
+    )
+    torch.testing.assert_close(gradients["closed_form"], gradients["reference"])
+    torch.testing.assert_close(gradients["exact"], gradients["reference"])
+
+
+def test_the_gradient_of_hutchinson_is_unbiased():
+    net = deep()
+    weight = net.latent.project.weight
+    out = passed(net)
+    term = Contraction(estimator="hutchinson")
+    draws = torch.stack([torch.autograd.grad(term(out), weight)[0] for _ in range(600)])
+    (exact,) = torch.autograd.grad(Contraction(estimator="exact")(out), weight)
+    off = (draws.mean(0) - exact).abs() / (draws.std(0) / 600**0.5 + 1e-12)
+    assert off.max() < 4.5  # of 30 entries, half of which are zero
+
+
+@pytest.mark.parametrize("build", [one_layer, deep])
+def test_a_product_by_hand_is_the_product_by_autograd(build, monkeypatch):
+    net = build()
+    out = passed(net)
+    by_hand = Contraction(estimator="hutchinson")(out)
+    monkeypatch.setattr("aezoo.nn.contraction.chain", lambda *_: None)
+    torch.testing.assert_close(Contraction(estimator="hutchinson")(out), by_hand)
+
+
+def test_a_chain_is_recognised_only_where_it_is_one():
+    assert len(chain(one_layer(), (6,))) == 1
+    assert len(chain(deep(), (2, 3))) == 3
+    assert chain(convolutional(), (2, 3)) is None
+    assert chain(spatial(), (2, 3)) is None
+    # a linear map of the last axis alone
+    assert chain(model([nn.Linear(3, 3)], Deterministic(nn.Linear(6, 2), nn.Tanh()), shape=(2, 3)), (2, 3)) is None
+
+
+def test_the_penalty_is_taken_at_the_clean_input():
+    net = one_layer()
+    out = passed(net)
+    spoiled = net(out.x, torch.zeros_like(out.x))
+    assert Contraction()(spoiled).equal(Contraction()(out))
+
+
+def test_signs_come_from_the_state_and_evaluation_draws_the_same_ones():
+    out = passed(deep())
+    term, resumed = Contraction(estimator="hutchinson"), Contraction(estimator="hutchinson")
+    term(out)
+    resumed.load_state_dict(term.state_dict())
+    second = term(out)
+    assert resumed(out).equal(second)
+    assert not term(out).equal(second)
+    term.eval()
+    assert term(out).equal(term(out))
+
+
+@pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("build", [one_layer, deep, convolutional])
+def test_the_penalty_can_be_read_where_nothing_is_recorded(build, guard):
+    net = build()
+    wanted = Contraction()(passed(net))
+    with guard():
+        torch.testing.assert_close(Contraction()(passed(net)), wanted.detach())
+
+
+def test_a_closed_form_where_there_is_none_is_refused():
+    with pytest.raises(UsageError, match="one affine map"):
+        Contraction(estimator="closed_form")(passed(deep()))
+
+
+def test_autograd_does_not_touch_the_gradient_of_the_input():
+    net = convolutional()
+    out = passed(net)
+    AutogradJacobian(net, out.x).product(torch.ones(7, 3).double())
+    assert out.x.grad is None
+    assert isinstance(out, Output)

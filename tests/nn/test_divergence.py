@@ -1,0 +1,47 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import Normal, kl_divergence
+
+from aezoo.nn.code import GaussianCode, Output
+from aezoo.nn.divergence import StandardNormalKL, kl_to_standard_normal
+
+
+def passed(mean, logvar):
+    return Output(None, mean, mean, GaussianCode(mean, mean, logvar), mean, {})
+
+
+def test_a_shifted_unit_normal_costs_half_its_squared_shift():
+    mean = torch.tensor([[3.0, 4.0]])
+    assert kl_to_standard_normal(mean, torch.zeros(1, 2)).item() == 12.5
+
+
+@given(mean=st.floats(-8, 8), logvar=st.floats(-8, 8))
+def test_kl_agrees_with_torch_distributions(mean, logvar):
+    mean, logvar = torch.tensor([[mean]]).double(), torch.tensor([[logvar]]).double()
+    expected = kl_divergence(Normal(mean, (logvar / 2).exp()), Normal(0.0, 1.0)).sum(-1)
+    torch.testing.assert_close(kl_to_standard_normal(mean, logvar), expected)
+
+
+def test_kl_sums_over_a_spatial_code_and_averages_over_the_batch():
+    mean, logvar = torch.randn(5, 2, 3, 3).double(), torch.randn(5, 2, 3, 3).double()
+    expected = kl_divergence(Normal(mean, (logvar / 2).exp()), Normal(0.0, 1.0)).sum() / 5
+    torch.testing.assert_close(StandardNormalKL()(passed(mean, logvar)), expected)
+
+
+def test_free_bits_hold_each_value_of_the_code_from_below():
+    mean = torch.tensor([[0.0, 2.0], [0.0, 4.0]])  # batch means of the KL: 0 and (2 + 8) / 2
+    assert StandardNormalKL(free_bits=0.5)(passed(mean, torch.zeros(2, 2))).item() == 5.5
+
+
+def test_a_value_below_its_free_bits_has_no_gradient():
+    mean = torch.tensor([[0.1, 2.0]], requires_grad=True)
+    StandardNormalKL(free_bits=0.5)(passed(mean, torch.zeros(1, 2))).backward()
+    assert mean.grad.tolist() == [[0.0, 2.0]]
+
+
+def test_capacity_is_a_distance_from_both_sides():
+    below, above = torch.tensor([[2.0]]), torch.tensor([[4.0]])  # KL 2 and 8
+    term = StandardNormalKL(capacity=5.0)
+    assert term(passed(below, torch.zeros(1, 1))).item() == 3.0
+    assert term(passed(above, torch.zeros(1, 1))).item() == 3.0

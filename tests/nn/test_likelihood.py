@@ -1,0 +1,223 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
+from torch.distributions import Laplace as TorchLaplace
+from torch.distributions import Normal
+
+from aezoo.nn.likelihood import (
+    Bernoulli,
+    ContinuousBernoulli,
+    Gaussian,
+    GaussianPerValue,
+    Huber,
+    Laplace,
+    OptimalGaussian,
+    SquaredError,
+)
+
+SHAPE = (2, 3, 3)
+DRAWS = 20_000
+
+
+def draw(seed=0, batch=4):
+    g = torch.Generator().manual_seed(seed)
+    raw = torch.randn(batch, *SHAPE, generator=g, dtype=torch.float64)
+    return raw, torch.rand(batch, *SHAPE, generator=g, dtype=torch.float64)
+
+
+def test_bernoulli_agrees_with_torch_distributions():
+    raw, x = draw()
+    bits = x.round()
+    torch.testing.assert_close(Bernoulli().nll(raw, bits), -TorchBernoulli(logits=raw).log_prob(bits).sum((1, 2, 3)))
+    torch.testing.assert_close(Bernoulli().mean(raw), raw.sigmoid())
+
+
+def test_continuous_bernoulli_agrees_with_torch_distributions():
+    raw, x = draw()
+    raw = raw * 4
+    reference = TorchContinuousBernoulli(logits=raw)
+    # torch approximates around p = 0.5 by its own series, to about 1e-6 here
+    torch.testing.assert_close(
+        ContinuousBernoulli().nll(raw, x), -reference.log_prob(x).sum((1, 2, 3)), rtol=1e-5, atol=1e-5
+    )
+    torch.testing.assert_close(ContinuousBernoulli().mean(raw), reference.mean, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("logit", [-30.0, -3.0, -0.51, -0.49, -0.021, -0.019, 0.0, 1e-5, 0.019, 0.021, 0.5, 2.0, 40.0])
+def test_continuous_bernoulli_integrates_to_one_and_to_its_mean(logit):
+    x = torch.linspace(0, 1, 20_001, dtype=torch.float64)[:, None]
+    raw = torch.full_like(x, logit)
+    density = (-ContinuousBernoulli().nll(raw, x)).exp()
+    # trapezoids of width 5e-5: an error of width^2 * logit^2 / 12, below 1e-6 for |logit| = 40
+    assert torch.trapezoid(density, dx=5e-5).item() == pytest.approx(1, abs=1e-5)
+    mean = torch.trapezoid(density * x[:, 0], dx=5e-5).item()
+    assert ContinuousBernoulli().mean(raw[:1]).item() == pytest.approx(mean, abs=1e-5)
+
+
+def test_the_gradient_of_continuous_bernoulli_is_finite_at_zero():
+    raw = torch.zeros(1, 3, requires_grad=True)
+    ContinuousBernoulli().nll(raw, torch.full((1, 3), 0.25)).sum().backward()
+    torch.testing.assert_close(raw.grad, torch.full((1, 3), 0.25))  # mean - x
+
+
+@pytest.mark.parametrize("sigma", [0.3, 1.0, 2.0])
+def test_a_fixed_gaussian_keeps_its_constant(sigma):
+    raw, x = draw()
+    expected = -Normal(raw, sigma).log_prob(x).sum((1, 2, 3))
+    # 1e-6: the scale is held in float32
+    torch.testing.assert_close(Gaussian(SHAPE, scale=sigma).nll(raw, x), expected, rtol=1e-6, atol=1e-5)
+
+
+def test_a_learned_gaussian_has_one_scale_per_channel_if_asked():
+    raw, x = draw()
+    likelihood = Gaussian(SHAPE, learned=True, per_channel=True).double()
+    with torch.no_grad():
+        likelihood.log_scale.copy_(torch.tensor([0.5, -1.0])[:, None, None])
+    torch.testing.assert_close(
+        likelihood.nll(raw, x), -Normal(raw, likelihood.log_scale.exp()).log_prob(x).sum((1, 2, 3))
+    )
+
+
+def test_gradient_descent_finds_the_optimal_scale():
+    raw, x = draw()
+    likelihood = Gaussian(SHAPE, learned=True).double()
+    optimizer = torch.optim.LBFGS(likelihood.parameters(), line_search_fn="strong_wolfe", tolerance_grad=1e-12, tolerance_change=0)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = likelihood.nll(raw, x).mean()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        optimizer.step(closure)
+    torch.testing.assert_close(likelihood.log_scale.exp().square(), (raw - x).square().mean())
+    torch.testing.assert_close(likelihood.nll(raw, x).mean(), OptimalGaussian().double().nll(raw, x).mean())
+
+
+def test_a_learned_scale_stops_at_its_floor():
+    likelihood = Gaussian((1,), scale=1e-9, learned=True)
+    zero = torch.zeros(1, 1)
+    assert likelihood.nll(zero, zero).item() == pytest.approx(-6 + 0.5 * math.log(2 * math.pi))
+
+
+def test_the_optimal_variance_costs_half_of_one_plus_its_log_per_value():
+    raw, x = draw()
+    variance = (raw - x).square().mean()
+    expected = 0.5 * math.prod(SHAPE) * (1 + (2 * math.pi * variance).log())
+    torch.testing.assert_close(OptimalGaussian().nll(raw, x).mean(), expected)
+
+
+def test_the_optimal_variance_needs_no_gradient():
+    raw, x = draw()
+    raw.requires_grad_()
+    (through,) = torch.autograd.grad(0.5 * math.prod(SHAPE) * (raw - x).square().mean().log(), raw)
+    (given,) = torch.autograd.grad(OptimalGaussian().nll(raw, x).mean(), raw)
+    torch.testing.assert_close(given, through)
+
+
+def test_in_evaluation_the_optimal_variance_is_that_of_training():
+    raw, x = draw()
+    likelihood = OptimalGaussian().double()
+    likelihood.nll(raw, x)
+    likelihood.eval()
+    torch.testing.assert_close(likelihood.variance, (raw - x).square().mean())
+    expected = -Normal(raw, likelihood.variance.sqrt()).log_prob(x).sum((1, 2, 3))
+    torch.testing.assert_close(likelihood.nll(raw, x), expected)
+    torch.testing.assert_close(likelihood.nll(raw[:1], x[:1]), expected[:1])
+
+
+def test_before_training_the_optimal_variance_is_one():
+    assert OptimalGaussian().variance.item() == 1
+
+
+def test_a_gaussian_per_value_reads_its_scale_from_the_decoder():
+    raw, x = draw()
+    scales = torch.linspace(-5, 3, raw.numel(), dtype=torch.float64).view_as(raw)
+    both = torch.cat([raw, scales], dim=1)
+    likelihood = GaussianPerValue()
+    log_scale = -6 + nn.functional.softplus(scales + 6)
+    torch.testing.assert_close(likelihood.nll(both, x), -Normal(raw, log_scale.exp()).log_prob(x).sum((1, 2, 3)))
+    assert likelihood.mean(both).equal(raw)
+
+
+def test_laplace_agrees_with_torch_distributions():
+    raw, x = draw()
+    expected = -TorchLaplace(raw, 0.7).log_prob(x).sum((1, 2, 3))
+    torch.testing.assert_close(Laplace(SHAPE, scale=0.7).nll(raw, x), expected, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("delta", [0.3, 1.0, 2.5])
+def test_huber_integrates_to_one(delta):
+    x = torch.linspace(-80, 80, 400_001, dtype=torch.float64)[:, None]
+    density = (-Huber((1,), delta=delta, scale=1.5).double().nll(torch.zeros_like(x), x)).exp()
+    # tails beyond 80 weigh exp(-0.3 * 53) = 1e-7
+    assert torch.trapezoid(density, dx=160 / 400_000).item() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_wide_huber_is_a_gaussian():
+    raw, x = draw()
+    torch.testing.assert_close(Huber(SHAPE, delta=50.0).nll(raw, x), Gaussian(SHAPE).nll(raw, x))
+
+
+def test_squared_error_is_the_sum_and_nothing_else():
+    assert SquaredError().nll(torch.zeros(1, 2, 2), torch.full((1, 2, 2), 3.0)).tolist() == [36.0]
+
+
+def test_a_mean_passes_through_the_output():
+    raw, x = draw()
+    for likelihood in (SquaredError(output="sigmoid"), Gaussian(SHAPE, output="sigmoid")):
+        plain = type(likelihood)(*([] if isinstance(likelihood, SquaredError) else [SHAPE]))
+        torch.testing.assert_close(likelihood.mean(raw), raw.sigmoid())
+        torch.testing.assert_close(likelihood.nll(raw, x), plain.nll(raw.sigmoid(), x))
+
+
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        Bernoulli(),
+        ContinuousBernoulli(),
+        Gaussian((1,), scale=0.5),
+        OptimalGaussian(),
+        Laplace((1,), scale=0.5),
+        Huber((1,), delta=0.7, scale=0.5),
+    ],
+    ids=lambda likelihood: type(likelihood).__name__,
+)
+@pytest.mark.parametrize("raw", [-2.0, 0.0, 1.0])
+def test_samples_have_the_mean_and_the_entropy_of_the_density(likelihood, raw):
+    likelihood.eval()
+    raw = torch.full((DRAWS, 1), raw)
+    samples = likelihood.sample(raw, torch.Generator().manual_seed(0))
+    error = (samples - likelihood.mean(raw)).mean().abs()
+    assert error < 4 * samples.std() / DRAWS**0.5
+    # The mean surprise of own samples is the entropy; compare with that of a grid weighed by the density.
+    nll = likelihood.nll(raw, samples)
+    assert (nll.mean() - entropy(likelihood, raw[0])).abs() < 4 * nll.std() / DRAWS**0.5 + 1e-3
+
+
+def entropy(likelihood, raw):
+    if isinstance(likelihood, Bernoulli):
+        return TorchBernoulli(logits=raw).entropy().squeeze()
+    low, high = (0.0, 1.0) if isinstance(likelihood, ContinuousBernoulli) else (-30.0, 30.0)
+    grid = torch.linspace(low, high, 60_001)[:, None]
+    nll = likelihood.nll(raw.expand_as(grid), grid)
+    return torch.trapezoid((-nll).exp() * nll, dx=(high - low) / 60_000)
+
+
+def test_a_gaussian_per_value_draws_with_its_own_scales():
+    raw = torch.cat([torch.zeros(DRAWS, 1), torch.full((DRAWS, 1), math.log(0.2))], dim=1)
+    samples = GaussianPerValue().sample(raw, torch.Generator().manual_seed(0))
+    # the soft bend at -6 adds exp(-(6 - 1.6)) = 1 % to the log scale
+    assert samples.std().item() == pytest.approx(0.2, rel=0.04)
+
+
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian((3,)), Laplace((3,)), Huber((3,), delta=1.0)])
+def test_samples_come_from_the_generator_alone(likelihood):
+    raw = torch.zeros(5, 3)
+    first, second = (likelihood.sample(raw, torch.Generator().manual_seed(7)) for _ in range(2))
+    assert first.equal(second)

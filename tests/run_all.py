@@ -1,0 +1,35 @@
+"""Every check of the repository, the cheap ones first; the test suite's summary is the last line.
+
+    python tests/run_all.py            all
+    python tests/run_all.py -k NAME    what follows goes to pytest
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKS = (
+    ("ruff", [sys.executable, "-m", "ruff", "check", "."]),
+    ("format", [sys.executable, "-m", "ruff", "format", "--check", "."]),
+    ("mypy", [sys.executable, "-m", "mypy", "--strict", "aezoo"]),
+    ("pytest", [sys.executable, "-m", "pytest", *sys.argv[1:]]),
+)
+
+
+def main() -> int:
+    """Run all, even after a failure; the worst exit code is the answer."""
+    # One thread: on a shared machine two spin against each other.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ}
+    codes = []
+    for name, command in CHECKS:
+        print(f"== {name}", flush=True)  # noqa: T201
+        codes.append(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
+    return max(codes, key=abs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
