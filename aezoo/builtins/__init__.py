@@ -27,6 +27,9 @@ ROOMS = (
     "arrays",
     "pictures",
     "tables",
+    "arrays",
+    "tables",
+    "pictures",
     "generated",
     "metrics",
 )

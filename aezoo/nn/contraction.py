@@ -14,7 +14,7 @@ than both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
@@ -36,57 +36,50 @@ class Link(NamedTuple):
     weight: Tensor  # [out, in]
     bias: Tensor | None  # [out]
     activation: type[nn.Module]
+    tap: str  # where the pass leaves its output, if nothing else follows there
 
-    def __call__(self, h: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The output [B, out] and the function's slope there; None where the slope is 1."""
-        pre = nn.functional.linear(h, self.weight, self.bias)
-        return SLOPES[self.activation](pre)
-
-
-def _sigmoid(pre: Tensor) -> tuple[Tensor, Tensor | None]:
-    h = pre.sigmoid()
-    return h, h * (1 - h)
+    def __call__(self, h: Tensor) -> Tensor:
+        return VALUES[self.activation](nn.functional.linear(h, self.weight, self.bias))
 
 
-def _tanh(pre: Tensor) -> tuple[Tensor, Tensor | None]:
-    h = pre.tanh()
-    return h, 1 - h.square()
-
-
-def _relu(pre: Tensor) -> tuple[Tensor, Tensor | None]:
-    return pre.relu(), (pre > 0).to(pre.dtype)
-
-
-#: Pointwise functions by module, each giving its value and its slope.
-SLOPES = {nn.Identity: lambda pre: (pre, None), nn.Sigmoid: _sigmoid, nn.Tanh: _tanh, nn.ReLU: _relu}
+#: Pointwise functions by module; and their slopes, of the output.
+VALUES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.Identity: lambda pre: pre,
+    nn.Sigmoid: torch.sigmoid,
+    nn.Tanh: torch.tanh,
+    nn.ReLU: torch.relu,
+}
+SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.Sigmoid: lambda h: h * (1 - h),
+    nn.Tanh: lambda h: 1 - h.square(),
+    nn.ReLU: lambda h: (h > 0).to(h.dtype),
+}
 
 
 def leaves(module: nn.Module) -> Iterator[nn.Module]:
     """The parts of nested sequences, in the order they are applied."""
-    if isinstance(module, (nn.Sequential, nn.ModuleList)):
+    if isinstance(module, nn.Sequential):
         for part in module:
             yield from leaves(part)
     else:
         yield module
 
 
-def chain(model: Autoencoder, shape: tuple[int, ...]) -> list[Link] | None:
-    """The way from x [B, *shape] to the code, if it is made of affine maps and pointwise functions; else None."""
-    ends = _affine_latent(model.latent)
-    if ends is None:
-        return None
+def chain(model: Autoencoder) -> list[Link] | None:
+    """The way from x to the code, if it is made of affine maps and pointwise functions; else None."""
+    last = _affine_latent(model.latent)
     links: list[Link] = []
-    flat = len(shape) == 1
-    for part in leaves(model.encoder):
+    flat = len(model.input_shape) == 1
+    for tap, part in ((f"encoder.{i}", leaf) for i, layer in enumerate(model.encoder) for leaf in leaves(layer)):
         if isinstance(part, nn.Flatten | nn.Identity):
             flat = flat or isinstance(part, nn.Flatten)
         elif isinstance(part, nn.Linear) and flat:
-            links.append(Link(part.weight, part.bias, nn.Identity))
-        elif type(part) in SLOPES and links and links[-1].activation is nn.Identity:
-            links[-1] = links[-1]._replace(activation=type(part))
+            links.append(Link(part.weight, part.bias, nn.Identity, tap))
+        elif type(part) in VALUES and links and links[-1].activation is nn.Identity:
+            links[-1] = links[-1]._replace(activation=type(part), tap=tap)
         else:
             return None
-    return [*links, ends]
+    return None if last is None else [*links, last]
 
 
 def _affine_latent(latent: nn.Module) -> Link | None:
@@ -94,9 +87,10 @@ def _affine_latent(latent: nn.Module) -> Link | None:
         return None
     weight, bias = latent.project.weight, latent.project.bias
     if isinstance(latent, Deterministic):
-        return Link(weight, bias, type(latent.activation)) if type(latent.activation) in SLOPES else None
+        activation = type(latent.activation)
+        return Link(weight, bias, activation, "latent") if activation in VALUES else None
     dim = len(weight) if latent.logvar is not None else len(weight) // 2  # the mean's half
-    return Link(weight[:dim], bias[:dim], nn.Identity)
+    return Link(weight[:dim], bias[:dim], nn.Identity, "latent")
 
 
 class ChainJacobian:
@@ -104,16 +98,17 @@ class ChainJacobian:
 
     Args:
         links: From the input on.
-        x: [B, *input]
+        out: A pass. What it left of a clean input is used again; the rest is computed from its `x`.
     """
 
-    def __init__(self, links: Sequence[Link], x: Tensor) -> None:
+    def __init__(self, links: Sequence[Link], out: Output) -> None:
         self.links = links
         self.slopes: list[Tensor | None] = []
-        h = x.flatten(1)
+        left = _left_by(out, links)
+        h = out.x.flatten(1)
         for link in links:
-            h, slope = link(h)
-            self.slopes.append(slope)
+            h = left[link.tap] if link.tap in left else link(h)
+            self.slopes.append(SLOPES[link.activation](h) if link.activation in SLOPES else None)
         self.code = h
 
     def product(self, v: Tensor) -> Tensor:
@@ -127,6 +122,15 @@ class ChainJacobian:
         rows = self.links[0].weight.square().sum(dim=1)  # [D]
         slope = self.slopes[0]
         return rows.sum() * len(self.code) if slope is None else (slope.square() @ rows).sum()
+
+
+def _left_by(out: Output, links: Sequence[Link]) -> dict[str, Tensor]:
+    """Outputs of links that a pass over the clean input has left."""
+    if out.corrupted is not out.x:
+        return {}
+    taps = [link.tap for link in links]
+    # Two links in one layer share a tap: what it holds is the last one's.
+    return {tap: out.tap(tap) for tap in taps if taps.count(tap) == 1 and (tap == "latent" or tap in out.taps)}
 
 
 class AutogradJacobian:
@@ -172,8 +176,8 @@ class Contraction(nn.Module):
 
     def forward(self, out: Output) -> Tensor:
         x = out.x
-        links = chain(out.model, tuple(x.shape[1:]))
-        jacobian = AutogradJacobian(out.model, x) if links is None else ChainJacobian(links, x)
+        links = chain(out.model)
+        jacobian = AutogradJacobian(out.model, x) if links is None else ChainJacobian(links, out)
         if (
             isinstance(jacobian, ChainJacobian)
             and len(jacobian.links) == 1

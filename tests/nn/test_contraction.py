@@ -128,12 +128,23 @@ def test_a_product_by_hand_is_the_product_by_autograd(build, monkeypatch):
 
 
 def test_a_chain_is_recognised_only_where_it_is_one():
-    assert len(chain(one_layer(), (6,))) == 1
-    assert len(chain(deep(), (2, 3))) == 3
-    assert chain(convolutional(), (2, 3)) is None
-    assert chain(spatial(), (2, 3)) is None
-    # a linear map of the last axis alone
-    assert chain(model([nn.Linear(3, 3)], Deterministic(nn.Linear(6, 2), nn.Tanh()), shape=(2, 3)), (2, 3)) is None
+    assert len(chain(one_layer())) == 1
+    assert len(chain(deep())) == 3
+    assert chain(convolutional()) is None
+    assert chain(spatial()) is None
+    last_axis_alone = nn.Linear(3, 3)
+    assert chain(model([last_axis_alone], Deterministic(nn.Linear(6, 2), nn.Tanh()), shape=(2, 3))) is None
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_what_the_pass_has_left_is_used_again_and_changes_nothing(crowded):
+    encoder = [nn.Sequential(nn.Linear(6, 5), nn.Tanh()), nn.Linear(5, 5), nn.Sigmoid()]
+    net = model([nn.Sequential(*encoder)] if crowded else encoder, Deterministic(nn.Linear(5, 3), nn.Tanh()))
+    x = passed(net).x
+    taps = [f"encoder.{i}" for i in range(len(net.encoder))]
+    wanted = reference(net, x).mean()
+    torch.testing.assert_close(Contraction(estimator="exact")(net(x, taps=taps)), wanted)
+    torch.testing.assert_close(Contraction(estimator="exact")(net(x, torch.zeros_like(x), taps=taps)), wanted)
 
 
 def test_the_penalty_is_taken_at_the_clean_input():

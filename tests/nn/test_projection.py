@@ -19,7 +19,7 @@ LAYERS = [
 def reach(layer, inputs=None):
     """Norm of what one input unit adds to the output, by asking the layer itself."""
     inputs = inputs or (layer.in_features if isinstance(layer, nn.Linear) else layer.in_channels)
-    rank = layer.weight.ndim - 2
+    rank = getattr(layer, "source", layer).weight.ndim - 2
     norms = []
     for i in range(inputs):
         x = torch.zeros(1, inputs, *([9] * rank))
