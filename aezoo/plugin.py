@@ -13,6 +13,7 @@ from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
 from aezoo.randomness import rng
 from aezoo.samples import Samples
 from aezoo.spec.component import (
+    Activation,
     Component,
     ConstantSpec,
     ConstraintSpec,
@@ -28,6 +29,7 @@ from aezoo.spec.component import (
     LikelihoodSpec,
     Matrix,
     MetricSpec,
+    Norm,
     ObjectiveSpec,
     OptimizerSpec,
     PriorSpec,
@@ -51,6 +53,7 @@ hookimpl = pluggy.HookimplMarker("aezoo")
 
 __all__ = [
     "API",
+    "Activation",
     "Component",
     "ConstantSpec",
     "ConstraintSpec",
@@ -69,6 +72,7 @@ __all__ = [
     "Matrix",
     "MetricSpec",
     "NoMirror",
+    "Norm",
     "NotFound",
     "ObjectiveSpec",
     "OptimizerSpec",

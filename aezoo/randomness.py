@@ -1,7 +1,7 @@
-"""Counter-based randomness: every draw is a function of (seed, stream, counters), and of nothing drawn before it.
+"""Counter-based randomness: every draw depends on (seed, stream, counters), on nothing drawn before it.
 
 So a run that stops and goes on, or one on another number of processes, draws what it would have drawn: nothing
-has to be saved but the position. Streams in use: order, corruption, latent, initialisation, split.
+has to be saved but the position.
 """
 
 from __future__ import annotations

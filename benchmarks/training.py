@@ -138,7 +138,7 @@ def ours(spec: dict[str, Any], data: Tensor) -> Chunk:
     """The real Loop with the callbacks of the command line, its bar written to nowhere."""
     model = build(spec)
     samples = open_samples(data, model.spec)
-    batches = Batches(samples, model.spec, torch.arange(len(data)).numpy(), device=torch.device("cpu"))
+    batches = Batches(samples, batch_size=model.spec.training.batch_size, range=model.spec.input.range)
     objective = objective_of(model, steps=10**9).train()
     sink = open(os.devnull, "w")  # noqa: SIM115
     loop = Loop(objective, model.spec.training, batches, steps=10**9, progress=Terminal(sink))

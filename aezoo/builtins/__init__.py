@@ -12,7 +12,9 @@ from aezoo.plugin import Component, hookimpl
 
 ROOMS = (
     "layers",
+    "resampling",
     "convolutions",
+    "residual",
     "sequences",
     "latents",
     "priors",

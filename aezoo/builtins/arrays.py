@@ -59,7 +59,9 @@ class ArraysSpec(FileDatasetSpec):
             return None
         labels = arrays[_present(self.labels, arrays, path)]
         if labels.dtype.kind not in "iu" or labels.shape != (n,):
-            raise DataError(f"{path}: labels {self.labels!r} are {labels.dtype} {labels.shape}, not {n} integers")
+            raise DataError(
+                f"{path}: labels {self.labels!r} are {labels.dtype} {labels.shape}, not {n} integers"
+            )
         return labels.astype(np.int64)
 
 
@@ -97,27 +99,37 @@ def _opened(path: Path) -> Iterator[Mapping[str, Array]]:
     elif suffix == ".safetensors":
         yield _safetensors(path)
     else:
-        raise DataError(f"{path}: is no .npy, .npz or .safetensors file", hint="its name has to say which it is")
+        raise DataError(
+            f"{path}: is no .npy, .npz or .safetensors file", hint="its name has to say which it is"
+        )
 
 
 def _npy(path: Path) -> Array:
     with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
+        first = np.lib.format.read_magic(file) == (1, 0)
+        header = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = header(file)
         start = file.tell()
     if dtype.hasobject:
-        raise DataError(f"{path}: holds Python objects, which would have to be unpickled", hint="save plain numbers")
-    return _mapped(path, dtype, shape, start, order="F" if fortran else "C", last=True)
+        raise DataError(
+            f"{path}: holds Python objects, which would have to be unpickled", hint="save plain numbers"
+        )
+    return _mapped(path, dtype, shape, start, order="F" if fortran else "C", ends=True)
 
 
 def _mapped(
-    path: Path, dtype: np.dtype[Any], shape: Shape, start: int, *, order: Literal["C", "F"] = "C", last: bool = False
+    path: Path,
+    dtype: np.dtype[Any],
+    shape: Shape,
+    start: int,
+    *,
+    order: Literal["C", "F"] = "C",
+    ends: bool = False,
 ) -> Array:
-    """An array in a file; `last` says that the file must end with it."""
+    """An array in a file; `ends` says that the file must end with it."""
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     got = path.stat().st_size - start
-    if got < needed or (last and got != needed):
+    if got < needed or (ends and got != needed):
         raise DataError(f"{path}: damaged: its header announces {needed} bytes, {got} follow")
     if not needed:  # nothing to map
         return np.empty(shape, dtype)
@@ -126,7 +138,8 @@ def _mapped(
 
 
 _DTYPES = {
-    "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
+    "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8",
+    "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
     "F16": "<f2", "F32": "<f4", "F64": "<f8", "BOOL": "?",
 }  # fmt: skip
 
@@ -134,17 +147,18 @@ _DTYPES = {
 def _safetensors(path: Path) -> dict[str, Array]:
     from safetensors import safe_open
 
-    with safe_open(path, framework="numpy"):  # type: ignore[no-untyped-call]
+    with safe_open(path, framework="numpy"):
         pass  # its strict check of header and offsets; it would copy the tensors, so they are mapped by hand
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
-    strange = [f"{name} ({entry['dtype']})" for name, entry in header.items() if entry["dtype"] not in _DTYPES]
+    strange = [f"{name} ({at['dtype']})" for name, at in header.items() if at["dtype"] not in _DTYPES]
     if strange:
         raise DataError(f"{path}: numpy has no such type: {', '.join(strange)}", hint="save it as float32")
+    data = 8 + length
     return {
-        name: _mapped(path, np.dtype(_DTYPES[at["dtype"]]), tuple(at["shape"]), 8 + length + at["data_offsets"][0])
+        name: _mapped(path, np.dtype(_DTYPES[at["dtype"]]), tuple(at["shape"]), data + at["data_offsets"][0])
         for name, at in header.items()
     }
 

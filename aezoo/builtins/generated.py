@@ -101,11 +101,12 @@ def _distance(factors: Array, size: int) -> Array:
 
 
 def _ellipse(u: Array, v: Array, radius: Array) -> Array:
-    """Distance to an ellipse of axes radius and radius / 2, to first order: f (f - 1) / |half the gradient of f^2|."""
+    """Distance to an ellipse of axes radius and radius / 2, first order: f (f - 1) / |grad f^2 / 2|."""
     a, b = u / radius, 2 * v / radius
     level = np.maximum(np.sqrt(a * a + b * b), np.float32(1e-3))  # the centre, 0 / 0, is inside too
     slope = np.sqrt(a * a + 4 * b * b) / radius
-    return level * (level - 1) / np.maximum(slope, np.float32(1e-6))
+    distance: Array = level * (level - 1) / np.maximum(slope, np.float32(1e-6))
+    return distance
 
 
 class AR1Spec(SplitDatasetSpec):
@@ -155,7 +156,9 @@ class GaussianSpec(SplitDatasetSpec):
     n: int = Field(10_000, ge=1, description="how many samples")
     seed: int = Field(0, ge=0, lt=2**63, description="of the rotation and the samples")
     covariance: Matrix | None = Field(None, description="the covariance, row by row")
-    eigenvalues: Floats | None = Field(None, description="instead: its eigenvalues, along axes drawn by the seed")
+    eigenvalues: Floats | None = Field(
+        None, description="instead: its eigenvalues, along axes drawn by the seed"
+    )
     whiten: bool = Field(False, description="make the moments of the sample exact")
 
     def faults(self) -> Iterator[Remark]:
@@ -205,13 +208,15 @@ class GaussianSpec(SplitDatasetSpec):
 def _is_covariance(matrix: Array) -> bool:
     # The tolerance is rounding of numbers written with some ten digits.
     slack = 1e-9 * max(float(np.abs(matrix).max()), 1e-300)
-    return bool(np.allclose(matrix, matrix.T, rtol=0, atol=slack) and np.linalg.eigvalsh(matrix).min() >= -slack)
+    return bool(
+        np.allclose(matrix, matrix.T, rtol=0, atol=slack) and np.linalg.eigvalsh(matrix).min() >= -slack
+    )
 
 
 def _rotation(size: int, seed: int) -> npt.NDArray[np.float64]:
     """An orthogonal matrix, uniform over all of them (Mezzadri 2007, arXiv:math-ph/0609050, section 5)."""
     q, r = np.linalg.qr(rng(seed, "rotation").standard_normal((size, size)))
-    return q * np.sign(np.diag(r))  # type: ignore[no-any-return]
+    return q * np.sign(np.diag(r))
 
 
 COMPONENTS: list[type[Component]] = [SpritesSpec, AR1Spec, GaussianSpec]

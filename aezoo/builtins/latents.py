@@ -39,16 +39,11 @@ def _map_parameters(shape: Shape, dim: int, layout: Layout) -> int:
 def _back(shape: Shape, layout: Layout, style: Style) -> Sequence[LayerSpec]:
     """The layers from a code back to features of `shape`, ending in `style`."""
     from aezoo.builtins.convolutions import ConvSpec
-    from aezoo.builtins.layers import LinearSpec, ReshapeSpec
+    from aezoo.builtins.layers import dense
 
     if layout == "spatial":
         return [ConvSpec(channels=shape[0], kernel=1, activation=style.activation, norm=style.norm)]
-    if len(shape) == 1:
-        return [LinearSpec(features=shape[0], activation=style.activation, norm=style.norm)]
-    return [
-        LinearSpec(features=flat(shape), activation=style.activation, norm=style.norm),
-        ReshapeSpec(shape=shape),
-    ]
+    return dense(shape, style)
 
 
 class DeterministicSpec(LatentSpec):

@@ -125,7 +125,7 @@ class GaussianSpec(LikelihoodSpec):
         return shape[0] if self.per_channel else 1
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.likelihood import Gaussian, GaussianPerValue, OptimalGaussian
+        from aezoo.nn.gaussian import Gaussian, GaussianPerValue, OptimalGaussian
 
         if self.variance == "optimal":
             return OptimalGaussian(output=self.output)

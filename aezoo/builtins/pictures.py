@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from aezoo.plugin import Component, DataError, Field, FileDatasetSpec, Ints, Remark, Samples, Shape, Spec, text
+from aezoo.plugin import (
+    Component,
+    DataError,
+    Field,
+    FileDatasetSpec,
+    Ints,
+    Remark,
+    Samples,
+    Shape,
+    Spec,
+    text,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -42,16 +53,20 @@ class ImagesSpec(FileDatasetSpec):
     type: Literal["images"] = "images"
     resize: Literal["refuse", "fit", "crop"] = Field(
         "refuse",
-        description="images of another size: refuse them, fit them to the exact size, or scale and crop the centre",
+        description="images of another size: refuse them, fit them to the exact size, or scale and cut the centre",
     )
-    background: Ints = Field((0, 0, 0), min_length=3, max_length=3, description="colour behind transparent pixels, RGB")
+    background: Ints = Field(
+        (0, 0, 0), min_length=3, max_length=3, description="colour behind transparent pixels, RGB"
+    )
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if len(spec.input.shape) != 3 or spec.input.shape[0] not in MODES:
             hint = "write input.shape = [C, H, W] with 1, 3 or 4 channels"
             yield Remark(f"images give samples [C, H, W], the input is {text(spec.input.shape)}", hint=hint)
         if not all(0 <= value <= 255 for value in self.background):
-            yield Remark(f"data.background: {list(self.background)} is no colour", hint="three values from 0 to 255")
+            yield Remark(
+                f"data.background: {list(self.background)} is no colour", hint="three values from 0 to 255"
+            )
         yield from super().remarks(spec)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
@@ -61,7 +76,9 @@ class ImagesSpec(FileDatasetSpec):
         with _strict():
             shape = shape or _common(paths)
             if len(shape) != 3 or shape[0] not in MODES:
-                raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
+                raise DataError(
+                    f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}"
+                )
             values = np.empty((len(paths), *shape), dtype=np.uint8)
             for row, path in enumerate(paths):
                 values[row] = self._pixels(path, shape)
@@ -73,8 +90,8 @@ class ImagesSpec(FileDatasetSpec):
 
         channels, height, width = shape
         with self.reading(path), Image.open(path, formats=FORMATS) as image:
-            image = self._sized(_converted(image, MODES[channels], self.background, path), (width, height), path)
-            pixels = np.asarray(image, dtype=np.uint8)
+            plain = _converted(image, MODES[channels], self.background, path)
+            pixels = np.asarray(self._sized(plain, (width, height), path), dtype=np.uint8)
         return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
 
     def _sized(self, image: Image, size: tuple[int, int], path: Path) -> Image:
@@ -86,7 +103,8 @@ class ImagesSpec(FileDatasetSpec):
         if self.resize == "crop":
             return ImageOps.fit(image, size, method=Resampling.BICUBIC)
         if self.resize == "fit":
-            return image.resize(size, Resampling.BICUBIC)  # Pillow widens the filter when it shrinks: antialiased
+            # Pillow widens the filter when it shrinks, so that nothing aliases.
+            return image.resize(size, Resampling.BICUBIC)
         got, wanted = (f"{width} wide and {height} high" for width, height in (image.size, size))
         hint = "the sizes of the input and the files differ: data.resize = 'fit' or 'crop'"
         raise DataError(f"{path}: is {got}, not {wanted}", hint=hint)
@@ -96,8 +114,9 @@ def _listed(folder: Path) -> list[Path]:
     """The images under a folder by path, or the one image itself."""
     if folder.is_file():
         return [folder]
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    paths = sorted((path for path in found if path.is_file()), key=lambda path: path.relative_to(folder).parts)
+    named = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = (path for path in named if path.is_file() and not path.name.startswith("."))
+    paths = sorted(found, key=lambda path: path.relative_to(folder).parts)
     if not paths:
         raise DataError(f"{folder}: holds no images", hint=f"files that count end in {' '.join(SUFFIXES)}")
     return paths
@@ -140,40 +159,45 @@ def _common(paths: Sequence[Path]) -> Shape:
             grey = grey and image.mode in GREY
     if len(sizes) > 1:
         (size, path), (other, another) = list(sizes.items())[:2]
-        raise DataError(f"images differ in size: {path} {text(size)}, {another} {text(other)} (width x height)")
+        raise DataError(
+            f"images differ in size: {path} {text(size)}, {another} {text(other)} (width x height)"
+        )
     width, height = next(iter(sizes))
     return 1 if grey else 3, height, width
 
 
 def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -> Image:
     """The image upright, in one of our modes, over the background unless the mode has alpha."""
-    from PIL import Image as images
+    import PIL.Image
     from PIL import ImageOps
 
-    if getattr(image, "n_frames", 1) > 1:
-        raise DataError(f"{path}: holds {image.n_frames} frames; a sample is one image")  # type: ignore[attr-defined]
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise DataError(f"{path}: holds {frames} frames; a sample is one image")
     image = _eight_bits(ImageOps.exif_transpose(image), path)
     if not image.has_transparency_data:
         return image.convert(mode)
     image = image.convert("RGBA")
     if mode == "RGBA":
         return image
-    ground = images.new("RGBA", image.size, (*background, 255))  # type: ignore[arg-type]
-    return images.alpha_composite(ground, image).convert(mode)
+    ground = PIL.Image.new("RGBA", image.size, (*background, 255))
+    return PIL.Image.alpha_composite(ground, image).convert(mode)
 
 
 def _eight_bits(image: Image, path: Path) -> Image:
     """16-bit grey as 8-bit grey, which Pillow would clip at 255; wider numbers have no known white."""
-    from PIL import Image as images
+    import PIL.Image
 
     if image.mode in ("I", "F"):
-        raise DataError(f"{path}: pixels are numbers of 32 bits, and nothing says which is white", hint="use arrays")
+        raise DataError(
+            f"{path}: pixels are numbers of 32 bits, and nothing says which is white", hint="use arrays"
+        )
     if not image.mode.startswith("I;16"):
         return image
     if "transparency" in image.info:
         raise DataError(f"{path}: 16-bit grey with a transparent colour", hint="save it with 8 bits")
     grey: npt.NDArray[Any] = np.asarray(image).astype(np.uint32)
-    return images.fromarray(((grey + 128) // 257).astype(np.uint8))
+    return PIL.Image.fromarray(((grey + 128) // 257).astype(np.uint8))
 
 
 COMPONENTS: list[type[Component]] = [ImagesSpec]

@@ -82,7 +82,8 @@ class ExponentialSpec(ScheduleSpec):
     def value(self, step: int, steps: int) -> float:
         done = progress(step, steps, span=self.steps)
         # Not start * (end / start)**done, which misses `end` by a rounding.
-        return self.start ** (1 - done) * self.end**done
+        value: float = self.start ** (1 - done) * self.end**done
+        return value
 
 
 class CyclicalSpec(ScheduleSpec):

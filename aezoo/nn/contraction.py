@@ -7,9 +7,9 @@ Rifai et al. 2011, "Contractive auto-encoders". Three ways to it, cheapest first
                   2 (|G|^2 - sum_j G_jj^2)
     exact         one product per code value, to verify the others
 
-A product v^T J goes through a chain of affine maps by hand, and through anything else by autograd. On a chain
-of 784-512-256-16 the hand costs two thirds of what double backward does, and forward mode (jvp) is slower
-than both.
+A product v^T J goes through a chain of affine maps by hand, and through anything else by autograd. Against a
+training step without the penalty, one of 784-512-256-16 takes 1.6 times by hand (2.0 where the pass has left no
+taps), 2.2 times by double backward or forward mode (jvp), 10 times exactly; the closed form of 784-256, 1.1.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ def chain(model: Autoencoder) -> list[Link] | None:
     last = _affine_latent(model.latent)
     links: list[Link] = []
     flat = len(model.input_shape) == 1
-    for tap, part in ((f"encoder.{i}", leaf) for i, layer in enumerate(model.encoder) for leaf in leaves(layer)):
+    for tap, part in (
+        (f"encoder.{i}", leaf) for i, layer in enumerate(model.encoder) for leaf in leaves(layer)
+    ):
         if isinstance(part, nn.Flatten | nn.Identity):
             flat = flat or isinstance(part, nn.Flatten)
         elif isinstance(part, nn.Linear) and flat:
@@ -130,7 +132,9 @@ def _left_by(out: Output, links: Sequence[Link]) -> dict[str, Tensor]:
         return {}
     taps = [link.tap for link in links]
     # Two links in one layer share a tap: what it holds is the last one's.
-    return {tap: out.tap(tap) for tap in taps if taps.count(tap) == 1 and (tap == "latent" or tap in out.taps)}
+    return {
+        tap: out.tap(tap) for tap in taps if taps.count(tap) == 1 and (tap == "latent" or tap in out.taps)
+    }
 
 
 class AutogradJacobian:

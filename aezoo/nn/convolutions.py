@@ -1,4 +1,4 @@
-"""Convolutions over signals, images and volumes, by the number of spatial axes; and residual blocks of them."""
+"""Convolutions over signals, images and volumes, by the number of axes; and residual blocks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ LINEAR_MODES = ("linear", "bilinear", "trilinear")
 
 def pool(mode: str, axes: int, *, size: int, stride: int) -> nn.Module:
     """Max or average pooling over this many spatial axes."""
-    return POOLS[mode][axes - 1](size, stride)
+    module: nn.Module = POOLS[mode][axes - 1](size, stride)
+    return module
 
 
 def resize(size: tuple[int, ...], *, mode: str = "nearest") -> nn.Upsample:
@@ -60,15 +61,15 @@ class Residual(nn.Module):
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.body(x)
+        h: Tensor = self.body(x)
         if self.scale != 1:
             h = self.scale * h
         h = h + (x if self.shortcut is None else self.shortcut(x))
-        return h if self.activation is None else self.activation(h)
+        return h if self.activation is None else self.activation(h)  # type: ignore[no-any-return]
 
 
 def shortcut(shape: tuple[int, ...], output: tuple[int, ...]) -> nn.Module | None:
-    """The cheapest map between two shapes of one rank: None, linear, or a kernel of 1 with a stride or a resize."""
+    """The least map between two shapes of a rank: none, linear, or a kernel of 1 with a stride or resize."""
     if shape == output:
         return None
     if len(shape) == 1:
@@ -76,6 +77,6 @@ def shortcut(shape: tuple[int, ...], output: tuple[int, ...]) -> nn.Module | Non
     convolution = CONVOLUTIONS[len(shape) - 2]
     strides = tuple(-(-a // b) for a, b in zip(shape[1:], output[1:], strict=True))
     if all((a - 1) // s + 1 == b for a, b, s in zip(shape[1:], output[1:], strides, strict=True)):
-        return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1, stride=strides)))
-    # A kernel of 1 and a nearest resize can change places; the resize comes last, where there is more to resize.
+        return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1, stride=strides)))  # type: ignore[arg-type]
+    # A kernel of 1 and a nearest resize commute; going up, the convolution is cheaper first.
     return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1), resize=resize(output[1:])))

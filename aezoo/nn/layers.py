@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from math import prod
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -39,6 +40,7 @@ TRANSPOSED_CONVOLUTIONS = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTransp
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 Map = nn.Linear | Convolution
 
+
 def activation(name: str) -> nn.Module:
     """The pointwise function of this name."""
     return ACTIVATIONS[name]()
@@ -48,9 +50,9 @@ def normalization(name: str, shape: tuple[int, ...], *, groups: int | None = Non
     """The norm of this name, with a learned scale and shift for each feature or channel.
 
     Args:
-        name: `batch`; `layer`, over all values of a sample; `group`; `instance`, over each channel of a sample.
+        name: `none`; `batch`; of a sample, `layer`: all its values, `instance`: each channel, or `group`.
         shape: Of a sample: [F], or [C, *spatial].
-        groups: Of a group norm; None is the largest divisor of the channels up to 8 that leaves a group two values.
+        groups: Of a group norm; None is `group_count(shape)`.
     """
     channels, rank = shape[0], len(shape) - 1
     if name == "none":
@@ -65,7 +67,7 @@ def normalization(name: str, shape: tuple[int, ...], *, groups: int | None = Non
 
 
 def group_count(shape: tuple[int, ...]) -> int:
-    """How many groups a group norm over [C, *spatial] has by default."""
+    """Groups of a group norm: the largest divisor of the channels up to 8 that leaves a group two values."""
     values = prod(shape)
     # A group of one value would be normalized to zero.
     fitting = (g for g in range(MAX_GROUPS, 0, -1) if shape[0] % g == 0 and values // g > 1)
@@ -90,9 +92,9 @@ def block(
 
 
 class Tied(nn.Module):
-    """A linear map or convolution with another's weight, transposed: the adjoint of it, plus a bias of its own.
+    """A linear map or convolution with another's weight, transposed: its adjoint, plus a bias of its own.
 
-    The other's weight is looked up at each pass and is no parameter of this module, so a state dict has it once.
+    The weight is looked up at each pass and is no parameter of this module, so a state dict has it once.
     Copied together, the two stay tied; copied alone, this takes a copy of the other along.
 
     Args:
@@ -113,7 +115,7 @@ class Tied(nn.Module):
         self.transposed = _transpose(source, replaced)
         # In a tuple, for a module that is an attribute of its own would be registered.
         self._source = (source,)
-        self.register_parameter("bias", replaced.bias)
+        self.bias = cast("nn.Parameter | None", replaced.bias)
 
     @property
     def source(self) -> Map:
@@ -145,7 +147,7 @@ def _only_map(module: nn.Module, side: str) -> tuple[str, Map]:
     weights = sum(parameter.ndim > 1 for parameter in module.parameters())
     if len(maps) != 1 or weights != 1:
         what = type(module).__name__
-        raise ShapeError(f"only layers of one map each can be tied; the {side}'s {what} has {weights} weights")
+        raise ShapeError(f"only layers of one map can be tied; the {side}'s {what} has {weights} weights")
     return maps[0]
 
 
@@ -185,7 +187,7 @@ def _padding(replaced: Convolution, *, flip: bool) -> tuple[int, ...]:
     axes = zip(replaced.kernel_size, replaced.dilation, replaced.padding, strict=True)
     padding = tuple(d * (k - 1) - p if flip else p for k, d, p in axes)
     if min(padding) < 0:
-        raise ShapeError(f"cannot tie a convolution of kernel {replaced.kernel_size}, padding {replaced.padding}")
+        raise ShapeError(f"cannot tie a convolution padded beyond its kernel: {replaced.padding}")
     return padding
 
 

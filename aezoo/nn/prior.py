@@ -89,7 +89,8 @@ class FittedGaussian(nn.Module):
         centred = (z.flatten(1) - self.mean).T  # [D, B]
         white = torch.linalg.solve_triangular(self.chol, centred, upper=False)
         logdet = self.chol.diagonal().log().sum()
-        return -0.5 * (white.square() + LOG_2PI).sum(dim=0) - logdet
+        log_prob: Tensor = -0.5 * (white.square() + LOG_2PI).sum(dim=0) - logdet
+        return log_prob
 
     def _require_fit(self) -> None:
         if not self.fitted:

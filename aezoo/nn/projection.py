@@ -28,8 +28,9 @@ def by_input(layer: Map) -> Tensor:
     if isinstance(source, nn.Linear):
         return (source.weight.t() if tied else source.weight)[None, :, :, None]
     assert isinstance(source, Convolution | Transposed)
-    kernels = source.weight.view(*source.weight.shape[:2], -1).unflatten(0, (source.groups, -1))
-    # A transposed convolution holds [in, out / G, *kernel], a convolution [out, in / G, *kernel]; tied, they swap.
+    first, second = source.weight.shape[:2]
+    kernels = source.weight.view(source.groups, first // source.groups, second, -1)
+    # A convolution holds [out, in / G, *kernel], a transposed one [in, out / G, *kernel]; tied ones swap.
     return kernels.transpose(1, 2) if isinstance(source, Transposed) != tied else kernels
 
 
@@ -39,7 +40,8 @@ def column_norms(layer: Map) -> Tensor:
     Shape:
         -> [G, 1, in, 1]
     """
-    return torch.linalg.vector_norm(by_input(layer), dim=(1, 3), keepdim=True)
+    norms: Tensor = torch.linalg.vector_norm(by_input(layer), dim=(1, 3), keepdim=True)
+    return norms
 
 
 def scale_to_unit(layer: Map) -> None:

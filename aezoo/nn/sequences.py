@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 
 class SelfAttention(nn.Module):
-    """Multi-head attention of each position to all others (Vaswani et al. 2017, arXiv:1706.03762, section 3.2).
+    """Multi-head attention of each position to all (Vaswani et al. 2017, arXiv:1706.03762, section 3.2).
 
     Args:
         features: Width F of a position, a multiple of `heads`.
@@ -56,7 +56,7 @@ class Attention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then a perceptron, each on its norm and added (pre-norm: Xiong et al. 2020, arXiv:2002.04745).
+    """Attention, then a perceptron, each on its norm and added (Xiong et al. 2020, arXiv:2002.04745).
 
     Shape:
         h: [B, N, F] -> [B, N, F]
@@ -112,7 +112,8 @@ class Transformer(nn.Module):
             self.positions = nn.Parameter(torch.empty(length, channels).normal_(std=0.02))
         else:
             # In the state dict, though fixed: a model loaded onto the meta device needs them.
-            self.register_buffer("positions", sinusoids(length, channels) if positions == "sinusoidal" else None)
+            fixed = sinusoids(length, channels) if positions == "sinusoidal" else None
+            self.register_buffer("positions", fixed)
         self.blocks = nn.ModuleList(
             TransformerBlock(channels, heads=heads, hidden=hidden, dropout=dropout) for _ in range(depth)
         )
@@ -128,7 +129,7 @@ class Transformer(nn.Module):
 
 
 def sinusoids(length: int, channels: int) -> Tensor:
-    """Fixed positions: sines, then cosines, of wavelengths from 2 pi to 20000 pi (arXiv:1706.03762, section 3.5).
+    """Fixed positions: sines, then cosines, of falling frequency (arXiv:1706.03762, section 3.5).
 
     Shape:
         -> [L, C]

@@ -132,12 +132,32 @@ class Component(Frozen):
 # --- layers --------------------------------------------------------------------------------------------
 
 
+#: Pointwise functions that a layer may end in.
+Activation = Literal[
+    "identity",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "hardtanh",
+]
+Norm = Literal["none", "batch", "layer", "group", "instance"]
+#: How a mirrored layer grows: a transposed convolution, or a resize and a plain convolution.
+Upsampling = Literal["transposed", "resize"]
+
+
 class Style(NamedTuple):
     """How a mirrored layer ends: taken from the encoder layer before its source."""
 
-    activation: str = "identity"
-    norm: str = "none"
-    upsampling: str = "transposed"  # or "resize": upsample, then a plain convolution
+    activation: Activation = "identity"
+    norm: Norm = "none"
+    upsampling: Upsampling = "transposed"
 
 
 class LayerSpec(Component):

@@ -3,8 +3,8 @@
     encoder   x ── layer 0 ──> h1 ── layer 1 ──> h2            shapes   s0 ──> s1 ──> s2
     mirror    t0 <── layer 0' ── t1 <── layer 1' ── t2         targets  t0 <── t1 <── t2
 
-Targets are the encoder's shapes, but next to the output, where the likelihood may ask for more channels: a layer that
-only carries values (flatten, pool) passes these on, the first one with weights makes them.
+Targets are the encoder's shapes, but next to the output, where the likelihood may ask for more channels: a
+layer that only carries values (flatten, pool) passes these on, the first one with weights makes them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aezoo.errors import NoMirror, ShapeError
-from aezoo.spec.component import LayerSpec, Style
+from aezoo.spec.component import LayerSpec, Style, Upsampling
 from aezoo.spec.shape import Shape
 
 
-class Misfit(ShapeError):
+class Misfit(ShapeError):  # noqa: N818
     """Layer `index` of a list cannot take the shape it is given."""
 
     def __init__(self, message: str, index: int) -> None:
@@ -64,11 +64,11 @@ def mirror_layers(
 
 
 def mirror_source(layers: Sequence[LayerSpec], shape: Shape, *, target: Shape) -> Shape:
-    """The shape that `mirror_layers` starts from: the last one traced, unless all layers only carry values."""
+    """The shape that `mirror_layers` starts from: where `layers` end, unless all of them only carry."""
     return _targets(layers, shape, target)[-1]
 
 
-def last_style(layers: Sequence[LayerSpec], *, upsampling: str = "transposed") -> Style:
+def last_style(layers: Sequence[LayerSpec], *, upsampling: Upsampling = "transposed") -> Style:
     """How the layer ends that the latent's own mirror leads back to."""
     return _nearest_style(layers, Style(upsampling=upsampling))
 

@@ -11,10 +11,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -124,7 +123,7 @@ class Loop:
         waited, seen = 0, time.monotonic()
         epoch = 0
         while self.step < self.steps and not self.stopping:
-            for batch in self.batches.epoch(epoch, self.training.batch_size, self.training.seed):
+            for batch in self.batches.batches(epoch):
                 self._step(batch)
                 now = time.monotonic()
                 if now - seen >= self.progress.interval or self.step == self.steps:
@@ -199,7 +198,7 @@ class Loop:
         """Means over a split, with the same noise at every call and the weights of the schedules' end."""
         meter = Meter()
         self.objective.eval()
-        for i, x in enumerate(batches.sequential(self.training.batch_size)):
+        for i, x in enumerate(batches.sequential()):
             _seed_global(self.device, derive(self.training.seed, "validation.layers", i))
             seed = self.training.seed
             self.noise.corruption.manual_seed(derive(seed, "validation.corruption", i))
@@ -329,6 +328,3 @@ def _flagged(loop: Loop) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-Context = AbstractContextManager[Any]

@@ -72,7 +72,11 @@ def test_a_piecewise_schedule_jumps_at_its_steps():
 
 @pytest.mark.parametrize(
     ("values", "at", "says"),
-    [((1.0, 0.1), (), "need 1 steps"), ((1.0, 0.1, 0.2), (20, 10), "rising"), ((1.0, 0.1), (0,), "from 1 on")],
+    [
+        ((1.0, 0.1), (), "need 1 steps"),
+        ((1.0, 0.1, 0.2), (20, 10), "rising"),
+        ((1.0, 0.1), (0,), "from 1 on"),
+    ],
 )
 def test_steps_that_do_not_fit_the_values_are_refused(values, at, says):
     with pytest.raises(ValidationError, match=says):

@@ -8,14 +8,12 @@ from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
 from torch.distributions import Laplace as TorchLaplace
 from torch.distributions import Normal
 
+from aezoo.nn.gaussian import Gaussian, GaussianPerValue, OptimalGaussian
 from aezoo.nn.likelihood import (
     Bernoulli,
     ContinuousBernoulli,
-    Gaussian,
-    GaussianPerValue,
     Huber,
     Laplace,
-    OptimalGaussian,
     SquaredError,
 )
 
@@ -32,7 +30,9 @@ def draw(seed=0, batch=4):
 def test_bernoulli_agrees_with_torch_distributions():
     raw, x = draw()
     bits = x.round()
-    torch.testing.assert_close(Bernoulli().nll(raw, bits), -TorchBernoulli(logits=raw).log_prob(bits).sum((1, 2, 3)))
+    torch.testing.assert_close(
+        Bernoulli().nll(raw, bits), -TorchBernoulli(logits=raw).log_prob(bits).sum((1, 2, 3))
+    )
     torch.testing.assert_close(Bernoulli().mean(raw), raw.sigmoid())
 
 
@@ -47,7 +47,9 @@ def test_continuous_bernoulli_agrees_with_torch_distributions():
     torch.testing.assert_close(ContinuousBernoulli().mean(raw), reference.mean, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("logit", [-30.0, -3.0, -0.51, -0.49, -0.021, -0.019, 0.0, 1e-5, 0.019, 0.021, 0.5, 2.0, 40.0])
+@pytest.mark.parametrize(
+    "logit", [-30.0, -3.0, -0.51, -0.49, -0.021, -0.019, 0.0, 1e-5, 0.019, 0.021, 0.5, 2.0, 40.0]
+)
 def test_continuous_bernoulli_integrates_to_one_and_to_its_mean(logit):
     x = torch.linspace(0, 1, 20_001, dtype=torch.float64)[:, None]
     raw = torch.full_like(x, logit)
@@ -85,7 +87,9 @@ def test_a_learned_gaussian_has_one_scale_per_channel_if_asked():
 def test_gradient_descent_finds_the_optimal_scale():
     raw, x = draw()
     likelihood = Gaussian(SHAPE, learned=True).double()
-    optimizer = torch.optim.LBFGS(likelihood.parameters(), line_search_fn="strong_wolfe", tolerance_grad=1e-12, tolerance_change=0)
+    optimizer = torch.optim.LBFGS(
+        likelihood.parameters(), line_search_fn="strong_wolfe", tolerance_grad=1e-12, tolerance_change=0
+    )
 
     def closure():
         optimizer.zero_grad()
@@ -141,7 +145,9 @@ def test_a_gaussian_per_value_reads_its_scale_from_the_decoder():
     both = torch.cat([raw, scales], dim=1)
     likelihood = GaussianPerValue()
     log_scale = -6 + nn.functional.softplus(scales + 6)
-    torch.testing.assert_close(likelihood.nll(both, x), -Normal(raw, log_scale.exp()).log_prob(x).sum((1, 2, 3)))
+    torch.testing.assert_close(
+        likelihood.nll(both, x), -Normal(raw, log_scale.exp()).log_prob(x).sum((1, 2, 3))
+    )
     assert likelihood.mean(both).equal(raw)
 
 

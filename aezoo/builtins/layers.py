@@ -1,0 +1,264 @@
+"""Layers over any shape: linear maps, norms, activations, dropout, and changes of shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from aezoo.plugin import (
+    Activation,
+    Component,
+    Field,
+    Ints,
+    LayerSpec,
+    Norm,
+    Shape,
+    ShapeError,
+    Style,
+    flat,
+    flat_parameters,
+    text,
+    vector,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+ACTIVATION = "pointwise function at the end"
+NORM = "between map and activation; group: at most 8 groups, as many as divide the channels"
+
+
+def check_norm(norm: str, shape: Shape, *, groups: int | None = None) -> None:
+    """Refuse a norm that would leave nothing of [F] or [C, *spatial] but its shift."""
+    if norm == "instance" and len(shape) == 1:
+        raise ShapeError(f"instance norm takes grids [C, ...], got {text(shape)}; take batch norm")
+    if groups is not None and shape[0] % groups:
+        raise ShapeError(f"groups {groups} does not divide {shape[0]} channels")
+    together = {"layer": flat(shape), "group": flat(shape) // (groups or 1), "instance": flat(shape[1:])}
+    if together.get(norm, 2) < 2:
+        raise ShapeError(f"{norm} norm over {text(shape)} has one value to normalize; take batch norm")
+
+
+def norm_parameters(norm: str, shape: Shape) -> int:
+    """Scales and shifts of a norm."""
+    return 0 if norm == "none" else 2 * shape[0]
+
+
+def ending(style: Style) -> list[LayerSpec]:
+    """The style as layers of their own, for a layer that has no field for it."""
+    layers: list[LayerSpec] = []
+    if style.norm != "none":
+        layers.append(NormSpec(norm=style.norm))
+    if style.activation != "identity":
+        layers.append(ActivationSpec(activation=style.activation))
+    return layers
+
+
+def dense(shape: Shape, style: Style) -> list[LayerSpec]:
+    """The layers from any vector to `shape`, ending in `style`; a norm acts on channels, after the reshape."""
+    if len(shape) == 1:
+        return [LinearSpec(features=shape[0], activation=style.activation, norm=style.norm)]
+    if style.norm == "none":
+        return [LinearSpec(features=flat(shape), activation=style.activation), ReshapeSpec(shape=shape)]
+    return [LinearSpec(features=flat(shape), activation="identity"), ReshapeSpec(shape=shape), *ending(style)]
+
+
+class LinearSpec(LayerSpec):
+    """A dense map of a vector, then a norm, then an activation.
+
+    Example:
+        [[encoder]]
+        type = "linear"
+        features = 256
+        activation = "gelu"
+    """
+
+    type: Literal["linear"] = "linear"
+    features: int = Field(ge=1, description="width of the output")
+    bias: bool = Field(True, description="whether the map has one")
+    norm: Norm = Field("none", description=NORM)
+    activation: Activation = Field("relu", description=ACTIVATION)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        vector(shape)
+        check_norm(self.norm, (self.features,))
+        return (self.features,)
+
+    def style(self) -> Style:
+        return Style(self.activation, self.norm)
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        features = vector(target)
+        return [LinearSpec(features=features, bias=self.bias, norm=style.norm, activation=style.activation)]
+
+    def parameters(self, shape: Shape) -> int:
+        weights = flat_parameters(shape, (self.features,)) - self.features * (not self.bias)
+        return weights + norm_parameters(self.norm, (self.features,))
+
+    def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
+        from aezoo.nn.layers import block
+
+        linear = nn.Linear(vector(shape), self.features, bias=self.bias)
+        return block("linear", linear, (self.features,), norm=self.norm, activation=self.activation)
+
+
+class FlattenSpec(LayerSpec):
+    """All values of a sample as one vector.
+
+    Example:
+        [[encoder]]
+        type = "flatten"
+    """
+
+    type: Literal["flatten"] = "flatten"
+    carries: ClassVar[bool] = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (flat(shape),)
+
+    def style(self) -> Style:
+        # A norm over channels cannot end the linear map that leads back to a vector: it follows the reshape.
+        return Style()
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return [ReshapeSpec(shape=target), *ending(style)]
+
+    def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
+        return nn.Flatten()
+
+
+class ReshapeSpec(LayerSpec):
+    """The same values in another shape.
+
+    Example:
+        [[encoder]]
+        type = "reshape"
+        shape = [1, -1]
+    """
+
+    type: Literal["reshape"] = "reshape"
+    carries: ClassVar[bool] = True
+    shape: Ints = Field(description="of the output; one axis may be -1, and takes what is left")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        wanted, values = self.shape, flat(shape)
+        if not wanted or min(wanted) < -1 or 0 in wanted or wanted.count(-1) > 1:
+            raise ShapeError(f"takes positive axes, one of which may be -1, got {list(wanted)}")
+        known = abs(flat(wanted))
+        if values % known or (values != known and -1 not in wanted):
+            raise ShapeError(f"{values} values ({text(shape)}) cannot have the shape {list(wanted)}")
+        return tuple(values // known if axis == -1 else axis for axis in wanted)
+
+    def style(self) -> Style:
+        return Style()  # as for flatten: what was a channel is none after
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return [ReshapeSpec(shape=target), *ending(style)]
+
+    def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
+        output = self.output_shape(shape)
+        return nn.Flatten() if len(output) == 1 else nn.Sequential(nn.Flatten(), nn.Unflatten(1, output))
+
+
+class NormSpec(LayerSpec):
+    """A norm of its own, with a learned scale and shift for each feature or channel.
+
+    Batch norm arXiv:1502.03167; layer norm, over all values of a sample, arXiv:1607.06450; group norm
+    arXiv:1803.08494; instance norm arXiv:1607.08022.
+
+    Example:
+        [[encoder]]
+        type = "norm"
+        norm = "group"
+        groups = 4
+    """
+
+    type: Literal["norm"] = "norm"
+    carries: ClassVar[bool] = True
+    norm: Literal["batch", "layer", "group", "instance"] = Field("batch", description="what is normalized")
+    groups: int | None = Field(
+        None, ge=1, description="of a group norm; the largest divisor of the channels up to 8 unless said"
+    )
+
+    def output_shape(self, shape: Shape) -> Shape:
+        if self.groups is not None and self.norm != "group":
+            raise ShapeError(f"groups is for a group norm, this is a {self.norm} norm; leave it out")
+        check_norm(self.norm, shape, groups=self.groups)
+        return shape
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return [self]
+
+    def parameters(self, shape: Shape) -> int:
+        return norm_parameters(self.norm, shape)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.layers import normalization
+
+        return normalization(self.norm, shape, groups=self.groups)
+
+
+class ActivationSpec(LayerSpec):
+    """A pointwise function of its own.
+
+    Example:
+        [[encoder]]
+        type = "activation"
+        activation = "silu"
+    """
+
+    type: Literal["activation"] = "activation"
+    carries: ClassVar[bool] = True
+    activation: Activation = Field("relu", description="the function")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return [self]
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.layers import activation
+
+        return activation(self.activation)
+
+
+class DropoutSpec(LayerSpec):
+    """Values zeroed at random in training, the rest scaled up (arXiv:1207.0580); has no mirror image.
+
+    Example:
+        [[encoder]]
+        type = "dropout"
+        p = 0.2
+    """
+
+    type: Literal["dropout"] = "dropout"
+    carries: ClassVar[bool] = True
+    p: float = Field(0.5, ge=0, lt=1, description="share of the values that are zeroed")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return shape
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return []
+
+    def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
+        return nn.Dropout(self.p)
+
+
+COMPONENTS: list[type[Component]] = [
+    LinearSpec,
+    FlattenSpec,
+    ReshapeSpec,
+    NormSpec,
+    ActivationSpec,
+    DropoutSpec,
+]

@@ -1,0 +1,129 @@
+"""Layers that change how many positions a signal, image or volume has: pooling and interpolation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from aezoo.builtins.layers import ReshapeSpec
+from aezoo.plugin import (
+    Component,
+    Field,
+    Ints,
+    LayerSpec,
+    Shape,
+    ShapeError,
+    Style,
+    conv_length,
+    grid,
+    text,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def positions(spatial: Shape) -> str:
+    """`28x28 pixels`."""
+    return f"{text(spatial)} {('steps', 'pixels', 'voxels')[len(spatial) - 1]}"
+
+
+def check_rank(size: Shape, spatial: Shape) -> None:
+    """Refuse a size that has not one positive entry for each spatial axis."""
+    if len(size) != len(spatial) or min(size) < 1:
+        raise ShapeError(f"size takes {len(spatial)} positive numbers, got {list(size)}")
+
+
+class PoolSpec(LayerSpec):
+    """The largest or mean value of each window; its mirror is a nearest resize.
+
+    Example:
+        [[encoder]]
+        type = "pool"
+        size = 2
+        mode = "average"
+    """
+
+    type: Literal["pool"] = "pool"
+    carries: ClassVar[bool] = True
+    size: int = Field(2, ge=1, description="positions of a window along each axis")
+    stride: int | None = Field(None, ge=1, description="positions between windows; size unless said")
+    mode: Literal["max", "average"] = Field("max", description="what is taken of a window")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        channels, spatial = grid(shape)
+        if min(spatial) < self.size:
+            raise ShapeError(f"windows of {self.size} do not fit {positions(spatial)}")
+        stride = self.stride or self.size
+        return channels, *(conv_length(n, kernel=self.size, stride=stride, padding=0) for n in spatial)
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return [UpsampleSpec(size=target[1:])]
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.convolutions import pool
+
+        return pool(self.mode, len(shape) - 1, size=self.size, stride=self.stride or self.size)
+
+
+class GlobalPoolSpec(LayerSpec):
+    """The mean over all positions: a vector of channels. Its mirror spreads the vector over all positions.
+
+    Example:
+        [[encoder]]
+        type = "global_pool"
+    """
+
+    type: Literal["global_pool"] = "global_pool"
+    carries: ClassVar[bool] = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return grid(shape)[:1]
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        single = (target[0], *(1 for _ in target[1:]))
+        return [ReshapeSpec(shape=single), UpsampleSpec(size=target[1:])]
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.convolutions import GlobalPool
+
+        return GlobalPool()
+
+
+class UpsampleSpec(LayerSpec):
+    """A resize by interpolation. Its mirror averages windows of `factor`, or resizes back.
+
+    Example:
+        [[encoder]]
+        type = "upsample"
+        factor = 2
+        mode = "linear"
+    """
+
+    type: Literal["upsample"] = "upsample"
+    carries: ClassVar[bool] = True
+    factor: int | None = Field(None, ge=1, description="how much larger each axis gets")
+    size: Ints | None = Field(None, description="positions of the output, instead of a factor")
+    mode: Literal["nearest", "linear"] = Field("nearest", description="linear: along every axis")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        channels, spatial = grid(shape)
+        if (self.factor is None) == (self.size is None):
+            raise ShapeError("takes either a factor or a size")
+        if self.size is not None:
+            check_rank(self.size, spatial)
+            return channels, *self.size
+        return channels, *(n * (self.factor or 1) for n in spatial)
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        if self.factor is not None:
+            return [PoolSpec(size=self.factor, mode="average")]
+        return [UpsampleSpec(size=target[1:], mode=self.mode)]
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.convolutions import resize
+
+        return resize(self.output_shape(shape)[1:], mode=self.mode)
+
+
+COMPONENTS: list[type[Component]] = [PoolSpec, GlobalPoolSpec, UpsampleSpec]

@@ -1,0 +1,87 @@
+"""Layers around layers: a residual block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator
+
+from aezoo.builtins.layers import ending
+from aezoo.plugin import (
+    Activation,
+    Component,
+    Field,
+    LayerSpec,
+    NoMirror,
+    Shape,
+    ShapeError,
+    Style,
+    flat_parameters,
+    mirror_layers,
+    text,
+    trace,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+class ResidualSpec(LayerSpec):
+    """The sum of a body of layers and a shortcut around it, then an activation (arXiv:1512.03385).
+
+    The shortcut is the identity where shapes agree. Else it is linear for vectors; a convolution with a kernel
+    of 1, strided, where the body shrinks its input by a whole ratio; and otherwise one with a nearest resize.
+
+    Example:
+        [[encoder]]
+        type = "residual"
+        activation = "relu"
+        body = [
+            { type = "conv", channels = 32, stride = 2 },
+            { type = "conv", channels = 32, activation = "identity" },
+        ]
+    """
+
+    type: Literal["residual"] = "residual"
+    body: Annotated[tuple[LayerSpec, ...], BeforeValidator(_listed)] = Field(
+        min_length=1, description="layers, one after the other"
+    )
+    activation: Activation = Field("identity", description="pointwise function of the sum")
+    scale: float = Field(1.0, gt=0, description="fixed factor of the body")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        output = trace(self.body, shape)[-1]
+        if len(output) != len(shape):
+            raise ShapeError(f"its body must keep the axes, it leads {text(shape)} to {text(output)}")
+        return output
+
+    def style(self) -> Style:
+        return Style(self.activation)
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        body = mirror_layers(self.body, shape, target=target, style=Style(upsampling=style.upsampling))
+        own = style.activation if style.norm == "none" else "identity"
+        back = ResidualSpec(body=tuple(body), activation=own, scale=self.scale)
+        if back.output_shape(self.output_shape(shape)) != target:
+            raise NoMirror(f"its body keeps its channels, {target[0]} are asked for")
+        return [back] if style.norm == "none" else [back, *ending(style)]
+
+    def parameters(self, shape: Shape) -> int:
+        shapes = trace(self.body, shape)
+        own = 0 if shapes[-1] == shape else flat_parameters(shape[:1], shapes[-1][:1])
+        return own + sum(layer.parameters(s) for layer, s in zip(self.body, shapes, strict=False))
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.convolutions import Residual, shortcut
+
+        shapes = trace(self.body, shape)
+        body = [layer.build(s) for layer, s in zip(self.body, shapes, strict=False)]
+        return Residual(body, shortcut(shape, shapes[-1]), activation=self.activation, scale=self.scale)
+
+
+COMPONENTS: list[type[Component]] = [ResidualSpec]

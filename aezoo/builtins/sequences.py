@@ -1,0 +1,180 @@
+"""Layers over positions: attention, transformers, recurrent networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import model_validator
+
+from aezoo.builtins.convolutions import ConvSpec
+from aezoo.plugin import (
+    Component,
+    Field,
+    LayerSpec,
+    NoMirror,
+    Shape,
+    ShapeError,
+    Style,
+    flat_parameters,
+    grid,
+    sequence,
+    text,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def check_heads(heads: int, channels: int) -> None:
+    """Refuse heads that do not share the channels evenly."""
+    if channels % heads:
+        raise ShapeError(f"heads {heads} does not divide {channels} channels")
+
+
+def attention_parameters(channels: int) -> int:
+    """Of a norm, the map to queries, keys and values, and the map out."""
+    return 2 * channels + flat_parameters((channels,), (4 * channels,))
+
+
+def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequence[LayerSpec]:
+    """The layer itself, and a pointwise map if other channels are asked for."""
+    if target[1:] != shape[1:]:
+        raise NoMirror(f"keeps {text(shape[1:])} positions, {text(target[1:])} are asked for")
+    if target == shape:
+        return [layer]
+    return [layer, ConvSpec(channels=target[0], kernel=1, activation=style.activation, norm=style.norm)]
+
+
+class AttentionSpec(LayerSpec):
+    """Self-attention over the positions of a signal, image or volume, on a norm and added (arXiv:1805.08318).
+
+    It is its own mirror. The norm is a layer norm over the channels of each position.
+
+    Example:
+        [[encoder]]
+        type = "attention"
+        heads = 4
+    """
+
+    type: Literal["attention"] = "attention"
+    heads: int = Field(1, ge=1, description="attention maps side by side; divides the channels")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        check_heads(self.heads, grid(shape)[0])
+        return shape
+
+    def style(self) -> None:
+        return None
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return widen(self, shape, target, style)
+
+    def parameters(self, shape: Shape) -> int:
+        return attention_parameters(shape[0])
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.sequences import Attention
+
+        return Attention(shape[0], heads=self.heads)
+
+
+class TransformerSpec(LayerSpec):
+    """A pre-norm transformer over the steps of a sequence (arXiv:1706.03762, pre-norm arXiv:2002.04745).
+
+    For images, put a strided `conv` and a `reshape` to [channels, -1] before it.
+
+    Example:
+        [[encoder]]
+        type = "transformer"
+        heads = 4
+        depth = 2
+    """
+
+    type: Literal["transformer"] = "transformer"
+    heads: int = Field(1, ge=1, description="attention maps of a block, side by side; divides the channels")
+    depth: int = Field(1, ge=1, description="blocks, one after the other")
+    mlp_ratio: float = Field(4.0, gt=0, description="width inside a perceptron over the channels")
+    positions: Literal["learned", "sinusoidal", "none"] = Field("learned", description="tell steps apart")
+    dropout: float = Field(0.0, ge=0, lt=1, description="in training, of attention and of what a block adds")
+
+    def hidden(self, channels: int) -> int:
+        """Width inside a perceptron."""
+        return max(1, round(self.mlp_ratio * channels))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        check_heads(self.heads, sequence(shape)[0])
+        return shape
+
+    def style(self) -> None:
+        return None
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return widen(self, shape, target, style)
+
+    def parameters(self, shape: Shape) -> int:
+        channels, length = sequence(shape)
+        hidden = self.hidden(channels)
+        perceptron = flat_parameters((channels,), (hidden,)) + flat_parameters((hidden,), (channels,))
+        block = attention_parameters(channels) + 2 * channels + perceptron
+        learned = length * channels if self.positions == "learned" else 0
+        return self.depth * block + 2 * channels + learned
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.sequences import Transformer
+
+        channels, length = sequence(shape)
+        return Transformer(
+            channels,
+            length,
+            depth=self.depth,
+            heads=self.heads,
+            hidden=self.hidden(channels),
+            positions=self.positions,
+            dropout=self.dropout,
+        )
+
+
+class RecurrentSpec(LayerSpec):
+    """A recurrent network along a sequence, giving its state at each step (GRU arXiv:1406.1078, or LSTM).
+
+    States lie in (-1, 1); the mirror is the same network with a pointwise map to what is asked for.
+
+    Example:
+        [[encoder]]
+        type = "recurrent"
+        cell = "gru"
+        features = 32
+    """
+
+    type: Literal["recurrent"] = "recurrent"
+    cell: Literal["gru", "lstm"] = Field("gru", description="what carries the state from step to step")
+    features: int = Field(ge=1, description="width of a step's output, of both directions together")
+    bidirectional: bool = Field(False, description="whether half of the features are read from the end")
+
+    @model_validator(mode="after")
+    def _halves(self) -> Self:
+        if self.bidirectional and self.features % 2:
+            raise ValueError(f"bidirectional takes an even number of features, got {self.features}")
+        return self
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.features, sequence(shape)[1]
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        pointwise = ConvSpec(channels=target[0], kernel=1, activation=style.activation, norm=style.norm)
+        return [self, pointwise]
+
+    def parameters(self, shape: Shape) -> int:
+        directions = 2 if self.bidirectional else 1
+        width, gates = self.features // directions, 3 if self.cell == "gru" else 4
+        # torch has two biases for each gate, one of the input's map and one of the state's.
+        return directions * gates * width * (sequence(shape)[0] + width + 2)
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.sequences import Recurrent
+
+        return Recurrent(self.cell, sequence(shape)[0], self.features, bidirectional=self.bidirectional)
+
+
+COMPONENTS: list[type[Component]] = [AttentionSpec, TransformerSpec, RecurrentSpec]

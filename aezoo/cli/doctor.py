@@ -1,0 +1,146 @@
+"""`aezoo doctor`: what this installation has, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from typing import Any
+
+import click
+
+import aezoo
+from aezoo.cli import options
+from aezoo.cli.output import emit
+from aezoo.errors import AezooError
+
+DISTRIBUTIONS = (
+    "torch",
+    "numpy",
+    "pydantic",
+    "pluggy",
+    "safetensors",
+    "huggingface-hub",
+    "click",
+    "pillow",
+    "tomli-w",
+    "tqdm",
+)
+
+
+@click.command()
+@options.as_json
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Report devices, versions, plugins and folders; exit 1 if something is broken."""
+    checks: dict[str, Callable[[], dict[str, Any]]] = {
+        "aezoo": _self,
+        "versions": _versions,
+        "device": _device,
+        "plugins": _plugins,
+        "specs": _specs,
+        "digits": _digits,
+        "folders": _folders,
+        "environment": _environment,
+    }
+    findings = {name: _guarded(check) for name, check in checks.items()}
+    sound = not any("broken" in finding for finding in findings.values())
+    if as_json:
+        emit({"ok": sound, **findings})
+    else:
+        for name, finding in findings.items():
+            _tell(name, finding)
+        click.echo("all well" if sound else "something is broken: see above")
+    ctx.exit(0 if sound else 1)
+
+
+def _guarded(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """One broken thing does not hide the others."""
+    try:
+        return check()
+    except Exception as error:  # a doctor does not die of what it finds
+        return {"broken": f"{type(error).__name__}: {error}"}
+
+
+def _self() -> dict[str, Any]:
+    return {
+        "version": aezoo.__version__,
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "platform": platform.platform(),
+    }
+
+
+def _versions() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "missing"
+    missing = [name for name, number in found.items() if number == "missing"]
+    return {**found, "broken": f"not installed: {', '.join(missing)}"} if missing else found
+
+
+def _device() -> dict[str, Any]:
+    import torch
+
+    from aezoo.training import device
+
+    place = device.choose("auto")
+    return {"device": str(place.device), "why": place.why, "threads": torch.get_num_threads()}
+
+
+def _plugins() -> dict[str, Any]:
+    from aezoo.discovery import disabled, installed, load
+    from aezoo.registry import Registry
+
+    states: dict[str, Any] = {}
+    broken = []
+    for namespace in sorted(installed()):
+        if disabled(namespace):
+            states[namespace] = "disabled"
+            continue
+        try:
+            registry = Registry()
+            load(registry, namespace)
+            states[namespace] = f"loaded, {sum(1 for _ in registry.parts())} parts"
+        except AezooError as error:
+            states[namespace] = f"broken: {error.message}"
+            broken.append(namespace)
+    return {**states, "broken": ", ".join(broken)} if broken else states
+
+
+def _specs() -> dict[str, Any]:
+    from aezoo.bundled import bundled_specs, folder
+
+    count = len(bundled_specs())
+    found: dict[str, Any] = {"folder": str(folder()), "count": count}
+    return found if count else {**found, "broken": "no bundled specs"}
+
+
+def _digits() -> dict[str, Any]:
+    import numpy as np
+
+    with files("aezoo").joinpath("assets/mnist10k.npz").open("rb") as file, np.load(file) as stored:
+        images = stored["images"]
+    return {"images": list(images.shape), "type": str(images.dtype)}
+
+
+def _folders() -> dict[str, Any]:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return {"hub cache": HF_HUB_CACHE, "working": os.getcwd()}
+
+
+def _environment() -> dict[str, Any]:
+    return {name: value for name, value in sorted(os.environ.items()) if name.startswith("AEZOO_")}
+
+
+def _tell(name: str, finding: dict[str, Any]) -> None:
+    click.echo(name)
+    for key, value in finding.items():
+        click.echo(f"  {key}: {value}")

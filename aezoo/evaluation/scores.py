@@ -1,0 +1,2 @@
+class Scores: pass
+def evaluate(model, data=None): return None
