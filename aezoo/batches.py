@@ -20,13 +20,13 @@ Rows = npt.NDArray[np.int64]
 class Batches:
     """The samples of one split, and its batches: float tensors [B, *input] on the device.
 
-    They stay as they are stored, uint8 or float, in memory, on the device or mapped in a file, and are gathered and
-    scaled a batch at a time. uint8 0..255 becomes the spec's `input.range`; without a range it stays 0..255. The
-    order depends on the seed and the epoch alone, so one integer, the step, is the position in a run. Samples are
-    counted from 0 within the split.
+    They stay as they are stored, uint8 or float, in memory, on the device or mapped in a file, and are
+    gathered and scaled a batch at a time. uint8 0..255 becomes the spec's `input.range`; without a range it
+    stays 0..255. The order depends on the seed and the epoch alone, so one integer, the step, is the position
+    in a run. Samples are counted from 0 within the split.
 
-    The last batch of an epoch is what remains; a remainder of one sample joins the batch before it, since batch
-    normalization cannot take a batch of one.
+    The last batch of an epoch is what remains; a remainder of one sample joins the batch before it, since
+    batch normalization cannot take a batch of one.
 
     Args:
         samples: All samples.
@@ -92,7 +92,7 @@ class Batches:
                 yield self._scaled(self._values.index_select(0, rows))
 
     def head(self, n: int) -> Tensor:
-        """At most `n` samples to estimate moments from; evenly spaced, since the first ones may be of one class."""
+        """At most `n` samples, to estimate moments from: evenly spaced, as the first may be of one class."""
         n = min(n, len(self))
         return self.gather(torch.arange(n, device=self._values.device) * len(self) // max(n, 1))
 

@@ -41,7 +41,8 @@ def open_samples(source: Source, spec: Spec, *, seed: int = 0, registry: Registr
     The one thing that is mended: images [N, H, W] for an input [1, H, W] get their channel axis.
 
     Args:
-        source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path of a
+        source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path
+        of a
             file or folder that one of the registered datasets reads by its ending.
         seed: Handed to the dataset.
         registry: Where datasets for a path are looked up; all that is loaded, if None.
@@ -108,7 +109,7 @@ def _file_datasets(registry: Registry | None) -> Iterator[type[FileDatasetSpec]]
 
 
 def check(samples: Samples, spec: Spec) -> None:
-    """Refuse samples that are not what the spec's input says, naming the first bad sample and where it is bad.
+    """Refuse samples that are not what the spec says, naming the first bad sample and where it is bad.
 
     Every value is looked at, a few million at a time. uint8 needs no look: 0..255 spans the declared range.
 
@@ -202,11 +203,11 @@ def _bad_value(
 
 
 def split(samples: Samples, dataset: DatasetSpec | None, seed: int = 0) -> dict[str, Rows]:
-    """Rows of `train`, `validation` and `test`, each in ascending order, together every row once.
+    """Rows of `train`, `validation` and `test`, each in ascending order, no row in two.
 
-    Splits that the set fixes are kept. Else they depend on the seed, the number of samples and the fractions alone,
-    and the test rows not even on the validation's fraction. A share too small for a whole sample gets one, but the
-    last one is always for training.
+    Splits that the set fixes are kept. Else every row is in one, and they depend on the seed, the number of
+    samples and the fractions alone, and the test rows not even on the validation's fraction. A share too
+    small for a whole sample gets one, but the last one is always for training.
 
     Raises:
         DataError: Nothing is left to train on.

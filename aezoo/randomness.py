@@ -1,7 +1,7 @@
 """Counter-based randomness: every draw depends on (seed, stream, counters), on nothing drawn before it.
 
-So a run that stops and goes on, or one on another number of processes, draws what it would have drawn: nothing
-has to be saved but the position.
+So a run that stops and goes on, or one on another number of processes, draws what it would have drawn:
+nothing has to be saved but the position.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def rng(seed: int, stream: str, *counters: int) -> np.random.Generator:
 def permutation(n: int, seed: int, stream: str, *counters: int) -> npt.NDArray[np.int64]:
     """The integers below `n` in random order.
 
-    It sorts raw bits: numpy promises that those never change between versions, and promises nothing of the kind
-    for `Generator.permutation`. A test split must outlive an update.
+    It sorts raw bits: numpy promises that those never change between versions, and promises nothing of the
+    kind for `Generator.permutation`. A test split must outlive an update.
     """
     keys = np.random.PCG64(derive(seed, stream, *counters)).random_raw(n)
     return np.argsort(keys, kind="stable").astype(np.int64, copy=False)

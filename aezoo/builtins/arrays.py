@@ -94,7 +94,8 @@ def _opened(path: Path) -> Iterator[Mapping[str, Array]]:
     if suffix == ".npy":
         yield {path.stem: _npy(path)}
     elif suffix == ".npz":
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: numpy leaves a file open that turns out to be damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             yield stored
     elif suffix == ".safetensors":
         yield _safetensors(path)

@@ -13,8 +13,8 @@ from aezoo.plugin import Component, DatasetSpec, Field, Samples, Shape
 class DigitsSpec(DatasetSpec):
     """Handwritten digits, 10,000 grey images of 28x28 from MNIST, in the box: nothing is downloaded.
 
-    The rows are in no order of class, and the splits are fixed: the first 8,000 train, the next 1,000 validate,
-    the last 1,000 test. They are not the official MNIST splits. Labels are the digits.
+    The rows are in no order of class, and the splits are fixed: the first 8,000 train, the next 1,000
+    validate, the last 1,000 test. They are not the official MNIST splits. Labels are the digits.
 
     Example:
         [data]

@@ -33,9 +33,9 @@ HUES = ((255, 64, 64), (255, 255, 64), (64, 255, 64), (64, 255, 255), (64, 64, 2
 class SpritesSpec(SplitDatasetSpec):
     """One white shape on black per image, drawn from known factors: for measures of disentanglement.
 
-    In the manner of dSprites (Matthey et al. 2017), with a triangle for the heart. Factors, in this order: shape
-    (0 square, 1 ellipse, 2 triangle), scale (6 levels), angle (40, in radians), x and y (32 each), and with three
-    channels hue (6). Each is drawn evenly and independently. Equal factors give equal images.
+    In the manner of dSprites (Matthey et al. 2017), with a triangle for the heart. Factors, in this order:
+    shape (0 square, 1 ellipse, 2 triangle), scale (6 levels), angle (40, in radians), x and y (32 each), and
+    with three channels hue (6). Each is drawn evenly and independently. Equal factors give equal images.
 
     Example:
         [data]
@@ -47,7 +47,7 @@ class SpritesSpec(SplitDatasetSpec):
     type: Literal["sprites"] = "sprites"
     n: int = Field(10_000, ge=1, description="how many samples")
     seed: int = Field(0, ge=0, lt=2**63, description="of the factors")
-    size: int = Field(32, ge=16, le=256, description="height and width in pixels")
+    size: int = Field(32, ge=32, le=256, description="height and width in pixels")
     channels: Literal[1, 3] = Field(1, description="1: white on black; 3: hue is one more factor")
 
     def sample_shape(self) -> Shape:
@@ -72,8 +72,8 @@ class SpritesSpec(SplitDatasetSpec):
 def draw_sprites(factors: Array, size: int) -> npt.NDArray[np.uint8]:
     """Images [N, size, size] of shape, scale, angle, x, y [N, 5], with edges one pixel soft.
 
-    A pixel's light is its distance to the edge, cut to one pixel's width. A shape of scale 1 fits a circle of a
-    quarter of the image, so that none leaves it.
+    A pixel's light is its distance to the edge, cut to one pixel's width. A shape of scale 1 fits a circle of
+    a quarter of the image, so that none leaves it.
     """
     images = np.empty((len(factors), size, size), dtype=np.uint8)
     for start in range(0, len(factors), 256):  # bounds the memory of what lies between
@@ -86,7 +86,7 @@ def draw_sprites(factors: Array, size: int) -> npt.NDArray[np.uint8]:
 def _distance(factors: Array, size: int) -> Array:
     """Signed distance in pixels from each pixel to the edge of the shape; negative inside. [N, size, size]"""
     kind, scale, angle, x, y = (column[:, None, None] for column in factors.T)
-    radius = scale * np.float32(size / 4)
+    radius = scale * np.float32(size / 4 - 2)  # soft tips reach beyond it
     grid = np.arange(size, dtype=np.float32) + np.float32(0.5)
     across = grid[None, None, :] - (x / 2 + np.float32(0.25)) * size
     down = grid[None, :, None] - (y / 2 + np.float32(0.25)) * size
@@ -142,8 +142,8 @@ class AR1Spec(SplitDatasetSpec):
 class GaussianSpec(SplitDatasetSpec):
     """Vectors from a normal distribution of mean zero and known covariance: what PCA solves exactly.
 
-    `whiten` makes the sample of all `n` have mean zero and that covariance (divided by n) exactly, not only on
-    average; with `validation = 0` and `test = 0` that is what is trained on.
+    `whiten` makes the sample of all `n` have mean zero and that covariance (divided by n) exactly, not only
+    on average; with `validation = 0` and `test = 0` that is what is trained on.
 
     Example:
         [data]

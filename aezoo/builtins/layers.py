@@ -55,12 +55,13 @@ def ending(style: Style) -> list[LayerSpec]:
 
 
 def dense(shape: Shape, style: Style) -> list[LayerSpec]:
-    """The layers from any vector to `shape`, ending in `style`; a norm acts on channels, after the reshape."""
+    """The layers from any vector to `shape`, ending in `style`; a norm of channels follows the reshape."""
     if len(shape) == 1:
         return [LinearSpec(features=shape[0], activation=style.activation, norm=style.norm)]
     if style.norm == "none":
         return [LinearSpec(features=flat(shape), activation=style.activation), ReshapeSpec(shape=shape)]
-    return [LinearSpec(features=flat(shape), activation="identity"), ReshapeSpec(shape=shape), *ending(style)]
+    linear = LinearSpec(features=flat(shape), activation="identity")
+    return [linear, ReshapeSpec(shape=shape), *ending(style)]
 
 
 class LinearSpec(LayerSpec):

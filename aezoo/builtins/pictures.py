@@ -37,10 +37,11 @@ GREY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N"}
 class ImagesSpec(FileDatasetSpec):
     """A folder of images, searched through all sub-folders and sorted by path; or one image.
 
-    The input's channels decide the mode: 1 grey, 3 RGB, 4 RGBA. Without alpha in the input, transparent pixels
-    show the `background`. EXIF orientation is applied, 16 bits of grey become 8, CMYK becomes RGB by the plain
-    formula. Files of another ending are passed over; truncated, animated or gigantic images are refused by name.
-    If every image lies in a sub-folder, and there are several, the first sub-folder's name is its class.
+    The input's channels decide the mode: 1 grey, 3 RGB, 4 RGBA. Without alpha in the input, transparent
+    pixels show the `background`. EXIF orientation is applied, 16 bits of grey become 8, CMYK becomes RGB by
+    the plain formula. Files of another ending are passed over; truncated, animated or gigantic images are
+    refused by name. If every image lies in a sub-folder, and there are several, the first sub-folder's name
+    is its class.
 
     Example:
         [data]
@@ -53,7 +54,7 @@ class ImagesSpec(FileDatasetSpec):
     type: Literal["images"] = "images"
     resize: Literal["refuse", "fit", "crop"] = Field(
         "refuse",
-        description="images of another size: refuse them, fit them to the exact size, or scale and cut the centre",
+        description="images of another size: refuse, fit to the exact size, or scale and crop the centre",
     )
     background: Ints = Field(
         (0, 0, 0), min_length=3, max_length=3, description="colour behind transparent pixels, RGB"
@@ -132,7 +133,7 @@ def _classes(names: Sequence[str]) -> npt.NDArray[np.int64] | None:
 
 @contextmanager
 def _strict() -> Iterator[None]:
-    """Pillow as it should be: no truncated images, and what it only warns of (a decompression bomb) is an error."""
+    """Pillow at its strictest: no truncated images, and what it warns of (a decompression bomb) is an error."""
     from PIL import ImageFile
 
     before = ImageFile.LOAD_TRUNCATED_IMAGES

@@ -34,8 +34,8 @@ def _listed(value: Any) -> Any:
 class ResidualSpec(LayerSpec):
     """The sum of a body of layers and a shortcut around it, then an activation (arXiv:1512.03385).
 
-    The shortcut is the identity where shapes agree. Else it is linear for vectors; a convolution with a kernel
-    of 1, strided, where the body shrinks its input by a whole ratio; and otherwise one with a nearest resize.
+    The shortcut is the identity where shapes agree. Else it is linear for vectors; a convolution with a
+    kernel of 1, strided, where the body shrinks its input by a whole ratio; and otherwise one with a resize.
 
     Example:
         [[encoder]]

@@ -41,11 +41,9 @@ class CosineSpec(ScheduleSpec):
     """Fall along half a cosine, after a linear warm-up (arXiv:1608.03983, without its restarts).
 
     Example:
-        [training.optimizer.lr]
-        type = "cosine"
-        start = 1e-3
-        end = 1e-5
-        warmup = 200
+        [training.optimizer]
+        type = "adam"
+        lr = {type = "cosine", start = 1e-3, end = 1e-5, warmup = 200}
     """
 
     type: Literal["cosine"] = "cosine"
@@ -68,10 +66,9 @@ class ExponentialSpec(ScheduleSpec):
     """Go from one positive number to another by the same factor each step.
 
     Example:
-        [training.optimizer.lr]
-        type = "exponential"
-        start = 1e-3
-        end = 1e-5
+        [training.optimizer]
+        type = "adam"
+        lr = {type = "exponential", start = 1e-3, end = 1e-5}
     """
 
     type: Literal["exponential"] = "exponential"
@@ -114,10 +111,9 @@ class PiecewiseSpec(ScheduleSpec):
     """Jump from one number to the next at given steps.
 
     Example:
-        [training.optimizer.lr]
-        type = "piecewise"
-        values = [1e-3, 1e-4, 1e-5]
-        at = [10000, 20000]
+        [training.optimizer]
+        type = "adam"
+        lr = {type = "piecewise", values = [1e-3, 1e-4, 1e-5], at = [10000, 20000]}
     """
 
     type: Literal["piecewise"] = "piecewise"

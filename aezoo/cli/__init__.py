@@ -123,7 +123,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     code = 0
     try:
         with _spoken_warnings(json="--json" in words):
-            _run(words)
+            _run([*words])
     except click.exceptions.Exit as leave:
         code = leave.exit_code
     except (Exception, KeyboardInterrupt) as error:

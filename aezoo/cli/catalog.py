@@ -27,12 +27,24 @@ def catalog(as_json: bool) -> None:
 
 def _row(name: str, path: Path) -> dict[str, Any]:
     spec = tomllib.loads(path.read_text(encoding="utf-8"))
-    shape = spec.get("input", [])
     return {
         "name": name,
         "family": path.parent.name,
-        "input": shape["shape"] if isinstance(shape, dict) else shape,
+        "input": _input(spec),
         "description": spec.get("description", ""),
         "paper": spec.get("paper", ""),
         "path": path,
     }
+
+
+def _input(spec: dict[str, Any], depth: int = 0) -> list[int]:
+    """The shape that a spec says itself, or takes from a bundled base."""
+    shape = spec.get("input", [])
+    if isinstance(shape, dict):
+        shape = shape.get("shape", [])
+    bases = spec.get("extends", [])
+    for base in [bases] if isinstance(bases, str) else bases:
+        path = bundled_specs().get(base)
+        if not shape and path is not None and depth < len(bundled_specs()):
+            shape = _input(tomllib.loads(path.read_text(encoding="utf-8")), depth + 1)
+    return list(shape)

@@ -8,7 +8,7 @@ Rifai et al. 2011, "Contractive auto-encoders". Three ways to it, cheapest first
     exact         one product per code value, to verify the others
 
 A product v^T J goes through a chain of affine maps by hand, and through anything else by autograd. Against a
-training step without the penalty, one of 784-512-256-16 takes 1.6 times by hand (2.0 where the pass has left no
+training step without the penalty, one of 784-512-256-16 takes 1.6 times by hand (2.0 where the pass left no
 taps), 2.2 times by double backward or forward mode (jvp), 10 times exactly; the closed form of 784-256, 1.1.
 """
 

@@ -65,7 +65,7 @@ class Residual(nn.Module):
         if self.scale != 1:
             h = self.scale * h
         h = h + (x if self.shortcut is None else self.shortcut(x))
-        return h if self.activation is None else self.activation(h)  # type: ignore[no-any-return]
+        return h if self.activation is None else self.activation(h)
 
 
 def shortcut(shape: tuple[int, ...], output: tuple[int, ...]) -> nn.Module | None:

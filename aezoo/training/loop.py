@@ -19,7 +19,7 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
-from aezoo.data import Batches
+from aezoo.batches import Batches
 from aezoo.errors import AezooError, Interrupted, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
@@ -123,7 +123,7 @@ class Loop:
         waited, seen = 0, time.monotonic()
         epoch = 0
         while self.step < self.steps and not self.stopping:
-            for batch in self.batches.batches(epoch):
+            for batch in self.batches.epoch(epoch, self.training.batch_size, self.training.seed):
                 self._step(batch)
                 now = time.monotonic()
                 if now - seen >= self.progress.interval or self.step == self.steps:
@@ -141,9 +141,8 @@ class Loop:
 
     def _step(self, x: Tensor) -> None:
         """One step of every player in turn."""
-        seed, step = self.training.seed, self.step
-        # Layers with noise of their own (dropout) draw from torch's global generator.
-        _seed_global(self.device, derive(seed, "layers", step))
+        step = self.step
+        self.draw("train", step)
         for player in self.players:
             player.step(x, step)
         self.step = step + 1
@@ -152,11 +151,18 @@ class Loop:
         if self.average:
             self.average.update(self.step)
 
-    def losses(self, x: Tensor, player: str, step: int, *, stream: str = "train") -> Losses:
-        """The losses of a batch, with the noise of that step."""
-        seed = self.training.seed
-        self.noise.corruption.manual_seed(derive(seed, f"{stream}.corruption", step))
-        self.noise.latent.manual_seed(derive(seed, f"{stream}.latent", step))
+    def draw(self, stream: str, position: int) -> None:
+        """Seed all noise of one position; layers with noise of their own (dropout) draw from the global generator."""
+        seed = derive(self.training.seed, stream, position)
+        self.noise.latent.manual_seed(seed)
+        self.noise.corruption.manual_seed(seed ^ 1)
+        if self.device.type == "cpu":
+            torch.default_generator.manual_seed(seed ^ 2)
+        else:
+            torch.manual_seed(seed ^ 2)
+
+    def losses(self, x: Tensor, player: str, step: int) -> Losses:
+        """The losses of a batch for one player."""
         if self.training.precision == "bfloat16":
             with torch.autocast(self.device.type, torch.bfloat16):
                 return self.objective(x, player, step, self.noise)  # type: ignore[no-any-return]
@@ -198,12 +204,9 @@ class Loop:
         """Means over a split, with the same noise at every call and the weights of the schedules' end."""
         meter = Meter()
         self.objective.eval()
-        for i, x in enumerate(batches.sequential()):
-            _seed_global(self.device, derive(self.training.seed, "validation.layers", i))
-            seed = self.training.seed
-            self.noise.corruption.manual_seed(derive(seed, "validation.corruption", i))
-            self.noise.latent.manual_seed(derive(seed, "validation.latent", i))
-            meter.add(self.objective(x, self.objective.players[0], self.steps, self.noise), rows=x.shape[0])
+        for i, x in enumerate(batches.sequential(self.training.batch_size)):
+            self.draw("validation", i)
+            meter.add(self.losses(x, self.objective.players[0], self.steps), rows=x.shape[0])
         self.objective.train()
         return meter.means()
 
@@ -229,57 +232,70 @@ class Player:
             self.rate = rate
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-        first: list[Losses] = []
+        self.first = True
+        self.batch, self.now = x, step
+        self.optimizer.step(self._closure)
 
-        def closure() -> float:
-            self.optimizer.zero_grad(set_to_none=True)
-            losses = loop.losses(x, self.name, step)
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            if self.clip is not None:
-                torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
-            if not first:
-                first.append(losses)
-            return losses.total  # type: ignore[return-value]
-
-        self.optimizer.step(closure)
-        loop.meter.add(first[0])
+    def _closure(self) -> float:
+        """The loss and its gradient; an optimizer with a line search asks for it more than once a step."""
+        if not self.first:  # the same noise again, or the line search would chase it
+            self.loop.draw("train", self.now)
+        for p in self.parameters:  # optimizer.zero_grad() does the same, and a good deal more
+            p.grad = None
+        losses = self.loop.losses(self.batch, self.name, self.now)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        if self.clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        if self.first:
+            self.first = False
+            self.loop.meter.add(losses)
+        return losses.total  # type: ignore[return-value]
 
 
 class Meter:
     """Running means of all terms, on the device: nothing is read before someone asks."""
 
+    #: Batches that are kept before they are summed: one stack costs less than an addition at every step.
+    FOLD = 64
+
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        self.names: dict[str, int] = {}
-        self.sums: list[Tensor] = []
-        self.rows: list[float] = []
+        self.names: list[str] = []
+        self.sums: Tensor | None = None
+        self.kept: list[Tensor] = []
         self.count = 0
 
     def add(self, losses: Losses, *, rows: int = 1) -> None:
         """Add one batch; `rows` weighs it (a validation split's last batch is smaller)."""
+        if not self.names:
+            self.names = list(_names(losses))
         values = [losses.total.detach()]
         for name, value in losses.raw.items():
-            weighted = losses.weighted[name]
             values.append(value.detach())
+            weighted = losses.weighted[name]
             if weighted is not value:
                 values.append(weighted.detach())
-        if rows != 1:
-            values = torch._foreach_mul(values, float(rows))
-        if not self.sums:
-            self.names = {name: i for i, name in enumerate(_names(losses))}
-            self.sums = [value.clone() for value in values]
-        else:
-            torch._foreach_add_(self.sums, values)
+        self.kept += values if rows == 1 else [value * rows for value in values]
         self.count += rows
+        if len(self.kept) >= self.FOLD * len(self.names):
+            self._fold()
+
+    def _fold(self) -> None:
+        if not self.kept:
+            return
+        # float64: thousands of large terms summed in float32 would lose digits of the mean.
+        sums = torch.stack(self.kept).view(-1, len(self.names)).sum(0, dtype=torch.float64)
+        self.sums = sums if self.sums is None else self.sums + sums
+        self.kept.clear()
 
     def means(self) -> Means:
         """The means so far; this reads the device."""
-        if not self.count:
+        self._fold()
+        if self.sums is None:
             return {}
-        means = (torch.stack(self.sums) / self.count).tolist()
-        return {name: means[i] for name, i in self.names.items()}
+        return dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
 
 
 def _names(losses: Losses) -> Iterator[str]:
@@ -302,13 +318,6 @@ def _finite(terms: Means) -> Means:
         parts = [name for name in bad if name != "total" and not name.endswith(".weighted")] or bad
         raise _NotFinite(", ".join(f"{name} = {terms[name]}" for name in parts))
     return terms
-
-
-def _seed_global(device: torch.device, seed: int) -> None:
-    if device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
 
 
 @contextmanager

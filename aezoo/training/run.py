@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from aezoo.builder import build, objective_of
-from aezoo.data import Batches, Rows, check, open_samples, split
+from aezoo.batches import Batches
+from aezoo.data import check, open_samples, split
 from aezoo.errors import DataError, Refused
 from aezoo.evaluation.scores import Scores, evaluate
 from aezoo.model import Model
@@ -83,13 +83,13 @@ def train(
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
     rows = split(samples, spec.data, seed=spec.training.seed)
-    batches = {name: _batches(spec, samples, index, place.device) for name, index in rows.items() if len(index)}
+    batches = {name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)}
     _refuse_tiny(spec, batches["train"])
 
     model = build(spec).to(place.device)
     if spec.input.normalize == "standardize":
-        model.network.normalizer.fit(_head(batches["train"]))  # type: ignore[operator]
-    steps = spec.training.total_steps(batches["train"].steps_per_epoch)
+        model.network.normalizer.fit(batches["train"].head(FIT_ROWS))  # type: ignore[operator]
+    steps = spec.training.total_steps(batches["train"].steps_per_epoch(spec.training.batch_size))
     objective = objective_of(model, steps=steps).to(place.device).train()
     if spec.training.precision == "float64":
         objective.double()
@@ -132,23 +132,6 @@ def _claim(out: str | Path | None, *, force: bool) -> Path | None:
     return folder
 
 
-def _batches(spec: Spec, samples: Samples, rows: Rows, device: torch.device) -> Batches:
-    return Batches(
-        samples,
-        rows,
-        batch_size=spec.training.batch_size,
-        seed=spec.training.seed,
-        range=spec.input.range,
-        device=device,
-        dtype=torch.float64 if spec.training.precision == "float64" else torch.float32,
-    )
-
-
-def _head(batches: Batches) -> Tensor:
-    """Enough samples to fit means, variances and priors to."""
-    return batches.gather(torch.arange(min(FIT_ROWS, len(batches))))
-
-
 def _refuse_tiny(spec: Spec, batches: Batches) -> None:
     """A batch of one has no variance: batch normalization cannot train on it."""
     smallest = min(spec.training.batch_size, len(batches))
@@ -164,7 +147,7 @@ def _refuse_tiny(spec: Spec, batches: Batches) -> None:
 def _fit_prior(model: Model, batches: Batches) -> None:
     if model.network.prior is None:
         return
-    x = _head(batches)
+    x = batches.head(FIT_ROWS)
     codes = [getattr(model.network.encode(chunk), model.network.point) for chunk in x.split(256)]
     model.network.prior.fit(torch.cat(codes))
 

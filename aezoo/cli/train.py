@@ -1,0 +1,75 @@
+"""`aezoo train`: from a spec to a folder with weights, metrics and a picture."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import aezoo
+from aezoo.cli import options
+from aezoo.cli.judging import tell
+from aezoo.cli.output import emit
+
+if TYPE_CHECKING:
+    from aezoo.spec.document import Spec
+    from aezoo.training.progress import Progress
+
+
+@click.command()
+@click.argument("source", metavar="SPEC")
+@click.option("--out", type=options.AnyPath, help="The model's folder; runs/NAME by default.")
+@options.data
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of what the spec says.")
+@options.seed
+@options.device
+@options.overrides
+@options.force
+@options.as_json
+def train(
+    source: str,
+    out: Path | None,
+    data: Path | None,
+    epochs: int | None,
+    seed: int | None,
+    device: str,
+    overrides: tuple[str, ...],
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Train the model of SPEC and keep weights, metrics and pictures in a folder."""
+    spec = _lasting(aezoo.read(source, overrides=overrides), epochs)
+    folder = out or Path("runs") / spec.name
+    run = aezoo.train(spec, data, out=folder, device=device, seed=seed, force=force, progress=_progress(as_json))
+    pictures = sorted((folder / "samples").glob("*.png"))
+    if as_json:
+        scores = run.scores.as_dict() if run.scores else None
+        emit({"name": spec.name, "out": folder, "scores": scores, "record": run.record, "pictures": pictures})
+        return
+    click.echo(_summary(run.record), err=True)
+    if run.scores:
+        tell(run.scores)
+    for picture in pictures:
+        click.echo(f"picture: {picture}")
+    click.echo(f"model: {folder}")
+
+
+def _lasting(spec: Spec, epochs: int | None) -> Spec:
+    """The spec with another length of its run."""
+    if epochs is None:
+        return spec
+    training = spec.training.model_copy(update={"epochs": epochs, "steps": None})
+    return spec.model_copy(update={"training": training})
+
+
+def _progress(quiet: bool) -> Progress:
+    from aezoo.training.progress import Silent, Terminal
+
+    return Silent() if quiet or os.environ.get("AEZOO_PROGRESS") == "0" else Terminal()
+
+
+def _summary(record: dict[str, Any]) -> str:
+    where = f"on {record['device']} ({record['device_why']})"
+    return f"{record['steps']:,} steps in {record['seconds']:.1f} s {where}; {record['ended']}"

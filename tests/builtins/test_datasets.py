@@ -1,0 +1,298 @@
+"""Digits, arrays and tables: what is read, and what is refused by name."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from aezoo.builtins.arrays import ArraysSpec
+from aezoo.builtins.datasets import DigitsSpec
+from aezoo.builtins.tables import TableSpec
+from aezoo.errors import DataError, NotFound
+
+FACES = np.arange(5 * 1 * 2 * 3, dtype=np.uint8).reshape(5, 1, 2, 3)
+
+
+@pytest.fixture
+def faces(tmp_path):
+    """A function that writes an array in the named format and gives its path."""
+
+    def write(name, array=FACES):
+        path = tmp_path / name
+        if path.suffix.lower() == ".npy":
+            with path.open("wb") as file:  # numpy would add an ending to A.NPY
+                np.save(file, array)
+        elif path.suffix == ".npz":
+            np.savez(path, faces=array)
+        else:
+            save_file({"faces": np.ascontiguousarray(array)}, path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A function that writes a text and loads it as a table."""
+
+    def load(content, name="t.csv", **fields):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return TableSpec(path=str(path), **fields).load()
+
+    return load
+
+
+# --- digits --------------------------------------------------------------------------------------------
+
+
+def test_the_digits_are_ten_thousand_images_with_every_class_in_every_split():
+    samples = DigitsSpec().load()
+    assert samples.values.shape == (10_000, 1, 28, 28)
+    assert samples.values.dtype == np.uint8
+    assert {name: len(rows) for name, rows in samples.splits.items()} == {
+        "train": 8000,
+        "validation": 1000,
+        "test": 1000,
+    }
+    for rows in samples.splits.values():
+        shares = np.bincount(samples.labels[rows], minlength=10) / len(rows)
+        assert 0.06 < shares.min()
+        assert shares.max() < 0.14
+    assert len(np.unique(samples.values.reshape(10_000, -1), axis=0)) == 10_000
+
+
+def test_a_limit_on_the_digits_leaves_validation_and_test_alone():
+    splits = DigitsSpec(limit=100).load().splits
+    assert [len(splits[name]) for name in ("train", "validation", "test")] == [100, 1000, 1000]
+
+
+# --- arrays --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.safetensors", "A.NPY"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float16, np.float32, np.float64])
+def test_an_array_comes_back_as_it_was_saved(faces, name, dtype):
+    samples = ArraysSpec(path=str(faces(name, FACES.astype(dtype)))).load()
+    assert samples.values.dtype == dtype
+    assert np.array_equal(samples.values, FACES)
+    assert samples.shape == (1, 2, 3)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.safetensors"])
+def test_what_can_be_mapped_is_mapped_and_never_written(faces, name):
+    path = faces(name)
+    before = path.read_bytes()
+    values = ArraysSpec(path=str(path)).load().values
+    assert isinstance(values, np.memmap)
+    values[0] = 99
+    assert path.read_bytes() == before
+
+
+def test_fortran_order_and_a_foreign_byte_order_are_read(faces):
+    floats = np.random.default_rng(0).normal(size=(4, 3, 2))
+    for array in (np.asfortranarray(floats), floats.astype(">f8")):
+        values = ArraysSpec(path=str(faces("a.npy", array))).load().values
+        assert values.dtype.isnative
+        assert np.array_equal(values, floats)
+
+
+def test_labels_come_from_the_same_file(tmp_path):
+    np.savez(tmp_path / "a.npz", x=FACES, y=np.arange(5, dtype=np.uint8))
+    samples = ArraysSpec(path=str(tmp_path / "a.npz"), key="x", labels="y").load()
+    assert samples.labels.tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(DataError, match="labels 'x' are uint8"):
+        ArraysSpec(path=str(tmp_path / "a.npz"), key="x", labels="x").load()
+
+
+def test_a_limit_takes_samples_from_all_over_the_file(faces):
+    samples = ArraysSpec(path=str(faces("a.npy")), limit=2).load()
+    assert np.array_equal(samples.values, FACES[[0, 2]])
+    assert len(ArraysSpec(path=str(faces("a.npy")), limit=100).load()) == 5
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.safetensors"])
+def test_a_wrong_key_is_answered_with_the_keys(faces, name):
+    with pytest.raises(DataError, match="no array 'images'; it holds: faces"):
+        ArraysSpec(path=str(faces(name)), key="images").load()
+
+
+def test_several_arrays_need_a_key(tmp_path):
+    np.savez(tmp_path / "a.npz", x=FACES, y=FACES)
+    with pytest.raises(DataError, match="holds 2 arrays: x, y") as caught:
+        ArraysSpec(path=str(tmp_path / "a.npz")).load()
+    assert "data.key" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.safetensors"])
+def test_a_file_cut_anywhere_is_refused_by_name(faces, name):
+    path = faces(name)
+    whole = path.read_bytes()
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError) as caught:
+            ArraysSpec(path=str(path)).load()
+        assert str(caught.value).startswith(str(path))
+
+
+def test_a_file_longer_than_its_header_says_is_refused(faces):
+    path = faces("a.npy")
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(DataError, match="announces 30 bytes, 31 follow"):
+        ArraysSpec(path=str(path)).load()
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.safetensors"])
+def test_a_changed_byte_never_escapes_as_another_error(faces, name):
+    path = faces(name)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 3):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        try:
+            ArraysSpec(path=str(path)).load()
+        except DataError as error:
+            assert str(path) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((5, 2), np.int64), "values are int64"),
+        (np.zeros((5, 2), bool), "values are bool"),
+        (np.zeros((5, 2), np.complex64), "values are complex64"),
+        (np.zeros((0, 2), np.float32), "holds no samples"),
+        (np.zeros(5, np.float32), "no set of samples"),
+        (np.float32(1), "no set of samples"),
+        (np.array([["a", "b"]]), "values are <U1"),
+    ],
+)
+def test_what_is_no_set_of_samples_is_refused(faces, array, words):
+    with pytest.raises(DataError, match=words):
+        ArraysSpec(path=str(faces("a.npy", array))).load()
+
+
+def test_nothing_is_unpickled(tmp_path):
+    objects = np.array([[{}, 1]], dtype=object)
+    np.save(tmp_path / "a.npy", objects, allow_pickle=True)
+    np.savez(tmp_path / "a.npz", x=objects)
+    with pytest.raises(DataError, match="Python objects"):
+        ArraysSpec(path=str(tmp_path / "a.npy")).load()
+    with pytest.raises(DataError, match="cannot be read: Object arrays cannot be loaded"):
+        ArraysSpec(path=str(tmp_path / "a.npz")).load()
+
+
+def test_other_files_are_refused_by_name(tmp_path):
+    (tmp_path / "a.mat").write_bytes(b"MATLAB")
+    with pytest.raises(DataError, match="is no .npy, .npz or .safetensors"):
+        ArraysSpec(path=str(tmp_path / "a.mat")).load()
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(DataError, match="no array"):
+        ArraysSpec(path=str(tmp_path / "a.npz")).load()
+    with pytest.raises(NotFound, match="no such file"):
+        ArraysSpec(path=str(tmp_path / "absent.npy")).load()
+
+
+def test_a_type_that_numpy_lacks_is_named(tmp_path):
+    header = b'{"w":{"dtype":"BF16","shape":[2,1],"data_offsets":[0,4]}}'
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    with pytest.raises(DataError, match=r"no such type: w \(BF16\)"):
+        ArraysSpec(path=str(tmp_path / "a.safetensors")).load()
+
+
+def test_a_tensor_that_starts_at_an_odd_byte_is_read(tmp_path):
+    floats = np.arange(6, dtype=np.float32).reshape(3, 2)
+    header = (
+        b'{"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},'
+        b'"f":{"dtype":"F32","shape":[3,2],"data_offsets":[1,25]}}'
+    )
+    (tmp_path / "a.safetensors").write_bytes(
+        struct.pack("<Q", len(header)) + header + b"\7" + floats.tobytes()
+    )
+    values = ArraysSpec(path=str(tmp_path / "a.safetensors"), key="f").load().values
+    assert values.flags.aligned
+    assert np.array_equal(values, floats)
+
+
+# --- tables --------------------------------------------------------------------------------------------
+
+
+def test_a_table_gives_its_columns_as_floats(table):
+    samples = table("a,b\n1,2.5\n-3e2, 4\n")
+    assert samples.values.dtype == np.float32
+    assert samples.values.tolist() == [[1, 2.5], [-300, 4]]
+    assert samples.labels is None
+
+
+def test_columns_are_chosen_by_name_and_in_that_order(table):
+    samples = table("id,a,b,kind\nx,1,2,cat\ny,3,4,ape\n", columns=["b", "a"], label="kind")
+    assert samples.values.tolist() == [[2, 1], [4, 3]]
+    assert samples.labels.tolist() == [1, 0]
+
+
+def test_labels_that_are_integers_stay(table):
+    assert table("a,y\n1,7\n2,-3\n", label="y").labels.tolist() == [7, -3]
+
+
+def test_a_byte_order_mark_quotes_blank_lines_and_other_delimiters_are_understood(table):
+    assert table(b"\xef\xbb\xbfa;b\r\n\"1\";2\r\n\r\n3;4\r\n", delimiter=";").values.tolist() == [[1, 2], [3, 4]]
+    assert table("a\tb\n1\t2\n", name="t.tsv").values.tolist() == [[1, 2]]
+    assert table(b"\xef\xbb\xbfa,b\n1,2\n", columns=["a"]).values.tolist() == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "is empty"),
+        ("\n\n", "is empty"),
+        ("a,b\n", "a header and no rows"),
+        ("1,2\n3,4\n", "its first line holds numbers"),
+        ("a,a\n1,2\n", "more than one column is called 'a'"),
+        ("a,b\n1,2\n3\n", "line 3 has 1 values, the header has 2"),
+        ("a,b\n1,2\n3,4,5\n", "line 3 has 3 values"),
+        ("a,b\n1,2\n3,\n", "line 3, column 'b': no value"),
+        ("a,b\n1,2\n\n3,four\n", "line 4, column 'b': 'four'"),
+        ("a,b\n1,nan\n", "line 2, column 'b': 'nan'"),
+        ("a,b\n-inf,1\n", "line 2, column 'a': '-inf'"),
+        ("a,b\n1,1e39\n", "line 2, column 'b': '1e39'"),
+        ("a,b\n1,1_000\n", "line 2, column 'b': '1_000'"),
+        ("a;b\n1;2\n", "one column, 'a;b'"),
+        ('a,b\n1,"2\n', "cannot be read"),
+        (b"a,b\n1,\xff\n", "cannot be read"),
+        (b"a,b\n1,2\0\n", "'2\\\\x00' is no finite|cannot be read"),
+    ],
+)
+def test_a_fault_in_a_table_is_named_with_its_line_and_column(table, content, words):
+    with pytest.raises(DataError, match=words) as caught:
+        table(content)
+    assert "t.csv" in str(caught.value)
+
+
+def test_a_quoted_line_break_does_not_shift_the_line_number(table):
+    with pytest.raises(DataError, match="line 4, column 'a': 'x'"):
+        table('a,kind\n1,"two\nlines"\nx,one\n', label="kind")
+
+
+def test_a_column_that_is_not_there_is_answered_with_the_columns(table):
+    for fields in ({"columns": ["c"]}, {"label": "c"}):
+        with pytest.raises(DataError, match="no column 'c'; it has: a, b"):
+            table("a,b\n1,2\n", **fields)
+
+
+def test_a_missing_label_and_a_table_of_labels_alone_are_refused(table):
+    with pytest.raises(DataError, match="line 3, column 'y': no label"):
+        table("a,y\n1,2\n3,\n", label="y")
+    with pytest.raises(DataError, match="no column beside the label"):
+        table("y\n1\n", label="y")
+
+
+def test_a_table_agrees_with_numpy(table):
+    array = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    text = io.StringIO()
+    np.savetxt(text, array, delimiter=",", header="a,b,c,d", comments="", fmt="%.9g")
+    assert np.array_equal(table(text.getvalue()).values, array)

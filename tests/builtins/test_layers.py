@@ -1,0 +1,256 @@
+"""Every layer keeps what its declaration says: shapes, weights, a way back."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from aezoo.builtins.convolutions import ConvSpec, ConvTransposeSpec
+from aezoo.builtins.layers import (
+    ActivationSpec,
+    DropoutSpec,
+    FlattenSpec,
+    LinearSpec,
+    NormSpec,
+    ReshapeSpec,
+    dense,
+    ending,
+)
+from aezoo.builtins.resampling import GlobalPoolSpec, PoolSpec, UpsampleSpec
+from aezoo.builtins.residual import ResidualSpec
+from aezoo.builtins.sequences import AttentionSpec, RecurrentSpec, TransformerSpec
+from aezoo.errors import NoMirror, ShapeError
+from aezoo.plugin import LayerSpec, Shape, Style, trace
+
+NORMS = st.sampled_from(["none", "batch", "layer", "group", "instance"])
+ACTIVATIONS = st.sampled_from(["identity", "relu", "gelu", "tanh"])
+SIZES = st.integers(2, 9)
+
+vectors = st.tuples(st.integers(2, 12))
+signals = st.tuples(st.sampled_from([2, 4]), SIZES)
+grids = st.one_of(
+    signals,
+    st.tuples(st.sampled_from([2, 4]), SIZES, SIZES),
+    st.tuples(st.sampled_from([2, 4]), st.integers(2, 5), st.integers(2, 5), st.integers(2, 5)),
+)
+window = {
+    "channels": st.sampled_from([2, 4, 6]),
+    "kernel": st.integers(1, 5),
+    "stride": st.integers(1, 3),
+    "padding": st.none() | st.integers(0, 3),
+    "dilation": st.integers(1, 2),
+    "groups": st.sampled_from([1, 2]),
+    "bias": st.booleans(),
+    "norm": NORMS,
+    "activation": ACTIVATIONS,
+}
+convolutions = st.builds(ConvSpec, **window)
+linears = st.builds(
+    LinearSpec, features=st.integers(1, 9), bias=st.booleans(), norm=NORMS, activation=ACTIVATIONS
+)
+bodies = st.lists(convolutions, min_size=1, max_size=2).map(tuple)
+residuals = st.builds(ResidualSpec, body=bodies, activation=ACTIVATIONS, scale=st.sampled_from([1.0, 0.5]))
+vector_residuals = st.builds(ResidualSpec, body=st.lists(linears, min_size=1, max_size=2).map(tuple))
+on_any = st.one_of(
+    st.just(FlattenSpec()),
+    st.just(ReshapeSpec(shape=(2, -1))),
+    st.builds(NormSpec, norm=st.sampled_from(["batch", "layer", "group", "instance"])),
+    st.builds(ActivationSpec, activation=ACTIVATIONS),
+    st.builds(DropoutSpec, p=st.sampled_from([0.0, 0.5])),
+)
+on_grids = st.one_of(
+    convolutions,
+    st.builds(ConvTransposeSpec, output_padding=st.integers(0, 2), **window),
+    st.builds(
+        PoolSpec, size=st.integers(1, 3), stride=st.none() | SIZES, mode=st.sampled_from(["max", "average"])
+    ),
+    st.just(GlobalPoolSpec()),
+    st.builds(UpsampleSpec, factor=st.integers(1, 3), mode=st.sampled_from(["nearest", "linear"])),
+    residuals,
+    st.builds(AttentionSpec, heads=st.sampled_from([1, 2])),
+)
+on_signals = st.one_of(
+    st.builds(
+        TransformerSpec,
+        heads=st.sampled_from([1, 2]),
+        depth=st.integers(1, 2),
+        mlp_ratio=st.sampled_from([0.5, 2.0]),
+        positions=st.sampled_from(["learned", "sinusoidal", "none"]),
+        dropout=st.sampled_from([0.0, 0.1]),
+    ),
+    st.builds(
+        RecurrentSpec, cell=st.sampled_from(["gru", "lstm"]), features=st.just(4), bidirectional=st.booleans()
+    ),
+)
+cases = st.one_of(
+    st.tuples(st.one_of(linears, vector_residuals, on_any), vectors),
+    st.tuples(st.one_of(on_any, on_grids), grids),
+    st.tuples(on_signals, signals),
+)
+thorough = settings(max_examples=150, deadline=None, derandomize=True)
+quick = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+def output_of(layer: LayerSpec, shape: Shape) -> Shape:
+    try:
+        return layer.output_shape(shape)
+    except ShapeError:
+        assume(False)
+        raise
+
+
+@thorough
+@given(cases)
+def test_the_built_layer_gives_the_declared_shape_and_has_the_declared_weights(case):
+    layer, shape = case
+    declared = output_of(layer, shape)
+    with torch.device("meta"):
+        meta = layer.build(shape)
+        assert meta(torch.empty(3, *shape)).shape[1:] == declared
+    built = layer.build(shape)
+    assert built(torch.randn(3, *shape)).shape == (3, *declared)
+    assert sum(p.numel() for p in built.parameters()) == layer.parameters(shape)
+    assert {k: v.shape for k, v in built.state_dict().items()} == {
+        k: v.shape for k, v in meta.state_dict().items()
+    }
+
+
+@thorough
+@given(cases, st.sampled_from(["transposed", "resize"]))
+def test_the_mirror_leads_back_to_the_shape_the_layer_was_given(case, upsampling):
+    layer, shape = case
+    output = output_of(layer, shape)
+    back = layer.mirror(shape, target=shape, style=Style("tanh", "batch", upsampling))
+    assert trace(back, output)[-1] == shape
+    x = torch.randn(2, *output)
+    for part, before in zip(back, trace(back, output), strict=False):
+        x = part.build(before).eval()(x)
+    assert x.shape == (2, *shape)
+
+
+@quick
+@given(cases)
+def test_every_weight_gets_a_finite_gradient_and_evaluation_is_deterministic(case):
+    layer, shape = case
+    output_of(layer, shape)
+    module = layer.build(shape)
+    x = torch.randn(3, *shape, requires_grad=True)
+    module(x).square().sum().backward()
+    gradients = [p.grad for p in (x, *module.parameters())]
+    assert all(g is not None and g.isfinite().all() for g in gradients)
+    module.eval()
+    assert torch.equal(module(x), module(x))
+
+
+@quick
+@given(cases)
+def test_a_layer_is_written_and_read_back_equal(registry, case):
+    layer, _ = case
+    written = layer.model_dump(mode="json")
+    assert type(layer).model_validate(written, context={"registry": registry}) == layer
+
+
+def test_a_convolution_of_28_14_7_4_leads_back_to_28():
+    shape = (1, 28, 28)
+    layer = ConvSpec(channels=8, stride=2)
+    sizes = [trace([layer] * 3, shape)[i][1] for i in range(4)]
+    assert sizes == [28, 14, 7, 4]
+    for size, smaller in pairwise(sizes):
+        (back,) = layer.mirror((8, size, size), target=(8, size, size), style=Style())
+        assert back.output_shape((8, smaller, smaller)) == (8, size, size)
+
+
+def test_an_even_kernel_with_stride_two_halves_even_sizes():
+    assert ConvSpec(channels=3, kernel=4, stride=2).output_shape((1, 28, 28)) == (3, 14, 14)
+
+
+def test_resizing_keeps_the_kernel_so_that_weights_can_be_tied():
+    (up, conv) = ConvSpec(channels=8, kernel=4, stride=2).mirror(
+        (3, 9, 7), target=(3, 9, 7), style=Style("relu", "batch", "resize")
+    )
+    assert (up, conv.kernel, conv.stride) == (UpsampleSpec(size=(10, 8)), 4, 1)
+    assert (conv.activation, conv.norm) == ("relu", "batch")
+
+
+def test_a_norm_after_a_dense_map_acts_on_channels_not_on_single_values():
+    layers = dense((4, 3, 3), Style("relu", "batch"))
+    assert [layer.type for layer in layers] == ["linear", "reshape", "norm", "activation"]
+    assert (
+        sum(layer.parameters(s) for layer, s in zip(layers, trace(layers, (5,)), strict=False)) == 36 * 6 + 8
+    )
+    assert [layer.type for layer in dense((4, 3, 3), Style("relu"))] == ["linear", "reshape"]
+    assert ending(Style()) == []
+
+
+def test_a_residual_block_says_where_in_its_body_the_fault_is():
+    layer = ResidualSpec(body=(ConvSpec(channels=4), ConvSpec(channels=4, kernel=9, padding=0)))
+    with pytest.raises(
+        ShapeError, match=r"in its body, layer 1: kernel 9 with padding 0 does not fit 5x5 pixels"
+    ):
+        trace([layer], (1, 5, 5))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (LinearSpec(features=3), (1, 4, 4), "takes vectors"),
+        (
+            ConvSpec(channels=4, kernel=5, padding=0),
+            (1, 3, 3),
+            "kernel 5 with padding 0 does not fit 3x3 pixels",
+        ),
+        (
+            ConvSpec(channels=4, kernel=3, dilation=4, padding=0),
+            (1, 7),
+            "padding 0, dilation 4 does not fit 7 steps",
+        ),
+        (ConvSpec(channels=4, groups=2), (3, 8, 8), "groups 2 does not divide 3 channels"),
+        (ConvSpec(channels=3), (8,), "takes signals"),
+        (ConvTransposeSpec(channels=4, stride=2, size=(9, 30)), (1, 5, 5), "to 9x9 up to 10x10, not 9x30"),
+        (ConvTransposeSpec(channels=4, size=(9,)), (1, 5, 5), "size takes 2 positive numbers"),
+        (ConvTransposeSpec(channels=4, stride=2, output_padding=1, size=(9, 9)), (1, 5, 5), "say the same"),
+        (ConvTransposeSpec(channels=4, kernel=1, padding=2), (1, 3, 3), "leaves nothing of 3x3 pixels"),
+        (ConvTransposeSpec(channels=4, output_padding=1), (1, 3, 3), "stride 1 leads 3x3 pixels to 3x3"),
+        (PoolSpec(size=4), (2, 3, 3, 3), "windows of 4 do not fit 3x3x3 voxels"),
+        (UpsampleSpec(), (2, 3), "either a factor or a size"),
+        (UpsampleSpec(factor=2, size=(4,)), (2, 3), "either a factor or a size"),
+        (ReshapeSpec(shape=(2, 5)), (12,), "12 values"),
+        (ReshapeSpec(shape=(-1, -1)), (12,), "one of which may be -1"),
+        (NormSpec(norm="instance"), (4,), "instance norm takes grids"),
+        (NormSpec(norm="group", groups=3), (4, 2), "groups 3 does not divide 4 channels"),
+        (NormSpec(norm="group", groups=4), (4,), "one value to normalize"),
+        (NormSpec(norm="batch", groups=2), (4,), "groups is for a group norm"),
+        (ConvSpec(channels=4, norm="instance", padding=0), (1, 3, 3), "one value to normalize"),
+        (AttentionSpec(heads=3), (4, 5, 5), "heads 3 does not divide 4 channels"),
+        (TransformerSpec(), (4, 5, 5), "takes sequences"),
+        (ResidualSpec(body=(FlattenSpec(),)), (2, 3), "its body must keep the axes"),
+    ],
+)
+def test_a_shape_that_does_not_fit_is_refused_with_a_fact(layer, shape, message):
+    with pytest.raises(ShapeError, match=message):
+        layer.output_shape(shape)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "target", "message"),
+    [
+        (ConvSpec(channels=4, groups=2), (2, 8, 8), (3, 8, 8), "groups 2 does not divide the 3 channels"),
+        (ConvSpec(channels=4, stride=2), (2, 8, 8), (2, 9, 9), "change its stride"),
+        (ConvSpec(channels=4), (2, 8, 8), (2, 9, 9), "leads back to 2x8x8, not to 2x9x9"),
+        (ConvTransposeSpec(channels=4), (2, 8, 8), (2, 9, 9), "leads back to 8x8 pixels"),
+        (AttentionSpec(), (2, 8, 8), (2, 9, 9), "keeps 8x8 positions"),
+        (ResidualSpec(body=(ActivationSpec(),)), (2, 8), (4, 8), "its body keeps its channels"),
+    ],
+)
+def test_a_layer_that_cannot_lead_back_says_why(layer, shape, target, message):
+    with pytest.raises(NoMirror, match=message):
+        layer.mirror(shape, target=target, style=Style())
+
+
+def test_a_bidirectional_network_takes_an_even_number_of_features():
+    with pytest.raises(ValueError, match="even number of features, got 3"):
+        RecurrentSpec(features=3, bidirectional=True)
