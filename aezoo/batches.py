@@ -45,6 +45,7 @@ class Batches:
         if samples.labels is not None:
             self.labels = _tensor(_selected(samples.labels, rows)).to(self.device)
         self._values, self._rows = _table(samples.values, rows, self.device, self.dtype)
+        self._travels = self._values.device != self.device
         low, high = spec.input.range or (0.0, 255.0)
         self._scale, self._shift = (high - low) / 255, low
         self._kept: tuple[tuple[int, int, int], tuple[Tensor, ...]] | None = None
@@ -104,6 +105,8 @@ class Batches:
 
     def _scaled(self, x: Tensor) -> Tensor:
         """Gathered samples on the device, as floats; uint8 travels as such and is scaled there, in place."""
+        if x.dtype == self.dtype and not self._travels:  # the common case, kept free of calls that do nothing
+            return x
         x = x.to(self.device, non_blocking=True)
         if x.dtype != torch.uint8:
             return x.to(self.dtype)

@@ -140,7 +140,7 @@ def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
         return "channels come last; bring them first: numpy.moveaxis(values, -1, 1)"
     if got == (wanted[-1], *wanted[:-1]):
         return f"the input has its channels last; write input.shape = {list(got)}"
-    if len(got) == len(wanted) and got[1:] == wanted[1:]:
+    if len(got) == len(wanted) > 1 and got[1:] == wanted[1:]:
         return f"{got[0]} channels instead of {wanted[0]}"
     if math.prod(got) == math.prod(wanted):
         return "there are as many values; reshape them, or change input.shape"

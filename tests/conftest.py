@@ -6,6 +6,8 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -18,3 +20,10 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def registry() -> Registry:
     return default_registry()
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """A run flushes denormals for the whole process; the next test finds them as they were."""
+    yield
+    torch.set_flush_denormal(False)

@@ -70,5 +70,5 @@ def test_every_place_of_a_permutation_is_as_likely():
 
 
 def test_a_seed_beyond_64_bits_is_refused():
-    with pytest.raises(Exception, match="range|int too large|argument out"):
+    with pytest.raises(Exception, match=r"range|int too large|argument out"):
         derive(2**64, "order")

@@ -133,7 +133,7 @@ def _classes(names: Sequence[str]) -> npt.NDArray[np.int64] | None:
 
 @contextmanager
 def _strict() -> Iterator[None]:
-    """Pillow at its strictest: no truncated images, and what it warns of (a decompression bomb) is an error."""
+    """Pillow at its strictest: nothing truncated, and what it warns of (a decompression bomb) is an error."""
     from PIL import ImageFile
 
     before = ImageFile.LOAD_TRUNCATED_IMAGES

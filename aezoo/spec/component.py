@@ -251,6 +251,10 @@ class LikelihoodSpec(Component):
         """What the decoder has to give for data of `shape`: more channels for more parameters."""
         return shape
 
+    def parameters(self, shape: Shape) -> int:
+        """How many weights it has (counted without torch)."""
+        return 0
+
     def build(self, shape: Shape) -> nn.Module:
         """A module with `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample,
         and `sample(raw, generator) -> [B, *shape]`."""

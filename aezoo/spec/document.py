@@ -186,9 +186,19 @@ class Spec(Frozen):
     @property
     def parameters(self) -> int:
         """How many weights the model has."""
-        layers = [(*zip(self.encoder, self.encoder_shapes, strict=False),), (*zip(self._decoder, self.decoder_shapes, strict=False),)]
-        total = sum(layer.parameters(shape) for stack in layers for layer, shape in stack)
-        return total + self.latent.parameters(self.feature_shape)
+        encoder = sum(layer.parameters(shape) for layer, shape in zip(self.encoder, self.encoder_shapes, strict=False))
+        decoder = sum(self.decoder_parameters())
+        return encoder + self.latent.parameters(self.feature_shape) + decoder + self.likelihood.parameters(self.input.shape)
+
+    def decoder_parameters(self) -> list[int]:
+        """How many weights each decoder layer has of its own: a tied map borrows all but its bias and norm."""
+        counts = []
+        for layer, shape in zip(self.decoder_layers(), self.decoder_shapes, strict=False):
+            count = layer.parameters(shape)
+            if self.decoder.tied and "bias" in type(layer).model_fields:
+                count -= layer.model_copy(update={"bias": False, "norm": "none"}).parameters(shape)
+            counts.append(count)
+        return counts
 
     # --- text and fingerprints --------------------------------------------------------------------------------
 

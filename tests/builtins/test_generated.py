@@ -14,7 +14,12 @@ from aezoo.builtins.datasets import DigitsSpec
 from aezoo.builtins.generated import AR1Spec, GaussianSpec, SpritesSpec, draw_sprites
 from aezoo.errors import DataError
 
-SMALL = [SpritesSpec(n=40), SpritesSpec(n=40, channels=3), AR1Spec(n=40), GaussianSpec(n=40, eigenvalues=[2.0, 1.0])]
+SMALL = [
+    SpritesSpec(n=40),
+    SpritesSpec(n=40, channels=3),
+    AR1Spec(n=40),
+    GaussianSpec(n=40, eigenvalues=[2.0, 1.0]),
+]
 
 
 @pytest.mark.parametrize("part", SMALL, ids=lambda part: part.type)

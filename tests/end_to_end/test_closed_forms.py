@@ -127,7 +127,7 @@ def test_a_linear_vae_with_learned_variance_is_probabilistic_pca() -> None:
     bound = 0.5 * (
         D * math.log(2 * math.pi) + values[:DIM].log().sum().item() + (D - DIM) * math.log(variance) + D
     )
-    sigma2 = math.exp(2 * float(network.likelihood.log_scale))
+    sigma2 = math.exp(2 * network.likelihood.log_scale.item())
     # noise of 4,000 single draws: the loss is quadratic in the parameters' error, sigma linear
     assert sigma2 == pytest.approx(variance, rel=0.03)
     elbo, kl = exact_gaussian_elbo(network, x, sigma2)

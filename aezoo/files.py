@@ -1,0 +1,66 @@
+"""Files: written whole or not at all, and there after a power cut once they are there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aezoo.errors import NotFound, RunFailed
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part.
+
+    Args:
+        path: Its folder has to exist; permissions follow the umask.
+        data: Text is written as UTF-8.
+
+    Raises:
+        NotFound: There is no such folder.
+        RunFailed: It cannot be written: no space, no permission.
+    """
+    with replacing(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A name in the same folder to write to; it takes the place of `path` at the end, or goes on an error.
+
+    Raises:
+        NotFound: There is no such folder.
+        RunFailed: It cannot be written.
+    """
+    path = Path(path)
+    # Not derived from the name: a name of the longest length allowed could not grow.
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        # 0o666 leaves permissions to the umask; tempfile's 0o600 would hide a model from its group.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync(path.parent)
+    except FileNotFoundError as error:
+        raise NotFound(f"{path.parent}: no such folder", hint="make it first") from error
+    except OSError as error:
+        raise RunFailed(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
+    if os.name == "nt" and path.is_dir():  # Windows opens no folders
+        return
+    # Windows syncs only what is open for writing.
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""What people look at: pictures of what a model does, drawn from plain arrays."""
