@@ -32,12 +32,16 @@ class Registry:
         staged: dict[tuple[str, str], type[Component]] = {}
         for part in parts:
             if part.kind not in KINDS or part.is_slot():
-                raise PluginError(f"{part.__module__}.{part.__name__} is no part: derive it from a base in aezoo.plugin")
+                raise PluginError(
+                    f"{part.__module__}.{part.__name__} is no part: derive it from a base in aezoo.plugin"
+                )
             part.namespace = namespace
             key = part.kind, part.tag()
             taken = staged.get(key) or self._parts.get(key)
             if taken is not None and taken is not part:
-                raise PluginError(f"two parts claim {part.kind} {part.tag()!r}: {taken.__module__}, {part.__module__}")
+                raise PluginError(
+                    f"two parts claim {part.kind} {part.tag()!r}: {taken.__module__}, {part.__module__}"
+                )
             staged[key] = part
         self._parts.update(staged)
 

@@ -1,7 +1,7 @@
 """Every check of the repository, the cheap ones first; the test suite's summary is the last line.
 
-    python tests/run_all.py            all
-    python tests/run_all.py -k NAME    what follows goes to pytest
+python tests/run_all.py            all
+python tests/run_all.py -k NAME    what follows goes to pytest
 """
 
 from __future__ import annotations

@@ -14,8 +14,24 @@ ROOT = Path(__file__).resolve().parent.parent / "aezoo"
 #: Room or module -> what it may not import at the top of a file.
 FORBIDDEN = {
     "spec": ("torch", "aezoo.nn", "aezoo.builtins", "aezoo.registry", "aezoo.training", "aezoo.data"),
-    "nn": ("pydantic", "aezoo.spec", "aezoo.builtins", "aezoo.registry", "aezoo.training", "aezoo.data", "aezoo.plugin"),
-    "builtins": ("torch", "aezoo.nn", "aezoo.spec", "aezoo.registry", "aezoo.training", "aezoo.data", "aezoo.model"),
+    "nn": (
+        "pydantic",
+        "aezoo.spec",
+        "aezoo.builtins",
+        "aezoo.registry",
+        "aezoo.training",
+        "aezoo.data",
+        "aezoo.plugin",
+    ),
+    "builtins": (
+        "torch",
+        "aezoo.nn",
+        "aezoo.spec",
+        "aezoo.registry",
+        "aezoo.training",
+        "aezoo.data",
+        "aezoo.model",
+    ),
     "cli": ("torch", "aezoo.nn", "aezoo.builtins"),
     "registry.py": ("torch", "aezoo.nn", "aezoo.builtins"),
     "discovery.py": ("torch", "aezoo.nn", "aezoo.builtins"),

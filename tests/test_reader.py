@@ -49,7 +49,11 @@ def test_every_bundled_spec_reads_without_a_warning_and_survives_both_spellings(
 def test_all_faults_are_said_at_once_each_in_its_place() -> None:
     told = faults(
         base(
-            encoder=[{"type": "flatten"}, {"type": "linear", "features": "many"}, {"type": "linaer", "features": 3}],
+            encoder=[
+                {"type": "flatten"},
+                {"type": "linear", "features": "many"},
+                {"type": "linaer", "features": 3},
+            ],
             latent={"type": "gaussian", "dim": 0},
             regularizers={"kl": {"wieght": 2.0}},
             colour="red",
@@ -176,7 +180,9 @@ def test_a_mirrored_decoder_always_leads_back_to_the_input(
     }
     try:
         spec = read(source)
-    except SpecError as error:  # a kernel larger than what is left, or a stride that skips pixels: said, not mended
+    except (
+        SpecError
+    ) as error:  # a kernel larger than what is left, or a stride that skips pixels: said, not mended
         assert {fault.code for fault in error.faults} <= {"AZ401", "AZ405"}
         return
     assert spec.decoder_shapes[-1] == (2, size, size)

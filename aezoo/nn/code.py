@@ -47,7 +47,7 @@ class Output(NamedTuple):
         if name == "input.corrupted":
             return self.corrupted
         if name == "output":
-            return self.model.likelihood.mean(self.raw)
+            return self.model.likelihood.mean(self.raw)  # type: ignore[no-any-return]
         if name in self.taps:
             return self.taps[name]
         return getattr(self.code, name)  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """Pictures of samples: originals above reconstructions, grids of samples. Numpy and Pillow, no torch.
 
-How a sample is drawn follows from its shape: [C, H, W] as an image, [C, L] and longer vectors [F] as curves, short
-vectors as bars, [C, D, H, W] by the slice in its middle.
+How a sample is drawn follows from its shape: [C, H, W] as an image, [C, L] and longer vectors [F] as curves,
+short vectors as bars, [C, D, H, W] by the slice in its middle.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw, ImageFont
 Array = npt.NDArray[Any]
 Range = tuple[float, float]
 
-#: Sides of a picture below this are enlarged by a whole factor.
-READABLE = 84
+#: Pictures whose longer side is below are enlarged by a whole factor, those above are reduced.
+READABLE, LARGEST = 84, 256
 GAP, MARGIN = 4, 14
 PAPER, INK, FAINT = (255, 255, 255), (70, 70, 70), (222, 222, 222)
 #: Told apart by people who see red and green alike (Okabe and Ito's colours).
@@ -41,12 +41,14 @@ def comparison(
         originals: [N, *shape]; one column each.
         reconstructions: Of the same shape.
         corrupted: Of the same shape, or None.
-        range: Lowest and highest value: what is black and white, the ends of an axis. That of all
-            originals if None.
+        range: Lowest and highest value: what is black and white, the ends of an axis. If None, that of the
+            originals for images, and of all that is drawn for curves and bars.
     """
     rows = [("original", originals), ("corrupted", corrupted), ("reconstruction", reconstructions)]
     given = [(name, np.asarray(values)) for name, values in rows if values is not None]
-    scale = _scale(given[0][1], range)
+    # Noise may leave the range: in an image it is cut off, a curve has room for it.
+    seen = [values for _, values in given]
+    scale = _scale(seen[0] if seen[0].ndim > 3 else np.stack(seen), range)
     return _sheet([Row(name, [draw(value, scale) for value in values]) for name, values in given])
 
 
@@ -61,6 +63,7 @@ def grid(samples: Array, *, range: Range | None = None, columns: int | None = No
 
 def draw(sample: Array, scale: Range) -> Image.Image:
     """One sample [*shape], by the kind that its shape says."""
+    sample = np.nan_to_num(sample, nan=scale[0])
     if sample.ndim == 4:
         sample = sample[:, sample.shape[1] // 2]
     if sample.ndim == 3:
@@ -84,13 +87,16 @@ def _image(sample: Array, scale: Range) -> Image.Image:
         levels = levels[3] * levels[:3] + (1 - levels[3]) * _checkers(sample.shape[1:])
     pixels = np.rint(255 * np.moveaxis(levels, 0, -1)).astype(np.uint8)
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
-    factor = max(1, math.ceil(READABLE / max(picture.size)))
+    if max(picture.size) > LARGEST:
+        picture.thumbnail((LARGEST, LARGEST), Image.Resampling.LANCZOS)
+        return picture
+    factor = math.ceil(READABLE / max(picture.size))
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
 
 
 def _checkers(size: Sequence[int]) -> Array:
     rows, columns = np.indices(size) // 4
-    return 0.75 + 0.15 * ((rows + columns) % 2)
+    return np.where((rows + columns) % 2, 0.9, 0.75)
 
 
 def _curves(sample: Array, scale: Range) -> Image.Image:
@@ -101,7 +107,12 @@ def _curves(sample: Array, scale: Range) -> Image.Image:
     for i, channel in enumerate(sample):
         steps = max(len(channel) - 1, 1)
         points = [(x * width / steps, height(y)) for x, y in enumerate(channel.tolist())]
-        pen.line(points if len(points) > 1 else [*points, (width, points[0][1])], fill=LINES[i % 6], width=5, joint="curve")
+        pen.line(
+            points if len(points) > 1 else [*points, (width, points[0][1])],
+            fill=LINES[i % 6],
+            width=5,
+            joint="curve",
+        )
     return picture.resize(PLOT, Image.Resampling.LANCZOS)
 
 
@@ -112,7 +123,10 @@ def _bars(sample: Array, scale: Range) -> Image.Image:
     step = picture.width / len(sample)
     for i, value in enumerate(sample.tolist()):
         top = height(value)
-        pen.rectangle((i * step + step / 10, min(top, foot), (i + 1) * step - step / 10, max(top, foot) + 1), fill=LINES[0])
+        pen.rectangle(
+            (i * step + step / 10, min(top, foot), (i + 1) * step - step / 10, max(top, foot) + 1),
+            fill=LINES[0],
+        )
     return picture.resize(PLOT, Image.Resampling.LANCZOS)
 
 
@@ -172,5 +186,5 @@ def _columns(tiles: Sequence[Image.Image]) -> int:
 
 def _scale(values: Array, range: Range | None) -> Range:
     """The range, never empty."""
-    low, high = range or (float(values.min()), float(values.max()))
+    low, high = range or (float(np.nanmin(values)), float(np.nanmax(values)))
     return (low, high) if high > low else (low - 0.5, high + 0.5)

@@ -63,12 +63,22 @@ def _terms(spec: Spec) -> Iterator[Fault]:
                 "take another latent, or leave the term out",
             )
         if term.on not in spec.taps:
-            yield Fault(("regularizers", name, "on"), "AZ502", f"no tap is called {term.on!r}", _nearest(term.on, spec))
+            yield Fault(
+                ("regularizers", name, "on"),
+                "AZ502",
+                f"no tap is called {term.on!r}",
+                _nearest(term.on, spec),
+            )
     stacks = {"encoder": len(spec.encoder), "decoder": len(spec.decoder_layers())}
     places = {*stacks, "latent", *(f"{stack}.{i}" for stack, n in stacks.items() for i in range(n))}
     for name, constraint in spec.constraints.items():
         if constraint.on not in places:
-            yield Fault(("constraints", name, "on"), "AZ503", f"no layer is called {constraint.on!r}", "decoder, decoder.0 ...")
+            yield Fault(
+                ("constraints", name, "on"),
+                "AZ503",
+                f"no layer is called {constraint.on!r}",
+                "decoder, decoder.0 ...",
+            )
 
 
 def _nearest(word: str, spec: Spec) -> str:
@@ -112,4 +122,6 @@ def _lints(spec: Spec) -> Iterator[Fault]:
             "warning",
         )
     if spec.decoder.tied and spec.decoder.type == "layers":
-        yield Fault(("decoder", "tied"), "AZ512", "only a mirrored decoder can be tied", 'decoder = {tied = true}')
+        yield Fault(
+            ("decoder", "tied"), "AZ512", "only a mirrored decoder can be tied", "decoder = {tied = true}"
+        )

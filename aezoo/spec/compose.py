@@ -37,7 +37,10 @@ def _table(value: Any) -> Any:
 
 
 def compose(
-    own: Table, bases: Sequence[Table], variants: Mapping[str, Mapping[str, Any]], overrides: Iterable[str] = ()
+    own: Table,
+    bases: Sequence[Table],
+    variants: Mapping[str, Mapping[str, Any]],
+    overrides: Iterable[str] = (),
 ) -> Table:
     """One spec from its bases, its variants, its own keys and the overrides. Raises `SpecError`."""
     table: Table = {}
@@ -137,7 +140,9 @@ def _step(here: Any, step: str, before: list[str], following: str) -> Any:
         if isinstance(here.get(step), str) and step in SLOTS:
             here[step] = {"type": here[step]}
         return here.setdefault(step, {})
-    raise SpecError([Fault((), "AZ205", f"--set {'.'.join([*before, step, following])}: {'.'.join(before)} is no table")])
+    raise SpecError(
+        [Fault((), "AZ205", f"--set {'.'.join([*before, step, following])}: {'.'.join(before)} is no table")]
+    )
 
 
 def _put(here: Any, step: str, value: Any, before: tuple[str, ...]) -> None:
@@ -146,13 +151,17 @@ def _put(here: Any, step: str, value: Any, before: tuple[str, ...]) -> None:
     elif isinstance(here, dict):
         here[step] = value
     else:
-        raise SpecError([Fault((), "AZ205", f"--set {'.'.join([*before, step])}: {'.'.join(before)} is no table")])
+        raise SpecError(
+            [Fault((), "AZ205", f"--set {'.'.join([*before, step])}: {'.'.join(before)} is no table")]
+        )
 
 
 def _index(rows: list[Any], step: str, before: list[str]) -> int:
     if not step.isdigit() or int(step) >= len(rows):
         there = f"0 to {len(rows) - 1}" if rows else "none"
-        raise SpecError([Fault((), "AZ205", f"--set {'.'.join([*before, step])}: no such entry (there are {there})")])
+        raise SpecError(
+            [Fault((), "AZ205", f"--set {'.'.join([*before, step])}: no such entry (there are {there})")]
+        )
     return int(step)
 
 

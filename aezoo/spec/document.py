@@ -29,8 +29,6 @@ from aezoo.spec.shape import Shape
 from aezoo.spec.text import to_json
 from aezoo.spec.training import TrainingSpec
 
-FORMAT = 1
-
 #: What one axis more makes of a sample.
 KINDS_BY_RANK = {1: "vector", 2: "signal", 3: "image", 4: "volume"}
 #: Keys that change neither the weights nor the run.
@@ -62,7 +60,8 @@ class InputSpec(Frozen):
     shape: Ints = Field(description="of one sample: [F], [C, L], [C, H, W] or [C, D, H, W]")
     range: Interval | None = Field(None, description="lowest and highest value; [0, 1] for images")
     normalize: Literal["none", "standardize"] = Field(
-        "none", description="standardize: zero mean, unit variance over the training split, for each feature or channel"
+        "none",
+        description="standardize: zero mean, unit variance over the training split, for each feature or channel",
     )
 
     @model_validator(mode="before")
@@ -88,7 +87,8 @@ class DecoderSpec(Frozen):
 
     type: Literal["mirror", "layers"] = "mirror"
     upsampling: Literal["transposed", "resize"] = Field(
-        "transposed", description="how a mirrored strided layer grows: transposed convolution, or resize then convolve"
+        "transposed",
+        description="how a mirrored strided layer grows: transposed convolution, or resize then convolve",
     )
     tied: bool = Field(False, description="mirrored maps use the encoder's weights, transposed")
     layers: Layers = Field((), description="the decoder's own layers, from the code to the output")
@@ -108,7 +108,7 @@ class DecoderSpec(Frozen):
 class Spec(Frozen):
     """An autoencoder, declared: what goes in, how it is coded, what comes out, how it is trained."""
 
-    aezoo: Literal[1] = Field(FORMAT, description="version of the format")
+    aezoo: Literal[1] = Field(1, description="version of the format")
     name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.\- ]+$", description="of the model")
     description: str = ""
     license: str = ""
@@ -124,7 +124,7 @@ class Spec(Frozen):
     constraints: Annotated[dict[str, ConstraintSpec], BeforeValidator(_named)] = Field(default_factory=dict)
     objective: ObjectiveSpec = Field(default="standard")  # type: ignore[assignment]
     data: DatasetSpec | None = None
-    training: TrainingSpec = Field(default_factory=dict, validate_default=True)  # type: ignore[assignment]
+    training: TrainingSpec = Field(default_factory=dict, validate_default=True)
 
     def __hash__(self) -> int:
         return hash(to_json(self.document()))
@@ -160,7 +160,9 @@ class Spec(Frozen):
             return self.decoder.layers
         style = Style(upsampling=self.decoder.upsampling)
         features = mirror_source(self.encoder, self.input.shape, target=self.raw_shape)
-        back = self.latent.mirror(features, style=last_style(self.encoder, upsampling=self.decoder.upsampling))
+        back = self.latent.mirror(
+            features, style=last_style(self.encoder, upsampling=self.decoder.upsampling)
+        )
         return (*back, *mirror_layers(self.encoder, self.input.shape, target=self.raw_shape, style=style))
 
     @cached_property
@@ -186,9 +188,16 @@ class Spec(Frozen):
     @property
     def parameters(self) -> int:
         """How many weights the model has."""
-        encoder = sum(layer.parameters(shape) for layer, shape in zip(self.encoder, self.encoder_shapes, strict=False))
+        encoder = sum(
+            layer.parameters(shape) for layer, shape in zip(self.encoder, self.encoder_shapes, strict=False)
+        )
         decoder = sum(self.decoder_parameters())
-        return encoder + self.latent.parameters(self.feature_shape) + decoder + self.likelihood.parameters(self.input.shape)
+        return (
+            encoder
+            + self.latent.parameters(self.feature_shape)
+            + decoder
+            + self.likelihood.parameters(self.input.shape)
+        )
 
     def decoder_parameters(self) -> list[int]:
         """How many weights each decoder layer has of its own: a tied map borrows all but its bias and norm."""

@@ -21,7 +21,7 @@ class Average:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self.live = [p for p in model.parameters() if p.requires_grad]
+        self.live: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         self.shadow = [p.detach().clone() for p in self.live]
         self.weight = 1 - decay**STRIDE
 

@@ -30,7 +30,8 @@ def choose(name: str = "auto") -> Device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
-            f"device {name!r} cannot be used: {str(error).splitlines()[0]}", hint="--device auto takes what is there"
+            f"device {name!r} cannot be used: {str(error).splitlines()[0]}",
+            hint="--device auto takes what is there",
         ) from None
     return Device(device, "asked for")
 

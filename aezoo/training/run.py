@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from aezoo.builder import build, objective_of
 from aezoo.batches import Batches
+from aezoo.builder import build, objective_of
 from aezoo.data import check, open_samples, split
 from aezoo.errors import DataError, Refused
 from aezoo.evaluation.scores import Scores, evaluate
@@ -83,7 +83,9 @@ def train(
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
     rows = split(samples, spec.data, seed=spec.training.seed)
-    batches = {name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)}
+    batches = {
+        name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)
+    }
     _refuse_tiny(spec, batches["train"])
 
     model = build(spec).to(place.device)

@@ -212,6 +212,8 @@ def test_a_tied_linear_contractive_autoencoder_shrinks_each_axis_by_its_eigenval
     expected = (1 - weight / (2 * top)).clamp_min(0)
     torch.testing.assert_close(squared, expected, rtol=0, atol=1e-5)
     with torch.no_grad():
-        loss = (network.decode(network.code_of(x)) - x).square().sum(1).mean() + weight * encoder.square().sum()
+        loss = (network.decode(network.code_of(x)) - x).square().sum(
+            1
+        ).mean() + weight * encoder.square().sum()
     optimum = (weight - weight**2 / (4 * top)).sum().item() + values[DIM:].sum().item()
     assert loss.item() == pytest.approx(optimum, abs=1e-6)

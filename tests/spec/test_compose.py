@@ -15,7 +15,9 @@ def test_tables_merge_and_lists_are_replaced_whole() -> None:
 
 def test_a_component_is_replaced_whole_when_its_type_changes() -> None:
     below = {"latent": {"type": "deterministic", "dim": 8, "activation": "relu"}}
-    assert merge(below, {"latent": {"type": "gaussian", "dim": 4}}) == {"latent": {"type": "gaussian", "dim": 4}}
+    assert merge(below, {"latent": {"type": "gaussian", "dim": 4}}) == {
+        "latent": {"type": "gaussian", "dim": 4}
+    }
     assert merge(below, {"latent": {"dim": 4}})["latent"]["activation"] == "relu"
 
 
@@ -76,7 +78,9 @@ def test_set_splits_at_the_first_equals_sign_only() -> None:
     assert table == {"description": "a=b"}
 
 
-@pytest.mark.parametrize("override", ["", "latent.dim", "=3", "encoder.7.channels=1", "encoder.x.channels=1", "name.a=1"])
+@pytest.mark.parametrize(
+    "override", ["", "latent.dim", "=3", "encoder.7.channels=1", "encoder.x.channels=1", "name.a=1"]
+)
 def test_set_that_leads_nowhere_is_refused(override: str) -> None:
     with pytest.raises(SpecError, match="AZ205"):
         assign({"name": "x", "encoder": [{"type": "conv"}]}, override)

@@ -71,9 +71,9 @@ def test_another_seed_gives_other_bits() -> None:
 
 
 def test_training_leaves_the_global_generator_of_numpy_alone() -> None:
-    before = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # type: ignore[index,union-attr]
     aezoo.train(spec(epochs=1))
-    after = np.random.get_state()[1]  # type: ignore[index]  # noqa: NPY002
+    after = np.random.get_state()[1]  # type: ignore[index]
     np.testing.assert_array_equal(before, after)
 
 
@@ -89,7 +89,7 @@ def test_every_term_is_logged_raw_and_weighted(tmp_path: Path) -> None:
 
 def test_a_loss_that_turns_nan_stops_names_the_term_and_keeps_finite_weights(tmp_path: Path) -> None:
     wild = spec(optimizer={"type": "sgd", "lr": 1e12}, epochs=20)
-    with pytest.raises(RunFailed, match="not finite.*reconstruction") as caught:
+    with pytest.raises(RunFailed, match=r"not finite.*reconstruction") as caught:
         aezoo.train(wild, out=tmp_path / "m")
     assert caught.value.exit_code == 6
     kept = aezoo.load(tmp_path / "m")
@@ -156,7 +156,9 @@ def test_the_average_equals_the_recursion_at_every_eighth_step() -> None:
 
 def test_a_learning_rate_may_be_a_schedule() -> None:
     falling = {"type": "adam", "lr": {"type": "linear", "start": 0.1, "end": 0.0}}
-    assert digest(aezoo.train(spec(optimizer=falling))) != digest(aezoo.train(spec(optimizer={"type": "adam", "lr": 0.1})))
+    assert digest(aezoo.train(spec(optimizer=falling))) != digest(
+        aezoo.train(spec(optimizer={"type": "adam", "lr": 0.1}))
+    )
 
 
 def test_batch_norm_with_a_batch_of_one_is_refused_with_a_cure() -> None:
