@@ -1,1 +1,245 @@
-COMPONENTS = []
+"""Metrics: one number each that judges a model on a split."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from aezoo.plugin import Component, Field, MetricSpec, Spec, flat
+
+if TYPE_CHECKING:
+    from aezoo.nn.code import Accumulator
+
+#: Codes wider than this have no covariance that fits into memory.
+WIDEST = 4096
+
+
+def _variational(spec: Spec) -> bool:
+    return {"mean", "logvar"} <= spec.latent.provides
+
+
+def _density(spec: Spec) -> bool:
+    return spec.likelihood.tag() != "mse"
+
+
+class SquaredErrorSpec(MetricSpec):
+    """Squared error of a reconstruction in data units, summed over a sample, averaged over samples.
+
+    Example:
+        type = "squared_error"
+    """
+
+    type: Literal["squared_error"] = "squared_error"
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import Mean, squared_errors
+
+        return Mean(squared_errors)
+
+
+class MeanSquaredErrorSpec(MetricSpec):
+    """Squared error of a reconstruction in data units, averaged over samples and values.
+
+    Example:
+        type = "mse"
+    """
+
+    type: Literal["mse"] = "mse"
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import PerValue, squared_errors
+
+        return PerValue(squared_errors)
+
+
+class PSNRSpec(MetricSpec):
+    """Peak signal-to-noise ratio in decibels, of the mean squared error over the split and the declared range.
+
+    Example:
+        type = "psnr"
+    """
+
+    type: Literal["psnr"] = "psnr"
+    better: ClassVar[Literal["lower", "higher", ""]] = "higher"
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.input.range is not None
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import PSNR
+
+        low, high = spec.input.range or (0.0, 1.0)
+        return PSNR(high - low)
+
+
+class FVUSpec(MetricSpec):
+    """Fraction of variance unexplained: squared error over the variance of the split about its mean.
+
+    Example:
+        type = "fvu"
+    """
+
+    type: Literal["fvu"] = "fvu"
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import UnexplainedVariance
+
+        return UnexplainedVariance()
+
+
+class NLLSpec(MetricSpec):
+    """Negative log likelihood of the data given their code, nothing drawn, in nats of the data.
+
+    Example:
+        type = "nll"
+    """
+
+    type: Literal["nll"] = "nll"
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return _density(spec)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import Mean, nll
+
+        return Mean(nll)
+
+
+class RateSpec(MetricSpec):
+    """Nats that a code tells: KL divergence of the posterior to the standard normal.
+
+    Example:
+        type = "rate"
+    """
+
+    type: Literal["rate"] = "rate"
+    better: ClassVar[Literal["lower", "higher", ""]] = ""
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return _variational(spec)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import Mean, rate
+
+        return Mean(rate)
+
+
+class ELBOSpec(MetricSpec):
+    """Evidence lower bound of log p(x) in nats of the data, one draw of the code for each sample.
+
+    Example:
+        type = "elbo"
+    """
+
+    type: Literal["elbo"] = "elbo"
+    noisy: ClassVar[bool] = True
+    better: ClassVar[Literal["lower", "higher", ""]] = "higher"
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return _variational(spec) and _density(spec)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import Mean, elbo
+
+        return Mean(elbo)
+
+
+class ActiveUnitsSpec(MetricSpec):
+    """How many values of the code's mean vary with the input by more than a threshold (arXiv:1509.00519).
+
+    Example:
+        type = "active_units"
+        threshold = 0.01
+    """
+
+    type: Literal["active_units"] = "active_units"
+    better: ClassVar[Literal["lower", "higher", ""]] = ""
+    threshold: float = Field(0.01, ge=0, description="variance over the split above which a value is active")
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return _variational(spec)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import ActiveUnits
+
+        return ActiveUnits(self.threshold)
+
+
+class SparsitySpec(MetricSpec):
+    """Share of a code's values that are not zero, averaged over samples; times the width it is the L0.
+
+    Example:
+        type = "sparsity"
+    """
+
+    type: Literal["sparsity"] = "sparsity"
+    better: ClassVar[Literal["lower", "higher", ""]] = ""
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        # Codes that can be zero: those that pass through a relu or a selection.
+        return "pre" in spec.latent.provides and getattr(spec.latent, "activation", "relu") == "relu"
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import Mean, active_share
+
+        return Mean(active_share)
+
+
+class MeanActivationSpec(MetricSpec):
+    """Mean value of a sigmoid code: what a KL-sparse autoencoder holds at its target rate.
+
+    Example:
+        type = "mean_activation"
+    """
+
+    type: Literal["mean_activation"] = "mean_activation"
+    better: ClassVar[Literal["lower", "higher", ""]] = ""
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return getattr(spec.latent, "activation", "") == "sigmoid"
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import Mean, mean_activation
+
+        return Mean(mean_activation)
+
+
+class LatentRankSpec(MetricSpec):
+    """How many directions the codes fill: participation ratio of their covariance's eigenvalues.
+
+    Example:
+        type = "latent_rank"
+    """
+
+    type: Literal["latent_rank"] = "latent_rank"
+    better: ClassVar[Literal["lower", "higher", ""]] = ""
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return flat(spec.code_shape) <= WIDEST
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import LatentRank
+
+        return LatentRank()
+
+
+COMPONENTS: list[type[Component]] = [
+    SquaredErrorSpec,
+    MeanSquaredErrorSpec,
+    PSNRSpec,
+    FVUSpec,
+    NLLSpec,
+    RateSpec,
+    ELBOSpec,
+    ActiveUnitsSpec,
+    SparsitySpec,
+    MeanActivationSpec,
+    LatentRankSpec,
+]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from aezoo.batches import Batches
 from aezoo.builder import build, objective_of
@@ -76,7 +77,7 @@ def train(
     """
     spec = source if isinstance(source, Spec) else read(source)
     if seed is not None:
-        spec = spec.model_copy(update={"training": spec.training.model_copy(update={"seed": seed})})
+        spec = read(spec.document(), overrides=[f"training.seed={seed}"])
     folder = _claim(out, force=force)
     workers = devices.prepare(threads=threads)
     place = devices.choose(device)
@@ -86,9 +87,9 @@ def train(
     batches = {
         name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)
     }
-    _refuse_tiny(spec, batches["train"])
 
     model = build(spec).to(place.device)
+    _refuse_tiny(model, batches["train"])
     if spec.input.normalize == "standardize":
         model.network.normalizer.fit(batches["train"].head(FIT_ROWS))  # type: ignore[operator]
     steps = spec.training.total_steps(batches["train"].steps_per_epoch(spec.training.batch_size))
@@ -134,10 +135,10 @@ def _claim(out: str | Path | None, *, force: bool) -> Path | None:
     return folder
 
 
-def _refuse_tiny(spec: Spec, batches: Batches) -> None:
+def _refuse_tiny(model: Model, batches: Batches) -> None:
     """A batch of one has no variance: batch normalization cannot train on it."""
-    smallest = min(spec.training.batch_size, len(batches))
-    if smallest > 1 or '"batch"' not in str(spec.document()).replace("'", '"'):
+    smallest = min(model.spec.training.batch_size, len(batches))
+    if smallest > 1 or not any(isinstance(part, _BatchNorm) for part in model.network.modules()):
         return
     raise DataError(
         f"batch normalization needs at least 2 samples in a batch, this run has {smallest}",
