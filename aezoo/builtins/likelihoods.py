@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -69,6 +69,7 @@ class MSESpec(LikelihoodSpec):
     """
 
     type: Literal["mse"] = "mse"
+    density: ClassVar[bool] = False
     output: Activation = Field("identity", description="what the mean passes through")
 
     def build(self, shape: Shape) -> nn.Module:

@@ -17,10 +17,6 @@ def _variational(spec: Spec) -> bool:
     return {"mean", "logvar"} <= spec.latent.provides
 
 
-def _density(spec: Spec) -> bool:
-    return spec.likelihood.tag() != "mse"
-
-
 class SquaredErrorSpec(MetricSpec):
     """Squared error of a reconstruction in data units, summed over a sample, averaged over samples.
 
@@ -59,7 +55,7 @@ class PSNRSpec(MetricSpec):
     """
 
     type: Literal["psnr"] = "psnr"
-    better: ClassVar[Literal["lower", "higher", ""]] = "higher"
+    better: ClassVar[str] = "higher"
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
@@ -98,7 +94,7 @@ class NLLSpec(MetricSpec):
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        return _density(spec)
+        return spec.likelihood.density
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import Mean, nll
@@ -114,7 +110,7 @@ class RateSpec(MetricSpec):
     """
 
     type: Literal["rate"] = "rate"
-    better: ClassVar[Literal["lower", "higher", ""]] = ""
+    better: ClassVar[str] = ""
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
@@ -135,11 +131,11 @@ class ELBOSpec(MetricSpec):
 
     type: Literal["elbo"] = "elbo"
     noisy: ClassVar[bool] = True
-    better: ClassVar[Literal["lower", "higher", ""]] = "higher"
+    better: ClassVar[str] = "higher"
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        return _variational(spec) and _density(spec)
+        return _variational(spec) and spec.likelihood.density
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import Mean, elbo
@@ -156,7 +152,7 @@ class ActiveUnitsSpec(MetricSpec):
     """
 
     type: Literal["active_units"] = "active_units"
-    better: ClassVar[Literal["lower", "higher", ""]] = ""
+    better: ClassVar[str] = ""
     threshold: float = Field(0.01, ge=0, description="variance over the split above which a value is active")
 
     @classmethod
@@ -177,7 +173,7 @@ class SparsitySpec(MetricSpec):
     """
 
     type: Literal["sparsity"] = "sparsity"
-    better: ClassVar[Literal["lower", "higher", ""]] = ""
+    better: ClassVar[str] = ""
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
@@ -198,7 +194,7 @@ class MeanActivationSpec(MetricSpec):
     """
 
     type: Literal["mean_activation"] = "mean_activation"
-    better: ClassVar[Literal["lower", "higher", ""]] = ""
+    better: ClassVar[str] = ""
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
@@ -218,7 +214,7 @@ class LatentRankSpec(MetricSpec):
     """
 
     type: Literal["latent_rank"] = "latent_rank"
-    better: ClassVar[Literal["lower", "higher", ""]] = ""
+    better: ClassVar[str] = ""
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", dict: "table"}
+WORDS: dict[Any, str] = {int: "integer", float: "number", str: "text", bool: "true or false", dict: "table"}
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 
@@ -23,9 +23,8 @@ def type_text(annotation: Any) -> str:
         return f"list of {type_text(inner[0])}" if inner else "list"
     if origin is dict:
         return f"table of {type_text(inner[1])}"
-    if isinstance(annotation, type) and getattr(annotation, "kind", ""):
-        return f"{annotation.kind}"
-    return WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
+    name: str = getattr(annotation, "kind", "") or getattr(annotation, "__name__", str(annotation))
+    return WORDS.get(annotation, name)
 
 
 def limits(metadata: Sequence[Any]) -> list[str]:

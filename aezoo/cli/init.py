@@ -9,28 +9,38 @@ import click
 from aezoo.cli import options
 from aezoo.cli.output import emit
 from aezoo.cli.starter import FAMILIES, starter
-from aezoo.cli.writing import claim, write_text
+from aezoo.cli.writing import claim
+from aezoo.files import atomic_write
 from aezoo.spec.shape import Shape
 
 
-class ShapeType(click.ParamType):
+def _shape(ctx: click.Context, param: click.Parameter, value: str) -> Shape:
     """`1x28x28`, `784`."""
-
-    name = "shape"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Shape:
-        sides = str(value).lower().split("x")
-        if not all(side.isdecimal() and int(side) > 0 for side in sides) or len(sides) > 4:
-            self.fail(f"takes one to four sides, like 1x28x28 or 784, got {value!r}", param, ctx)
-        return tuple(int(side) for side in sides)
+    sides = value.lower().split("x")
+    if not all(side.isdecimal() and int(side) > 0 for side in sides) or len(sides) > 4:
+        raise click.BadParameter(f"takes one to four sides, like 1x28x28 or 784, got {value!r}", ctx=ctx, param=param)
+    return tuple(int(side) for side in sides)
 
 
 @click.command()
 @click.argument("name", default="my-autoencoder")
 @click.option(
-    "--variant", "families", type=click.Choice(FAMILIES), multiple=True, help="A family to start from. Repeatable."
+    "--variant",
+    "families",
+    metavar="FAMILY",
+    type=click.Choice(FAMILIES),
+    multiple=True,
+    help=f"A family to start from; repeatable. {', '.join(FAMILIES)}.",
 )
-@click.option("--input", "shape", type=ShapeType(), default="1x28x28", show_default=True, help="Shape of one sample.")
+@click.option(
+    "--input",
+    "shape",
+    metavar="SHAPE",
+    callback=_shape,
+    default="1x28x28",
+    show_default=True,
+    help="Of one sample.",
+)
 @click.option("--out", type=options.AnyPath, help="The file, NAME.toml by default; - is stdout.")
 @options.force
 @options.as_json
@@ -47,7 +57,7 @@ def init(name: str, families: tuple[str, ...], shape: Shape, out: Path | None, f
     if str(out) == "-":
         emit({"name": name, "arch": spec.arch, "text": text}) if as_json else click.echo(text, nl=False)
         return
-    write_text(claim(out, force=force), text)
+    atomic_write(claim(out, force=force), text)
     if as_json:
         emit({"name": name, "arch": spec.arch, "path": out})
     else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 import aezoo
 from aezoo.cli import options
+from aezoo.cli.output import emit
+from aezoo.cli.writing import PICTURE, SHOWN, write_array, write_images, write_picture
 from aezoo.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
 source = click.argument("source", metavar="[INPUT]", required=False, type=options.AnyPath)
 split = click.option(
     "--split",
+    metavar="SPLIT",
     type=click.Choice(["train", "validation", "test"]),
     default="test",
     show_default=True,
-    help="Of the spec's own data, where no INPUT is given.",
+    help="train, validation or test: of the model's own data.",
 )
 
 
@@ -34,7 +37,11 @@ class Given(NamedTuple):
 
     values: Array
     names: tuple[str, ...]
-    source: str
+
+
+def load(folder: Path, device: str) -> Model:
+    """The model in a folder that `train` wrote."""
+    return aezoo.load(folder, device=device)
 
 
 def samples_for(model: Model, path: Path | None, part: str) -> Given:
@@ -44,13 +51,12 @@ def samples_for(model: Model, path: Path | None, part: str) -> Given:
     spec = model.spec
     samples = open_samples(path, spec, seed=spec.training.seed)
     check(samples, spec)
-    rows = range(len(samples))
-    if path is None:
-        rows = split(samples, spec.data, seed=spec.training.seed)[part]  # type: ignore[assignment]
-        if not len(rows):
-            raise DataError(f"{samples.source}: has no {part} split", hint="name another --split, or an INPUT")
-    values = samples.values if path is not None else samples.values[rows]
-    return Given(values, tuple(samples.name(int(row)) for row in rows), samples.source)
+    if path is not None:
+        return Given(samples.values, tuple(samples.name(row) for row in range(len(samples))))
+    rows = split(samples, spec.data, seed=spec.training.seed)[part]
+    if not len(rows):
+        raise DataError(f"{samples.source}: has no {part} split", hint="name another --split, or an INPUT")
+    return Given(samples.values[rows], tuple(samples.name(int(row)) for row in rows))
 
 
 def array_of(path: Path) -> Array:
@@ -64,6 +70,53 @@ def array_of(path: Path) -> Array:
     return values
 
 
-def load(folder: Path, device: str) -> Model:
-    """The model of a folder that `train` wrote."""
-    return aezoo.load(folder, device=device)
+def plain(values: Any) -> Array:
+    """What a model gave, as an array."""
+    import numpy as np
+
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+
+
+def write_samples(out: Path, samples: Array, model: Model, *, given: Given | None = None) -> None:
+    """Write samples as an array, as one picture, or as a folder of images, by the name of `out`.
+
+    Args:
+        out: Claimed before.
+        samples: [N, *input].
+        model: Whose input's range says what is black and white.
+        given: The originals, if these are reconstructions: a picture shows both.
+    """
+    interval = model.spec.input.range
+    if not out.suffix:
+        names = given.names if given else tuple(f"{i:05d}" for i in range(len(samples)))
+        write_images(out, samples, names, interval)
+    elif out.suffix.lower() == PICTURE:
+        write_picture(out, _sheet(samples[:SHOWN], interval, given))
+    else:
+        write_array(out, samples)
+
+
+def _sheet(samples: Array, interval: tuple[float, float] | None, given: Given | None) -> Any:
+    from aezoo.report.pictures import comparison, grid
+
+    if given is None:
+        return grid(samples, range=interval)
+    few = samples[: SHOWN // 4]
+    return comparison(_scaled(given.values[: len(few)], interval), few, range=interval)
+
+
+def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:
+    """uint8 in units of the declared range; floats as they are."""
+    if values.dtype != "uint8" or interval is None:
+        return values
+    low, high = interval
+    return values.astype("float32") * ((high - low) / 255) + low  # type: ignore[no-any-return]
+
+
+def tell(out: Path, values: Array, what: str, as_json: bool) -> None:
+    """Say what was written, and where."""
+    shape = [int(side) for side in values.shape]
+    if as_json:
+        emit({"out": out, "shape": shape, "dtype": str(values.dtype)})
+    else:
+        click.echo(f"{out}: {shape[0]:,} {what}, {'x'.join(map(str, shape[1:])) or 'one number'} each")

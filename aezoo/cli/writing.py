@@ -3,45 +3,88 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aezoo.errors import NotFound, Refused, UsageError
+from aezoo.files import atomic_write
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from PIL.Image import Image
 
     Array = npt.NDArray[np.generic]
 
 ARRAYS = (".npy", ".npz", ".safetensors")
+PICTURE = ".png"
+#: A picture shows so many samples at most; an array or a folder holds them all.
+SHOWN = 64
 
 
-def claim(path: Path, *, force: bool, suffixes: Sequence[str] = ()) -> Path:
-    """The path, if it may be written: asked before any work is done. Raises `Refused`, `UsageError`, `NotFound`."""
-    if suffixes and path.suffix.lower() not in suffixes:
-        raise UsageError(f"--out {path}: takes a name that ends in {', '.join(suffixes)}")
-    if path.is_dir():
-        raise Refused(f"{path} is a folder", hint="name a file")
-    if path.exists() and not force:
+def claim(path: Path, *, force: bool, suffixes: Sequence[str] = (), folder: bool = False) -> Path:
+    """The path, if it may be written: asked before any work is done.
+
+    Args:
+        path: What the user named.
+        force: Whether a file that is there may be replaced.
+        suffixes: Those that a file may have, or any.
+        folder: Whether a name without a suffix is a folder, to be made.
+
+    Raises:
+        Refused: Something is there.
+        UsageError: The suffix is none of `suffixes`.
+        NotFound: The folder it would lie in is not there.
+    """
+    as_folder = folder and not path.suffix
+    if suffixes and not as_folder and path.suffix.lower() not in suffixes:
+        also = ", or a folder's name" if folder else ""
+        raise UsageError(f"--out {path}: takes a name that ends in {', '.join(suffixes)}{also}")
+    if path.is_dir() != as_folder and path.exists() and (path.is_dir() or as_folder):
+        raise Refused(f"{path} is a {'folder' if path.is_dir() else 'file'}", hint="name another --out")
+    filled = any(path.iterdir()) if path.is_dir() else path.exists()
+    if filled and not force:
         raise Refused(f"{path} exists", hint="name another --out, or --force replaces it")
     if not path.parent.is_dir():
         raise NotFound(f"{path.parent}: no such folder", hint="make it first")
     return path
 
 
-def write_text(path: Path, text: str) -> None:
-    from aezoo.files import atomic_write
-
-    atomic_write(path, text)
-
-
 def write_array(path: Path, array: Array) -> None:
     """Write an array in the format that the suffix names."""
-    from aezoo.files import atomic_write
-
     atomic_write(path, WRITERS[path.suffix.lower()](array))
+
+
+def write_picture(path: Path, picture: Image) -> None:
+    """Write a picture as PNG."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    atomic_write(path, buffer.getvalue())
+
+
+def write_images(folder: Path, images: Array, names: Sequence[str], interval: tuple[float, float] | None) -> None:
+    """Write each image [C, H, W] into the folder as a PNG of its own size. Raises `UsageError` for other samples."""
+    if images.ndim != 4 or images.shape[1] not in (1, 3, 4):
+        raise UsageError("only grey, RGB and RGBA images make a folder of pictures", hint="name an --out file .npy")
+    folder.mkdir(exist_ok=True)
+    for name, image in zip(names, images, strict=True):
+        write_picture(folder / f"{_stem(name)}.png", _pixels(image, interval or (0.0, 1.0)))
+
+
+def _stem(name: str) -> str:
+    """A file name of a sample's name: `cats/a.jpg` and `sample 3` as `cats_a` and `sample_3`."""
+    return "_".join(Path(name).with_suffix("").parts).replace(" ", "_").strip("/_.") or "sample"
+
+
+def _pixels(image: Array, interval: tuple[float, float]) -> Image:
+    import numpy as np
+    from PIL import Image
+
+    low, high = interval
+    levels = np.clip((image.astype(np.float64) - low) / (high - low), 0, 1)
+    pixels = np.rint(levels * 255).astype(np.uint8)
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))
 
 
 def _npy(array: Array) -> bytes:
@@ -64,8 +107,8 @@ def _safetensors(array: Array) -> bytes:
     import numpy as np
     from safetensors.numpy import save
 
-    tensors: Mapping[str, Any] = {"values": np.ascontiguousarray(array)}
-    return save(dict(tensors))
+    tensors: dict[str, Any] = {"values": np.ascontiguousarray(array)}
+    return save(tensors)
 
 
 WRITERS: dict[str, Callable[[Array], bytes]] = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors}

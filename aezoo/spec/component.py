@@ -248,6 +248,8 @@ class LikelihoodSpec(Component):
     """What the decoder's output means: a density of the data."""
 
     kind: ClassVar[str] = "likelihood"
+    #: Whether `nll` is that of a density, constants and all: only then is there an ELBO.
+    density: ClassVar[bool] = True
 
     def raw_shape(self, shape: Shape) -> Shape:
         """What the decoder has to give for data of `shape`: more channels for more parameters."""
@@ -456,13 +458,17 @@ class MetricSpec(Component):
     """One number that judges a model on a split."""
 
     kind: ClassVar[str] = "metric"
+    #: Whether it judges a pass that draws the latent noise, instead of one that draws nothing.
+    noisy: ClassVar[bool] = False
+    #: "lower", "higher", or "" for a number that only describes.
+    better: ClassVar[str] = "lower"
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
         """Whether the number means something for this spec."""
         return True
 
-    def build(self) -> Accumulator:
+    def build(self, spec: Spec) -> Accumulator:
         """An object with `update(out: Output)` for each batch and `result() -> float`."""
         raise NotImplementedError
 

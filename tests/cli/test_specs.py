@@ -157,9 +157,7 @@ def test_show_applies_overrides(aezoo: Run, vectors: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["toml", "json"])
-def test_what_render_prints_reads_back_as_the_same_spec(
-    aezoo: Run, vectors: Path, tmp_path: Path, form: str
-) -> None:
+def test_what_render_prints_reads_back_as_the_same_spec(aezoo: Run, vectors: Path, tmp_path: Path, form: str) -> None:
     result = aezoo("render", vectors, "--to", form)
     twin = tmp_path / f"twin.{form}"
     twin.write_text(result.out)

@@ -1,0 +1,27 @@
+"""`aezoo decode`: codes -> samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aezoo.cli import options, using
+from aezoo.cli.writing import ARRAYS, PICTURE, claim
+
+
+@click.command()
+@options.model
+@click.argument("codes", type=options.AnyPath)
+@click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
+@options.device
+@options.force
+@options.as_json
+def decode(model: Path, codes: Path, out: Path, device: str, force: bool, as_json: bool) -> None:
+    """Write what the codes in CODES (.npy, .npz, .safetensors) decode to: an array, or pictures."""
+    claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
+    given = using.array_of(codes)
+    loaded = using.load(model, device)
+    samples = using.plain(loaded.decode(given))
+    using.write_samples(out, samples, loaded)
+    using.tell(out, samples, "samples", as_json)

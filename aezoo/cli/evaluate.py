@@ -1,0 +1,24 @@
+"""`aezoo evaluate`: the model beside its baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import aezoo
+from aezoo.cli import options, using
+from aezoo.cli.judging import tell
+from aezoo.cli.output import emit
+
+
+@click.command()
+@options.model
+@options.data
+@using.split
+@options.device
+@options.as_json
+def evaluate(model: Path, data: Path | None, split: str, device: str, as_json: bool) -> None:
+    """Judge MODEL on data it was not trained on, side by side with its baselines."""
+    scores = aezoo.evaluate(using.load(model, device), data, split=split)
+    emit(scores.as_dict()) if as_json else tell(scores)

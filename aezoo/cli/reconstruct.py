@@ -1,0 +1,33 @@
+"""`aezoo reconstruct`: samples -> code -> samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aezoo.cli import options, using
+from aezoo.cli.writing import ARRAYS, PICTURE, claim
+
+
+@click.command()
+@options.model
+@using.source
+@click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
+@using.split
+@options.device
+@options.force
+@options.as_json
+def reconstruct(
+    model: Path, source: Path | None, out: Path, split: str, device: str, force: bool, as_json: bool
+) -> None:
+    """Write the reconstructions of INPUT; of the model's own test data by default.
+
+    A .png compares the first samples with their reconstructions, a folder takes one picture for each.
+    """
+    claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
+    loaded = using.load(model, device)
+    given = using.samples_for(loaded, source, split)
+    samples = using.plain(loaded.reconstruct(given.values))
+    using.write_samples(out, samples, loaded, given=given)
+    using.tell(out, samples, "reconstructions", as_json)

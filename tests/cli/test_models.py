@@ -1,0 +1,284 @@
+"""Commands about models: a tiny model is trained for real, once, and put to every use."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aezoo.cli import main
+
+Run = Callable[..., Any]
+
+SPEC = """\
+aezoo = 1
+name = "tiny"
+input = [1, 8, 8]
+encoder = [{ type = "flatten" }]
+latent = { type = "gaussian", dim = 3 }
+likelihood = "bernoulli"
+regularizers.kl = { weight = 1.0 }
+data = { type = "arrays", path = "images.npy" }
+
+[training]
+epochs = 2
+batch_size = 16
+"""
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a spec, its data and the model `runs/tiny`, as the current folder."""
+    folder = tmp_path_factory.mktemp("workshop")
+    images = np.random.default_rng(0).integers(0, 256, (60, 1, 8, 8), np.uint8)
+    np.save(folder / "images.npy", images)
+    (folder / "tiny.toml").write_text(SPEC)
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        with pytest.raises(SystemExit) as leave:
+            main(["train", "tiny.toml"])
+        assert not leave.value.code
+        yield folder
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def work(workshop: Path, tmp_path: Path) -> Path:
+    """An empty folder for outputs, with the workshop's model made."""
+    return tmp_path
+
+
+# --- train --------------------------------------------------------------------------------------------------
+
+
+def test_train_keeps_a_model_with_its_picture_in_runs(workshop: Path) -> None:
+    folder = workshop / "runs" / "tiny"
+    assert {"config.json", "model.safetensors", "metrics.json", "training.json"} <= {p.name for p in folder.iterdir()}
+    assert list((folder / "samples").glob("*.png"))
+
+
+def test_train_says_where_the_model_and_the_picture_are(aezoo: Run, work: Path) -> None:
+    result = aezoo("train", "tiny.toml", "--out", work / "m", "--epochs", "1")
+    assert result.code == 0
+    assert f"model: {work / 'm'}" in result.out
+    assert "picture: " in result.out
+    assert "steps in" in result.err
+
+
+def test_train_with_json_prints_one_document(aezoo: Run, work: Path) -> None:
+    result = aezoo("train", "tiny.toml", "--out", work / "m", "--seed", "7", "--set", "training.epochs=1", "--json")
+    document = json.loads(result.out)
+    assert (result.code, result.err) == (0, "")
+    assert document["out"] == str(work / "m")
+    assert document["record"]["seed"] == 7
+    assert document["scores"]["metrics"]
+
+
+def test_train_never_overwrites_without_force(aezoo: Run, work: Path) -> None:
+    before = Path("runs/tiny/model.safetensors").read_bytes()
+    result = aezoo("train", "tiny.toml")
+    assert result.code == 7
+    assert "--force" in result.err
+    assert Path("runs/tiny/model.safetensors").read_bytes() == before
+
+
+def test_train_takes_other_data(aezoo: Run, work: Path) -> None:
+    np.save(work / "other.npy", np.zeros((20, 1, 8, 8), np.float32))
+    result = aezoo("train", "tiny.toml", "--data", work / "other.npy", "--out", work / "m", "--epochs", "1", "--json")
+    assert json.loads(result.out)["record"]["data"] == str(work / "other.npy")
+
+
+@pytest.mark.parametrize(
+    ("array", "word"),
+    [
+        (np.full((20, 1, 8, 8), np.nan, np.float32), "NaN"),
+        (np.full((20, 1, 8, 8), 3.0, np.float32), "outside"),
+        (np.zeros((20, 1, 9, 8), np.float32), "1x9x8"),
+        (np.zeros((20, 3, 8, 8), np.float32), "3x8x8"),
+    ],
+)
+def test_bad_data_exit_6_before_the_first_step(aezoo: Run, work: Path, array: Any, word: str) -> None:
+    np.save(work / "bad.npy", array)
+    result = aezoo("train", "tiny.toml", "--data", work / "bad.npy", "--out", work / "m")
+    assert result.code == 6
+    assert result.out == ""
+    assert word in result.err
+
+
+def test_data_that_are_not_there_exit_3(aezoo: Run, work: Path) -> None:
+    assert aezoo("train", "tiny.toml", "--data", work / "none.npy", "--out", work / "m").code == 3
+
+
+def test_a_device_that_is_not_there_exits_2(aezoo: Run, work: Path) -> None:
+    result = aezoo("train", "tiny.toml", "--device", "abacus", "--out", work / "m")
+    assert result.code == 2
+    assert "abacus" in result.err
+
+
+# --- evaluate -----------------------------------------------------------------------------------------------
+
+
+def test_evaluate_shows_the_model_beside_its_baselines(aezoo: Run, work: Path) -> None:
+    result = aezoo("evaluate", "runs/tiny")
+    assert result.code == 0
+    assert "metric" in result.out
+    assert "model" in result.out
+
+
+def test_evaluate_with_json_is_what_train_measured(aezoo: Run, work: Path) -> None:
+    trained = json.loads(Path("runs/tiny/metrics.json").read_text())
+    scores = json.loads(aezoo("evaluate", "runs/tiny", "--json").out)
+    assert scores["metrics"] == trained["metrics"]
+
+
+def test_evaluate_takes_another_split(aezoo: Run, work: Path) -> None:
+    assert json.loads(aezoo("evaluate", "runs/tiny", "--split", "train", "--json").out)["n"] == 48
+
+
+# --- at work ------------------------------------------------------------------------------------------------
+
+
+def test_encode_writes_one_code_for_each_test_sample(aezoo: Run, work: Path) -> None:
+    result = aezoo("encode", "runs/tiny", "--out", work / "codes.npy", "--json")
+    assert json.loads(result.out)["shape"] == [6, 3]
+    assert np.load(work / "codes.npy").shape == (6, 3)
+
+
+def test_encode_takes_a_file(aezoo: Run, work: Path) -> None:
+    assert aezoo("encode", "runs/tiny", "images.npy", "--out", work / "codes.npz").code == 0
+    with np.load(work / "codes.npz") as stored:
+        assert stored["values"].shape == (60, 3)
+
+
+def test_decoding_the_codes_is_reconstructing(aezoo: Run, work: Path) -> None:
+    aezoo("encode", "runs/tiny", "images.npy", "--out", work / "codes.npy")
+    aezoo("decode", "runs/tiny", work / "codes.npy", "--out", work / "decoded.npy")
+    aezoo("reconstruct", "runs/tiny", "images.npy", "--out", work / "reconstructed.npy")
+    # The batches may be cut differently, and a matrix product rounds by its size.
+    np.testing.assert_allclose(np.load(work / "decoded.npy"), np.load(work / "reconstructed.npy"), atol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".png"])
+def test_reconstruct_writes_what_the_suffix_names(aezoo: Run, work: Path, suffix: str) -> None:
+    out = work / f"r{suffix}"
+    result = aezoo("reconstruct", "runs/tiny", "--out", out)
+    assert result.code == 0
+    assert str(out) in result.out
+    assert out.stat().st_size > 0
+
+
+def test_reconstruct_into_a_folder_writes_a_picture_for_each_sample(aezoo: Run, work: Path) -> None:
+    assert aezoo("reconstruct", "runs/tiny", "--out", work / "pictures").code == 0
+    pictures = sorted((work / "pictures").iterdir())
+    assert len(pictures) == 6
+    assert Image.open(pictures[0]).size == (8, 8)
+
+
+def test_the_same_seed_draws_the_same_samples(aezoo: Run, work: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert aezoo("sample", "runs/tiny", "-n", "5", "--seed", seed, "--out", work / f"{name}.npy").code == 0
+    a, b, c = (np.load(work / f"{name}.npy") for name in "abc")
+    assert a.shape == (5, 1, 8, 8)
+    assert np.array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_sample_draws_a_picture(aezoo: Run, work: Path) -> None:
+    assert aezoo("sample", "runs/tiny", "--out", work / "s.png").code == 0
+    assert Image.open(work / "s.png").width > 16
+
+
+def test_score_prints_a_name_and_a_score_for_each_sample(aezoo: Run, work: Path) -> None:
+    lines = aezoo("score", "runs/tiny", "images.npy").out.splitlines()
+    assert len(lines) == 60
+    name, score = lines[0].split("\t")
+    assert (name, float(score) > 0) == ("sample 0", True)
+
+
+def test_score_is_the_same_in_lines_json_and_csv(aezoo: Run, work: Path) -> None:
+    lines = [line.split("\t") for line in aezoo("score", "runs/tiny").out.splitlines()]
+    rows = json.loads(aezoo("score", "runs/tiny", "--json", "--out", work / "s.csv").out)
+    table = list(csv.reader((work / "s.csv").open()))
+    assert [row["name"] for row in rows] == [name for name, _ in lines] == [name for name, _ in table[1:]]
+    assert [row["score"] for row in rows] == [float(score) for _, score in table[1:]]
+    assert [f"{row['score']:.6g}" for row in rows] == [score for _, score in lines]
+
+
+def test_show_takes_a_model_and_wakes_no_torch(work: Path) -> None:
+    code = "import sys; from aezoo.cli import main\ntry: main(['show', 'runs/tiny'])\nexcept SystemExit as e: pass\n"
+    code += "assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.partition("\n")[0]) == (0, "tiny"), done.stderr
+
+
+# --- bad input ----------------------------------------------------------------------------------------------
+
+WRITERS = [("encode",), ("reconstruct",), ("sample",), ("score",)]
+
+
+@pytest.mark.parametrize("words", WRITERS)
+def test_an_output_that_exists_is_refused_without_force(aezoo: Run, work: Path, words: tuple[str, ...]) -> None:
+    out = work / ("s.csv" if words == ("score",) else "a.npy")
+    out.write_text("precious")
+    assert aezoo(*words, "runs/tiny", "--out", out).code == 7
+    assert out.read_text() == "precious"
+    assert aezoo(*words, "runs/tiny", "--out", out, "--force").code == 0
+    assert out.read_bytes() != b"precious"
+
+
+@pytest.mark.parametrize("words", WRITERS)
+def test_an_unknown_suffix_is_a_usage_error(aezoo: Run, work: Path, words: tuple[str, ...]) -> None:
+    result = aezoo(*words, "runs/tiny", "--out", work / "a.jpeg")
+    assert result.code == 2
+    assert "ends in" in result.err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "encode", "reconstruct", "sample", "score", "show"])
+def test_a_model_that_is_not_there_exits_3(aezoo: Run, work: Path, command: str) -> None:
+    extra = () if command in ("evaluate", "show", "score") else ("--out", work / "a.npy")
+    result = aezoo(command, work / "nowhere", *extra)
+    assert result.code == 3
+    assert result.err.startswith("error: ")
+
+
+def test_a_folder_that_is_no_model_is_not_found(aezoo: Run, work: Path) -> None:
+    assert aezoo("evaluate", work).code == 3
+
+
+@pytest.mark.parametrize("command", ["encode", "reconstruct", "score"])
+def test_an_input_that_is_not_there_exits_3(aezoo: Run, work: Path, command: str) -> None:
+    extra = () if command == "score" else ("--out", work / "a.npy")
+    assert aezoo(command, "runs/tiny", work / "none.npy", *extra).code == 3
+    assert not (work / "a.npy").exists()
+
+
+def test_codes_of_another_width_are_refused(aezoo: Run, work: Path) -> None:
+    np.save(work / "codes.npy", np.zeros((2, 5), np.float32))
+    result = aezoo("decode", "runs/tiny", work / "codes.npy", "--out", work / "a.npy")
+    assert result.code == 6
+    assert "5" in result.err
+
+
+def test_codes_in_a_text_file_are_a_usage_error(aezoo: Run, work: Path) -> None:
+    (work / "codes.txt").write_text("1 2 3")
+    assert aezoo("decode", "runs/tiny", work / "codes.txt", "--out", work / "a.npy").code == 2
+
+
+def test_an_output_in_a_folder_that_is_not_there_exits_3(aezoo: Run, work: Path) -> None:
+    assert aezoo("sample", "runs/tiny", "--out", work / "no" / "a.npy").code == 3
+
+
+def test_forty_columns_cut_the_table_and_nothing_else(process: Run, work: Path) -> None:
+    result = process("evaluate", "runs/tiny", columns=40)
+    assert (result.code, result.err) == (0, "")

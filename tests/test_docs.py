@@ -1,0 +1,143 @@
+"""The documentation is true where a machine can tell: specs read, links lead somewhere, names exist."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import aezoo
+from aezoo.bundled import bundled_specs
+from aezoo.cli import TABLE
+from aezoo.discovery import default_registry
+from aezoo.reader import CODES
+from aezoo.spec.component import KINDS
+from aezoo.spec.document import Spec
+from aezoo.spec.training import TrainingSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FAMILIES = sorted(path.name for path in (ROOT / "specs").iterdir() if path.is_dir())
+#: Specs are repeated in pages from the bundled ones by `# fragment of NAME`; `# fragment` is a part of any spec.
+FRAGMENT = re.compile(r"# fragment(?: of (\S+))?\n")
+
+
+def text(page: Path) -> str:
+    """A page without its comments, which mark what is still to come."""
+    return re.sub(r"<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text(page), flags=re.DOTALL | re.MULTILINE)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def numbered(language: str) -> list[Any]:
+    """Every block of a language in any page, as test parameters."""
+    found = ((page, i, block) for page in PAGES for i, block in enumerate(blocks(page, language)))
+    return [pytest.param(block, id=f"{name(page)}-{i}") for page, i, block in found]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as a link names them."""
+    bare = re.sub(r"^```.*?^```", "", text(page), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", bare, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def within(part: Any, whole: Any) -> bool:
+    """Whether every key of `part` stands in `whole` with the same value."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(key in whole and within(value, whole[key]) for key, value in part.items())
+    return bool(part == whole)
+
+
+@pytest.mark.parametrize("block", numbered("toml"))
+def test_a_spec_in_the_docs_reads_without_a_warning(block: str) -> None:
+    fragment = FRAGMENT.match(block)
+    table = tomllib.loads(block)
+    if not fragment:
+        aezoo.read(table)
+    elif fragment[1]:
+        whole = tomllib.loads(bundled_specs()[fragment[1]].read_text(encoding="utf-8"))
+        assert within(table, whole), f"specs/{fragment[1]} says otherwise"
+    else:
+        assert set(table) <= {*Spec.model_fields, "extends", "variants"}
+
+
+@pytest.mark.parametrize("block", numbered("python"))
+def test_python_in_the_docs_compiles_and_names_public_verbs(block: str) -> None:
+    compile(block, "docs", "exec")
+    assert set(re.findall(r"\baezoo\.(\w+)", block)) <= set(aezoo.__all__)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_and_pictures_lead_to_what_is_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text(page)):
+        if re.match(r"\w+://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        assert there.is_relative_to(ROOT), target
+        if anchor:
+            assert anchor in anchors(there), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_and_bundled_names_in_the_docs_exist(page: Path) -> None:
+    code = "\n".join([*blocks(page, "sh"), *re.findall(r"`([^`\n]+)`", text(page))])
+    called = re.findall(r"(?:^|[ /])aezoo ([a-z]+)(?: ([\w-]+))?", code, flags=re.MULTILINE)
+    assert {command for command, _ in called} <= set(TABLE)
+    sources = {word for command, word in called if command in ("train", "show", "check", "render") and "-" in word}
+    assert sources <= {*bundled_specs(), "my-model"}, "a bundled spec, or the quickstart's own"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_tests_that_the_docs_name_exist(page: Path) -> None:
+    suite = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    for named in re.findall(r"`(test_\w+)`", text(page)):
+        assert f"def {named}(" in suite, named
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_page_names_a_folder_of_one_machine(page: Path) -> None:
+    assert not re.search(r"(?<![\w.])/(?:work|home|root|tmp|Users)/", text(page))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_a_page_that_names_its_specs(family: str) -> None:
+    page = text(ROOT / "docs" / "families" / f"{family}.md")
+    for path in (ROOT / "specs" / family).glob("*.toml"):
+        assert f"`{path.stem}`" in page
+
+
+def test_the_spec_page_names_every_slot_key_part_and_variant() -> None:
+    page = text(ROOT / "docs" / "spec.md")
+    registry = default_registry()
+    rows = dict(re.findall(r"^\| (\w+) \| (`.*) \|$", page, flags=re.MULTILINE))
+    words = {*Spec.model_fields, *TrainingSpec.model_fields, *registry.variants()}
+    assert [word for word in sorted(words) if f"`{word}`" not in page] == []
+    for kind in KINDS:
+        assert sorted(re.findall(r"`(\w+)`", rows[kind])) == registry.names(kind), kind
+
+
+def test_the_spec_page_explains_every_fault() -> None:
+    page = text(ROOT / "docs" / "spec.md")
+    spans = re.findall(r"AZ(\d+) to AZ(\d+)", page)
+    told = {f"AZ{n}" for first, last in spans for n in range(int(first), int(last) + 1)}
+    told |= set(re.findall(r"AZ\d+", page))
+    sources = [ROOT / "aezoo" / "reader.py", *(ROOT / "aezoo" / "spec").glob("*.py")]
+    raised = {code for path in sources for code in re.findall(r'"(AZ\d+)"', path.read_text(encoding="utf-8"))}
+    assert raised | set(CODES.values()) == told
+
+
+def test_the_test_command_of_the_readme_is_what_continuous_integration_runs() -> None:
+    last = (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().splitlines()[-1]
+    assert last in "\n".join(blocks(ROOT / "README.md", "sh")).splitlines()
