@@ -16,7 +16,7 @@ from aezoo.nn.layers import tie
 from aezoo.nn.objective import Objective, Weight
 from aezoo.randomness import derive
 from aezoo.reader import Source, read
-from aezoo.spec.component import LayerSpec, ScheduleSpec
+from aezoo.spec.component import ConstantSpec, LayerSpec, ScheduleSpec
 from aezoo.spec.document import Spec
 from aezoo.spec.shape import Shape, text
 
@@ -101,10 +101,11 @@ def objective_of(model: Model, *, steps: int) -> Objective:
     )
 
 
-def weight_of(schedule: ScheduleSpec, steps: int) -> Weight:
-    """The schedule as a function of the step."""
-    value: Callable[[int, int], float] = schedule.value
-    return lambda step: value(step, steps)
+def weight_of(schedule: ScheduleSpec, steps: int) -> Weight | None:
+    """The schedule as a function of the step; None if it is 1 throughout."""
+    if schedule == ConstantSpec(value=1.0):
+        return None
+    return lambda step: schedule.value(step, steps)
 
 
 def _stack(layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[nn.Module]:

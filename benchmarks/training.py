@@ -150,8 +150,8 @@ def ours(spec: dict[str, Any], data: Tensor) -> Chunk:
     def run(steps: int) -> None:
         loop.step, loop.steps = 0, steps
         loop._epochs(Outcome({}))
-        loop.meter.means()  # read, as the hand loop reads its loss
-        loop.meter.clear()
+        loop.means()  # read, as the hand loop reads its loss
+        loop.players[0].meter.clear()
 
     run.reset = reset  # type: ignore[attr-defined]
     return run

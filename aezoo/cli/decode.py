@@ -20,8 +20,7 @@ from aezoo.cli.writing import ARRAYS, PICTURE, claim
 def decode(model: Path, codes: Path, out: Path, device: str, force: bool, as_json: bool) -> None:
     """Write what the codes in CODES (.npy, .npz, .safetensors) decode to: an array, or pictures."""
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
-    given = using.array_of(codes)
     loaded = using.load(model, device)
-    samples = using.plain(loaded.decode(given))
+    samples = loaded.decode(codes)
     using.write_samples(out, samples, loaded)
     using.tell(out, samples, "samples", as_json)

@@ -22,6 +22,6 @@ def encode(model: Path, source: Path | None, out: Path, split: str, device: str,
     """Write the codes of INPUT, a file or folder of samples; of the model's own test data by default."""
     claim(out, force=force, suffixes=ARRAYS)
     loaded = using.load(model, device)
-    codes = using.plain(loaded.encode(using.samples_for(loaded, source, split).values))
+    codes = loaded.encode(using.samples_for(loaded, source, split))
     write_array(out, codes)
     using.tell(out, codes, "codes", as_json)

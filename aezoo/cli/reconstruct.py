@@ -28,6 +28,6 @@ def reconstruct(
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)
     given = using.samples_for(loaded, source, split)
-    samples = using.plain(loaded.reconstruct(given.values))
+    samples = loaded.reconstruct(given)
     using.write_samples(out, samples, loaded, given=given)
     using.tell(out, samples, "reconstructions", as_json)

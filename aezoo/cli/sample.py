@@ -22,6 +22,6 @@ def sample(model: Path, count: int, out: Path, seed: int | None, device: str, fo
     """Write new samples, drawn from the prior of MODEL; the same seed draws the same."""
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)
-    samples = using.plain(loaded.sample(count, seed=0 if seed is None else seed))
+    samples = loaded.sample(count, seed=seed or 0)
     using.write_samples(out, samples, loaded)
     using.tell(out, samples, "samples", as_json)

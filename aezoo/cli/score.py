@@ -18,20 +18,37 @@ from aezoo.files import atomic_write
 @options.model
 @using.source
 @click.option("--out", type=options.AnyPath, help="A .csv file, instead of lines on stdout.")
+@click.option(
+    "--by",
+    type=click.Choice(["auto", "reconstruction", "elbo"]),
+    metavar="MEASURE",
+    default="auto",
+    show_default=True,
+    help="reconstruction or elbo; auto is the ELBO of a variational model, else the reconstruction.",
+)
 @using.split
+@options.seed
 @options.device
 @options.force
 @options.as_json
 def score(
-    model: Path, source: Path | None, out: Path | None, split: str, device: str, force: bool, as_json: bool
+    model: Path,
+    source: Path | None,
+    out: Path | None,
+    by: str,
+    split: str,
+    seed: int | None,
+    device: str,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Say how unusual each sample of INPUT is: a name and a score a line, the higher the stranger."""
     if out is not None:
         claim(out, force=force, suffixes=(".csv",))
     loaded = using.load(model, device)
     given = using.samples_for(loaded, source, split)
-    scores = [float(value) for value in using.plain(loaded.score(given.values))]
-    rows = list(zip(given.names, scores, strict=True))
+    scores = loaded.score(given, by=by, seed=seed or 0)  # type: ignore[arg-type]
+    rows = [(given.name(row), float(value)) for row, value in enumerate(scores)]
     if out is not None:
         atomic_write(out, _csv(rows))
     if as_json:

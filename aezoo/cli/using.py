@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,13 +11,14 @@ import aezoo
 from aezoo.cli import options
 from aezoo.cli.output import emit
 from aezoo.cli.writing import PICTURE, SHOWN, write_array, write_images, write_picture
-from aezoo.errors import DataError, UsageError
+from aezoo.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from aezoo.model import Model
+    from aezoo.samples import Samples
 
     Array = npt.NDArray[np.generic]
 
@@ -32,52 +33,29 @@ split = click.option(
 )
 
 
-class Given(NamedTuple):
-    """Samples and what each is called."""
-
-    values: Array
-    names: tuple[str, ...]
-
-
 def load(folder: Path, device: str) -> Model:
     """The model in a folder that `train` wrote."""
     return aezoo.load(folder, device=device)
 
 
-def samples_for(model: Model, path: Path | None, part: str) -> Given:
+def samples_for(model: Model, path: Path | None, part: str) -> Samples:
     """The samples of a file or folder, or of one split of the model's own data. Raises `DataError`, `NotFound`."""
-    from aezoo.data import check, open_samples, split
+    from dataclasses import replace
+
+    from aezoo.data import open_samples, split
 
     spec = model.spec
     samples = open_samples(path, spec, seed=spec.training.seed)
-    check(samples, spec)
     if path is not None:
-        return Given(samples.values, tuple(samples.name(row) for row in range(len(samples))))
+        return samples
     rows = split(samples, spec.data, seed=spec.training.seed)[part]
     if not len(rows):
         raise DataError(f"{samples.source}: has no {part} split", hint="name another --split, or an INPUT")
-    return Given(samples.values[rows], tuple(samples.name(int(row)) for row in rows))
+    # Names are kept as the whole set counts them.
+    return replace(samples, values=samples.values[rows], names=tuple(samples.name(int(row)) for row in rows))
 
 
-def array_of(path: Path) -> Array:
-    """The one array in a .npy, .npz or .safetensors file."""
-    from aezoo.discovery import default_registry
-
-    part = default_registry().get("dataset", "arrays")
-    if path.exists() and path.suffix.lower() not in part.suffixes:
-        raise UsageError(f"{path}: takes a file that ends in {', '.join(part.suffixes)}")
-    values: Array = part.model_validate({"type": "arrays", "path": str(path)}).load().values
-    return values
-
-
-def plain(values: Any) -> Array:
-    """What a model gave, as an array."""
-    import numpy as np
-
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
-
-
-def write_samples(out: Path, samples: Array, model: Model, *, given: Given | None = None) -> None:
+def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | None = None) -> None:
     """Write samples as an array, as one picture, or as a folder of images, by the name of `out`.
 
     Args:
@@ -88,7 +66,7 @@ def write_samples(out: Path, samples: Array, model: Model, *, given: Given | Non
     """
     interval = model.spec.input.range
     if not out.suffix:
-        names = given.names if given else tuple(f"{i:05d}" for i in range(len(samples)))
+        names = [given.name(row) if given else f"{row:05d}" for row in range(len(samples))]
         write_images(out, samples, names, interval)
     elif out.suffix.lower() == PICTURE:
         write_picture(out, _sheet(samples[:SHOWN], interval, given))
@@ -96,7 +74,7 @@ def write_samples(out: Path, samples: Array, model: Model, *, given: Given | Non
         write_array(out, samples)
 
 
-def _sheet(samples: Array, interval: tuple[float, float] | None, given: Given | None) -> Any:
+def _sheet(samples: Array, interval: tuple[float, float] | None, given: Samples | None) -> Any:
     from aezoo.report.pictures import comparison, grid
 
     if given is None:

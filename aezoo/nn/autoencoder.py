@@ -100,7 +100,7 @@ class Autoencoder(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """What the latent is given for normalized `x`."""
-        for layer in self.encoder:
+        for layer in self._parts["encoder"]:
             x = layer(x)
         return x
 
@@ -118,9 +118,14 @@ class Autoencoder(nn.Module):
 
     def expand(self, z: Tensor) -> Tensor:
         """The parameters of the likelihood for a code."""
-        for layer in self.decoder:
+        for layer in self._parts["decoder"]:
             z = layer(z)
         return z
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        """The modules by name: `self.latent` would have nn.Module search, for half a microsecond each, each step."""
+        return self._modules
 
     def forward(
         self,
@@ -140,10 +145,13 @@ class Autoencoder(nn.Module):
         Shape:
             x, corrupted: [B, *input]
         """
-        x = self.normalizer(x)
-        given = x if corrupted is None else self.normalizer(corrupted)
+        parts = self._parts
+        given = x if corrupted is None else corrupted
+        if not isinstance(normalizer := parts["normalizer"], Identity):
+            x = normalizer(x)
+            given = x if corrupted is None else normalizer(corrupted)
         if not taps:
-            code = self.latent(self.features(given), generator)
+            code = parts["latent"](self.features(given), generator)
             return Output(self, x, given, code, self.expand(code.z), {})
         seen: dict[str, Tensor] = {}
         h = _run(self.encoder, given, "encoder", taps, seen)

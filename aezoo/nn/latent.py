@@ -37,7 +37,7 @@ def projection(shape: tuple[int, ...], dim: int, *, spatial: bool) -> nn.Module:
 
 def flatten_for(project: nn.Module, h: Tensor) -> Tensor:
     """Features as the projection takes them."""
-    return h.flatten(1) if isinstance(project, nn.Linear) else h
+    return h.flatten(1) if h.ndim > 2 and isinstance(project, nn.Linear) else h
 
 
 class Deterministic(nn.Module):
@@ -57,8 +57,9 @@ class Deterministic(nn.Module):
         self.activation = activation
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
-        pre = self.project(flatten_for(self.project, h))
-        return ActivatedCode(self.activation(pre), pre)
+        project, activation = self.project, self.activation
+        pre = project(flatten_for(project, h))
+        return ActivatedCode(pre if isinstance(activation, nn.Identity) else activation(pre), pre)
 
 
 class Gaussian(nn.Module):
@@ -80,7 +81,8 @@ class Gaussian(nn.Module):
         self.logvar = None if shared is None else nn.Parameter(torch.zeros(shared))
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> GaussianCode:
-        mean, logvar = self._posterior(self.project(flatten_for(self.project, h)))
+        project = self.project
+        mean, logvar = self._posterior(project(flatten_for(project, h)))
         logvar = logvar.clamp(*LOGVAR)
         if generator is None:
             return GaussianCode(mean, mean, logvar)

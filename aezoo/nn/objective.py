@@ -40,7 +40,7 @@ class Objective(nn.Module):
         play: `play(out, player) -> raw terms`; has `players`, and `own(player)` for those after the first.
         corruption: Modules `c(x, generator)`, applied in order.
         regularizers: Modules `r(out) -> []` by name.
-        weights: The factor of each regularizer at a step.
+        weights: The factor of each regularizer at a step; None for one that is always 1.
         projections: Constraints: functions that change weights in place after each step.
         taps: Layers whose outputs the regularizers read.
     """
@@ -53,7 +53,7 @@ class Objective(nn.Module):
         players: Sequence[str] = ("model",),
         corruption: Sequence[nn.Module] = (),
         regularizers: Mapping[str, nn.Module] | None = None,
-        weights: Mapping[str, Weight] | None = None,
+        weights: Mapping[str, Weight | None] | None = None,
         projections: Sequence[Callable[[], None]] = (),
         taps: Sequence[str] = (),
     ) -> None:
@@ -66,7 +66,8 @@ class Objective(nn.Module):
         self.weights = dict(weights or {})
         self.projections = tuple(projections)
         self.taps = tuple(taps)
-        # Bound once: walking a ModuleDict at every step costs microseconds.
+        # Bound once: walking a ModuleDict, or nn.Module's search for an attribute, costs microseconds a step.
+        self._pass = model, play
         self._terms = [(name, term, self.weights[name]) for name, term in self.regularizers.items()]
         self._spoil = list(self.corruption)
 
@@ -81,15 +82,15 @@ class Objective(nn.Module):
             corrupted = x
             for spoil in self._spoil:
                 corrupted = spoil(corrupted, noise.corruption)
-        out = self.model(x, corrupted, noise.latent, self.taps)
-        raw: dict[str, Tensor] = self.play(out, player)
+        model, play = self._pass
+        out = model(x, corrupted, noise.latent, self.taps)
+        raw: dict[str, Tensor] = play(out, player)
         weighted = raw
         if player == self.players[0] and self._terms:
             weighted = dict(raw)
             for name, term, weight in self._terms:
                 raw[name] = value = term(out)
-                factor = weight(step)
-                weighted[name] = value if factor == 1.0 else value * factor
+                weighted[name] = value if weight is None else value * weight(step)
         values = iter(weighted.values())
         total = next(values)
         for value in values:

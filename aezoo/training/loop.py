@@ -6,6 +6,7 @@ The position of a run is one integer, the step: order, corruption and latent noi
 
 from __future__ import annotations
 
+import inspect
 import math
 import signal
 import threading
@@ -86,10 +87,12 @@ class Loop:
         self.progress: Progress = progress or Silent()
         self.device = batches.device
         self.noise = Noise(Generator(self.device), Generator(self.device))
+        self.corrupts = len(objective.corruption) > 0
+        self.on_cpu = self.device.type == "cpu"
+        self.autocast = training.precision == "bfloat16"
         self.step = 0
         self.players = [Player(self, name) for name in objective.players]
         self.average = Average(objective.model, training.ema) if training.ema else None
-        self.meter = Meter()
         self.stopping = False
 
     # --- the run ------------------------------------------------------------------------------------------
@@ -100,7 +103,7 @@ class Loop:
         started = time.monotonic()
         self.progress.start(self.steps)
         try:
-            with _flagged(self):
+            with _flagged(self), torch.enable_grad():
                 self._epochs(outcome)
         except _NotFinite as fault:
             outcome.why = "not finite"
@@ -128,7 +131,7 @@ class Loop:
                 now = time.monotonic()
                 if now - seen >= self.progress.interval or self.step == self.steps:
                     seen = now
-                    self.progress.show(self.step, _finite(self.meter.means()))
+                    self.progress.show(self.step, _finite(self.means()))
                 if self.step % self.training.log_every == 0:
                     self._log()
                 if self.step >= self.steps or self.stopping:
@@ -155,31 +158,40 @@ class Loop:
         """Seed all noise of one position; layers with noise of their own (dropout) draw from the global generator."""
         seed = derive(self.training.seed, stream, position)
         self.noise.latent.manual_seed(seed)
-        self.noise.corruption.manual_seed(seed ^ 1)
-        if self.device.type == "cpu":
+        if self.corrupts:
+            self.noise.corruption.manual_seed(seed ^ 1)
+        if self.on_cpu:
             torch.default_generator.manual_seed(seed ^ 2)
         else:
             torch.manual_seed(seed ^ 2)
 
     def losses(self, x: Tensor, player: str, step: int) -> Losses:
         """The losses of a batch for one player."""
-        if self.training.precision == "bfloat16":
+        if self.autocast:
             with torch.autocast(self.device.type, torch.bfloat16):
                 return self.objective(x, player, step, self.noise)  # type: ignore[no-any-return]
         return self.objective(x, player, step, self.noise)  # type: ignore[no-any-return]
 
     # --- judging ------------------------------------------------------------------------------------------
 
+    def means(self) -> Means:
+        """The means of this epoch so far; terms of the players after the first go by `player.term`."""
+        found = self.players[0].meter.means()
+        for player in self.players[1:]:
+            found |= {f"{player.name}.{name}": value for name, value in player.meter.means().items()}
+        return found
+
     def _log(self) -> None:
-        terms = _finite(self.meter.means())
+        terms = _finite(self.means())
         self.history.add({"step": self.step, "split": "train", **terms})
 
     def _judge(self, epoch: int, outcome: Outcome) -> bool:
         """End of an epoch: read the means, validate, keep the weights if they are the best so far."""
-        if not self.meter.count:
+        if not self.players[0].meter.count:
             return False
-        terms = _finite(self.meter.means())
-        self.meter.clear()
+        terms = _finite(self.means())
+        for player in self.players:
+            player.meter.clear()
         self.history.add({"step": self.step, "epoch": epoch, "split": "train", **terms})
         with self.average.applied() if self.average else nullcontext():
             if self.validation is not None:
@@ -223,6 +235,9 @@ class Player:
         self.rate = self.lr(0, loop.steps)
         self.optimizer: Optimizer = optimizer.build(self.parameters, lr=self.rate)
         self.clip = loop.training.clip
+        # Only a line search must have a closure; for the others it is a context more at every step.
+        closure = inspect.signature(self.optimizer.step).parameters.get("closure")
+        self.searches = closure is not None and closure.default is inspect.Parameter.empty
 
     def step(self, x: Tensor, step: int) -> None:
         """Move the parameters once."""
@@ -234,7 +249,11 @@ class Player:
                 group["lr"] = rate
         self.first = True
         self.batch, self.now = x, step
-        self.optimizer.step(self._closure)
+        if self.searches:
+            self.optimizer.step(self._closure)
+        else:
+            self._closure()
+            self.optimizer.step()
 
     def _closure(self) -> float:
         """The loss and its gradient; an optimizer with a line search asks for it more than once a step."""
@@ -248,7 +267,7 @@ class Player:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         if self.first:
             self.first = False
-            self.loop.meter.add(losses)
+            self.meter.add(losses)
         return losses.total  # type: ignore[return-value]
 
 

@@ -1,0 +1,218 @@
+"""Bundle: a model and its folder, the same on a disk and on the Hub.
+
+    config.json         the resolved spec, its format version and fingerprints
+    model.safetensors   the weights; the header holds config.json again, so this file alone rebuilds the model
+    metrics.json        scores beside those of baselines
+    training.json       the run: device, seed, versions, time, history
+    README.md           the model card
+    samples/*.png       originals against reconstructions, samples from the prior, interpolations
+
+A folder is a model once config.json is there: it is removed first and written last.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import warnings
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from aezoo import manifest, weights
+from aezoo.builder import assemble, skeleton
+from aezoo.card import card
+from aezoo.errors import NotFound, Refused, RunFailed
+from aezoo.files import atomic_write, sync
+from aezoo.model import Model
+from aezoo.report import pictures
+from aezoo.spec.document import Spec
+from aezoo.spec.text import to_json
+from aezoo.training import device as devices
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from aezoo.evaluation.scores import Scores
+    from aezoo.training.run import Run
+
+OWNED = (manifest.NAME, weights.NAME, "metrics.json", "training.json", "README.md")
+STAGING = ".staging-"
+#: Samples of the prior in a picture, steps and pairs of an interpolation.
+DRAWN, STEPS, PAIRS = 24, 10, 3
+
+
+class WeightsWarning(UserWarning):
+    """Weights that can be used, and that somebody should look at."""
+
+
+# --- save ------------------------------------------------------------------------------------------------
+
+
+def save(
+    model: Model,
+    folder: str | os.PathLike[str],
+    *,
+    scores: Scores | None = None,
+    run: Run | None = None,
+    force: bool = False,
+) -> Path:
+    """Keep a model in a folder, with its card and pictures.
+
+    Args:
+        model: What is kept.
+        folder: To be made. Files of another kind in it stay as they are.
+        scores: What `evaluate` gave; the pictures show its examples.
+        run: What `train` gave.
+        force: Whether a folder that is not empty may be written to.
+
+    Raises:
+        Refused: The folder is not empty.
+        RunFailed: It cannot be written to.
+    """
+    folder = Path(folder)
+    _claim(folder, force=force)
+    stage = folder / f"{STAGING}{secrets.token_hex(4)}"
+    try:
+        stage.mkdir()
+        _write(model, stage, scores, run)
+        _commit(stage, folder)
+    except OSError as error:
+        raise RunFailed(f"{folder} cannot be written to: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    return folder
+
+
+def _claim(folder: Path, *, force: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise Refused(f"{folder} is a file, not a folder", hint="name another")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFailed(f"{folder} cannot be made: {error.strerror or error}") from error
+    # What a crash left of an earlier attempt is in nobody's way.
+    for left in folder.glob(f"{STAGING}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    if not force and any(folder.iterdir()):
+        raise Refused(f"{folder} exists and is not empty", hint="name another, or force it")
+
+
+def _write(model: Model, stage: Path, scores: Scores | None, run: Run | None) -> None:
+    spec = model.spec
+    document = manifest.manifest(spec)
+    record: dict[str, Any] = run.record if run else {}
+    weights.write_weights(stage / weights.NAME, model.network.state_dict(), to_json(document, indent=None))
+    if scores:
+        atomic_write(stage / "metrics.json", _json(scores.as_dict()))
+    if run:
+        atomic_write(stage / "training.json", _json({**record, "history": run.history}))
+    (stage / "samples").mkdir()
+    drawn = []
+    for name, picture in _pictures(model, scores):
+        buffer = BytesIO()
+        picture.save(buffer, "PNG", optimize=True)
+        atomic_write(stage / "samples" / f"{name}.png", buffer.getvalue())
+        drawn.append(name)
+    atomic_write(stage / "README.md", card(spec, scores, record, pictures=drawn))
+    atomic_write(stage / manifest.NAME, _json(document))
+
+
+def _json(document: dict[str, Any]) -> str:
+    return to_json(document) + "\n"
+
+
+def _commit(stage: Path, folder: Path) -> None:
+    """Move what was staged into place; without config.json, what is there meanwhile is no model."""
+    for name in OWNED:
+        (folder / name).unlink(missing_ok=True)
+    sync(folder)
+    (folder / "samples").mkdir(exist_ok=True)
+    for old in (folder / "samples").glob("*.png"):
+        old.unlink()
+    for new in (stage / "samples").iterdir():
+        os.replace(new, folder / "samples" / new.name)
+    sync(folder / "samples")
+    for name in reversed(OWNED):
+        if (stage / name).exists():
+            os.replace(stage / name, folder / name)
+    if not any((folder / "samples").iterdir()):
+        (folder / "samples").rmdir()
+    sync(folder)
+
+
+def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.Image]]:
+    span = model.spec.input.range
+    examples = scores.examples if scores else None
+    if examples is not None:
+        yield (
+            "reconstructions",
+            pictures.comparison(examples.originals, examples.reconstructions, corrupted=examples.corrupted, range=span),
+        )
+    if model.network.prior is not None and bool(getattr(model.network.prior, "fitted", True)):
+        yield "samples", pictures.grid(model.sample(DRAWN), range=span)
+    if examples is not None and len(examples.originals) >= 2:
+        ends = examples.originals[: 2 * PAIRS]
+        pairs = len(ends) // 2
+        walk = np.asarray(model.interpolate(ends[:pairs], ends[pairs : 2 * pairs], STEPS))
+        yield "interpolations", pictures.grid(walk.reshape(-1, *walk.shape[2:]), range=span, columns=STEPS)
+
+
+# --- load ------------------------------------------------------------------------------------------------
+
+
+def load(folder: str | os.PathLike[str], *, device: str = "auto") -> Model:
+    """The model of a folder; or of a weight file alone, whose header holds its spec.
+
+    Names, types and shapes are compared with the spec before any weight is read.
+
+    Args:
+        folder: What `save` or `train` wrote.
+        device: `auto`, `cpu`, `cuda:1` ...
+
+    Raises:
+        NotFound: There is no model.
+        Refused: It is damaged, or spec and weights do not belong together.
+        SpecError, PluginError: Its spec cannot be read here.
+    """
+    place = Path(folder)
+    path = place if place.is_file() else place / weights.NAME
+    spec = None if place.is_file() else manifest.read_manifest(place)
+    header = weights.read_header(path)
+    spec = _agreed(path, header, spec)
+    weights.compare(path, header, skeleton(spec).state_dict())
+    # Assembled anew, not on the meta device: buffers that are not saved have to hold what they hold.
+    with torch.random.fork_rng(devices=[]):
+        network = assemble(spec)
+    tensors = weights.read_weights(path)
+    _warn_of_strange(path, tensors)
+    network.load_state_dict(tensors)
+    return Model(spec, network.eval()).to(devices.choose(device).device)
+
+
+def _agreed(path: Path, header: weights.Header, spec: Spec | None) -> Spec:
+    """The spec of config.json and of the weights' header, if they agree on what weights depend on."""
+    text = header.metadata.get(weights.KEY)
+    if text is None:
+        if spec is None:
+            raise NotFound(f"{path} holds no spec", hint="name the folder of a model")
+        return spec
+    own = manifest.parse_manifest(text, str(path))
+    if spec is not None and own.arch != spec.arch:
+        raise Refused(
+            f"{path} was written for another spec than {manifest.NAME} beside it:"
+            f" {own.arch[:12]}, not {spec.arch[:12]}",
+            hint="files of two models were mixed",
+        )
+    return spec or own
+
+
+def _warn_of_strange(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    bad = [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if bad:
+        warnings.warn(WeightsWarning(f"{path}: {bad[0]} holds NaN or infinity"), stacklevel=3)
