@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from aezoo.cli import options, using
 from aezoo.cli.output import emit
 from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
+
+if TYPE_CHECKING:
+    from aezoo.model import Score
 
 
 @click.command()
@@ -35,7 +39,7 @@ def score(
     model: Path,
     source: Path | None,
     out: Path | None,
-    by: str,
+    by: Score,
     split: str,
     seed: int | None,
     device: str,
@@ -47,7 +51,7 @@ def score(
         claim(out, force=force, suffixes=(".csv",))
     loaded = using.load(model, device)
     given = using.samples_for(loaded, source, split)
-    scores = loaded.score(given, by=by, seed=seed or 0)  # type: ignore[arg-type]
+    scores = loaded.score(given, by=by, seed=seed or 0)
     rows = [(given.name(row), float(value)) for row, value in enumerate(scores)]
     if out is not None:
         atomic_write(out, _csv(rows))

@@ -36,8 +36,7 @@ def show(source: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Show the layers of SPEC or MODEL, with shapes and parameters, and its loss as a formula."""
     from aezoo.spec.shape import text
 
-    config = Path(source) / "config.json"
-    spec = aezoo.read(config if config.is_file() else source, overrides=overrides)
+    spec = _spec_of(source, overrides)
     rows = list(layers(spec))
     total = sum(row.parameters for row in rows)
     if as_json:
@@ -49,6 +48,16 @@ def show(source: str, overrides: tuple[str, ...], as_json: bool) -> None:
     table(("stage", "layer", "settings", "output", "parameters", "share"), cells, right="lllrrr", yields=2)
     click.echo(f"\n{total:,} parameters")
     click.echo(formula(spec))
+
+
+def _spec_of(source: str, overrides: tuple[str, ...]) -> Spec:
+    from aezoo import manifest
+
+    if not (Path(source) / manifest.NAME).is_file():
+        return aezoo.read(source, overrides=overrides)
+    if overrides:
+        raise click.UsageError("--set changes a spec; a trained model is what it is")
+    return manifest.read_manifest(Path(source))
 
 
 def layers(spec: Spec) -> Iterator[Row]:

@@ -88,7 +88,7 @@ def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:
     if values.dtype != "uint8" or interval is None:
         return values
     low, high = interval
-    return values.astype("float32") * ((high - low) / 255) + low  # type: ignore[no-any-return]
+    return values.astype("float32") * ((high - low) / 255) + low
 
 
 def tell(out: Path, values: Array, what: str, as_json: bool) -> None:

@@ -27,9 +27,8 @@ from aezoo.randomness import derive
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot
 from aezoo.training.history import History
+from aezoo.training.meter import Means, Meter
 from aezoo.training.progress import Progress, Silent
-
-Means = dict[str, float]
 
 
 @dataclass
@@ -235,6 +234,7 @@ class Player:
         self.rate = self.lr(0, loop.steps)
         self.optimizer: Optimizer = optimizer.build(self.parameters, lr=self.rate)
         self.clip = loop.training.clip
+        self.meter = Meter()
         # Only a line search must have a closure; for the others it is a context more at every step.
         closure = inspect.signature(self.optimizer.step).parameters.get("closure")
         self.searches = closure is not None and closure.default is inspect.Parameter.empty
@@ -269,61 +269,6 @@ class Player:
             self.first = False
             self.meter.add(losses)
         return losses.total  # type: ignore[return-value]
-
-
-class Meter:
-    """Running means of all terms, on the device: nothing is read before someone asks."""
-
-    #: Batches that are kept before they are summed: one stack costs less than an addition at every step.
-    FOLD = 64
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.names: list[str] = []
-        self.sums: Tensor | None = None
-        self.kept: list[Tensor] = []
-        self.count = 0
-
-    def add(self, losses: Losses, *, rows: int = 1) -> None:
-        """Add one batch; `rows` weighs it (a validation split's last batch is smaller)."""
-        if not self.names:
-            self.names = list(_names(losses))
-        values = [losses.total.detach()]
-        for name, value in losses.raw.items():
-            values.append(value.detach())
-            weighted = losses.weighted[name]
-            if weighted is not value:
-                values.append(weighted.detach())
-        self.kept += values if rows == 1 else [value * rows for value in values]
-        self.count += rows
-        if len(self.kept) >= self.FOLD * len(self.names):
-            self._fold()
-
-    def _fold(self) -> None:
-        if not self.kept:
-            return
-        # float64: thousands of large terms summed in float32 would lose digits of the mean.
-        sums = torch.stack(self.kept).view(-1, len(self.names)).sum(0, dtype=torch.float64)
-        self.sums = sums if self.sums is None else self.sums + sums
-        self.kept.clear()
-
-    def means(self) -> Means:
-        """The means so far; this reads the device."""
-        self._fold()
-        if self.sums is None:
-            return {}
-        return dict(zip(self.names, (self.sums / self.count).tolist(), strict=True))
-
-
-def _names(losses: Losses) -> Iterator[str]:
-    """`total`, each raw term by its name, and `name.weighted` where a weight was applied."""
-    yield "total"
-    for name, value in losses.raw.items():
-        yield name
-        if losses.weighted[name] is not value:
-            yield f"{name}.weighted"
 
 
 class _NotFinite(Exception):

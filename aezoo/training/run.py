@@ -106,8 +106,10 @@ def train(
         history=history,
         progress=progress,
     )
-    outcome = loop.run()
-    history.close()
+    try:
+        outcome = loop.run()
+    finally:
+        history.close()
     model.network.load_state_dict(outcome.state)
     model.network.eval()
     _fit_prior(model, batches["train"])

@@ -222,6 +222,10 @@ def test_show_takes_a_model_and_wakes_no_torch(work: Path) -> None:
     assert (done.returncode, done.stdout.partition("\n")[0]) == (0, "tiny"), done.stderr
 
 
+def test_a_trained_model_takes_no_set(aezoo: Run, work: Path) -> None:
+    assert aezoo("show", "runs/tiny", "--set", "latent.dim=2").code == 2
+
+
 # --- bad input ----------------------------------------------------------------------------------------------
 
 WRITERS = [("encode",), ("reconstruct",), ("sample",), ("score",)]
