@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
 def tell(scores: Scores) -> None:
     """Print every metric, and what each baseline gets for it."""
-    baselines = list(scores.baselines)
-    rows = [
-        (name, number(value), *(number(scores.baselines[other].get(name)) for other in baselines))
-        for name, value in scores.metrics.items()
-    ]
-    click.echo(f"{scores.split} split, {scores.n:,} samples")
-    table(("metric", "model", *baselines), rows, right="l" + "r" * (1 + len(baselines)), yields=0)
+    columns = {"model": scores.metrics, **scores.baseline}
+    names = dict.fromkeys(name for values in columns.values() for name in values)
+    rows = [(name, *(number(values.get(name)) for values in columns.values())) for name in names]
+    click.echo(f"{scores.dataset}, {scores.split} split, {scores.n:,} samples")
+    table(("metric", *columns), rows, right="l" + "r" * len(columns), yields=0)

@@ -152,11 +152,11 @@ class Autoencoder(nn.Module):
             given = x if corrupted is None else normalizer(corrupted)
         if not taps:
             code = parts["latent"](self.features(given), generator)
-            return Output(self, x, given, code, self.expand(code.z), {})
+            return Output(self, x, given, code, self.expand(code.z), {}, generator)
         seen: dict[str, Tensor] = {}
         h = _run(self.encoder, given, "encoder", taps, seen)
         code = self.latent(h, generator)
-        return Output(self, x, given, code, _run(self.decoder, code.z, "decoder", taps, seen), seen)
+        return Output(self, x, given, code, _run(self.decoder, code.z, "decoder", taps, seen), seen, generator)
 
 
 def _run(

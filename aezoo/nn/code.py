@@ -37,6 +37,7 @@ class Output(NamedTuple):
     code: Any  # a NamedTuple with a `z`
     raw: Tensor  # [B, *raw], the decoder's output: parameters of the likelihood
     taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, those that were asked for
+    generator: Generator | None = None  # of the pass; a term that draws (random probes) draws from it
 
     def tap(self, name: str) -> Tensor:
         """The named value: `latent`, a field of the code, `input.clean`, `input.corrupted`, `output`, `encoder.<i>` ..."""

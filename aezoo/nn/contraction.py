@@ -164,8 +164,8 @@ class AutogradJacobian:
 class Contraction(nn.Module):
     """Mean over the batch of the squared Frobenius norm of d(code)/d(input), at the clean input.
 
-    Signs come from a counter that travels in the state, so a resumed run draws on where it stopped; in
-    evaluation the first signs are used each time.
+    Signs come from the generator of the pass, so that they depend on the seed and the step alone; a pass without
+    one uses the same signs each time.
 
     Args:
         estimator: A way of the module's docstring; `auto` takes the closed form where there is one, else
@@ -176,7 +176,6 @@ class Contraction(nn.Module):
         super().__init__()
         self.estimator = estimator
         self.probes = probes
-        self.draws = 0
 
     def forward(self, out: Output) -> Tensor:
         x = out.x
@@ -192,9 +191,10 @@ class Contraction(nn.Module):
             raise UsageError(
                 "a closed form needs an encoder of one affine map and a sigmoid, tanh, relu or identity"
             )
-        directions = self._axes if self.estimator == "exact" else self._signs
-        products = [jacobian.product(v).square().sum() for v in directions(jacobian.code)]
-        return torch.stack(products).sum() / (len(x) * (1 if self.estimator == "exact" else self.probes))
+        exact = self.estimator == "exact"
+        directions = self._axes(jacobian.code) if exact else self._signs(jacobian.code, out.generator)
+        products = [jacobian.product(v).square().sum() for v in directions]
+        return torch.stack(products).sum() / (len(x) * (1 if exact else self.probes))
 
     def _axes(self, code: Tensor) -> Iterator[Tensor]:
         for value in range(code[0].numel()):
@@ -202,16 +202,8 @@ class Contraction(nn.Module):
             axis.view(len(code), -1)[:, value] = 1
             yield axis
 
-    def _signs(self, code: Tensor) -> Iterator[Tensor]:
-        self.draws += self.training
-        generator = Generator(code.device).manual_seed(self.draws if self.training else 0)
+    def _signs(self, code: Tensor, generator: Generator | None) -> Iterator[Tensor]:
+        generator = generator or Generator(code.device).manual_seed(0)
         for _ in range(self.probes):
             coins = torch.randint(2, code.shape, generator=generator, device=code.device)
             yield (2 * coins - 1).to(code.dtype)
-
-    def get_extra_state(self) -> Tensor:
-        # A tensor, so that a state dict holds nothing else.
-        return torch.tensor(self.draws)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        self.draws = int(state)

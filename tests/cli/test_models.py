@@ -182,7 +182,8 @@ def test_reconstruct_into_a_folder_writes_a_picture_for_each_sample(aezoo: Run, 
     assert aezoo("reconstruct", "runs/tiny", "--out", work / "pictures").code == 0
     pictures = sorted((work / "pictures").iterdir())
     assert len(pictures) == 6
-    assert Image.open(pictures[0]).size == (8, 8)
+    with Image.open(pictures[0]) as picture:
+        assert picture.size == (8, 8)
 
 
 def test_the_same_seed_draws_the_same_samples(aezoo: Run, work: Path) -> None:
@@ -196,7 +197,8 @@ def test_the_same_seed_draws_the_same_samples(aezoo: Run, work: Path) -> None:
 
 def test_sample_draws_a_picture(aezoo: Run, work: Path) -> None:
     assert aezoo("sample", "runs/tiny", "--out", work / "s.png").code == 0
-    assert Image.open(work / "s.png").width > 16
+    with Image.open(work / "s.png") as picture:
+        assert picture.width > 16
 
 
 def test_score_prints_a_name_and_a_score_for_each_sample(aezoo: Run, work: Path) -> None:
@@ -209,7 +211,7 @@ def test_score_prints_a_name_and_a_score_for_each_sample(aezoo: Run, work: Path)
 def test_score_is_the_same_in_lines_json_and_csv(aezoo: Run, work: Path) -> None:
     lines = [line.split("\t") for line in aezoo("score", "runs/tiny").out.splitlines()]
     rows = json.loads(aezoo("score", "runs/tiny", "--json", "--out", work / "s.csv").out)
-    table = list(csv.reader((work / "s.csv").open()))
+    table = list(csv.reader((work / "s.csv").read_text().splitlines()))
     assert [row["name"] for row in rows] == [name for name, _ in lines] == [name for name, _ in table[1:]]
     assert [row["score"] for row in rows] == [float(score) for _, score in table[1:]]
     assert [f"{row['score']:.6g}" for row in rows] == [score for _, score in lines]
