@@ -13,6 +13,7 @@ from aezoo.spec.shape import Shape, text
 if TYPE_CHECKING:
     from aezoo.evaluation.scores import Scores
 
+Row = tuple[str, str, str, str]
 #: What each picture shows.
 CAPTIONS = {
     "reconstructions": "Originals of the {split} split above their reconstructions",
@@ -148,7 +149,7 @@ def _pictures(names: Sequence[str], scores: Scores | None) -> str:
 
 
 def _architecture(spec: Spec) -> str:
-    rows = [("input", spec.input.kind, text(spec.input.shape), "")]
+    rows: list[Row] = [("input", spec.input.kind, text(spec.input.shape), "")]
     rows += _layers("encoder", spec.encoder, spec.encoder_shapes)
     latent = spec.latent
     rows.append(("latent", _summary(latent), text(spec.code_shape), f"{latent.parameters(spec.feature_shape):,}"))
@@ -165,7 +166,7 @@ def _architecture(spec: Spec) -> str:
     return f"## Architecture\n\n{table}\n\n" + " ".join(note for note in notes if note)
 
 
-def _layers(stage: str, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[tuple[str, str, str, str]]:
+def _layers(stage: str, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[Row]:
     return [
         (f"{stage}.{i}", _summary(layer), text(shapes[i + 1]), f"{layer.parameters(shapes[i]) or ''}")
         for i, layer in enumerate(layers)

@@ -15,10 +15,16 @@ from aezoo.cli.output import emit
 @click.command()
 @options.model
 @options.data
-@using.split
+@click.option(
+    "--split",
+    metavar="SPLIT",
+    type=click.Choice(["train", "validation", "test", "all"]),
+    help="train, validation, test or all; test by default, all of what --data names.",
+)
 @options.device
 @options.as_json
-def evaluate(model: Path, data: Path | None, split: str, device: str, as_json: bool) -> None:
+def evaluate(model: Path, data: Path | None, split: str | None, device: str, as_json: bool) -> None:
     """Judge MODEL on data it was not trained on, side by side with its baselines."""
+    split = split or ("test" if data is None else "all")
     scores = aezoo.evaluate(using.load(model, device), data, split=split)
     emit(scores.as_dict()) if as_json else tell(scores)

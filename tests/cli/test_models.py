@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +128,31 @@ def test_a_device_that_is_not_there_exits_2(aezoo: Run, work: Path) -> None:
     assert "abacus" in result.err
 
 
+def test_a_loss_that_is_not_finite_exits_6_and_names_its_term(aezoo: Run, work: Path) -> None:
+    result = aezoo("train", "tiny.toml", "--set", "training.optimizer.lr=1e30", "--out", work / "m", "--epochs", "50")
+    assert result.code == 6
+    assert "finite" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_ctrl_c_keeps_the_weights_and_exits_130(work: Path) -> None:
+    command = ["train", "tiny.toml", "--epochs", "1000000", "--out", str(work / "m")]
+    run = subprocess.Popen([sys.executable, "-m", "aezoo", *command], stderr=subprocess.PIPE, text=True)
+    try:
+        # The first record is written at the end of the first epoch: the loop is at work.
+        while run.poll() is None and not ((work / "m" / "metrics.jsonl").exists()):
+            time.sleep(0.05)
+        time.sleep(0.5)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 130, errors
+    assert "interrupted" in errors.lower()
+    assert "Traceback" not in errors
+    assert (work / "m" / "model.safetensors").exists()
+
+
 # --- evaluate -----------------------------------------------------------------------------------------------
 
 
@@ -144,6 +171,10 @@ def test_evaluate_with_json_is_what_train_measured(aezoo: Run, work: Path) -> No
 
 def test_evaluate_takes_another_split(aezoo: Run, work: Path) -> None:
     assert json.loads(aezoo("evaluate", "runs/tiny", "--split", "train", "--json").out)["n"] == 48
+
+
+def test_evaluate_judges_all_of_other_data(aezoo: Run, work: Path) -> None:
+    assert json.loads(aezoo("evaluate", "runs/tiny", "--data", "images.npy", "--json").out)["n"] == 60
 
 
 # --- at work ------------------------------------------------------------------------------------------------
