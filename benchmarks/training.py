@@ -81,8 +81,11 @@ class HandConvVAE(nn.Module):
 
 
 def hand(model: nn.Module, data: Tensor, batch: int, *, naive: bool = False) -> Chunk:
-    """The best plain loop (fused Adam, whole-batch gathers, the loss read once), or the usual naive one."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=not naive)
+    """The best plain loop (fused Adam, whole-batch gathers, the loss read once, denormals flushed).
+
+    Or the usual naive one: a DataLoader, Adam as it comes, `item()` at each step, denormals as they come.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=None if naive else True)
     reset = resetter(model, optimizer)
 
     def gathered() -> Iterator[Tensor]:
@@ -101,6 +104,7 @@ def hand(model: nn.Module, data: Tensor, batch: int, *, naive: bool = False) -> 
     stream = loaded() if naive else gathered()
 
     def run(steps: int) -> None:
+        torch.set_flush_denormal(not naive)
         total, seen = torch.zeros(()), 0.0
         for _ in range(steps):
             x = next(stream)
@@ -113,6 +117,7 @@ def hand(model: nn.Module, data: Tensor, batch: int, *, naive: bool = False) -> 
             else:
                 total += loss.detach()
         total.item()
+        torch.set_flush_denormal(True)
 
     run.reset = reset  # type: ignore[attr-defined]
     return run

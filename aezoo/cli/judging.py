@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def tell(scores: Scores) -> None:
     """Print every metric, and what each baseline gets for it."""
-    columns = {"model": scores.metrics, **scores.baselines}
+    columns = {"model": scores.metrics, **scores.baseline}
     names = dict.fromkeys(name for values in columns.values() for name in values)
     rows = [(name, *(number(values.get(name)) for values in columns.values())) for name in names]
     click.echo(f"{scores.dataset}, {scores.split} split, {scores.n:,} samples")

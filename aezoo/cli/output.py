@@ -43,7 +43,7 @@ def number(value: float | None) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "", yields: int | None = None) -> None:
-    """Print aligned columns.
+    """Print aligned columns; on a terminal too narrow for them, each row as a paragraph.
 
     Args:
         header: Names of the columns.
@@ -56,10 +56,24 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = 
     room = columns()
     if yields is not None and room is not None:
         over = sum(widths) + GAP * (len(widths) - 1) - room
-        widths[yields] = max(min(widths[yields], LEAST), widths[yields] - max(over, 0))
+        if widths[yields] - over < min(widths[yields], LEAST):
+            _paragraphs(header, rows, room)
+            return
+        widths[yields] -= max(over, 0)
     for line in lines:
         cells = [_cell(cell, width, right[i : i + 1]) for i, (cell, width) in enumerate(zip(line, widths, strict=True))]
         click.echo((" " * GAP).join(cells).rstrip())
+
+
+def _paragraphs(header: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> None:
+    from textwrap import fill
+
+    for first, *others in rows:
+        click.echo(first)
+        for name, cell in zip(header[1:], others, strict=True):
+            if cell:
+                text = fill(f"{name}: {cell}", max(room, 20), initial_indent="  ", subsequent_indent="    ")
+                click.echo(text)
 
 
 def _cell(text: str, width: int, side: str) -> str:

@@ -38,9 +38,9 @@ def show(source: str, overrides: tuple[str, ...], as_json: bool) -> None:
 
     spec = _spec_of(source, overrides)
     rows = list(layers(spec))
-    total = sum(row.parameters for row in rows)
+    total = spec.parameters
     if as_json:
-        emit(_document(spec, rows, total))
+        emit(_document(spec, rows))
         return
     click.echo(f"{spec.name}: {spec.description}" if spec.description else spec.name)
     click.echo(f"input {text(spec.input.shape)}, code {text(spec.code_shape)}, arch {spec.arch[:8]}\n")
@@ -64,16 +64,17 @@ def layers(spec: Spec) -> Iterator[Row]:
     """Every layer of the model, from the input to the output."""
     for corruption in spec.corruption:
         yield _row("corruption", corruption, spec.input.shape)
-    yield from _stack("encoder", spec.encoder, spec.encoder_shapes)
+    counts = [layer.parameters(shape) for layer, shape in zip(spec.encoder, spec.encoder_shapes, strict=False)]
+    yield from _stack("encoder", spec.encoder, spec.encoder_shapes, counts)
     latent = spec.latent
     yield _row("latent", latent, spec.code_shape, latent.parameters(spec.feature_shape))
-    yield from _stack("decoder", spec.decoder_layers(), spec.decoder_shapes)
-    yield _row("likelihood", spec.likelihood, spec.input.shape)
+    yield from _stack("decoder", spec.decoder_layers(), spec.decoder_shapes, spec.decoder_parameters())
+    yield _row("likelihood", spec.likelihood, spec.input.shape, spec.likelihood.parameters(spec.input.shape))
 
 
-def _stack(stage: str, stack: Sequence[LayerSpec], shapes: Sequence[Shape]) -> Iterator[Row]:
+def _stack(stage: str, stack: Sequence[LayerSpec], shapes: Sequence[Shape], counts: Sequence[int]) -> Iterator[Row]:
     for i, layer in enumerate(stack):
-        yield _row(f"{stage}.{i}", layer, shapes[i + 1], layer.parameters(shapes[i]))
+        yield _row(f"{stage}.{i}", layer, shapes[i + 1], counts[i])
 
 
 def _row(stage: str, part: Component, shape: Shape, parameters: int = 0) -> Row:
@@ -119,7 +120,7 @@ def _weight(schedule: Component) -> str:
     return f"{schedule.tag()}({settings})"
 
 
-def _document(spec: Spec, rows: Sequence[Row], total: int) -> dict[str, Any]:
+def _document(spec: Spec, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "name": spec.name,
         "description": spec.description,
@@ -127,7 +128,7 @@ def _document(spec: Spec, rows: Sequence[Row], total: int) -> dict[str, Any]:
         "run": spec.run,
         "input": list(spec.input.shape),
         "code": list(spec.code_shape),
-        "parameters": total,
+        "parameters": spec.parameters,
         "loss": formula(spec),
         "layers": [row._asdict() for row in rows],
     }

@@ -129,7 +129,8 @@ def test_a_device_that_is_not_there_exits_2(aezoo: Run, work: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_exits_6_and_names_its_term(aezoo: Run, work: Path) -> None:
-    result = aezoo("train", "tiny.toml", "--set", "training.optimizer.lr=1e30", "--out", work / "m", "--epochs", "50")
+    wild = 'training.optimizer={ type = "sgd", lr = 1e30 }'
+    result = aezoo("train", "tiny.toml", "--set", wild, "--out", work / "m", "--epochs", "50")
     assert result.code == 6
     assert "finite" in result.err
     assert "Traceback" not in result.err

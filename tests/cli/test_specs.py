@@ -149,7 +149,7 @@ def test_show_lists_layers_shares_and_the_loss(aezoo: Run, tmp_path: Path) -> No
 def test_the_parameters_of_the_layers_add_up(aezoo: Run) -> None:
     for name in bundled_specs():
         document = json.loads(aezoo("show", name, "--json").out)
-        assert sum(layer["parameters"] for layer in document["layers"]) == document["parameters"]
+        assert sum(layer["parameters"] for layer in document["layers"]) == read(name).parameters
 
 
 def test_show_applies_overrides(aezoo: Run, vectors: Path) -> None:

@@ -1,0 +1,182 @@
+"""Baselines: what a linear model of the same data gets, so that a score means something.
+
+- PCA of the code's width: no linear autoencoder does better on the samples that it is fitted to (Baldi and Hornik
+  1989).
+- The Wiener filter: no linear denoiser has a smaller expected squared error (for Gaussian data: no denoiser at all).
+
+Both are fitted to the training split, in data units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import singledispatch
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from aezoo.nn.corruption import GaussianNoise, Level, Mask, SaltAndPepper
+from aezoo.nn.metrics import Moments
+
+#: Widest samples whose whole covariance is worth its time. Wider ones get their principal axes by iteration, and no
+#: Wiener filter.
+WIDEST = 2048
+#: The iteration's rounds, and how many axes it holds beyond those that are asked for.
+ROUNDS, SPARE = 8, 16
+
+#: Gives all batches [B, *shape] anew at every call.
+Batched = Callable[[], Iterable[Tensor]]
+
+
+class Linear(NamedTuple):
+    """x -> offset + (x - centre) A, over flat samples in float64."""
+
+    centre: Tensor  # [F]
+    offset: Tensor  # [F]
+    maps: tuple[Tensor, ...]  # their product is A [F, F]
+
+    def answer(self, x: Tensor) -> Tensor:
+        """[B, *shape] -> the same"""
+        flat = x.cpu().double().flatten(1) - self.centre
+        for matrix in self.maps:
+            flat = flat @ matrix
+        return (flat + self.offset).reshape(x.shape)
+
+
+# --- PCA -------------------------------------------------------------------------------------------------
+
+
+def moments_of(batches: Batched) -> Moments:
+    """Mean and variances of the samples; their covariance too, unless they are too wide."""
+    moments = Moments(full=next(iter(batches())).flatten(1).shape[1] <= WIDEST)
+    for x in batches():
+        moments.update(x.flatten(1))
+    return moments
+
+
+def pca(batches: Batched, dim: int, *, moments: Moments | None = None) -> Linear:
+    """The projection onto the first `dim` principal axes of the samples, whose moments may be known."""
+    moments = moments or moments_of(batches)
+    mean = moments.mean()
+    axes = _leading(moments.covariance(), dim) if moments.full else _iterated(batches, mean, dim)
+    return Linear(mean, mean, (axes, axes.T))
+
+
+def _leading(covariance: Tensor, dim: int) -> Tensor:
+    """Eigenvectors of the largest eigenvalues: [F, dim]."""
+    _, vectors = torch.linalg.eigh(covariance)
+    leading: Tensor = vectors[:, -dim:]
+    return leading
+
+
+def _iterated(batches: Batched, mean: Tensor, dim: int) -> Tensor:
+    """The leading eigenvectors by subspace iteration (Halko et al. 2009, arXiv:0909.4061, algorithm 4.4)."""
+    generator = torch.Generator().manual_seed(0)
+    basis = torch.randn(len(mean), dim + SPARE, generator=generator)
+    # float32 is enough to turn a basis towards the axes; what is projected on them is float64 again.
+    centre = mean.float()
+    for _ in range(ROUNDS):
+        basis = torch.linalg.qr(basis).Q
+        turned = torch.zeros_like(basis)
+        for x in batches():
+            flat = x.cpu().float().flatten(1) - centre
+            turned += flat.T @ (flat @ basis)
+        basis = turned
+    # The basis was multiplied by the scatter once more than it was made orthogonal: its own axes are in order.
+    axes: Tensor = torch.linalg.svd(basis.double(), full_matrices=False)[0]
+    return axes[:, :dim]
+
+
+# --- the Wiener filter -----------------------------------------------------------------------------------
+
+
+class Spoiled(NamedTuple):
+    """First and second moments of what corruptions make of samples x with covariance S."""
+
+    mean: Tensor  # [F], of y
+    covariance: Tensor  # [F, F], of y
+    gain: float  # Cov(x, y) = gain S
+
+
+def wiener(moments: Moments, corruptions: Sequence[nn.Module], shape: Sequence[int]) -> Linear | None:
+    """The linear map of least expected squared error from spoiled to clean samples, in closed form.
+
+    x^ = E x + Cov(x, y) Cov(y)^-1 (y - E y). None if a corruption's moments are not known.
+
+    Args:
+        moments: Full, of the clean samples.
+        corruptions: Modules, applied in order.
+        shape: Of a sample.
+    """
+    mean, covariance = moments.mean(), moments.covariance()
+    state: Spoiled | None = Spoiled(mean, covariance, 1.0)
+    for corruption in corruptions:
+        state = spoil(corruption, state, tuple(shape)) if state else None
+    if state is None:
+        return None
+    # A value that is always the same makes Cov(y) singular; so little on the diagonal changes nothing else.
+    ridge = 1e-9 * state.covariance.diagonal().mean() + 1e-30
+    chol = torch.linalg.cholesky(state.covariance + ridge * torch.eye(len(mean), dtype=mean.dtype))
+    return Linear(state.mean, mean, (torch.cholesky_solve(state.gain * covariance, chol),))
+
+
+@singledispatch
+def spoil(corruption: nn.Module, state: Spoiled, shape: tuple[int, ...]) -> Spoiled | None:
+    """The moments after one more corruption; None for one that no formula is registered for."""
+    return None
+
+
+@spoil.register
+def _gaussian(corruption: GaussianNoise, state: Spoiled, shape: tuple[int, ...]) -> Spoiled | None:
+    if corruption.range is not None:  # clipping is not linear
+        return None
+    noise = _second_moment(corruption.std) * torch.eye(len(state.mean), dtype=state.mean.dtype)
+    return state._replace(covariance=state.covariance + noise)
+
+
+@spoil.register
+def _mask(corruption: Mask, state: Spoiled, shape: tuple[int, ...]) -> Spoiled | None:
+    return _replaced(state, corruption.p, corruption.value, 0.0, _together(shape, corruption.per_pixel))
+
+
+@spoil.register
+def _salt_and_pepper(corruption: SaltAndPepper, state: Spoiled, shape: tuple[int, ...]) -> Spoiled | None:
+    low, high = corruption.range
+    together = _together(shape, corruption.per_pixel)
+    return _replaced(state, corruption.p, (low + high) / 2, ((high - low) / 2) ** 2, together)
+
+
+def _replaced(state: Spoiled, p: Level, value: float, variance: float, together: Tensor) -> Spoiled:
+    """Values kept with probability q = 1 - p, else replaced by draws of this mean and variance.
+
+    With everything measured from `value`: E y = q E x; where two values share their fate E yy' = q E xx' + p
+    variance, where they do not E yy' = q^2 E xx'. If p is drawn for each sample, q^2 is its mean square.
+    """
+    q = 1 - _first_moment(p)
+    square = 1 - 2 * _first_moment(p) + _second_moment(p)
+    centred = state.mean - value
+    outer = torch.outer(centred, centred)
+    raw = state.covariance + outer
+    second = torch.where(together, q * raw + (1 - q) * variance, square * raw)
+    return Spoiled(value + q * centred, second - q**2 * outer, q * state.gain)
+
+
+def _together(shape: tuple[int, ...], per_pixel: bool) -> Tensor:
+    """Which pairs of values share their fate: each with itself; or all channels of a place: [F, F]."""
+    width = torch.Size(shape).numel()
+    place = torch.arange(width)
+    if per_pixel:
+        place = place % (width // shape[0])
+    return place[:, None] == place[None]
+
+
+def _first_moment(level: Level) -> float:
+    return sum(level) / 2 if isinstance(level, tuple) else level
+
+
+def _second_moment(level: Level) -> float:
+    if not isinstance(level, tuple):
+        return level**2
+    low, high = level
+    return (low**2 + low * high + high**2) / 3

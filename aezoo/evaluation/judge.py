@@ -1,0 +1,169 @@
+"""Judge: what is measured on one split, of a model and of its baselines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Generator, Tensor
+
+from aezoo.batches import Batches
+from aezoo.discovery import default_registry
+from aezoo.evaluation import baselines
+from aezoo.evaluation.baselines import Batched
+from aezoo.model import Model
+from aezoo.nn.code import Accumulator
+from aezoo.nn.metrics import Moments, psnr
+from aezoo.randomness import derive
+from aezoo.samples import Array
+from aezoo.spec.component import MetricSpec
+from aezoo.spec.document import Spec
+from aezoo.spec.shape import flat
+
+#: Samples that pictures show.
+EXAMPLES = 10
+Table = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A few samples of the split, evenly spaced, for pictures; in data units.
+
+    Attributes:
+        originals: [N, *input].
+        reconstructions: Of the originals; of the corrupted ones, if there are any.
+        corrupted: What the spec's corruption made of the originals, or None.
+    """
+
+    originals: Array
+    reconstructions: Array
+    corrupted: Array | None = None
+
+
+class Judge:
+    """What is measured on one split, in passes of one batch size.
+
+    Args:
+        model: In evaluation mode.
+        batches: The split.
+        seed: Of latent noise and corruption.
+        batch_size: Samples in one pass.
+    """
+
+    def __init__(self, model: Model, batches: Batches, seed: int, batch_size: int) -> None:
+        self.model, self.spec = model, model.spec
+        self.batches = batches
+        self.seed = seed
+        self.passes: Batched = partial(batches.sequential, batch_size)
+        shape, span = self.spec.input.shape, self.spec.input.range
+        self.corruptions = [part.build(shape, span).eval() for part in self.spec.corruption]
+
+    def metrics(self) -> Table:
+        """Every metric that applies: one pass that draws nothing, and one that does for those that ask for it."""
+        parts = list(_applicable(self.spec))
+        found: Table = {}
+        for noisy in (False, True):
+            working = {part.tag(): part.build(self.spec) for part in parts if part.noisy is noisy}
+            if working:
+                self._feed(working, self._generator("latent") if noisy else None)
+            found |= {name: float(metric.result()) for name, metric in working.items()}
+        return {part.tag(): found[part.tag()] for part in parts}
+
+    def _feed(self, working: dict[str, Accumulator], generator: Generator | None) -> None:
+        for x in self.passes():
+            out = self.model.network(x, generator=generator)
+            for metric in working.values():
+                metric.update(out)
+
+    def compare(self, fitting: Batched | None) -> dict[str, Table]:
+        """The metrics of each baseline by name; under "" those of the model that need a corruption."""
+        moments = baselines.moments_of(fitting) if fitting else None
+        found: dict[str, Table] = {}
+        if fitting and moments and flat(self.spec.code_shape) < min(moments.count, flat(self.spec.input.shape)):
+            linear = baselines.pca(fitting, flat(self.spec.code_shape), moments=moments)
+            found["pca"] = self._error(linear.answer).table(self._span)
+        if self.corruptions:
+            for name, answer in self._denoisers(moments).items():
+                errors = self._error(answer, spoil=True).table(self._span)
+                chosen = {f"denoising_{key}": errors[key] for key in ("squared_error", "psnr") if key in errors}
+                found[name] = found.get(name, {}) | chosen
+        return found
+
+    def _denoisers(self, moments: Moments | None) -> dict[str, Callable[[Tensor], Tensor]]:
+        """What takes a corrupted batch to a guess of the clean one."""
+        found: dict[str, Callable[[Tensor], Tensor]] = {"": self._reconstruct, "noisy input": lambda x: x}
+        if moments and moments.full:
+            filtered = baselines.wiener(moments, self.corruptions, self.spec.input.shape)
+            if filtered is not None:
+                found["wiener"] = filtered.answer
+        return found
+
+    def _error(self, answer: Callable[[Tensor], Tensor], *, spoil: bool = False) -> Errors:
+        errors = Errors()
+        generator = self._generator("corruption")
+        for x in self.passes():
+            errors.update(x, answer(self._spoilt(x, generator) if spoil else x))
+        return errors
+
+    def examples(self) -> Examples:
+        x = self.batches.head(EXAMPLES)
+        spoilt = self._spoilt(x, self._generator("examples")) if self.corruptions else None
+        again = self._reconstruct(x if spoilt is None else spoilt)
+        return Examples(_array(x), _array(again), None if spoilt is None else _array(spoilt))
+
+    def _reconstruct(self, x: Tensor) -> Tensor:
+        network = self.model.network
+        return network.decode(network.code_of(network.normalizer(x)))
+
+    def _spoilt(self, x: Tensor, generator: Generator) -> Tensor:
+        for corruption in self.corruptions:
+            x = corruption(x, generator)
+        return x
+
+    def _generator(self, stream: str) -> Generator:
+        return Generator(self.model.device).manual_seed(derive(self.seed, f"evaluate.{stream}"))
+
+    @property
+    def _span(self) -> float | None:
+        return None if self.spec.input.range is None else self.spec.input.range[1] - self.spec.input.range[0]
+
+
+class Errors:
+    """Squared errors of guesses, against samples; and what they are measured by."""
+
+    def __init__(self) -> None:
+        self.moments = Moments()
+        self.total = 0.0
+
+    def update(self, x: Tensor, guess: Tensor) -> None:
+        """Take in samples and guesses of them, [B, *shape]."""
+        exact = x.cpu().double()
+        self.moments.update(exact.flatten(1))
+        self.total += (exact - guess.cpu().double()).square().sum().item()
+
+    def table(self, span: float | None) -> Table:
+        """The metrics of these names; PSNR only with a range."""
+        variances = self.moments.variance()
+        each = self.total / self.moments.count
+        mse = each / len(variances)
+        found = {"squared_error": each, "mse": mse}
+        if span is not None:
+            found["psnr"] = psnr(mse, span)
+        variance = variances.sum().item()
+        return {**found, "fvu": each / variance if variance > 0 else math.nan}
+
+
+def _applicable(spec: Spec) -> Iterator[MetricSpec]:
+    """Every metric that means something for the spec and needs no setting."""
+    registry = default_registry()
+    for name in registry.names("metric"):
+        part: type[MetricSpec] = registry.get("metric", name)
+        settled = not any(info.is_required() for info in part.model_fields.values())
+        if settled and part.applies(spec):
+            yield part()  # type: ignore[call-arg]
+
+
+def _array(x: Tensor) -> Array:
+    return x.cpu().numpy()

@@ -1,0 +1,140 @@
+"""Baselines against closed forms: PCA loses the tail of the spectrum, the Wiener filter is the best linear answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from aezoo.evaluation import baselines
+from aezoo.evaluation.baselines import Batched, Linear, moments_of, pca, wiener
+from aezoo.nn.corruption import Block, GaussianNoise, Mask, SaltAndPepper
+
+EIGENVALUES = torch.tensor([4.0, 2.0, 1.0, 0.5, 0.1, 0.02], dtype=torch.float64)
+D, N = 6, 400
+
+
+@pytest.fixture(scope="module")
+def x() -> Tensor:
+    """Samples whose mean is not zero and whose covariance has exactly these eigenvalues, in a turned frame."""
+    generator = torch.Generator().manual_seed(0)
+    white = torch.randn(N, D, generator=generator, dtype=torch.float64)
+    white = white - white.mean(dim=0)
+    white = torch.linalg.qr(white).Q * N**0.5
+    turn = torch.linalg.qr(torch.randn(D, D, generator=generator, dtype=torch.float64)).Q
+    return (white * EIGENVALUES.sqrt()) @ turn + torch.arange(D)
+
+
+def batched(x: Tensor, size: int = 150) -> Batched:
+    return lambda: iter(x.split(size))
+
+
+def error(filtered: Linear, x: Tensor, given: Tensor) -> float:
+    return (filtered.answer(given) - x).square().flatten(1).sum(-1).mean().item()
+
+
+# --- PCA -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dim", [1, 3, 5])
+def test_pca_loses_the_tail_of_the_spectrum(x: Tensor, dim: int) -> None:
+    assert error(pca(batched(x), dim), x, x) == pytest.approx(EIGENVALUES[dim:].sum().item(), rel=1e-9)
+
+
+def test_a_constant_value_and_a_rank_below_the_width_are_no_trouble(x: Tensor) -> None:
+    wide = torch.cat([x, torch.full((N, 1), 3.0), x[:, :1]], dim=1)
+    assert error(pca(batched(wide), D), wide, wide) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_wide_samples_get_the_same_axes_by_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    decay = 0.9 ** torch.arange(60)
+    images = (torch.randn(200, 60, generator=generator) * decay).reshape(200, 3, 4, 5)
+    exact = error(pca(batched(images), 7), images, images)
+    monkeypatch.setattr(baselines, "WIDEST", 10)
+    assert not moments_of(batched(images)).full
+    # The iteration converges as the ratio of neighbouring eigenvalues; 1e-4 is far below any score's last digit.
+    assert error(pca(batched(images), 7), images, images) == pytest.approx(exact, rel=1e-4)
+
+
+# --- the Wiener filter -----------------------------------------------------------------------------------
+
+
+def filtered(x: Tensor, *corruptions: nn.Module, shape: tuple[int, ...] = (D,)) -> Linear:
+    found = wiener(moments_of(batched(x)), corruptions, shape)
+    assert found is not None
+    return found
+
+
+def test_gaussian_noise_leaves_the_classical_error(x: Tensor) -> None:
+    variance = 0.49
+    found = filtered(x, GaussianNoise(0.7))
+    gain = found.maps[0]
+    covariance = torch.cov(x.T, correction=0)
+    expected = (EIGENVALUES * variance / (EIGENVALUES + variance)).sum().item()
+    rest = torch.eye(D, dtype=torch.float64) - gain
+    exact = (rest.T @ covariance @ rest).trace() + variance * gain.square().sum()
+    assert exact.item() == pytest.approx(expected, rel=1e-7)
+
+
+def test_masking_about_zero_has_the_known_optimum(x: Tensor) -> None:
+    centred, p = x - x.mean(dim=0), 0.3
+    covariance = torch.cov(x.T, correction=0)
+    expected = torch.linalg.solve((1 - p) * covariance + p * covariance.diagonal().diag(), covariance)
+    found = filtered(centred, Mask(p))
+    torch.testing.assert_close(found.maps[0], expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "corruptions",
+    [
+        [GaussianNoise((0.2, 1.0))],
+        [Mask(0.4, value=2.0)],
+        [Mask((0.1, 0.9), value=-1.0)],
+        [Mask(0.3, per_pixel=True)],
+        [SaltAndPepper(0.3, range=(-2.0, 6.0))],
+        [SaltAndPepper((0.0, 0.6), range=(0.0, 1.0), per_pixel=True)],
+        [Mask(0.2), GaussianNoise(0.5), SaltAndPepper(0.1, range=(-3.0, 3.0))],
+    ],
+    ids=["noise range", "mask", "mask range", "mask pixels", "salt", "salt range pixels", "chain"],
+)
+def test_the_moments_agree_with_what_the_corruption_does(x: Tensor, corruptions: list[nn.Module]) -> None:
+    shape = (2, 3)
+    clean = x.reshape(N, *shape).repeat(500, 1, 1)  # 200,000 draws
+    generator, spoilt = torch.Generator().manual_seed(0), clean
+    for corruption in corruptions:
+        spoilt = corruption(spoilt, generator)
+    state = baselines.Spoiled(x.mean(dim=0), torch.cov(x.T, correction=0), 1.0)
+    for corruption in corruptions:
+        after = baselines.spoil(corruption, state, shape)
+        assert after is not None
+        state = after
+    clean, spoilt = clean.flatten(1), spoilt.flatten(1).double()
+    centred = spoilt - spoilt.mean(dim=0)
+    cross = (clean - clean.mean(dim=0)).T @ centred / len(clean)
+    # A moment of 200,000 draws of values up to about 10 has a standard error of about 0.02.
+    torch.testing.assert_close(spoilt.mean(dim=0), state.mean, rtol=0, atol=0.05)
+    torch.testing.assert_close(centred.T @ centred / len(clean), state.covariance, rtol=0.01, atol=0.12)
+    torch.testing.assert_close(cross, state.gain * torch.cov(x.T, correction=0), rtol=0.01, atol=0.08)
+
+
+def test_nothing_linear_does_better(x: Tensor) -> None:
+    corruption = Mask(0.4, value=2.0)
+    clean = x.repeat(100, 1)
+    spoilt = corruption(clean, torch.Generator().manual_seed(1))
+    with_bias = torch.cat([spoilt, torch.ones(len(spoilt), 1, dtype=torch.float64)], dim=1)
+    best = torch.linalg.lstsq(with_bias, clean).solution
+    fitted = (with_bias @ best - clean).square().sum(-1).mean().item()
+    # The fit has seen this very noise: with 40,000 samples and 7 weights it gains next to nothing from that.
+    assert fitted <= error(filtered(x, corruption), clean, spoilt) <= fitted * 1.002
+
+
+def test_values_that_never_change_are_no_trouble(x: Tensor) -> None:
+    wide = torch.cat([x, torch.zeros(N, 1)], dim=1)
+    found = filtered(wide, Mask(0.4), shape=(D + 1,))
+    assert torch.isfinite(found.answer(wide)).all()
+
+
+@pytest.mark.parametrize("corruption", [GaussianNoise(0.5, range=(0.0, 1.0)), Block(2), nn.Identity()])
+def test_what_has_no_closed_form_has_no_filter(x: Tensor, corruption: nn.Module) -> None:
+    assert wiener(moments_of(batched(x)), [GaussianNoise(0.1), corruption], (D,)) is None

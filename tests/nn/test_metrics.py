@@ -1,0 +1,219 @@
+"""Metrics against closed forms; and fed in pieces they say what they say of the whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.distributions import Normal, kl_divergence
+
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Code, GaussianCode, Output
+from aezoo.nn.gaussian import Gaussian
+from aezoo.nn.likelihood import SquaredError
+from aezoo.nn.metrics import (
+    PSNR,
+    ActiveUnits,
+    LatentRank,
+    Mean,
+    Moments,
+    PerValue,
+    UnexplainedVariance,
+    active_share,
+    elbo,
+    mean_activation,
+    nll,
+    psnr,
+    rate,
+    squared_errors,
+)
+
+
+def model(
+    *, likelihood: Any = None, point: str = "z", shape: tuple[int, ...] = (4,), scale: float = 1.0
+) -> Autoencoder:
+    network = Autoencoder(
+        input_shape=shape,
+        encoder=[],
+        latent=torch.nn.Identity(),
+        decoder=[],
+        likelihood=likelihood or SquaredError(),
+        point=point,
+        standardize=scale != 1.0,
+    )
+    if scale != 1.0:
+        network.normalizer.scale.fill_(scale)
+        network.normalizer.shift.fill_(7.0)
+    return network
+
+
+def output(x: Tensor, raw: Tensor, *, code: Any = None, **settings: Any) -> Output:
+    return Output(model(shape=tuple(x.shape[1:]), **settings), x, x, code or Code(x), raw, {})
+
+
+def fed(metric: Any, *outputs: Output) -> float:
+    for out in outputs:
+        metric.update(out)
+    return float(metric.result())
+
+
+# --- errors ----------------------------------------------------------------------------------------------
+
+
+def test_the_squared_error_is_summed_over_a_sample_and_averaged_over_samples() -> None:
+    x, raw = torch.tensor([[0.0, 0.0], [1.0, 1.0]]), torch.tensor([[3.0, 4.0], [1.0, 1.0]])
+    assert fed(Mean(squared_errors), output(x, raw)) == 12.5
+    assert fed(PerValue(squared_errors), output(x, raw)) == 6.25
+
+
+def test_errors_are_in_data_units() -> None:
+    x, raw = torch.zeros(1, 4), torch.ones(1, 4)
+    assert fed(Mean(squared_errors), output(x, raw, scale=0.5)) == 1.0
+
+
+@pytest.mark.parametrize(("sigma", "decibels"), [(0.1, 20.0), (0.5, 6.0206), (1.0, 0.0)])
+def test_psnr_of_noise_on_the_unit_range(sigma: float, decibels: float) -> None:
+    x = torch.zeros(2, 4)
+    assert fed(PSNR(1.0), output(x, x + sigma)) == pytest.approx(decibels, abs=1e-4)
+
+
+def test_psnr_measures_against_the_range_and_stays_finite() -> None:
+    x = torch.zeros(2, 4)
+    assert fed(PSNR(2.0), output(x, x + 0.2)) == pytest.approx(20.0, abs=1e-5)
+    assert fed(PSNR(1.0), output(x, x)) == 200.0
+    assert psnr(0.0, 255.0) == pytest.approx(200.0)
+
+
+def test_always_answering_the_mean_leaves_all_variance_unexplained() -> None:
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0)) + 100
+    mean = x.mean(dim=0).expand_as(x)
+    assert fed(UnexplainedVariance(), output(x, mean)) == pytest.approx(1.0, abs=1e-4)
+    assert fed(UnexplainedVariance(), output(x, x)) == 0.0
+    assert fed(UnexplainedVariance(), output(x, (x + mean) / 2)) == pytest.approx(0.25, abs=1e-4)
+
+
+def test_data_without_variance_have_no_share_of_it() -> None:
+    x = torch.ones(3, 2)
+    assert math.isnan(fed(UnexplainedVariance(), output(x, x)))
+
+
+# --- densities -------------------------------------------------------------------------------------------
+
+
+def gaussian_output(scale: float = 1.0, noise: float = 0.0) -> Output:
+    generator = torch.Generator().manual_seed(0)
+    x, raw, mean, logvar = (torch.randn(6, 4, generator=generator) for _ in range(4))
+    code = GaussianCode(mean + noise, mean, logvar)
+    likelihood = Gaussian((4,), scale=0.3)
+    return output(x, raw, code=code, likelihood=likelihood, point="mean", scale=scale)
+
+
+def test_the_likelihood_is_that_of_the_data_not_of_what_was_normalized() -> None:
+    out = gaussian_output(scale=0.5)
+    x, mean = out.model.normalizer.inverse(out.x), out.model.normalizer.inverse(out.raw)
+    expected = -Normal(mean, 0.3 * 0.5).log_prob(x).sum(-1)
+    torch.testing.assert_close(nll(out), expected)
+
+
+def test_the_rate_agrees_with_torch_distributions() -> None:
+    code = gaussian_output().code
+    posterior = Normal(code.mean, (code.logvar / 2).exp())
+    expected = kl_divergence(posterior, Normal(0.0, 1.0)).sum(-1)
+    torch.testing.assert_close(rate(gaussian_output()), expected)
+
+
+def test_the_elbo_is_the_likelihood_less_the_rate() -> None:
+    out = gaussian_output()
+    torch.testing.assert_close(elbo(out), -nll(out) - rate(out))
+
+
+# --- codes -----------------------------------------------------------------------------------------------
+
+
+def coded(z: Tensor) -> Output:
+    return output(torch.zeros(len(z), 1), torch.zeros(len(z), 1), code=Code(z))
+
+
+def test_a_unit_is_active_if_its_mean_varies_by_more_than_a_hundredth() -> None:
+    signs = torch.tensor([[1.0], [-1.0]])
+    z = signs * torch.tensor([[0.0, 0.09, 0.11, 2.0]]) + 5.0
+    assert fed(ActiveUnits(), coded(z)) == 2
+
+
+def test_active_units_read_the_mean_and_not_the_draw() -> None:
+    constant = torch.zeros(2, 3)
+    drawn = GaussianCode(torch.tensor([[9.0] * 3, [-9.0] * 3]), constant, constant)
+    assert fed(ActiveUnits(), output(torch.zeros(2, 1), torch.zeros(2, 1), code=drawn, point="mean")) == 0
+
+
+@pytest.mark.parametrize(("spread", "rank"), [([1.0, 1, 1], 3.0), ([1.0, 0, 0], 1.0), ([1.0, 1, 0], 2.0)])
+def test_the_latent_rank_counts_equal_directions(spread: list[float], rank: float) -> None:
+    corners = torch.cartesian_prod(*(torch.tensor([-1.0, 1.0]) for _ in spread))
+    assert fed(LatentRank(), coded(corners * torch.tensor(spread))) == pytest.approx(rank)
+
+
+def test_codes_that_are_all_alike_have_rank_zero() -> None:
+    assert fed(LatentRank(), coded(torch.ones(4, 2))) == 0
+
+
+def test_the_latent_rank_does_not_change_when_the_code_is_turned() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(100, 3, generator=generator) * torch.tensor([3.0, 1.0, 0.1])
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=generator)).Q
+    assert fed(LatentRank(), coded(z)) == pytest.approx(fed(LatentRank(), coded(z @ turn)), rel=1e-5)
+
+
+def test_sparsity_is_the_share_that_is_not_zero_and_activation_the_mean() -> None:
+    z = torch.tensor([[0.0, 0.0, 0.0, 1.0], [0.5, -0.5, 0.0, 0.0]])
+    assert fed(Mean(active_share), coded(z)) == 0.375
+    assert fed(Mean(mean_activation), coded(z)) == 0.125
+
+
+# --- all of them -----------------------------------------------------------------------------------------
+
+ALL: list[Callable[[], Any]] = [
+    lambda: Mean(squared_errors),
+    lambda: PerValue(squared_errors),
+    lambda: PSNR(1.0),
+    UnexplainedVariance,
+    lambda: Mean(nll),
+    lambda: Mean(rate),
+    lambda: Mean(elbo),
+    ActiveUnits,
+    LatentRank,
+    lambda: Mean(active_share),
+]
+
+
+@pytest.mark.parametrize("metric", ALL)
+@pytest.mark.parametrize("cut", [1, 4])
+def test_batches_of_unequal_size_add_up_to_the_whole(metric: Callable[[], Any], cut: int) -> None:
+    out = gaussian_output()
+
+    def part(rows: slice) -> Output:
+        code = GaussianCode(*(values[rows] for values in out.code))
+        return out._replace(x=out.x[rows], corrupted=out.x[rows], raw=out.raw[rows], code=code)
+
+    whole = fed(metric(), out)
+    assert fed(metric(), part(slice(cut)), part(slice(cut, None))) == pytest.approx(whole, rel=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(2, 20), width=st.integers(1, 5), offset=st.sampled_from([0.0, 1e4]), seed=st.integers(0, 99))
+def test_moments_agree_with_torch(n: int, width: int, offset: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, width, generator=generator, dtype=torch.float64) + offset
+    full, thin = Moments(full=True), Moments()
+    for chunk in x.split(3):
+        full.update(chunk)
+        thin.update(chunk)
+    covariance = torch.cov(x.T, correction=0).reshape(width, width)
+    torch.testing.assert_close(full.mean(), x.mean(dim=0))
+    torch.testing.assert_close(full.covariance(), covariance, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(thin.variance(), covariance.diagonal(), rtol=1e-7, atol=1e-9)
