@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 OWNED = (manifest.NAME, weights.NAME, "metrics.json", "training.json", "README.md")
 STAGING = ".staging-"
-#: Samples of the prior in a picture, steps and pairs of an interpolation.
-DRAWN, STEPS, PAIRS = 24, 10, 3
+#: Samples of the prior in a picture, steps and pairs of an interpolation; columns of plots, wider than images.
+DRAWN, STEPS, PAIRS, PLOTS = 25, 10, 3, 6
 
 
 class WeightsWarning(UserWarning):
@@ -148,19 +148,19 @@ def _commit(stage: Path, folder: Path) -> None:
 
 def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.Image]]:
     span = model.spec.input.range
+    columns = None if len(model.spec.input.shape) > 2 else PLOTS
     examples = scores.examples if scores else None
     if examples is not None:
-        yield (
-            "reconstructions",
-            pictures.comparison(examples.originals, examples.reconstructions, corrupted=examples.corrupted, range=span),
-        )
+        spoilt = None if examples.corrupted is None else examples.corrupted[:columns]
+        shown, again = examples.originals[:columns], examples.reconstructions[:columns]
+        yield "reconstructions", pictures.comparison(shown, again, corrupted=spoilt, range=span)
     if model.network.prior is not None and bool(getattr(model.network.prior, "fitted", True)):
         yield "samples", pictures.grid(model.sample(DRAWN), range=span)
     if examples is not None and len(examples.originals) >= 2:
-        ends = examples.originals[: 2 * PAIRS]
-        pairs = len(ends) // 2
-        walk = np.asarray(model.interpolate(ends[:pairs], ends[pairs : 2 * pairs], STEPS))
-        yield "interpolations", pictures.grid(walk.reshape(-1, *walk.shape[2:]), range=span, columns=STEPS)
+        pairs, steps = min(PAIRS, len(examples.originals) // 2), columns or STEPS
+        starts, ends = examples.originals[:pairs], examples.originals[pairs : 2 * pairs]
+        walk = np.asarray(model.interpolate(starts, ends, steps))
+        yield "interpolations", pictures.grid(walk.reshape(-1, *walk.shape[2:]), range=span, columns=steps)
 
 
 # --- load ------------------------------------------------------------------------------------------------

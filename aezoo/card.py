@@ -168,9 +168,13 @@ def _architecture(spec: Spec) -> str:
 
 def _layers(stage: str, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[Row]:
     return [
-        (f"{stage}.{i}", _summary(layer), text(shapes[i + 1]), f"{layer.parameters(shapes[i]) or ''}")
+        (f"{stage}.{i}", _summary(layer), text(shapes[i + 1]), _count(layer.parameters(shapes[i])))
         for i, layer in enumerate(layers)
     ]
+
+
+def _count(parameters: int) -> str:
+    return f"{parameters:,}" if parameters else ""
 
 
 def _summary(part: Component) -> str:

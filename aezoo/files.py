@@ -39,9 +39,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         # 0o666 leaves permissions to the umask; tempfile's 0o600 would hide a model from its group.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        mode = os.fstat(handle).st_mode
+        os.close(handle)
         try:
             yield temporary
+            # A writer may have put a file of its own here: safetensors does, readable by its owner alone.
+            temporary.chmod(mode)
             sync(temporary)
             os.replace(temporary, path)
         except BaseException:

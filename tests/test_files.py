@@ -62,9 +62,7 @@ def test_the_new_file_is_not_seen_before_it_is_whole(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_text() == "half"
 
 
-def test_file_and_folder_are_synced_around_the_rename(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_and_folder_are_synced_around_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     replace, fsync = os.replace, os.fsync
 

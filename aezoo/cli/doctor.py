@@ -15,7 +15,6 @@ import click
 import aezoo
 from aezoo.cli import options
 from aezoo.cli.output import emit
-from aezoo.errors import AezooError
 
 DISTRIBUTIONS = (
     "torch",
@@ -108,8 +107,8 @@ def _plugins() -> dict[str, Any]:
             registry = Registry()
             load(registry, namespace)
             states[namespace] = f"loaded, {sum(1 for _ in registry.parts())} parts"
-        except AezooError as error:
-            states[namespace] = f"broken: {error.message}"
+        except Exception as error:  # a stranger's plugin may raise anything; the others are still looked at
+            states[namespace] = f"broken: {error}"
             broken.append(namespace)
     return {**states, "broken": ", ".join(broken)} if broken else states
 

@@ -18,4 +18,4 @@ def tell(scores: Scores) -> None:
     names = dict.fromkeys(name for values in columns.values() for name in values)
     rows = [(name, *(number(values.get(name)) for values in columns.values())) for name in names]
     click.echo(f"{scores.dataset}, {scores.split} split, {scores.n:,} samples")
-    table(("metric", *columns), rows, right="l" + "r" * len(columns), yields=0)
+    table(("metric", *columns), rows, right="l" + "r" * len(columns))

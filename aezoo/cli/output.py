@@ -49,17 +49,17 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = 
         header: Names of the columns.
         rows: Cells, as text.
         right: One letter a column, "r" for those that align right: "llrr".
-        yields: The column that is cut short where a terminal is too narrow.
+        yields: The column that may be cut short, if that is enough.
     """
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     room = columns()
-    if yields is not None and room is not None:
-        over = sum(widths) + GAP * (len(widths) - 1) - room
-        if widths[yields] - over < min(widths[yields], LEAST):
+    over = sum(widths) + GAP * (len(widths) - 1) - room if room else 0
+    if room and over > 0:
+        if yields is None or widths[yields] - over < LEAST:
             _paragraphs(header, rows, room)
             return
-        widths[yields] -= max(over, 0)
+        widths[yields] -= over
     for line in lines:
         cells = [_cell(cell, width, right[i : i + 1]) for i, (cell, width) in enumerate(zip(line, widths, strict=True))]
         click.echo((" " * GAP).join(cells).rstrip())

@@ -16,6 +16,8 @@ Table = dict[str, Any]
 
 #: Slots whose value is one component: there, a bare string is short for `{type = "..."}`.
 SLOTS = frozenset({"latent", "likelihood", "objective", "data", "prior", "optimizer", "decoder"})
+#: What stands in a slot that a spec leaves out, so that `--set training.optimizer.lr=0.01` has something to change.
+DEFAULTS = {"likelihood": "mse", "objective": "standard", "optimizer": "adam"}
 
 
 def merge(below: Any, above: Any, *, component: bool = False) -> Any:
@@ -139,7 +141,7 @@ def _step(here: Any, step: str, before: list[str], following: str) -> Any:
     if isinstance(here, dict):
         if isinstance(here.get(step), str) and step in SLOTS:
             here[step] = {"type": here[step]}
-        return here.setdefault(step, {})
+        return here.setdefault(step, {"type": DEFAULTS[step]} if step in DEFAULTS else {})
     raise SpecError(
         [Fault((), "AZ205", f"--set {'.'.join([*before, step, following])}: {'.'.join(before)} is no table")]
     )

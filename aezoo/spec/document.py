@@ -109,7 +109,7 @@ class Spec(Frozen):
     """An autoencoder, declared: what goes in, how it is coded, what comes out, how it is trained."""
 
     aezoo: Literal[1] = Field(1, description="version of the format")
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.\- ]+$", description="of the model")
+    name: str = Field(min_length=1, max_length=100, pattern=r"^\w[\w.\- ]*$", description="of the model")
     description: str = ""
     license: str = ""
     paper: str = ""

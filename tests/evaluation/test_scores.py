@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_draws_other_noise() -> 
         name: value for name, value in other.metrics.items() if name != "elbo"
     }
     assert {"nll", "rate", "elbo", "active_units"} <= set(first.metrics)
-    # E log p(x | z) is concave in z to first order: noise costs likelihood.
+    # The decoder is linear, so log p(x | z) is a downward parabola in z: noise costs likelihood.
     assert first.metrics["elbo"] < -(first.metrics["nll"] + first.metrics["rate"]) + 0.1
 
 

@@ -69,7 +69,7 @@ def test_set_reaches_into_tables_lists_and_bare_components() -> None:
     assign(table, "training.optimizer.lr=0.01")
     assert table["encoder"] == [{"type": "conv", "channels": 64}]
     assert table["likelihood"] == {"type": "gaussian", "variance": "fixed"}
-    assert table["training"] == {"optimizer": {"lr": 0.01}}
+    assert table["training"] == {"optimizer": {"type": "adam", "lr": 0.01}}
 
 
 def test_set_splits_at_the_first_equals_sign_only() -> None:
