@@ -114,9 +114,7 @@ class Batches:
         return x.add_(self._shift) if self._shift else x
 
 
-def _table(
-    values: Array, rows: Rows | None, device: torch.device, dtype: torch.dtype
-) -> tuple[Tensor, Tensor | None]:
+def _table(values: Array, rows: Rows | None, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
     """What batches are gathered from, and the rows of it that are meant (None for all).
 
     A mapped file stays where it is, as do values that would fill the device; the rest is copied once.

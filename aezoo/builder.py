@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -95,9 +95,7 @@ def objective_of(model: Model, *, steps: int) -> Objective:
         regularizers={name: part.build(taps[part.on]) for name, part in spec.regularizers.items()},
         weights={name: weight_of(part.weight, steps) for name, part in spec.regularizers.items()},
         projections=[partial(part.build(), _layer(network, part.on)) for part in spec.constraints.values()],
-        taps=sorted(
-            {part.on for part in spec.regularizers.values() if part.on.startswith(("encoder.", "decoder."))}
-        ),
+        taps=sorted({part.on for part in spec.regularizers.values() if part.on.startswith(("encoder.", "decoder."))}),
     )
 
 

@@ -54,9 +54,7 @@ def open_samples(source: Source, spec: Spec, *, seed: int = 0, registry: Registr
     """
     source = spec.data if source is None else source
     if source is None:
-        raise UsageError(
-            "no data: the spec has none and none were given", hint="add a [data] table, or pass data"
-        )
+        raise UsageError("no data: the spec has none and none were given", hint="add a [data] table, or pass data")
     if isinstance(source, (str, PathLike)):
         source = _dataset_for(Path(source), registry)
     if isinstance(source, DatasetSpec):
@@ -73,9 +71,7 @@ def _from_array(source: Any) -> Samples:
         return Samples((source.float() if source.dtype == torch.bfloat16 else source).numpy(), "tensor")
     if isinstance(source, np.ndarray):
         return Samples(source, "array")
-    raise UsageError(
-        f"data are a {type(source).__name__}", hint="pass an array, a tensor, a path or a dataset"
-    )
+    raise UsageError(f"data are a {type(source).__name__}", hint="pass an array, a tensor, a path or a dataset")
 
 
 def _dataset_for(path: Path, registry: Registry | None) -> DatasetSpec:
@@ -194,9 +190,7 @@ def _bad_value(
     hint = f"the values go from {extent[0]:g} to {extent[1]:g}; rescale them, or change input.range"
     if low == 0 and high == 1 and extent[0] >= 0 and 1 < extent[1] <= 255:
         hint = "this looks like 0..255: save it as uint8, or divide by 255"
-    return DataError(
-        f"{where} is outside of [{low:g}, {high:g}], as are {outside} of {samples.values.size}", hint=hint
-    )
+    return DataError(f"{where} is outside of [{low:g}, {high:g}], as are {outside} of {samples.values.size}", hint=hint)
 
 
 # --- split ---------------------------------------------------------------------------------------------
@@ -213,10 +207,7 @@ def split(samples: Samples, dataset: DatasetSpec | None, seed: int = 0) -> dict[
         DataError: Nothing is left to train on.
     """
     if samples.splits:
-        rows = {
-            name: np.asarray(samples.splits.get(name, ()), np.int64)
-            for name in ("train", "validation", "test")
-        }
+        rows = {name: np.asarray(samples.splits.get(name, ()), np.int64) for name in ("train", "validation", "test")}
     else:
         validation, test = dataset.fractions() if dataset is not None else (0.1, 0.1)
         held = _share(len(samples), test, len(samples) - 1)

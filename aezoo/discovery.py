@@ -46,9 +46,7 @@ def load(registry: Registry, namespace: str) -> None:
         )
     if len(claims) > 1:
         owners = ", ".join(sorted(_owner(entry) for entry in claims))
-        raise PluginError(
-            f"namespace {namespace!r} is claimed by {owners}; neither is loaded", hint="uninstall one"
-        )
+        raise PluginError(f"namespace {namespace!r} is claimed by {owners}; neither is loaded", hint="uninstall one")
     _register(registry, namespace, _imported(claims[0]))
     registry.loaded.add(namespace)
 
@@ -64,9 +62,7 @@ def _imported(entry: EntryPoint) -> ModuleType:
         raise PluginError(f"plugin {entry.name!r} ({_owner(entry)}) cannot be imported: {error!r}") from error
     wanted = getattr(module, "AEZOO_API", 1)
     if wanted != 1:
-        raise PluginError(
-            f"plugin {entry.name!r} ({_owner(entry)}) was written for plugin API {wanted}; this is 1"
-        )
+        raise PluginError(f"plugin {entry.name!r} ({_owner(entry)}) was written for plugin API {wanted}; this is 1")
     return module  # type: ignore[no-any-return]
 
 

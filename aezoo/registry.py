@@ -39,9 +39,7 @@ class Registry:
             key = part.kind, part.tag()
             taken = staged.get(key) or self._parts.get(key)
             if taken is not None and taken is not part:
-                raise PluginError(
-                    f"two parts claim {part.kind} {part.tag()!r}: {taken.__module__}, {part.__module__}"
-                )
+                raise PluginError(f"two parts claim {part.kind} {part.tag()!r}: {taken.__module__}, {part.__module__}")
             staged[key] = part
         self._parts.update(staged)
 

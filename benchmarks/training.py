@@ -170,7 +170,9 @@ def conv(*channels: int) -> list[dict[str, Any]]:
     return [{"type": "conv", "kernel": 4, "stride": 2, "padding": 1, "each": {"channels": list(channels)}}]
 
 
-def spec(name: str, shape: list[int], encoder: list[dict[str, Any]], dim: int, batch: int, *, vae: bool) -> dict[str, Any]:
+def spec(
+    name: str, shape: list[int], encoder: list[dict[str, Any]], dim: int, batch: int, *, vae: bool
+) -> dict[str, Any]:
     return {
         "name": name,
         "input": {"shape": shape, "range": [0.0, 1.0]},
@@ -324,9 +326,13 @@ def memory() -> None:
     """Peak resident memory of 500 steps of the MLP; both import the same modules."""
     peak = {}
     for name, body in (("hand", BARE), ("aezoo", OURS)):
-        done = subprocess.run([sys.executable, "-c", PEAK.format(body=body)], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK.format(body=body)], check=True, capture_output=True, text=True
+        )
         peak[name] = json.loads(done.stdout.splitlines()[-1])
-    print(f"{'peak memory, mlp':40s} {peak['aezoo'] - peak['hand']:+.0f} MiB over the loop by hand ({peak['hand']:.0f} MiB)")
+    print(
+        f"{'peak memory, mlp':40s} {peak['aezoo'] - peak['hand']:+.0f} MiB over the loop by hand ({peak['hand']:.0f} MiB)"
+    )
 
 
 def row(title: str, ratios: list[float], note: str = "") -> None:

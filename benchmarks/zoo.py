@@ -1,7 +1,7 @@
 """Trains every bundled spec and writes what came out to docs/results.md: the zoo's figures, and the time they take.
 
-    python benchmarks/zoo.py                      all, into runs/zoo, about twenty minutes on two cores
-    python benchmarks/zoo.py vanilla-digits       some; the table is written for all that lie in runs/zoo
+python benchmarks/zoo.py                      all, into runs/zoo, about twenty minutes on two cores
+python benchmarks/zoo.py vanilla-digits       some; the table is written for all that lie in runs/zoo
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def row(name: str, family: str) -> dict[str, str]:
         "PCA": put("squared_error", baseline.get("pca", {})),
         "denoised": put("denoising_squared_error"),
         "linear": put("denoising_squared_error", baseline.get("wiener", {})),
-        "corrupted": put("denoising_squared_error", baseline.get("corrupted", {})),
-        "-ELBO": put("negative_elbo"),
+        "corrupted": put("denoising_squared_error", baseline.get("noisy input", {})),
+        "ELBO": put("elbo"),
         "rate": put("rate"),
         "active": put("active_units"),
         "seconds": f"{record['seconds']:.0f}",

@@ -132,9 +132,7 @@ def test_the_first_value_that_is_not_finite_is_named(monkeypatch, bad, row):
     names = tuple(f"{n}.png" for n in range(20))
     with pytest.raises(DataError) as caught:
         check(Samples(values, "mine", names=names), IMAGE)
-    assert f"mine: {row}.png, position [0, 2, 3]: {bad}; 2 of 320 values are NaN or infinite" in str(
-        caught.value
-    )
+    assert f"mine: {row}.png, position [0, 2, 3]: {bad}; 2 of 320 values are NaN or infinite" in str(caught.value)
 
 
 def test_a_value_out_of_range_is_named_and_a_rounding_is_not():
@@ -142,9 +140,7 @@ def test_a_value_out_of_range_is_named_and_a_rounding_is_not():
     check(Samples(values, "mine"), IMAGE)
     check(Samples(values * np.float32(1 + 1e-6), "mine"), IMAGE)
     values[1, 0, 0, 1] = -0.5
-    with pytest.raises(
-        DataError, match=r"sample 1, position \[0, 0, 1\]: -0.5 is outside of \[0, 1\], as are 1 of"
-    ):
+    with pytest.raises(DataError, match=r"sample 1, position \[0, 0, 1\]: -0.5 is outside of \[0, 1\], as are 1 of"):
         check(Samples(values, "mine"), IMAGE)
     check(Samples(values, "mine"), spec_of((1, 4, 4), range=(-1.0, 1.0)))
     check(Samples(values * 1e9, "mine"), spec_of((1, 4, 4), kind="activations"))
@@ -298,15 +294,11 @@ def test_mapped_and_loaded_samples_give_the_same_batches(tmp_path, rows, dtype):
     assert isinstance(mapped.values, np.memmap)
     one, two = (Batches(samples, IMAGE, rows) for samples in (mapped, Samples(values, "mine")))
     assert len(one) == len(two) == (20 if rows is None else len(rows))
-    for a, b in zip(
-        [*one.epoch(0, 3, 0), *one.sequential(3)], [*two.epoch(0, 3, 0), *two.sequential(3)], strict=True
-    ):
+    for a, b in zip([*one.epoch(0, 3, 0), *one.sequential(3)], [*two.epoch(0, 3, 0), *two.sequential(3)], strict=True):
         assert torch.equal(a, b)
         assert a.dtype == torch.float32
     expected = values.astype(np.float32) / (255 if dtype == np.uint8 else 1)
-    np.testing.assert_allclose(
-        torch.cat(list(one.sequential(7))), expected[slice(None) if rows is None else rows]
-    )
+    np.testing.assert_allclose(torch.cat(list(one.sequential(7))), expected[slice(None) if rows is None else rows])
 
 
 def test_what_is_done_to_a_batch_does_not_reach_the_data(tmp_path):

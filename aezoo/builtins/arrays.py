@@ -59,9 +59,7 @@ class ArraysSpec(FileDatasetSpec):
             return None
         labels = arrays[_present(self.labels, arrays, path)]
         if labels.dtype.kind not in "iu" or labels.shape != (n,):
-            raise DataError(
-                f"{path}: labels {self.labels!r} are {labels.dtype} {labels.shape}, not {n} integers"
-            )
+            raise DataError(f"{path}: labels {self.labels!r} are {labels.dtype} {labels.shape}, not {n} integers")
         return labels.astype(np.int64)
 
 
@@ -100,9 +98,7 @@ def _opened(path: Path) -> Iterator[Mapping[str, Array]]:
     elif suffix == ".safetensors":
         yield _safetensors(path)
     else:
-        raise DataError(
-            f"{path}: is no .npy, .npz or .safetensors file", hint="its name has to say which it is"
-        )
+        raise DataError(f"{path}: is no .npy, .npz or .safetensors file", hint="its name has to say which it is")
 
 
 def _npy(path: Path) -> Array:
@@ -112,9 +108,7 @@ def _npy(path: Path) -> Array:
         shape, fortran, dtype = header(file)
         start = file.tell()
     if dtype.hasobject:
-        raise DataError(
-            f"{path}: holds Python objects, which would have to be unpickled", hint="save plain numbers"
-        )
+        raise DataError(f"{path}: holds Python objects, which would have to be unpickled", hint="save plain numbers")
     return _mapped(path, dtype, shape, start, order="F" if fortran else "C", ends=True)
 
 

@@ -184,9 +184,7 @@ class ConvTransposeSpec(ConvolutionSpec):
     """
 
     type: Literal["conv_transpose"] = "conv_transpose"
-    output_padding: int = Field(
-        0, ge=0, description="positions more at the end of each axis; less than the stride"
-    )
+    output_padding: int = Field(0, ge=0, description="positions more at the end of each axis; less than the stride")
     size: Ints | None = Field(None, description="positions of the output, instead of output_padding")
 
     def lengths(self, spatial: Shape) -> Shape:

@@ -49,9 +49,7 @@ class MaskSpec(CorruptionSpec):
     """
 
     type: Literal["mask"] = "mask"
-    p: Probability = Field(
-        0.25, description="share of values that are hidden; [low, high] draws one for each sample"
-    )
+    p: Probability = Field(0.25, description="share of values that are hidden; [low, high] draws one for each sample")
     value: float = Field(0.0, description="what stands in their place")
     per: Per = Field("value", description="pixel: all channels of a place are hidden together")
 
@@ -74,9 +72,7 @@ class GaussianNoiseSpec(CorruptionSpec):
     """
 
     type: Literal["gaussian_noise"] = "gaussian_noise"
-    std: Deviation = Field(
-        0.5, description="standard deviation, in data units; [low, high] draws one for each sample"
-    )
+    std: Deviation = Field(0.5, description="standard deviation, in data units; [low, high] draws one for each sample")
     clip: bool = Field(False, description="clip to the declared range afterwards")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -99,9 +95,7 @@ class SaltAndPepperSpec(CorruptionSpec):
     """
 
     type: Literal["salt_and_pepper"] = "salt_and_pepper"
-    p: Probability = Field(
-        0.1, description="share of values that are sent; [low, high] draws one for each sample"
-    )
+    p: Probability = Field(0.1, description="share of values that are sent; [low, high] draws one for each sample")
     per: Per = Field("value", description="pixel: all channels of a place go together")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -137,9 +131,7 @@ class BlockSpec(CorruptionSpec):
             yield Remark(str(error), 'a vector has no blocks: use "mask"')
             return
         if self.size > min(sides):
-            yield Remark(
-                f"a block of {self.size} does not fit into {text(sides)}", f"size = {min(sides)} at most"
-            )
+            yield Remark(f"a block of {self.size} does not fit into {text(sides)}", f"size = {min(sides)} at most")
 
     def build(self, shape: Shape, range: Range | None) -> nn.Module:
         from aezoo.nn.corruption import Block

@@ -156,9 +156,7 @@ class GaussianSpec(SplitDatasetSpec):
     n: int = Field(10_000, ge=1, description="how many samples")
     seed: int = Field(0, ge=0, lt=2**63, description="of the rotation and the samples")
     covariance: Matrix | None = Field(None, description="the covariance, row by row")
-    eigenvalues: Floats | None = Field(
-        None, description="instead: its eigenvalues, along axes drawn by the seed"
-    )
+    eigenvalues: Floats | None = Field(None, description="instead: its eigenvalues, along axes drawn by the seed")
     whiten: bool = Field(False, description="make the moments of the sample exact")
 
     def faults(self) -> Iterator[Remark]:
@@ -208,9 +206,7 @@ class GaussianSpec(SplitDatasetSpec):
 def _is_covariance(matrix: Array) -> bool:
     # The tolerance is rounding of numbers written with some ten digits.
     slack = 1e-9 * max(float(np.abs(matrix).max()), 1e-300)
-    return bool(
-        np.allclose(matrix, matrix.T, rtol=0, atol=slack) and np.linalg.eigvalsh(matrix).min() >= -slack
-    )
+    return bool(np.allclose(matrix, matrix.T, rtol=0, atol=slack) and np.linalg.eigvalsh(matrix).min() >= -slack)
 
 
 def _rotation(size: int, seed: int) -> npt.NDArray[np.float64]:

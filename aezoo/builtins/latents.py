@@ -140,9 +140,7 @@ class TopKSpec(LatentSpec):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.k > self.dim:
-            raise ValueError(
-                f"k = {self.k} of dim = {self.dim} units cannot be active; take k up to {self.dim}"
-            )
+            raise ValueError(f"k = {self.k} of dim = {self.dim} units cannot be active; take k up to {self.dim}")
         return self
 
     def code_shape(self, shape: Shape) -> Shape:

@@ -97,21 +97,15 @@ class GaussianSpec(LikelihoodSpec):
     """
 
     type: Literal["gaussian"] = "gaussian"
-    variance: Literal["optimal", "learned", "per_value", "fixed"] = Field(
-        "optimal", description="who says how wide"
-    )
-    sigma: float | None = Field(
-        None, gt=0, description="standard deviation: fixed, or where learning starts; else 1"
-    )
+    variance: Literal["optimal", "learned", "per_value", "fixed"] = Field("optimal", description="who says how wide")
+    sigma: float | None = Field(None, gt=0, description="standard deviation: fixed, or where learning starts; else 1")
     per_channel: bool = Field(False, description="a learned one for each channel (each feature of a vector)")
     output: Activation = Field("identity", description="what the mean passes through")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.sigma is not None and self.variance not in ("fixed", "learned"):
-            raise ValueError(
-                f'sigma has no meaning with variance = "{self.variance}"; use "fixed" or "learned"'
-            )
+            raise ValueError(f'sigma has no meaning with variance = "{self.variance}"; use "fixed" or "learned"')
         if self.per_channel and self.variance != "learned":
             raise ValueError('per_channel goes with variance = "learned"')
         return self
@@ -152,12 +146,8 @@ class LaplaceSpec(LikelihoodSpec):
 
     type: Literal["laplace"] = "laplace"
     scale: Literal["fixed", "learned"] = Field("fixed", description="whether the gradient moves the scale")
-    b: float = Field(
-        1.0, gt=0, description="the scale, or where it starts: the mean absolute error it expects"
-    )
-    per_channel: bool = Field(
-        False, description="a learned scale for each channel (each feature of a vector)"
-    )
+    b: float = Field(1.0, gt=0, description="the scale, or where it starts: the mean absolute error it expects")
+    per_channel: bool = Field(False, description="a learned scale for each channel (each feature of a vector)")
     output: Activation = Field("identity", description="what the mean passes through")
 
     @model_validator(mode="after")

@@ -162,13 +162,9 @@ class LBFGSSpec(OptimizerSpec):
     lr: ScheduleSpec = Field(ConstantSpec(value=1.0), description="length of a step along the direction")
     max_iter: int = Field(20, ge=1, description="iterations in one step")
     history_size: int = Field(10, ge=1, description="past steps that shape the direction")
-    line_search: Literal["strong_wolfe", "none"] = Field(
-        "strong_wolfe", description="how far along the direction"
-    )
+    line_search: Literal["strong_wolfe", "none"] = Field("strong_wolfe", description="how far along the direction")
     tolerance_grad: float = Field(1e-7, ge=0, description="largest entry of the gradient at which it stops")
-    tolerance_change: float = Field(
-        1e-9, ge=0, description="change of the loss or the weights at which it stops"
-    )
+    tolerance_change: float = Field(1e-9, ge=0, description="change of the loss or the weights at which it stops")
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         from torch.optim import LBFGS

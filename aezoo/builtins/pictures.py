@@ -56,18 +56,14 @@ class ImagesSpec(FileDatasetSpec):
         "refuse",
         description="images of another size: refuse, fit to the exact size, or scale and crop the centre",
     )
-    background: Ints = Field(
-        (0, 0, 0), min_length=3, max_length=3, description="colour behind transparent pixels, RGB"
-    )
+    background: Ints = Field((0, 0, 0), min_length=3, max_length=3, description="colour behind transparent pixels, RGB")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if len(spec.input.shape) != 3 or spec.input.shape[0] not in MODES:
             hint = "write input.shape = [C, H, W] with 1, 3 or 4 channels"
             yield Remark(f"images give samples [C, H, W], the input is {text(spec.input.shape)}", hint=hint)
         if not all(0 <= value <= 255 for value in self.background):
-            yield Remark(
-                f"data.background: {list(self.background)} is no colour", hint="three values from 0 to 255"
-            )
+            yield Remark(f"data.background: {list(self.background)} is no colour", hint="three values from 0 to 255")
         yield from super().remarks(spec)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
@@ -77,9 +73,7 @@ class ImagesSpec(FileDatasetSpec):
         with _strict():
             shape = shape or _common(paths)
             if len(shape) != 3 or shape[0] not in MODES:
-                raise DataError(
-                    f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}"
-                )
+                raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
             values = np.empty((len(paths), *shape), dtype=np.uint8)
             for row, path in enumerate(paths):
                 values[row] = self._pixels(path, shape)
@@ -160,9 +154,7 @@ def _common(paths: Sequence[Path]) -> Shape:
             grey = grey and image.mode in GREY
     if len(sizes) > 1:
         (size, path), (other, another) = list(sizes.items())[:2]
-        raise DataError(
-            f"images differ in size: {path} {text(size)}, {another} {text(other)} (width x height)"
-        )
+        raise DataError(f"images differ in size: {path} {text(size)}, {another} {text(other)} (width x height)")
     width, height = next(iter(sizes))
     return 1 if grey else 3, height, width
 
@@ -190,9 +182,7 @@ def _eight_bits(image: Image, path: Path) -> Image:
     import PIL.Image
 
     if image.mode in ("I", "F"):
-        raise DataError(
-            f"{path}: pixels are numbers of 32 bits, and nothing says which is white", hint="use arrays"
-        )
+        raise DataError(f"{path}: pixels are numbers of 32 bits, and nothing says which is white", hint="use arrays")
     if not image.mode.startswith("I;16"):
         return image
     if "transparency" in image.info:

@@ -18,16 +18,12 @@ SMALL_BATCH = 100
 
 def _latent_only(term: RegularizerSpec) -> Iterator[Remark]:
     if term.on != "latent":
-        yield Remark(
-            f"{term.tag()} reads the latent and nothing else, got on = {term.on!r}", "leave 'on' out"
-        )
+        yield Remark(f"{term.tag()} reads the latent and nothing else, got on = {term.on!r}", "leave 'on' out")
 
 
 def _free_decoder(spec: Spec) -> bool:
     """Whether the decoder may grow without bound while the code shrinks."""
-    return not spec.decoder.tied and not any(
-        c.on.partition(".")[0] == "decoder" for c in spec.constraints.values()
-    )
+    return not spec.decoder.tied and not any(c.on.partition(".")[0] == "decoder" for c in spec.constraints.values())
 
 
 def _one_layer(spec: Spec) -> bool:
@@ -51,9 +47,7 @@ class KLSpec(RegularizerSpec):
     free_bits: float = Field(
         0.0, ge=0, description="nats that the batch mean of each latent value may cost for nothing"
     )
-    capacity: float = Field(
-        0.0, ge=0, description="nats the code should carry: |KL - capacity| (arXiv:1804.03599)"
-    )
+    capacity: float = Field(0.0, ge=0, description="nats the code should carry: |KL - capacity| (arXiv:1804.03599)")
 
     @model_validator(mode="after")
     def _one_idea(self) -> Self:
@@ -169,9 +163,7 @@ class ContractiveSpec(RegularizerSpec):
     """
 
     type: Literal["contractive"] = "contractive"
-    estimator: Literal["auto", "closed_form", "hutchinson", "exact"] = Field(
-        "auto", description="how it is computed"
-    )
+    estimator: Literal["auto", "closed_form", "hutchinson", "exact"] = Field("auto", description="how it is computed")
     probes: int = Field(1, ge=1, description="random directions per sample, for the Hutchinson estimate")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:

@@ -123,9 +123,7 @@ class PiecewiseSpec(ScheduleSpec):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if len(self.values) != len(self.at) + 1:
-            raise ValueError(
-                f"{len(self.values)} values need {len(self.values) - 1} steps in 'at', got {len(self.at)}"
-            )
+            raise ValueError(f"{len(self.values)} values need {len(self.values) - 1} steps in 'at', got {len(self.at)}")
         if list(self.at) != sorted(set(self.at)) or min(self.at, default=1) < 1:
             raise ValueError(f"'at' takes rising steps from 1 on, got {list(self.at)}")
         return self

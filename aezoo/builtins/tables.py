@@ -44,9 +44,7 @@ class TableSpec(FileDatasetSpec):
         with self.reading(path):
             table = _read(path, self.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ","))
         rows = self.picked(len(table.rows))
-        table = table._replace(
-            rows=[table.rows[row] for row in rows], lines=[table.lines[row] for row in rows]
-        )
+        table = table._replace(rows=[table.rows[row] for row in rows], lines=[table.lines[row] for row in rows])
         return Samples(self._values(table), str(path), labels=self._labels(table))
 
     def _values(self, table: _Table) -> npt.NDArray[np.float32]:
@@ -102,9 +100,7 @@ def _check_header(path: Path, header: list[str], delimiter: str) -> None:
     if not header:
         raise DataError(f"{path}: is empty")
     if all(_number(name) is not None for name in header):
-        raise DataError(
-            f"{path}: its first line holds numbers", hint="put a line with the names of the columns first"
-        )
+        raise DataError(f"{path}: its first line holds numbers", hint="put a line with the names of the columns first")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise DataError(f"{path}: more than one column is called {', '.join(map(repr, twice))}")

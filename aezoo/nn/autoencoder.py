@@ -159,9 +159,7 @@ class Autoencoder(nn.Module):
         return Output(self, x, given, code, _run(self.decoder, code.z, "decoder", taps, seen), seen, generator)
 
 
-def _run(
-    layers: nn.ModuleList, h: Tensor, stack: str, taps: Collection[str], seen: dict[str, Tensor]
-) -> Tensor:
+def _run(layers: nn.ModuleList, h: Tensor, stack: str, taps: Collection[str], seen: dict[str, Tensor]) -> Tensor:
     for i, layer in enumerate(layers):
         h = layer(h)
         if (name := f"{stack}.{i}") in taps:

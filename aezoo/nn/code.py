@@ -40,7 +40,7 @@ class Output(NamedTuple):
     generator: Generator | None = None  # of the pass; a term that draws (random probes) draws from it
 
     def tap(self, name: str) -> Tensor:
-        """The named value: `latent`, a field of the code, `input.clean`, `input.corrupted`, `output`, `encoder.<i>` ..."""
+        """The named value: `latent`, a field of the code, `input.clean`, `output`, `encoder.<i>` ..."""
         if name == "latent":
             return getattr(self.code, self.model.point)  # type: ignore[no-any-return]
         if name == "input.clean":

@@ -70,9 +70,7 @@ def chain(model: Autoencoder) -> list[Link] | None:
     last = _affine_latent(model.latent)
     links: list[Link] = []
     flat = len(model.input_shape) == 1
-    for tap, part in (
-        (f"encoder.{i}", leaf) for i, layer in enumerate(model.encoder) for leaf in leaves(layer)
-    ):
+    for tap, part in ((f"encoder.{i}", leaf) for i, layer in enumerate(model.encoder) for leaf in leaves(layer)):
         if isinstance(part, nn.Flatten | nn.Identity):
             flat = flat or isinstance(part, nn.Flatten)
         elif isinstance(part, nn.Linear) and flat:
@@ -132,9 +130,7 @@ def _left_by(out: Output, links: Sequence[Link]) -> dict[str, Tensor]:
         return {}
     taps = [link.tap for link in links]
     # Two links in one layer share a tap: what it holds is the last one's.
-    return {
-        tap: out.tap(tap) for tap in taps if taps.count(tap) == 1 and (tap == "latent" or tap in out.taps)
-    }
+    return {tap: out.tap(tap) for tap in taps if taps.count(tap) == 1 and (tap == "latent" or tap in out.taps)}
 
 
 class AutogradJacobian:
@@ -155,9 +151,7 @@ class AutogradJacobian:
         """v^T J of each sample: [B, *code] -> [B, *input]."""
         with torch.inference_mode(False):
             v = v.clone() if v.is_inference() else v
-            (product,) = torch.autograd.grad(
-                self.code, self.x, v, retain_graph=True, create_graph=self.differentiable
-            )
+            (product,) = torch.autograd.grad(self.code, self.x, v, retain_graph=True, create_graph=self.differentiable)
         return product
 
 
@@ -188,9 +182,7 @@ class Contraction(nn.Module):
         ):
             return jacobian.squared_norm() / len(x)
         if self.estimator == "closed_form":
-            raise UsageError(
-                "a closed form needs an encoder of one affine map and a sigmoid, tanh, relu or identity"
-            )
+            raise UsageError("a closed form needs an encoder of one affine map and a sigmoid, tanh, relu or identity")
         exact = self.estimator == "exact"
         directions = self._axes(jacobian.code) if exact else self._signs(jacobian.code, out.generator)
         products = [jacobian.product(v).square().sum() for v in directions]

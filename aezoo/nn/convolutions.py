@@ -51,9 +51,7 @@ class Residual(nn.Module):
         x: [B, *shape] -> what `body` gives
     """
 
-    def __init__(
-        self, body: Sequence[nn.Module], shortcut: nn.Module | None, *, activation: str, scale: float
-    ) -> None:
+    def __init__(self, body: Sequence[nn.Module], shortcut: nn.Module | None, *, activation: str, scale: float) -> None:
         super().__init__()
         self.body = nn.Sequential(*body)
         self.shortcut = shortcut

@@ -189,9 +189,7 @@ class Huber(Scaled):
         raw, x: [B, *shape]
     """
 
-    def __init__(
-        self, shape: tuple[int, ...], *, delta: float, scale: float = 1.0, output: str = "identity"
-    ) -> None:
+    def __init__(self, shape: tuple[int, ...], *, delta: float, scale: float = 1.0, output: str = "identity") -> None:
         super().__init__(shape, scale=scale, output=output)
         self.delta = delta
         self.core = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2))
@@ -206,10 +204,7 @@ class Huber(Scaled):
         u = 2 * uniform(raw, generator) - 1  # [-1, 1), its size is the distribution function of |r|
         mass = u.abs().clamp_max(1 - 1e-7) * (self.core + self.tails)
         inside = math.sqrt(2) * (mass.clamp_max(self.core) / math.sqrt(2 * math.pi)).erfinv()
-        beyond = (
-            self.delta
-            - ((self.core + self.tails - mass).clamp_max(self.tails) / self.tails).log() / self.delta
-        )
+        beyond = self.delta - ((self.core + self.tails - mass).clamp_max(self.tails) / self.tails).log() / self.delta
         size = torch.where(mass < self.core, inside, beyond)
         return self.mean(raw) + self.log_scale.exp() * size * u.sign()
 

@@ -1,8 +1,8 @@
 """Objective: a batch -> loss terms by name, weighted; and all else that only training needs.
 
-    x --corruption--> x~ --model--> Output --play--> raw terms of a player
-                                      └--regularizers--> raw terms of the first player
-                                           total = sum of weight(step) * term
+x --corruption--> x~ --model--> Output --play--> raw terms of a player
+                                  └--regularizers--> raw terms of the first player
+                                       total = sum of weight(step) * term
 """
 
 from __future__ import annotations

@@ -68,9 +68,7 @@ class TransformerBlock(nn.Module):
         self.attention = SelfAttention(features, heads=heads, dropout=dropout)
         self.mlp_norm = nn.LayerNorm(features)
         self.mlp = nn.Sequential(
-            OrderedDict(
-                expand=nn.Linear(features, hidden), activation=nn.GELU(), contract=nn.Linear(hidden, features)
-            )
+            OrderedDict(expand=nn.Linear(features, hidden), activation=nn.GELU(), contract=nn.Linear(hidden, features))
         )
         self.drop = nn.Dropout(dropout)
 

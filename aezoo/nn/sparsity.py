@@ -43,9 +43,7 @@ class RateKL(nn.Module):
         self.momentum = momentum
         if momentum is not None:
             self.register_buffer("running", torch.zeros(units))  # sum of weighted batch means
-            self.register_buffer(
-                "seen", torch.zeros(())
-            )  # sum of those weights: the start has no past to weigh
+            self.register_buffer("seen", torch.zeros(()))  # sum of those weights: the start has no past to weigh
 
     def forward(self, out: Output) -> Tensor:
         rates = out.tap(self.on).flatten(1).mean(dim=0)  # [F]

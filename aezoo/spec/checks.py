@@ -122,6 +122,4 @@ def _lints(spec: Spec) -> Iterator[Fault]:
             "warning",
         )
     if spec.decoder.tied and spec.decoder.type == "layers":
-        yield Fault(
-            ("decoder", "tied"), "AZ512", "only a mirrored decoder can be tied", "decoder = {tied = true}"
-        )
+        yield Fault(("decoder", "tied"), "AZ512", "only a mirrored decoder can be tied", "decoder = {tied = true}")

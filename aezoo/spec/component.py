@@ -184,9 +184,7 @@ class LayerSpec(Component):
         """
         from aezoo.errors import NoMirror
 
-        raise NoMirror(
-            f"layer {self.tag()!r} has no mirror; write the decoder's layers yourself: decoder = [...]"
-        )
+        raise NoMirror(f"layer {self.tag()!r} has no mirror; write the decoder's layers yourself: decoder = [...]")
 
     def parameters(self, shape: Shape) -> int:
         """How many weights the layer has for an input of this shape (counted without torch)."""
@@ -316,9 +314,7 @@ class RegularizerSpec(Component):
     kind: ClassVar[str] = "regularizer"
     #: What the latent must provide.
     needs: ClassVar[frozenset[str]] = frozenset()
-    weight: ScheduleSpec = Field(
-        ConstantSpec(value=1.0), description="factor of the term; a number or a schedule"
-    )
+    weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the term; a number or a schedule")
     on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
 
     def build(self, shape: Shape) -> nn.Module:
@@ -412,9 +408,7 @@ class SplitDatasetSpec(DatasetSpec):
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if self.validation + self.test >= 1:
-            yield Remark(
-                "validation and test leave nothing to train on", hint="let them add up to less than 1"
-            )
+            yield Remark("validation and test leave nothing to train on", hint="let them add up to less than 1")
         yield from super().remarks(spec)
 
 
@@ -424,9 +418,7 @@ class FileDatasetSpec(SplitDatasetSpec):
     #: Endings of the files it reads, for callers that give nothing but a path; "/" stands for a folder.
     suffixes: ClassVar[tuple[str, ...]] = ()
     path: str = Field(min_length=1, description="file or folder, from the working folder or absolute")
-    limit: int | None = Field(
-        None, ge=1, description="take only so many samples, evenly spaced over the source"
-    )
+    limit: int | None = Field(None, ge=1, description="take only so many samples, evenly spaced over the source")
 
     def found(self) -> Path:
         """The path, or `NotFound`."""

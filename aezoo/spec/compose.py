@@ -153,17 +153,13 @@ def _put(here: Any, step: str, value: Any, before: tuple[str, ...]) -> None:
     elif isinstance(here, dict):
         here[step] = value
     else:
-        raise SpecError(
-            [Fault((), "AZ205", f"--set {'.'.join([*before, step])}: {'.'.join(before)} is no table")]
-        )
+        raise SpecError([Fault((), "AZ205", f"--set {'.'.join([*before, step])}: {'.'.join(before)} is no table")])
 
 
 def _index(rows: list[Any], step: str, before: list[str]) -> int:
     if not step.isdigit() or int(step) >= len(rows):
         there = f"0 to {len(rows) - 1}" if rows else "none"
-        raise SpecError(
-            [Fault((), "AZ205", f"--set {'.'.join([*before, step])}: no such entry (there are {there})")]
-        )
+        raise SpecError([Fault((), "AZ205", f"--set {'.'.join([*before, step])}: no such entry (there are {there})")])
     return int(step)
 
 

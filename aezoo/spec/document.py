@@ -160,9 +160,7 @@ class Spec(Frozen):
             return self.decoder.layers
         style = Style(upsampling=self.decoder.upsampling)
         features = mirror_source(self.encoder, self.input.shape, target=self.raw_shape)
-        back = self.latent.mirror(
-            features, style=last_style(self.encoder, upsampling=self.decoder.upsampling)
-        )
+        back = self.latent.mirror(features, style=last_style(self.encoder, upsampling=self.decoder.upsampling))
         return (*back, *mirror_layers(self.encoder, self.input.shape, target=self.raw_shape, style=style))
 
     @cached_property
@@ -188,9 +186,7 @@ class Spec(Frozen):
     @property
     def parameters(self) -> int:
         """How many weights the model has."""
-        encoder = sum(
-            layer.parameters(shape) for layer, shape in zip(self.encoder, self.encoder_shapes, strict=False)
-        )
+        encoder = sum(layer.parameters(shape) for layer, shape in zip(self.encoder, self.encoder_shapes, strict=False))
         decoder = sum(self.decoder_parameters())
         return (
             encoder

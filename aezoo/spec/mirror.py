@@ -16,7 +16,7 @@ from aezoo.spec.component import LayerSpec, Style, Upsampling
 from aezoo.spec.shape import Shape
 
 
-class Misfit(ShapeError):  # noqa: N818
+class Misfit(ShapeError):
     """Layer `index` of a list cannot take the shape it is given."""
 
     def __init__(self, message: str, index: int) -> None:
@@ -37,9 +37,7 @@ def trace(layers: Sequence[LayerSpec], shape: Shape) -> list[Shape]:
     return shapes
 
 
-def mirror_layers(
-    layers: Sequence[LayerSpec], shape: Shape, *, target: Shape, style: Style
-) -> list[LayerSpec]:
+def mirror_layers(layers: Sequence[LayerSpec], shape: Shape, *, target: Shape, style: Style) -> list[LayerSpec]:
     """The layers that lead from where `layers` end back to `target`, the last of them ending in `style`.
 
     A mirrored layer ends in the activation and norm of the nearest layer before its source that has any.

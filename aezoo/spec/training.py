@@ -14,26 +14,20 @@ DEFAULT_EPOCHS = 20
 class TrainingSpec(Frozen):
     """The `[training]` table."""
 
-    epochs: int | None = Field(
-        None, ge=1, description=f"passes over the data; {DEFAULT_EPOCHS} if neither is said"
-    )
+    epochs: int | None = Field(None, ge=1, description=f"passes over the data; {DEFAULT_EPOCHS} if neither is said")
     steps: int | None = Field(None, ge=1, description="optimizer steps, instead of epochs")
     batch_size: int = Field(128, ge=1, description="samples per step")
     optimizer: OptimizerSpec = Field(default="adam", description="how weights move")  # type: ignore[assignment]
     seed: int = Field(0, ge=0, lt=2**63, description="of initialisation, order, corruption and latent noise")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
-    ema: float | None = Field(
-        None, gt=0, lt=1, description="decay per step of the averaged weights that are kept"
-    )
+    ema: float | None = Field(None, gt=0, lt=1, description="decay per step of the averaged weights that are kept")
     precision: Literal["float32", "float64", "bfloat16"] = Field(
         "float32", description="of the computation; bfloat16 is autocast over float32 weights"
     )
     best_by: str = Field(
         "total", description="term whose lowest validation value keeps the weights; 'last' keeps the last"
     )
-    patience: int | None = Field(
-        None, ge=1, description="epochs without a better validation value before it stops"
-    )
+    patience: int | None = Field(None, ge=1, description="epochs without a better validation value before it stops")
     log_every: int = Field(100, ge=1, description="steps between records in metrics.jsonl")
 
     def total_steps(self, steps_per_epoch: int) -> int:

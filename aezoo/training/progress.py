@@ -48,9 +48,7 @@ class Terminal:
         if self.tty:
             from tqdm import tqdm
 
-            self._bar = tqdm(
-                total=steps, file=self.stream, unit="step", dynamic_ncols=True, mininterval=0, leave=True
-            )
+            self._bar = tqdm(total=steps, file=self.stream, unit="step", dynamic_ncols=True, mininterval=0, leave=True)
 
     def show(self, step: int, terms: Mapping[str, float]) -> None:
         if self._bar is not None:

@@ -84,9 +84,7 @@ def train(
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
     rows = split(samples, spec.data, seed=spec.training.seed)
-    batches = {
-        name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)
-    }
+    batches = {name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)}
 
     model = build(spec).to(place.device)
     _refuse_tiny(model, batches["train"])

@@ -39,18 +39,14 @@ def test_a_level_is_a_number_or_a_rising_range():
         GaussianNoiseSpec(std=-1.0)
 
 
-@pytest.mark.parametrize(
-    "spec", [SaltAndPepperSpec(), GaussianNoiseSpec(clip=True)], ids=lambda spec: spec.type
-)
+@pytest.mark.parametrize("spec", [SaltAndPepperSpec(), GaussianNoiseSpec(clip=True)], ids=lambda spec: spec.type)
 def test_what_needs_the_ends_of_the_range_says_so(spec):
     (remark,) = spec.remarks(spec_of(range=None))
     assert remark.level == "error"
     assert "range = [0, 1]" in remark.hint
 
 
-@pytest.mark.parametrize(
-    "spec", [SaltAndPepperSpec(per="pixel"), MaskSpec(per="pixel")], ids=lambda spec: spec.type
-)
+@pytest.mark.parametrize("spec", [SaltAndPepperSpec(per="pixel"), MaskSpec(per="pixel")], ids=lambda spec: spec.type)
 def test_a_vector_has_no_pixels(spec):
     (remark,) = spec.remarks(spec_of(shape=(12,)))
     assert "vector has no pixels" in remark.message

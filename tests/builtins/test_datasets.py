@@ -207,12 +207,9 @@ def test_a_type_that_numpy_lacks_is_named(tmp_path):
 def test_a_tensor_that_starts_at_an_odd_byte_is_read(tmp_path):
     floats = np.arange(6, dtype=np.float32).reshape(3, 2)
     header = (
-        b'{"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},'
-        b'"f":{"dtype":"F32","shape":[3,2],"data_offsets":[1,25]}}'
+        b'{"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"f":{"dtype":"F32","shape":[3,2],"data_offsets":[1,25]}}'
     )
-    (tmp_path / "a.safetensors").write_bytes(
-        struct.pack("<Q", len(header)) + header + b"\7" + floats.tobytes()
-    )
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\7" + floats.tobytes())
     values = ArraysSpec(path=str(tmp_path / "a.safetensors"), key="f").load().values
     assert values.flags.aligned
     assert np.array_equal(values, floats)

@@ -49,9 +49,7 @@ window = {
     "activation": ACTIVATIONS,
 }
 convolutions = st.builds(ConvSpec, **window)
-linears = st.builds(
-    LinearSpec, features=st.integers(1, 9), bias=st.booleans(), norm=NORMS, activation=ACTIVATIONS
-)
+linears = st.builds(LinearSpec, features=st.integers(1, 9), bias=st.booleans(), norm=NORMS, activation=ACTIVATIONS)
 bodies = st.lists(convolutions, min_size=1, max_size=2).map(tuple)
 residuals = st.builds(ResidualSpec, body=bodies, activation=ACTIVATIONS, scale=st.sampled_from([1.0, 0.5]))
 vector_residuals = st.builds(ResidualSpec, body=st.lists(linears, min_size=1, max_size=2).map(tuple))
@@ -65,9 +63,7 @@ on_any = st.one_of(
 on_grids = st.one_of(
     convolutions,
     st.builds(ConvTransposeSpec, output_padding=st.integers(0, 2), **window),
-    st.builds(
-        PoolSpec, size=st.integers(1, 3), stride=st.none() | SIZES, mode=st.sampled_from(["max", "average"])
-    ),
+    st.builds(PoolSpec, size=st.integers(1, 3), stride=st.none() | SIZES, mode=st.sampled_from(["max", "average"])),
     st.just(GlobalPoolSpec()),
     st.builds(UpsampleSpec, factor=st.integers(1, 3), mode=st.sampled_from(["nearest", "linear"])),
     residuals,
@@ -82,9 +78,7 @@ on_signals = st.one_of(
         positions=st.sampled_from(["learned", "sinusoidal", "none"]),
         dropout=st.sampled_from([0.0, 0.1]),
     ),
-    st.builds(
-        RecurrentSpec, cell=st.sampled_from(["gru", "lstm"]), features=st.just(4), bidirectional=st.booleans()
-    ),
+    st.builds(RecurrentSpec, cell=st.sampled_from(["gru", "lstm"]), features=st.just(4), bidirectional=st.booleans()),
 )
 cases = st.one_of(
     st.tuples(st.one_of(linears, vector_residuals, on_any), vectors),
@@ -114,9 +108,7 @@ def test_the_built_layer_gives_the_declared_shape_and_has_the_declared_weights(c
     built = layer.build(shape)
     assert built(torch.randn(3, *shape)).shape == (3, *declared)
     assert sum(p.numel() for p in built.parameters()) == layer.parameters(shape)
-    assert {k: v.shape for k, v in built.state_dict().items()} == {
-        k: v.shape for k, v in meta.state_dict().items()
-    }
+    assert {k: v.shape for k, v in built.state_dict().items()} == {k: v.shape for k, v in meta.state_dict().items()}
 
 
 @thorough
@@ -179,18 +171,14 @@ def test_resizing_keeps_the_kernel_so_that_weights_can_be_tied():
 def test_a_norm_after_a_dense_map_acts_on_channels_not_on_single_values():
     layers = dense((4, 3, 3), Style("relu", "batch"))
     assert [layer.type for layer in layers] == ["linear", "reshape", "norm", "activation"]
-    assert (
-        sum(layer.parameters(s) for layer, s in zip(layers, trace(layers, (5,)), strict=False)) == 36 * 6 + 8
-    )
+    assert sum(layer.parameters(s) for layer, s in zip(layers, trace(layers, (5,)), strict=False)) == 36 * 6 + 8
     assert [layer.type for layer in dense((4, 3, 3), Style("relu"))] == ["linear", "reshape"]
     assert ending(Style()) == []
 
 
 def test_a_residual_block_says_where_in_its_body_the_fault_is():
     layer = ResidualSpec(body=(ConvSpec(channels=4), ConvSpec(channels=4, kernel=9, padding=0)))
-    with pytest.raises(
-        ShapeError, match=r"in its body, layer 1: kernel 9 with padding 0 does not fit 5x5 pixels"
-    ):
+    with pytest.raises(ShapeError, match=r"in its body, layer 1: kernel 9 with padding 0 does not fit 5x5 pixels"):
         trace([layer], (1, 5, 5))
 
 

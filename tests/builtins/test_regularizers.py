@@ -23,9 +23,7 @@ TERMS = [
 
 
 def network(term):
-    latent = (
-        Gaussian(nn.Linear(5, 6)) if "mean" in term.needs else Deterministic(nn.Linear(5, 3), nn.Sigmoid())
-    )
+    latent = Gaussian(nn.Linear(5, 6)) if "mean" in term.needs else Deterministic(nn.Linear(5, 3), nn.Sigmoid())
     model = Autoencoder(
         input_shape=(6,),
         encoder=[nn.Linear(6, 5), nn.Tanh()],
@@ -127,9 +125,7 @@ def test_a_closed_form_of_a_deep_encoder_is_refused_when_it_is_read():
     assert remark.hint == 'estimator = "auto"'
 
 
-@pytest.mark.parametrize(
-    "term", [KLSpec(on="encoder.0"), ContractiveSpec(on="output")], ids=lambda term: term.type
-)
+@pytest.mark.parametrize("term", [KLSpec(on="encoder.0"), ContractiveSpec(on="output")], ids=lambda term: term.type)
 def test_a_term_of_the_latent_refuses_another_tap(term):
     (remark,) = term.remarks(spec_of(decoder=SimpleNamespace(tied=True)))
     assert remark.message == f"{term.type} reads the latent and nothing else, got on = {term.on!r}"

@@ -124,9 +124,7 @@ def test_a_linear_vae_with_learned_variance_is_probabilistic_pca() -> None:
     network, x = trained(spec)
     values, _ = principal(x)
     variance = values[DIM:].mean().item()
-    bound = 0.5 * (
-        D * math.log(2 * math.pi) + values[:DIM].log().sum().item() + (D - DIM) * math.log(variance) + D
-    )
+    bound = 0.5 * (D * math.log(2 * math.pi) + values[:DIM].log().sum().item() + (D - DIM) * math.log(variance) + D)
     sigma2 = math.exp(2 * network.likelihood.log_scale.item())
     # noise of 4,000 single draws: the loss is quadratic in the parameters' error, sigma linear
     assert sigma2 == pytest.approx(variance, rel=0.03)
@@ -212,8 +210,6 @@ def test_a_tied_linear_contractive_autoencoder_shrinks_each_axis_by_its_eigenval
     expected = (1 - weight / (2 * top)).clamp_min(0)
     torch.testing.assert_close(squared, expected, rtol=0, atol=1e-5)
     with torch.no_grad():
-        loss = (network.decode(network.code_of(x)) - x).square().sum(
-            1
-        ).mean() + weight * encoder.square().sum()
+        loss = (network.decode(network.code_of(x)) - x).square().sum(1).mean() + weight * encoder.square().sum()
     optimum = (weight - weight**2 / (4 * top)).sum().item() + values[DIM:].sum().item()
     assert loss.item() == pytest.approx(optimum, abs=1e-6)

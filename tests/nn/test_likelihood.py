@@ -30,9 +30,7 @@ def draw(seed=0, batch=4):
 def test_bernoulli_agrees_with_torch_distributions():
     raw, x = draw()
     bits = x.round()
-    torch.testing.assert_close(
-        Bernoulli().nll(raw, bits), -TorchBernoulli(logits=raw).log_prob(bits).sum((1, 2, 3))
-    )
+    torch.testing.assert_close(Bernoulli().nll(raw, bits), -TorchBernoulli(logits=raw).log_prob(bits).sum((1, 2, 3)))
     torch.testing.assert_close(Bernoulli().mean(raw), raw.sigmoid())
 
 
@@ -47,9 +45,7 @@ def test_continuous_bernoulli_agrees_with_torch_distributions():
     torch.testing.assert_close(ContinuousBernoulli().mean(raw), reference.mean, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "logit", [-30.0, -3.0, -0.51, -0.49, -0.021, -0.019, 0.0, 1e-5, 0.019, 0.021, 0.5, 2.0, 40.0]
-)
+@pytest.mark.parametrize("logit", [-30.0, -3.0, -0.51, -0.49, -0.021, -0.019, 0.0, 1e-5, 0.019, 0.021, 0.5, 2.0, 40.0])
 def test_continuous_bernoulli_integrates_to_one_and_to_its_mean(logit):
     x = torch.linspace(0, 1, 20_001, dtype=torch.float64)[:, None]
     raw = torch.full_like(x, logit)
@@ -145,9 +141,7 @@ def test_a_gaussian_per_value_reads_its_scale_from_the_decoder():
     both = torch.cat([raw, scales], dim=1)
     likelihood = GaussianPerValue()
     log_scale = -6 + nn.functional.softplus(scales + 6)
-    torch.testing.assert_close(
-        likelihood.nll(both, x), -Normal(raw, log_scale.exp()).log_prob(x).sum((1, 2, 3))
-    )
+    torch.testing.assert_close(likelihood.nll(both, x), -Normal(raw, log_scale.exp()).log_prob(x).sum((1, 2, 3)))
     assert likelihood.mean(both).equal(raw)
 
 

@@ -24,9 +24,7 @@ def test_a_fitted_gaussian_agrees_with_torch_distributions():
     prior.fit(z)
     reference = MultivariateNormal(z.double().mean(0), torch.cov(z.double().T, correction=0))
     # the ridge of 1e-6 of the mean variance
-    torch.testing.assert_close(
-        prior.log_prob(z.double()), reference.log_prob(z.double()), rtol=1e-3, atol=1e-3
-    )
+    torch.testing.assert_close(prior.log_prob(z.double()), reference.log_prob(z.double()), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 2, 2)])

@@ -41,9 +41,7 @@ def test_the_running_rate_starts_at_the_first_batch_and_then_blends():
     first, second = torch.full((4, 1), 0.2), torch.full((4, 1), 0.8)
     assert term(passed(first)).item() == pytest.approx(0, abs=1e-6)
     # weights 1/4 and 1/2 of what has been seen
-    torch.testing.assert_close(
-        term(passed(second)), kl_of_rates(0.2, torch.tensor([(0.25 * 0.2 + 0.5 * 0.8) / 0.75]))
-    )
+    torch.testing.assert_close(term(passed(second)), kl_of_rates(0.2, torch.tensor([(0.25 * 0.2 + 0.5 * 0.8) / 0.75])))
 
 
 def test_evaluation_leaves_the_running_rate_alone():

@@ -15,9 +15,7 @@ def test_tables_merge_and_lists_are_replaced_whole() -> None:
 
 def test_a_component_is_replaced_whole_when_its_type_changes() -> None:
     below = {"latent": {"type": "deterministic", "dim": 8, "activation": "relu"}}
-    assert merge(below, {"latent": {"type": "gaussian", "dim": 4}}) == {
-        "latent": {"type": "gaussian", "dim": 4}
-    }
+    assert merge(below, {"latent": {"type": "gaussian", "dim": 4}}) == {"latent": {"type": "gaussian", "dim": 4}}
     assert merge(below, {"latent": {"dim": 4}})["latent"]["activation"] == "relu"
 
 

@@ -86,9 +86,7 @@ def test_layers_that_carry_values_pass_the_channels_the_likelihood_asks_for():
 
 def test_the_latent_starts_from_the_ending_of_the_last_layer_that_has_one():
     conv = ConvSpec(channels=8, activation="silu", norm="group")
-    assert last_style([conv, PoolSpec(), AttentionSpec()], upsampling="resize") == Style(
-        "silu", "group", "resize"
-    )
+    assert last_style([conv, PoolSpec(), AttentionSpec()], upsampling="resize") == Style("silu", "group", "resize")
     assert last_style([]) == Style()
 
 
