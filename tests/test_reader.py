@@ -178,9 +178,10 @@ def test_a_mirrored_decoder_always_leads_back_to_the_input(
         "latent": {"type": "deterministic", "dim": dim},
         "decoder": {"upsampling": upsampling},
     }
+    refused: set[str] = set()
     try:
         spec = read(source)
-    except SpecError as error:  # a kernel larger than what is left, or a stride that skips pixels: said, not mended
-        assert {fault.code for fault in error.faults} <= {"AZ401", "AZ405"}
-        return
-    assert spec.decoder_shapes[-1] == (2, size, size)
+    except SpecError as error:  # a kernel larger than what is left, or a stride that skips pixels
+        refused = {fault.code for fault in error.faults}
+    assert refused <= {"AZ401", "AZ405"}
+    assert refused or spec.decoder_shapes[-1] == (2, size, size)

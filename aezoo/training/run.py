@@ -151,7 +151,7 @@ def _fit_prior(model: Model, batches: Batches) -> None:
     if model.network.prior is None:
         return
     x = batches.head(FIT_ROWS)
-    codes = [getattr(model.network.encode(chunk), model.network.point) for chunk in x.split(256)]
+    codes = [getattr(model.network.encode(chunk), model.network.point) for chunk in torch.split(x, 256)]
     model.network.prior.fit(torch.cat(codes))
 
 
