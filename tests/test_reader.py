@@ -154,6 +154,14 @@ def test_fingerprints_ignore_names_order_and_defaults_that_are_written() -> None
     assert longer.run != plain.run
 
 
+def test_a_copy_with_another_latent_has_its_own_shapes_and_fingerprint() -> None:
+    spec = read(base())
+    _ = spec.arch, spec.decoder_shapes
+    wider = spec.model_copy(update={"latent": spec.latent.model_copy(update={"dim": 9})})
+    assert wider.arch == read(base(latent={"type": "deterministic", "dim": 9})).arch
+    assert wider.decoder_shapes[0] == (9,)
+
+
 def test_equal_specs_are_equal_and_hash_alike() -> None:
     assert read(base()) == read(base())
     assert len({read(base()), read(base()), read(base(name="other"))}) == 2

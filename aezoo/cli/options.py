@@ -32,3 +32,4 @@ device = click.option(
 seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything random.")
 model = click.argument("model", type=AnyPath)
 data = click.option("--data", type=AnyPath, help="A file or folder of samples instead of the spec's own data.")
+threads = click.option("--threads", type=click.IntRange(1), help="Of the CPU; another number may round differently.")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of what the spec says.")
 @options.seed
 @options.device
+@options.threads
 @options.overrides
 @options.force
 @options.as_json
@@ -35,6 +36,7 @@ def train(
     epochs: int | None,
     seed: int | None,
     device: str,
+    threads: int | None,
     overrides: tuple[str, ...],
     force: bool,
     as_json: bool,
@@ -42,7 +44,10 @@ def train(
     """Train the model of SPEC and keep weights, metrics and pictures in a folder."""
     spec = _lasting(aezoo.read(source, overrides=overrides), epochs)
     folder = out or Path("runs") / spec.name
-    run = aezoo.train(spec, data, out=folder, device=device, seed=seed, force=force, progress=_progress(as_json))
+    progress = _progress(as_json)
+    run = aezoo.train(
+        spec, data, out=folder, device=device, seed=seed, threads=threads, force=force, progress=progress
+    )
     pictures = sorted((folder / "samples").glob("*.png"))
     if as_json:
         scores = run.scores.as_dict() if run.scores else None

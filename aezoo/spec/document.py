@@ -129,6 +129,13 @@ class Spec(Frozen):
     def __hash__(self) -> int:
         return hash(to_json(self.document()))
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Spec:
+        """A copy with some fields changed, and nothing remembered of what was worked out for the old ones."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in set(copy.__dict__) - set(type(self).model_fields):
+            del copy.__dict__[name]
+        return copy
+
     # --- shapes: each raises ShapeError, with the index of the layer, where the parts do not fit -------------
 
     @cached_property
