@@ -86,8 +86,10 @@ class Batches:
         """Every sample once, in order, for evaluation; here a last batch of one stays."""
         for start in range(0, len(self), batch_size):
             if self._rows is None:
+                values = self._values[start : start + batch_size]
+                x = self._scaled(values)
                 # A copy: what is done to a batch must not reach the data.
-                yield self._scaled(self._values[start : start + batch_size].clone())
+                yield x.clone() if x is values else x
             else:
                 rows = self._rows[start : start + batch_size]
                 yield self._scaled(self._values.index_select(0, rows))

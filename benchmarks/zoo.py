@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def page() -> str:
-    rows = [row(name, path.parent.name) for name, path in bundled_specs().items() if (RUNS / name).is_dir()]
+    rows = [row(name, path.parent.name) for name, path in bundled_specs().items() if (RUNS / name / "metrics.json").is_file()]
     return "\n".join([HEAD, *table(rows), "", *machine(), ""])
 
 
