@@ -26,6 +26,11 @@ Errors are squared errors summed over a sample, averaged over the test split, in
 nats per sample. PCA has the width of the model's code and is fitted on the same training rows. For specs with a
 corruption, "denoised" is the error of the reconstruction of a corrupted input against the clean one, beside the best
 linear denoiser that the training split gives (the Wiener filter for Gaussian noise) and the input left as it is.
+
+How to read it: a sparse or contractive code of 256 or 512 values is held back by its penalty, not by its width, so PCA
+of that width, which keeps every value, is no rival but a floor. The mixture of four families has a variational code of
+24 values and pays for a rate; the linear denoiser beside it passes 784 values. AR(1) signals are Gaussian, where PCA is
+the best code there is; what the models add there is denoising at levels they are not told.
 """
 
 
