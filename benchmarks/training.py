@@ -330,9 +330,8 @@ def memory() -> None:
             [sys.executable, "-c", PEAK.format(body=body)], check=True, capture_output=True, text=True
         )
         peak[name] = json.loads(done.stdout.splitlines()[-1])
-    print(
-        f"{'peak memory, mlp':40s} {peak['aezoo'] - peak['hand']:+.0f} MiB over the loop by hand ({peak['hand']:.0f} MiB)"
-    )
+    more = peak["aezoo"] - peak["hand"]
+    print(f"{'peak memory, mlp':40s} {more:+.0f} MiB over the loop by hand ({peak['hand']:.0f} MiB)")
 
 
 def row(title: str, ratios: list[float], note: str = "") -> None:

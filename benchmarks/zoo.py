@@ -42,7 +42,11 @@ def main() -> None:
 
 
 def page() -> str:
-    rows = [row(name, path.parent.name) for name, path in bundled_specs().items() if (RUNS / name / "metrics.json").is_file()]
+    rows = [
+        row(name, path.parent.name)
+        for name, path in bundled_specs().items()
+        if (RUNS / name / "metrics.json").is_file()
+    ]
     return "\n".join([HEAD, *table(rows), "", *machine(), ""])
 
 

@@ -45,9 +45,7 @@ def train(
     spec = _lasting(aezoo.read(source, overrides=overrides), epochs)
     folder = out or Path("runs") / spec.name
     progress = _progress(as_json)
-    run = aezoo.train(
-        spec, data, out=folder, device=device, seed=seed, threads=threads, force=force, progress=progress
-    )
+    run = aezoo.train(spec, data, out=folder, device=device, seed=seed, threads=threads, force=force, progress=progress)
     pictures = sorted((folder / "samples").glob("*.png"))
     if as_json:
         scores = run.scores.as_dict() if run.scores else None

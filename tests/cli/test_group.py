@@ -238,6 +238,7 @@ def test_a_closed_pipe_exits_141_in_silence(words: list[str]) -> None:
 
 def test_ctrl_c_exits_130_and_says_so() -> None:
     code = "import aezoo.cli.doctor as d, signal, os\n"
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job inherits it ignored
     code += "d._self = lambda: os.kill(os.getpid(), signal.SIGINT) or {}\n"
     code += "from aezoo.cli import main\nmain(['doctor'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
