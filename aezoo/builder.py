@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from aezoo.errors import AezooError
+from aezoo.errors import AezooError, Fault, ShapeError, SpecError
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.layers import tie
@@ -111,12 +111,20 @@ def _stack(layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[nn.Modu
 
 
 def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]:
-    """Give each map of the mirrored decoder the weights of its source: the last mirrors the first."""
+    """Give each map of the mirrored decoder the weights of its source: the last mirrors the first.
+
+    Raises:
+        SpecError: There is one that cannot have them.
+    """
     sources = [m for m in encoder if _has_map(m)]
     targets = [i for i, m in enumerate(decoder) if _has_map(m)]
     tied = list(decoder)
-    for source, target in zip(sources, reversed(targets), strict=True):
-        tied[target] = tie(decoder[target], source)
+    try:
+        for source, target in zip(sources, reversed(targets), strict=True):
+            tied[target] = tie(decoder[target], source)
+    except ValueError as error:  # shapes that do not fit, or maps without a partner
+        why = str(error) if isinstance(error, ShapeError) else "encoder and decoder have not as many maps"
+        raise SpecError([Fault(("decoder", "tied"), "AZ407", why, "leave 'tied' out, or take other layers")]) from None
     return tied
 
 

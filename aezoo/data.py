@@ -35,7 +35,9 @@ _CHUNK = 2**22
 # --- open ----------------------------------------------------------------------------------------------
 
 
-def open_samples(source: Source, spec: Spec, *, seed: int = 0, registry: Registry | None = None) -> Samples:
+def open_samples(
+    source: Source, spec: Spec, *, seed: int = 0, registry: Registry | None = None, alike: bool = True
+) -> Samples:
     """The samples of a source, as the spec would see them; `check` says whether it can take them.
 
     The one thing that is mended: images [N, H, W] for an input [1, H, W] get their channel axis.
@@ -46,6 +48,8 @@ def open_samples(source: Source, spec: Spec, *, seed: int = 0, registry: Registr
             file or folder that one of the registered datasets reads by its ending.
         seed: Handed to the dataset.
         registry: Where datasets for a path are looked up; all that is loaded, if None.
+        alike: Read a path as the spec's own data are read, where these are of the same kind: the same columns,
+            the same resizing.
 
     Raises:
         DataError: They cannot be read.
@@ -56,7 +60,7 @@ def open_samples(source: Source, spec: Spec, *, seed: int = 0, registry: Registr
     if source is None:
         raise UsageError("no data: the spec has none and none were given", hint="add a [data] table, or pass data")
     if isinstance(source, (str, PathLike)):
-        source = _dataset_for(Path(source), registry)
+        source = _dataset_for(Path(source), registry, spec.data if alike else None)
     if isinstance(source, DatasetSpec):
         source = source.load(shape=spec.input.shape, seed=seed)
     samples = source if isinstance(source, Samples) else _from_array(source)
@@ -74,11 +78,13 @@ def _from_array(source: Any) -> Samples:
     raise UsageError(f"data are a {type(source).__name__}", hint="pass an array, a tensor, a path or a dataset")
 
 
-def _dataset_for(path: Path, registry: Registry | None) -> DatasetSpec:
+def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None) -> DatasetSpec:
     path = path.expanduser()
     if not path.exists():
         raise NotFound(f"{path.absolute()}: no such file or folder")
     suffix = "/" if path.is_dir() else path.suffix.lower()
+    if isinstance(own, FileDatasetSpec) and suffix in own.suffixes:
+        return own.at(path)
     known: set[str] = set()
     for part in _file_datasets(registry):
         if suffix in part.suffixes:

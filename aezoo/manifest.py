@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aezoo.errors import NotFound, Refused
+from aezoo.errors import NotFound, Refused, SpecError
 from aezoo.reader import read
 from aezoo.registry import Registry
 from aezoo.spec.document import Spec
@@ -54,7 +54,10 @@ def spec_of(document: Mapping[str, Any], name: str, *, registry: Registry | None
         raise Refused(f"{name}: no manifest of a model: 'spec' and 'fingerprints' are missing")
     if version != FORMAT:
         raise Refused(f"{name}: format {version!r}, this aezoo reads {FORMAT}", hint="pip install -U aezoo")
-    spec = read(document["spec"], registry=registry)
+    try:
+        spec = read(document["spec"], registry=registry)
+    except SpecError as error:
+        raise SpecError(error.faults, source=name) from None
     if prints.get("arch") != spec.arch:
         raise Refused(
             f"{name}: the spec is not the one that was written: its fingerprint is {spec.arch[:12]},"

@@ -266,7 +266,7 @@ class Model:
     def _open_codes(self, codes: Data) -> Given:
         shape = self.spec.code_shape
         single, like = _is_single(codes, shape), _device(codes)
-        samples = open_samples(codes[None] if single else codes, self.spec)  # type: ignore[index]
+        samples = open_samples(codes[None] if single else codes, self.spec, alike=False)  # type: ignore[index]
         if samples.shape != shape:
             got, wanted = text(samples.shape) or "single numbers", text(shape)
             raise DataError(f"{samples.source}: codes are {got}, the model's are {wanted}")

@@ -20,7 +20,7 @@ from aezoo.registry import Registry
 from aezoo.spec.checks import examine
 from aezoo.spec.compose import Table, compose
 from aezoo.spec.document import Spec
-from aezoo.spec.text import read_text
+from aezoo.spec.text import foreign, read_text
 
 MAX_BASES = 8
 Source = str | PathLike[str] | Mapping[str, Any]
@@ -77,6 +77,9 @@ def resolve(source: Source, *, overrides: Sequence[str] = (), registry: Registry
 
 def _open(source: Source, *, near: Path | None = None) -> tuple[Table, Path | None]:
     if isinstance(source, Mapping):
+        # What no file can say would be lost when the spec is written down.
+        if fault := foreign(dict(source)):
+            raise SpecError([fault])
         return deepcopy(dict(source)), None
     path = locate(source, near=near)
     return read_text(path), path.parent
@@ -105,7 +108,10 @@ def _bases(own: Table, folder: Path | None, *, depth: int, registry: Registry) -
         raise SpecError([Fault(("extends",), "AZ206", f"more than {MAX_BASES} bases deep: a circle?")])
     bases = []
     for name in names:
-        base, near = _open(name, near=folder)
+        try:
+            base, near = _open(name, near=folder)
+        except NotFound as error:
+            raise NotFound(f"extends: {error.message}", hint=error.hint) from None
         below = _bases(base, near, depth=depth + 1, registry=registry)
         bases.append(compose(base, below, _variants(base, registry)))
     return bases

@@ -70,6 +70,24 @@ def test_a_path_is_read_by_the_dataset_that_knows_its_ending(tmp_path, registry)
     assert open_samples(tmp_path / "t.csv", spec_of((2,)), registry=registry).values.tolist() == [[1, 2]]
 
 
+def test_a_path_is_read_as_the_specs_own_data_are(tmp_path, registry):
+    (tmp_path / "t.csv").write_text("a,b,kind\n1,2,cat\n3,4,ape\n")
+    (tmp_path / "u.csv").write_text("b,a\n6,5\n")
+    own = tables.TableSpec(path="own.csv", columns=("a", "b"), label="kind", limit=1)
+    spec = spec_of((2,), data=own)
+    labelled = open_samples(tmp_path / "t.csv", spec, registry=registry)
+    assert (labelled.values.tolist(), labelled.labels.tolist()) == ([[1, 2], [3, 4]], [1, 0])
+    bare = open_samples(tmp_path / "u.csv", spec, registry=registry)
+    assert (bare.values.tolist(), bare.labels) == ([[5, 6]], None)
+    np.savez(tmp_path / "a.npz", x=DIGITS, y=np.arange(len(DIGITS)))
+    np.save(tmp_path / "b.npy", DIGITS)
+    spec = spec_of((1, 4, 4), data=arrays.ArraysSpec(path="own.npz", key="x", labels="y"))
+    assert open_samples(tmp_path / "a.npz", spec, registry=registry).labels is not None
+    assert open_samples(tmp_path / "b.npy", spec, registry=registry).labels is None
+    with pytest.raises(DataError, match="holds 2 arrays"):
+        open_samples(tmp_path / "a.npz", spec, registry=registry, alike=False)
+
+
 def test_a_source_that_is_none_of_these_is_refused(tmp_path, registry, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.wav").write_bytes(b"")

@@ -136,6 +136,12 @@ def test_a_spec_may_extend_a_file_beside_it_and_a_bundled_one(tmp_path: Path) ->
     assert spec.document()["latent"]["activation"] == "tanh"
 
 
+def test_a_base_that_is_not_there_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('name = "a"\nextends = "absent.toml"\n')
+    with pytest.raises(NotFound, match=r"extends: absent\.toml: is no file"):
+        read(tmp_path / "a.toml")
+
+
 def test_a_circle_of_bases_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text('name = "a"\nextends = "b.toml"\n')
     (tmp_path / "b.toml").write_text('name = "b"\nextends = "a.toml"\n')
@@ -193,3 +199,28 @@ def test_a_mirrored_decoder_always_leads_back_to_the_input(
         refused = {fault.code for fault in error.faults}
     assert refused <= {"AZ401", "AZ405"}
     assert refused or spec.decoder_shapes[-1] == (2, size, size)
+
+
+def test_layers_put_into_a_mirror_are_refused_instead_of_ignored() -> None:
+    layers = [{"type": "linear", "features": 784}, {"type": "reshape", "shape": [1, 28, 28]}]
+    assert faults(base(decoder={"type": "mirror", "layers": layers}))[0].startswith(
+        "error[AZ201]: decoder: a mirror has"
+    )
+    assert read(base(decoder={"layers": layers})).decoder.type == "layers"
+
+
+@pytest.mark.parametrize("name", ["reconstruction", "total", "a.b", ""])
+def test_a_penalty_takes_a_name_of_its_own(name: str) -> None:
+    assert any("AZ506" in fault for fault in faults(base(regularizers={name: {"type": "l2"}})))
+
+
+def test_a_mapping_may_hold_nothing_that_a_file_could_not() -> None:
+    assert "AZ106" in faults(base(input={"shape": [1, 28, 28], "range": None}))[0]
+    assert read(base(input=(1, 28, 28))) == read(base())
+
+
+def test_a_bounded_mean_of_standardized_values_is_a_warning() -> None:
+    spec = base(
+        input={"shape": [1, 28, 28], "normalize": "standardize"}, likelihood={"type": "mse", "output": "sigmoid"}
+    )
+    assert "cannot reach standardized values" in str(check(spec)[1][0])

@@ -29,9 +29,6 @@ ROOMS = (
     "arrays",
     "pictures",
     "tables",
-    "arrays",
-    "tables",
-    "pictures",
     "generated",
     "metrics",
 )

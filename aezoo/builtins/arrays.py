@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,11 @@ class ArraysSpec(FileDatasetSpec):
     type: Literal["arrays"] = "arrays"
     key: str | None = Field(None, description="name of the array; not needed where the file holds only one")
     labels: str | None = Field(None, description="name of an array of integer labels [N] in the same file")
+
+    def at(self, path: Path) -> Self:
+        with self.reading(path), _opened(path) as arrays:
+            names = {name: key if key in arrays else None for name, key in (("key", self.key), ("labels", self.labels))}
+        return super().at(path).model_copy(update=names)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         path = self.found()

@@ -23,6 +23,11 @@ def _unit_interval(part: str, spec: Spec) -> Iterator[Remark]:
         )
 
 
+def _reachable(output: Activation, spec: Spec) -> Iterator[Remark]:
+    if output != "identity" and spec.input.normalize != "none":
+        yield Remark(f"a mean out of {output} cannot reach standardized values", 'output = "identity"', "warning")
+
+
 class BernoulliSpec(LikelihoodSpec):
     """Independent bits: cross-entropy on logits. On grey values it is no density: see `continuous_bernoulli`.
 
@@ -72,6 +77,9 @@ class MSESpec(LikelihoodSpec):
     density: ClassVar[bool] = False
     output: Activation = Field("identity", description="what the mean passes through")
 
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from _reachable(self.output, spec)
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.likelihood import SquaredError
 
@@ -119,6 +127,9 @@ class GaussianSpec(LikelihoodSpec):
             return 0
         return shape[0] if self.per_channel else 1
 
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from _reachable(self.output, spec)
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.gaussian import Gaussian, GaussianPerValue, OptimalGaussian
 
@@ -162,6 +173,9 @@ class LaplaceSpec(LikelihoodSpec):
             return 0
         return shape[0] if self.per_channel else 1
 
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from _reachable(self.output, spec)
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.likelihood import Laplace
 
@@ -187,6 +201,9 @@ class HuberSpec(LikelihoodSpec):
     delta: float = Field(1.0, gt=0, description="where the tails begin, in scales")
     sigma: float = Field(1.0, gt=0, description="the scale of the errors")
     output: Activation = Field("identity", description="what the mean passes through")
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from _reachable(self.output, spec)
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.likelihood import Huber

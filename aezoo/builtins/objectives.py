@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.plugin import Component, ObjectiveSpec, Spec
 
@@ -18,6 +18,7 @@ class StandardSpec(ObjectiveSpec):
     """
 
     type: Literal["standard"] = "standard"
+    terms: ClassVar[frozenset[str]] = frozenset({"reconstruction"})
 
     def build(self, spec: Spec) -> nn.Module:
         from aezoo.nn.likelihood import Reconstruction

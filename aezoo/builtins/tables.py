@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +39,24 @@ class TableSpec(FileDatasetSpec):
         None, min_length=1, max_length=1, description="by default a tab in .tsv, else a comma"
     )
 
+    def at(self, path: Path) -> Self:
+        with self.reading(path), path.open(encoding="utf-8-sig", newline="") as file:
+            header = next((row for row in csv.reader(file, delimiter=self._delimiter(path)) if row), [])
+        # New samples need no label, but where there is one it is no input.
+        label = self.label if self.label in (name.strip() for name in header) else None
+        return super().at(path).model_copy(update={"label": label})
+
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         path = self.found()
         with self.reading(path):
-            table = _read(path, self.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ","))
+            table = _read(path, self._delimiter(path))
         rows = self.picked(len(table.rows))
         table = table._replace(rows=[table.rows[row] for row in rows], lines=[table.lines[row] for row in rows])
-        return Samples(self._values(table), str(path), labels=self._labels(table))
+        labels = self._labels(table)
+        return Samples(self._values(table), str(path), labels=labels)
+
+    def _delimiter(self, path: Path) -> str:
+        return self.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
 
     def _values(self, table: _Table) -> npt.NDArray[np.float32]:
         names = self.columns or tuple(name for name in table.header if name != self.label)

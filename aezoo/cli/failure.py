@@ -39,13 +39,21 @@ def describe(error: BaseException) -> tuple[int, str, str]:
         return INTERRUPTED, "interrupted", ""
     if isinstance(error, BrokenPipeError):
         return CLOSED_PIPE, "", ""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return FAILED, f"out of memory: {_first_line(error)}", "a smaller training.batch_size, or fewer samples at once"
+    if _out_of_memory(error):
+        hint = "a smaller model or training.batch_size, or fewer samples at once"
+        return FAILED, f"out of memory: {_first_line(error)}", hint
     if isinstance(error, OSError):
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
         where = f"{error.filename}: " if error.filename else ""
         return NOT_FOUND if missing else FAILED, f"{where}{error.strerror or error}", ""
     return INTERNAL, f"internal error: {type(error).__name__}: {_first_line(error)}", "run again with --debug"
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: on a GPU torch has a type for it, on a CPU nothing but its allocator's words."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def _first_line(error: BaseException) -> str:

@@ -43,9 +43,9 @@ def nll(out: Output) -> Tensor:
         -> [B]
     """
     # The density of x = shift + scale * y is that of y divided by the scales.
-    unit = torch.ones_like(out.x[:1])
-    scales = out.model.normalizer.inverse(unit) - out.model.normalizer.inverse(torch.zeros_like(unit))
-    return out.model.likelihood.nll(out.raw, out.x) + scales.log().sum()  # type: ignore[no-any-return]
+    density = out.model.likelihood.nll(out.raw, out.x)
+    scale = getattr(out.model.normalizer, "scale", None)
+    return density if scale is None else density + scale.log().expand_as(out.x[0]).sum()  # type: ignore[no-any-return]
 
 
 def rate(out: Output) -> Tensor:

@@ -52,7 +52,13 @@ def _place(stack: str, error: ShapeError) -> Path:
 
 def _terms(spec: Spec) -> Iterator[Fault]:
     provided = {"z", *spec.latent.provides}
+    taken = {"total", *spec.objective.terms}
     for name, term in spec.regularizers.items():
+        if name in taken or not name.isidentifier():
+            what = "is the name of a term already" if name in taken else "takes letters, digits and _"
+            yield Fault(
+                ("regularizers", name), "AZ506", f"the name of a penalty: {name!r} {what}", "give it another name"
+            )
         missing = sorted(term.needs - provided)
         if missing:
             have = ", ".join(sorted(spec.latent.provides)) or "nothing but z"

@@ -21,6 +21,7 @@ from pydantic import (
     ModelWrapValidatorHandler,
     SerializerFunctionWrapHandler,
     ValidationInfo,
+    field_validator,
     model_serializer,
     model_validator,
 )
@@ -349,6 +350,8 @@ class ObjectiveSpec(Component):
     kind: ClassVar[str] = "objective"
     #: Who plays: each has its own parameters, optimizer and terms. One, or say model and critic.
     players: ClassVar[tuple[str, ...]] = ("model",)
+    #: What the first player's own terms are called: names that no regularizer can have.
+    terms: ClassVar[frozenset[str]] = frozenset()
 
     def build(self, spec: Spec) -> nn.Module:
         """A module: `forward(out: Output, player: str) -> dict[str, Tensor []]`, the raw terms of that player.
@@ -364,6 +367,13 @@ class OptimizerSpec(Component):
 
     kind: ClassVar[str] = "optimizer"
     lr: ScheduleSpec = Field(ConstantSpec(value=1e-3), description="learning rate; a number or a schedule")
+
+    @field_validator("lr")
+    @classmethod
+    def _downhill(cls, lr: ScheduleSpec) -> ScheduleSpec:
+        if min(lr.value(0, 1), lr.value(2**62, 1)) < 0:
+            raise ValueError("a learning rate is 0 or more, from first to last")
+        return lr
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         """The optimizer over these parameters, fused where torch offers it."""
@@ -426,6 +436,10 @@ class FileDatasetSpec(SplitDatasetSpec):
         if not path.exists():
             raise NotFound(f"{path.absolute()}: no such file or folder")
         return path
+
+    def at(self, path: Path) -> Self:
+        """The set at another path, all of it, read in the same way; names that only this file has are dropped."""
+        return self.model_copy(update={"path": str(path), "limit": None})
 
     @staticmethod
     @contextmanager

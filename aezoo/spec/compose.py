@@ -6,7 +6,8 @@ component's table is replaced whole when its `type` changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aezoo.errors import Fault, Path, SpecError, render_path
@@ -14,23 +15,30 @@ from aezoo.spec.text import parse_value
 
 Table = dict[str, Any]
 
+#: An entry of a list as messages write it: `encoder[1].channels` is `encoder.1.channels`.
+_ENTRY = re.compile(r"\[(\d+)\]")
+
 #: Slots whose value is one component: there, a bare string is short for `{type = "..."}`.
 SLOTS = frozenset({"latent", "likelihood", "objective", "data", "prior", "optimizer", "decoder"})
+#: Tables of components whose type is the key they stand under, unless they say another.
+NAMED = frozenset({"regularizers", "constraints"})
 #: What stands in a slot that a spec leaves out, so that `--set training.optimizer.lr=0.01` has something to change.
 DEFAULTS = {"likelihood": "mse", "objective": "standard", "optimizer": "adam"}
 
 
-def merge(below: Any, above: Any, *, component: bool = False) -> Any:
-    """`above` over `below`."""
-    if component:
+def merge(below: Any, above: Any, *, slot: str = "", implied: str = "") -> Any:
+    """`above` over `below`, both under the key `slot`; a table without a type is of the `implied` one."""
+    if slot in SLOTS:
         below, above = _table(below), _table(above)
     if not (isinstance(below, dict) and isinstance(above, dict)):
         return above
-    if "type" in above and "type" in below and above["type"] != below["type"]:
+    was = below.get("type", implied)
+    if was and above.get("type", was) != was:
         return above
     merged = dict(below)
     for key, value in above.items():
-        merged[key] = merge(merged[key], value, component=key in SLOTS) if key in merged else value
+        type_ = key if slot in NAMED else ""
+        merged[key] = merge(merged[key], value, slot=key, implied=type_) if key in merged else value
     return merged
 
 
@@ -73,7 +81,8 @@ def agree(variants: Mapping[str, Mapping[str, Any]], *, settled: Table) -> Table
                         f"say in the spec what {render_path(path)} is",
                     )
                 )
-            origin[path] = name
+            # Every step of the way has an origin: a word may contradict a whole table.
+            origin |= {path[:depth]: name for depth in range(1, len(path) + 1)}
         union = merge(union, dict(fragment))
     if faults:
         raise SpecError(faults)
@@ -113,20 +122,21 @@ def unroll(value: Any, path: Path = ()) -> Any:
 
 def _repeat(item: Table, path: Path) -> list[Table]:
     each = item["each"]
-    rest = {key: unroll(value, path) for key, value in item.items() if key != "each"}
+    rest = {key: value for key, value in item.items() if key != "each"}
     if not isinstance(each, dict) or not each or not all(isinstance(v, list) and v for v in each.values()):
         raise SpecError([Fault((*path, "each"), "AZ204", "takes lists: each = {channels = [32, 64]}")])
     lengths = {key: len(values) for key, values in each.items()}
     if len(set(lengths.values())) > 1:
         raise SpecError([Fault((*path, "each"), "AZ204", f"lists of different lengths: {lengths}")])
     count = next(iter(lengths.values()))
-    return [{**rest, **{key: unroll(values[i], path) for key, values in each.items()}} for i in range(count)]
+    # Unrolled anew for each copy: they share no table, so that `--set` can change one of them.
+    return [unroll({**rest, **{key: values[i] for key, values in each.items()}}, path) for i in range(count)]
 
 
 def assign(table: Table, override: str) -> None:
     """Apply one `path=value` in place. Raises `SpecError` where the path leads nowhere."""
     path, equals, text = override.partition("=")
-    steps = path.strip().split(".")
+    steps = _ENTRY.sub(r".\1", path.strip()).split(".")
     if not equals or not all(steps):
         raise SpecError([Fault((), "AZ205", f"--set takes path=value, got {override!r}")])
     here: Any = table
@@ -141,6 +151,8 @@ def _step(here: Any, step: str, before: list[str], following: str) -> Any:
     if isinstance(here, dict):
         if isinstance(here.get(step), str) and step in SLOTS:
             here[step] = {"type": here[step]}
+        if step == "input" and not before and isinstance(here.get(step), list) and not following.isdigit():
+            here[step] = {"shape": here[step]}
         return here.setdefault(step, {"type": DEFAULTS[step]} if step in DEFAULTS else {})
     raise SpecError(
         [Fault((), "AZ205", f"--set {'.'.join([*before, step, following])}: {'.'.join(before)} is no table")]
@@ -161,7 +173,3 @@ def _index(rows: list[Any], step: str, before: list[str]) -> int:
         there = f"0 to {len(rows) - 1}" if rows else "none"
         raise SpecError([Fault((), "AZ205", f"--set {'.'.join([*before, step])}: no such entry (there are {there})")])
     return int(step)
-
-
-#: Reads a base by the name that `extends` gives; returns its mapping, macros and all.
-Opener = Callable[[str], Table]

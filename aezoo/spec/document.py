@@ -104,6 +104,12 @@ class DecoderSpec(Frozen):
             return {"type": "layers", **value}
         return value
 
+    @model_validator(mode="after")
+    def _one_of_two(self) -> DecoderSpec:
+        if self.type == "mirror" and self.layers:
+            raise ValueError('a mirror has no layers of its own; leave them out, or write type = "layers"')
+        return self
+
 
 class Spec(Frozen):
     """An autoencoder, declared: what goes in, how it is coded, what comes out, how it is trained."""

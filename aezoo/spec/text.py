@@ -30,7 +30,7 @@ def parse(data: bytes, name: str) -> dict[str, Any]:
         _refuse(name, "AZ104", str(error) or "nested too deeply")
     if not isinstance(table, dict):
         _refuse(name, "AZ105", "a spec is a table of keys, this is not")
-    fault = _foreign(table, ())
+    fault = foreign(table)
     if fault:
         raise SpecError([fault], source=name)
     return table
@@ -80,13 +80,13 @@ def _json(text: str) -> Any:
     return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
 
 
-def _foreign(value: Any, path: tuple[str | int, ...]) -> Fault | None:
+def foreign(value: Any, path: tuple[str | int, ...] = ()) -> Fault | None:
     """The first value that only one of the two spellings could hold, or that is nested too deeply."""
     if len(path) > MAX_DEPTH:
         return Fault(path[:3], "AZ104", f"nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict):
         parts: list[tuple[str | int, Any]] = list(value.items())
-    elif isinstance(value, list):
+    elif isinstance(value, (list, tuple)):
         parts = list(enumerate(value))
     else:
         parts = []
@@ -96,7 +96,7 @@ def _foreign(value: Any, path: tuple[str | int, ...]) -> Fault | None:
         if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
             return Fault(path, "AZ106", f"{value} is no number of a spec")
     for key, item in parts:
-        if fault := _foreign(item, (*path, key)):
+        if fault := foreign(item, (*path, key)):
             return fault
     return None
 

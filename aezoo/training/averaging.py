@@ -24,17 +24,22 @@ class Average:
         self.live: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         self.shadow = [p.detach().clone() for p in self.live]
         self.weight = 1 - decay**STRIDE
+        self.begun = False
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """To be called after every step, with the number of steps done."""
         if step % STRIDE == 0:
+            self.begun = True
             # Early on the average must not remember the initial weights longer than the run is old.
             torch._foreach_lerp_(self.shadow, self.live, max(self.weight, STRIDE / (step + STRIDE)))
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The model has its averaged weights within, its own again after."""
+        """The model has its averaged weights within, its own again after; before the first update, its own."""
+        if not self.begun:  # the shadow is what the run started from
+            yield
+            return
         self._swap()
         try:
             yield

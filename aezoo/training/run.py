@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from aezoo.batches import Batches
 from aezoo.builder import build, objective_of
 from aezoo.data import check, open_samples, split
-from aezoo.errors import DataError, Refused
+from aezoo.errors import DataError, Interrupted, Refused
 from aezoo.evaluation.scores import Scores, evaluate
 from aezoo.model import Model
 from aezoo.reader import Source, read
@@ -112,12 +112,17 @@ def train(
     model.network.eval()
     _fit_prior(model, batches["train"])
     record = _record(spec, place, workers, samples, rows, outcome)
-    scores = evaluate(model, data) if len(rows.get("test", ())) and outcome.failure is None else None
+    scores, failure = None, outcome.failure
+    if len(rows.get("test", ())) and failure is None:
+        try:
+            scores = evaluate(model, data)
+        except KeyboardInterrupt:
+            failure = Interrupted("interrupted while the trained model was judged; its weights are kept")
     run = Run(model, record, scores, history.records, folder)
     if folder:
         _save(run, folder)
-    if outcome.failure:
-        raise outcome.failure
+    if failure:
+        raise failure
     return run
 
 

@@ -295,3 +295,8 @@ def test_a_table_agrees_with_numpy(table):
     text = io.StringIO()
     np.savetxt(text, array, delimiter=",", header="a,b,c,d", comments="", fmt="%.9g")
     assert np.array_equal(table(text.getvalue()).values, array)
+
+
+def test_a_label_that_is_not_there_is_named_before_any_value(table):
+    with pytest.raises(DataError, match="has no column 'absent'"):
+        table("a,y\n1,cat\n", label="absent")

@@ -3,6 +3,7 @@ import torch
 from pydantic import ValidationError
 
 from aezoo.builtins.optimizers import AdamSpec, AdamWSpec, LBFGSSpec, RMSpropSpec, SGDSpec, fusible
+from aezoo.builtins.schedules import LinearScheduleSpec
 
 SPECS = [AdamSpec(), AdamWSpec(), SGDSpec(), SGDSpec(momentum=0.9, nesterov=True), RMSpropSpec(), LBFGSSpec()]
 
@@ -72,3 +73,10 @@ def test_nesterov_without_momentum_says_what_to_write():
     assert remark.level == "error"
     assert remark.hint == "momentum = 0.9"
     assert not list(SGDSpec(nesterov=True, momentum=0.9).remarks(None))
+
+
+@pytest.mark.parametrize("spec", [AdamSpec, SGDSpec, LBFGSSpec])
+@pytest.mark.parametrize("lr", [-1.0, LinearScheduleSpec(start=-0.1, end=0.1), LinearScheduleSpec(start=0.1, end=-0.1)])
+def test_a_rate_below_zero_is_refused(spec, lr):
+    with pytest.raises(ValidationError, match="a learning rate is 0 or more"):
+        spec(lr=lr)

@@ -204,6 +204,15 @@ def test_an_internal_error_is_one_line_that_names_debug(capsys: pytest.CaptureFi
     )
 
 
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError("no room"), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 10 bytes")],
+)
+def test_memory_that_runs_out_is_a_run_that_failed(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(error, json=False, debug=False) == 6
+    assert capsys.readouterr().err.startswith("error: out of memory: ")
+
+
 def test_debug_shows_the_traceback(aezoo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" not in aezoo("check", "absent.toml").err
     assert "Traceback" in aezoo("show", "absent.toml", "--debug").err

@@ -121,6 +121,12 @@ def test_the_likelihood_is_that_of_the_data_not_of_what_was_normalized() -> None
     torch.testing.assert_close(nll(out), expected)
 
 
+def test_a_scale_that_is_small_beside_the_shift_is_taken_to_all_its_digits() -> None:
+    out, plain = gaussian_output(scale=0.01), gaussian_output()
+    out.model.normalizer.shift.fill_(1e5)
+    torch.testing.assert_close(nll(out), nll(plain) + 4 * math.log(0.01))
+
+
 def test_the_rate_agrees_with_torch_distributions() -> None:
     code = gaussian_output().code
     posterior = Normal(code.mean, (code.logvar / 2).exp())

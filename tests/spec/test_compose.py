@@ -82,3 +82,34 @@ def test_set_splits_at_the_first_equals_sign_only() -> None:
 def test_set_that_leads_nowhere_is_refused(override: str) -> None:
     with pytest.raises(SpecError, match="AZ205"):
         assign({"name": "x", "encoder": [{"type": "conv"}]}, override)
+
+
+def test_copies_of_each_share_no_table_so_that_one_can_be_set() -> None:
+    row = {"type": "residual", "body": [{"type": "conv", "channels": 4}], "each": {"scale": [0.5, 1.0]}}
+    table = compose({"encoder": [row]}, [], {}, ["encoder.0.body.0.kernel=5"])
+    assert [block["body"][0].get("kernel") for block in table["encoder"]] == [5, None]
+
+
+def test_a_penalty_that_changes_its_implied_type_is_replaced_whole() -> None:
+    below = {"regularizers": {"kl": {"weight": 4.0}}}
+    assert merge(below, {"regularizers": {"kl": {"type": "l1"}}}) == {"regularizers": {"kl": {"type": "l1"}}}
+    assert merge(below, {"regularizers": {"kl": {"free_bits": 0.1}}})["regularizers"]["kl"]["weight"] == 4.0
+
+
+def test_a_variant_that_names_what_another_writes_out_disagrees_with_it() -> None:
+    fragments = {"a": {"latent": {"type": "gaussian", "dim": 1}}, "b": {"latent": "topk"}}
+    with pytest.raises(SpecError, match="variants 'a' and 'b' disagree"):
+        agree(fragments, settled={})
+
+
+def test_set_takes_the_paths_that_messages_write() -> None:
+    table = {"encoder": [{"type": "flatten"}, {"type": "linear"}]}
+    assign(table, "encoder[1].features=16")
+    assert table["encoder"][1] == {"type": "linear", "features": 16}
+
+
+def test_set_reaches_into_an_input_that_is_written_in_short() -> None:
+    table = {"input": [1, 8, 8]}
+    assign(table, "input.1=9")
+    assign(table, "input.range=[0, 2]")
+    assert table == {"input": {"shape": [1, 9, 8], "range": [0, 2]}}
