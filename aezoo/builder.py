@@ -95,6 +95,7 @@ def objective_of(model: Model, *, steps: int) -> Objective:
         regularizers={name: part.build(taps[part.on]) for name, part in spec.regularizers.items()},
         weights={name: weight_of(part.weight, steps) for name, part in spec.regularizers.items()},
         projections=[partial(part.build(), _layer(network, part.on)) for part in spec.constraints.values()],
+        autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
         taps=sorted({part.on for part in spec.regularizers.values() if part.on.startswith(("encoder.", "decoder."))}),
     )
 

@@ -43,7 +43,8 @@ class TableSpec(FileDatasetSpec):
         with self.reading(path), path.open(encoding="utf-8-sig", newline="") as file:
             header = next((row for row in csv.reader(file, delimiter=self._delimiter(path)) if row), [])
         # New samples need no label, but where there is one it is no input.
-        label = self.label if self.label in (name.strip() for name in header) else None
+        names = {name.strip() for name in header}
+        label = self.label if self.label in names else None
         return super().at(path).model_copy(update={"label": label})
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:

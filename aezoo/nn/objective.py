@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Output
 
 Weight = Callable[[int], float]
 
@@ -43,6 +45,7 @@ class Objective(nn.Module):
         weights: The factor of each regularizer at a step; None for one that is always 1.
         projections: Constraints: functions that change weights in place after each step.
         taps: Layers whose outputs the regularizers read.
+        autocast: Lower precision of the model's own products; the terms are computed in full.
     """
 
     def __init__(
@@ -56,19 +59,22 @@ class Objective(nn.Module):
         weights: Mapping[str, Weight | None] | None = None,
         projections: Sequence[Callable[[], None]] = (),
         taps: Sequence[str] = (),
+        autocast: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.play = play
         self.players = tuple(players)
         self.corruption = nn.ModuleList(corruption)
-        self.regularizers = nn.ModuleDict(dict(regularizers or {}))
+        # A list: a ModuleDict would refuse names such as `pop`, and nothing of it is published.
+        self.regularizers = nn.ModuleList((regularizers or {}).values())
         self.weights = dict(weights or {})
         self.projections = tuple(projections)
         self.taps = tuple(taps)
+        self.autocast = autocast
         # Bound once: walking a ModuleDict, or nn.Module's search for an attribute, costs microseconds a step.
         self._pass = model, play
-        self._terms = [(name, term, self.weights[name]) for name, term in self.regularizers.items()]
+        self._terms = [(name, term, self.weights[name]) for name, term in (regularizers or {}).items()]
         self._spoil = list(self.corruption)
 
     def forward(self, x: Tensor, player: str, step: int, noise: Noise) -> Losses:
@@ -108,3 +114,10 @@ class Objective(nn.Module):
         """Apply the constraints."""
         for projection in self.projections:
             projection()
+
+
+def _full(out: Output, dtype: torch.dtype) -> Output:
+    """The pass in full precision: three digits of a bfloat16 KL are none to train by."""
+    code = type(out.code)(*(value.to(dtype) for value in out.code))
+    taps = {name: value.to(dtype) for name, value in out.taps.items()}
+    return out._replace(code=code, raw=out.raw.to(dtype), taps=taps)

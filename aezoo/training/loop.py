@@ -88,7 +88,6 @@ class Loop:
         self.noise = Noise(Generator(self.device), Generator(self.device))
         self.corrupts = len(objective.corruption) > 0
         self.on_cpu = self.device.type == "cpu"
-        self.autocast = training.precision == "bfloat16"
         self.step = 0
         self.players = [Player(self, name) for name in objective.players]
         self.average = Average(objective.model, training.ema) if training.ema else None
@@ -166,9 +165,6 @@ class Loop:
 
     def losses(self, x: Tensor, player: str, step: int) -> Losses:
         """The losses of a batch for one player."""
-        if self.autocast:
-            with torch.autocast(self.device.type, torch.bfloat16):
-                return self.objective(x, player, step, self.noise)  # type: ignore[no-any-return]
         return self.objective(x, player, step, self.noise)  # type: ignore[no-any-return]
 
     # --- judging ------------------------------------------------------------------------------------------
@@ -193,10 +189,20 @@ class Loop:
             player.meter.clear()
         self.history.add({"step": self.step, "epoch": epoch, "split": "train", **terms})
         with self.average.applied() if self.average else nullcontext():
+            if self.average:
+                self.objective.project()  # an average of weights that keep a constraint need not keep it
             if self.validation is not None:
                 terms = _finite(self.validate(self.validation))
                 self.history.add({"step": self.step, "epoch": epoch, "split": "validation", **terms})
+            else:
+                terms = self._settled(terms)
             return self._keep(terms, outcome)
+
+    def _settled(self, terms: Means) -> Means:
+        """Training means under the weights of the schedules' end, as in validation: totals of two epochs compare."""
+        weights = self.objective.weights.items()
+        off = {name: weight(self.steps) * terms[name] - terms[f"{name}.weighted"] for name, weight in weights if weight}
+        return {**terms, "total": terms["total"] + sum(off.values())}
 
     def _keep(self, terms: Means, outcome: Outcome) -> bool:
         key = self.training.best_by

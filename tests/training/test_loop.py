@@ -174,3 +174,33 @@ def test_a_constraint_holds_after_every_step() -> None:
     run = aezoo.train(bound)
     weight = next(p for p in run.model.network.decoder[0].parameters() if p.ndim == 2)
     torch.testing.assert_close(weight.norm(dim=0), torch.ones(weight.shape[1]))
+
+
+def test_a_constraint_holds_for_averaged_weights_too() -> None:
+    bound = spec(ema=0.95)
+    bound["constraints"] = {"decoder": {"type": "unit_norm", "on": "decoder.0"}}
+    weight = next(p for p in aezoo.train(bound).model.network.decoder[0].parameters() if p.ndim == 2)
+    torch.testing.assert_close(weight.norm(dim=0), torch.ones(weight.shape[1]))
+
+
+def test_without_a_validation_split_a_rising_weight_does_not_choose_the_weights() -> None:
+    rising = spec(epochs=12)
+    rising["regularizers"]["kl"]["weight"] |= {"end": 4.0, "steps": 60}
+    rising["data"] |= {"validation": 0.0}
+    run = aezoo.train(rising)
+    judged = [r for r in run.history if "epoch" in r]
+    settled = {r["step"]: r["total"] - r["kl.weighted"] + 4 * r["kl"] for r in judged}
+    assert run.record["best_step"] == min(settled, key=settled.__getitem__)
+
+
+def test_bfloat16_products_leave_the_terms_in_full_precision() -> None:
+    run = aezoo.train(spec(precision="bfloat16"))
+    assert all(p.dtype == torch.float32 for p in run.model.network.parameters())
+    kl = run.history[-1]["kl"]
+    assert kl != torch.tensor(kl).bfloat16().item()
+
+
+def test_a_penalty_may_have_a_name_that_python_uses() -> None:
+    named = spec(epochs=1)
+    named["regularizers"]["pop"] = {"type": "l2", "weight": 0.1}
+    assert "pop" in aezoo.train(named).history[-1]
