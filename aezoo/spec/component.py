@@ -63,6 +63,7 @@ class Frozen(BaseModel):
         allow_inf_nan=False,
         validate_default=True,
         polymorphic_serialization=True,
+        defer_build=True,  # a spec names a few of all the parts; the others need no validator
     )
 
 
