@@ -17,7 +17,7 @@ def examine(spec: Spec) -> list[Fault]:
     misfit = _shapes(spec)
     if misfit:  # without shapes there are no taps to check
         return [misfit]
-    return [*_terms(spec), *_remarks(spec), *_lints(spec)]
+    return [*_terms(spec), *_choice(spec), *_remarks(spec), *_lints(spec)]
 
 
 def _shapes(spec: Spec) -> Fault | None:
@@ -85,6 +85,17 @@ def _terms(spec: Spec) -> Iterator[Fault]:
                 f"no layer is called {constraint.on!r}",
                 "decoder, decoder.0 ...",
             )
+
+
+def _choice(spec: Spec) -> Iterator[Fault]:
+    """The term that chooses the weights must be one that is logged; found now, not after the first epoch."""
+    penalties = {name for term in spec.regularizers for name in (term, f"{term}.weighted")}
+    known = {"last", "total", *spec.objective.terms, *penalties}
+    if spec.objective.terms and spec.training.best_by not in known:
+        there = ", ".join(sorted(known))
+        yield Fault(
+            ("training", "best_by"), "AZ507", f"no term is called {spec.training.best_by!r}", f"there are: {there}"
+        )
 
 
 def _nearest(word: str, spec: Spec) -> str:

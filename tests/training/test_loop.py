@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.errors import Interrupted, Refused, RunFailed
+from aezoo.errors import Interrupted, Refused, RunFailed, SpecError
 from aezoo.training.averaging import Average
 
 
@@ -127,7 +127,7 @@ def test_the_best_weights_by_a_named_term_are_kept() -> None:
 
 
 def test_a_term_that_is_not_there_cannot_choose() -> None:
-    with pytest.raises(RunFailed, match="no term is called 'klx'"):
+    with pytest.raises(SpecError, match=r"AZ507.*training\.best_by: no term is called 'klx'"):
         aezoo.train(spec(best_by="klx"))
 
 
