@@ -40,6 +40,7 @@ from aezoo.spec.component import (
     SplitDatasetSpec,
     Strings,
     Style,
+    as_tuple,
     flat_parameters,
 )
 from aezoo.spec.document import Spec
@@ -88,6 +89,7 @@ __all__ = [
     "SplitDatasetSpec",
     "Strings",
     "Style",
+    "as_tuple",
     "conv_length",
     "flat",
     "flat_parameters",

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
-from aezoo.plugin import Component, CorruptionSpec, Field, Range, Remark, Shape, ShapeError, Spec, grid, text
+from aezoo.plugin import Component, CorruptionSpec, Field, Range, Remark, Shape, ShapeError, Spec, as_tuple, grid, text
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _rising(level: float | tuple[float, float]) -> float | tuple[float, float]:
@@ -26,8 +22,8 @@ def _rising(level: float | tuple[float, float]) -> float | tuple[float, float]:
 Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[float, Field(ge=0)]
 #: A strength: one number, or a range that each sample draws its own from.
-Probability = Annotated[Share | tuple[Share, Share], BeforeValidator(_tuple), AfterValidator(_rising)]
-Deviation = Annotated[Size | tuple[Size, Size], BeforeValidator(_tuple), AfterValidator(_rising)]
+Probability = Annotated[Share | tuple[Share, Share], BeforeValidator(as_tuple), AfterValidator(_rising)]
+Deviation = Annotated[Size | tuple[Size, Size], BeforeValidator(as_tuple), AfterValidator(_rising)]
 Per = Literal["value", "pixel"]
 
 NO_RANGE = "declare it: input = {shape = [...], range = [0, 1]}"

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from aezoo.plugin import Component, ConstantSpec, Field, OptimizerSpec, Remark, ScheduleSpec, Spec
+from aezoo.plugin import Component, ConstantSpec, Field, OptimizerSpec, Remark, ScheduleSpec, Spec, as_tuple
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
 
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 Beta = Annotated[float, Field(ge=0, lt=1)]
-Betas = Annotated[tuple[Beta, Beta], BeforeValidator(_tuple)]
+Betas = Annotated[tuple[Beta, Beta], BeforeValidator(as_tuple)]
 
 #: Where torch updates all weights in one kernel.
 FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
@@ -17,6 +17,7 @@ from aezoo.plugin import (
     Shape,
     ShapeError,
     Style,
+    as_tuple,
     flat_parameters,
     mirror_layers,
     text,
@@ -25,10 +26,6 @@ from aezoo.plugin import (
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-def _listed(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 class ResidualSpec(LayerSpec):
@@ -48,7 +45,7 @@ class ResidualSpec(LayerSpec):
     """
 
     type: Literal["residual"] = "residual"
-    body: Annotated[tuple[LayerSpec, ...], BeforeValidator(_listed)] = Field(
+    body: Annotated[tuple[LayerSpec, ...], BeforeValidator(as_tuple)] = Field(
         min_length=1, description="layers, one after the other"
     )
     activation: Activation = Field("identity", description="pointwise function of the sum")

@@ -42,8 +42,8 @@ def train(
     as_json: bool,
 ) -> None:
     """Train the model of SPEC and keep weights, metrics and pictures in a folder."""
-    # Read when torch is loaded: idle threads sleep. Spinning is faster on an idle machine (1.3 times for a small MLP)
-    # and ten times slower on one where anything else runs.
+    # Read when torch is loaded: idle threads sleep. Spinning is faster on an idle machine
+    # and many times slower on one where anything else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     spec = _lasting(aezoo.read(source, overrides=overrides), epochs)
     folder = out or Path("runs") / spec.name

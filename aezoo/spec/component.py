@@ -41,16 +41,17 @@ if TYPE_CHECKING:
 Range = tuple[float, float]
 
 
-def _tuple(value: Any) -> Any:
+def as_tuple(value: Any) -> Any:
+    """A list in a spec is a tuple in Python; anything else is left for the field to judge."""
     return tuple(value) if isinstance(value, list) else value
 
 
 #: A list in a spec; a tuple in Python, so that a spec is hashable.
-Ints = Annotated[tuple[int, ...], BeforeValidator(_tuple)]
-Floats = Annotated[tuple[float, ...], BeforeValidator(_tuple)]
-Strings = Annotated[tuple[str, ...], BeforeValidator(_tuple)]
-Interval = Annotated[Range, BeforeValidator(_tuple)]
-Matrix = Annotated[tuple[Floats, ...], BeforeValidator(_tuple)]
+Ints = Annotated[tuple[int, ...], BeforeValidator(as_tuple)]
+Floats = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
+Strings = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
+Interval = Annotated[Range, BeforeValidator(as_tuple)]
+Matrix = Annotated[tuple[Floats, ...], BeforeValidator(as_tuple)]
 
 
 class Frozen(BaseModel):

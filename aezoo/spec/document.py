@@ -23,6 +23,7 @@ from aezoo.spec.component import (
     RegularizerSpec,
     Strings,
     Style,
+    as_tuple,
 )
 from aezoo.spec.mirror import last_style, mirror_layers, mirror_source, trace
 from aezoo.spec.shape import Shape
@@ -37,10 +38,6 @@ NAMES = frozenset({"name", "description", "license", "paper"})
 ARCHITECTURE = frozenset({"aezoo", "input", "encoder", "latent", "decoder", "likelihood"})
 
 
-def _listed(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _named(value: Any) -> Any:
     """`regularizers.kl = {}`: the type defaults to the table's name."""
     if not isinstance(value, dict):
@@ -48,7 +45,7 @@ def _named(value: Any) -> Any:
     return {key: {"type": key, **item} if isinstance(item, dict) else item for key, item in value.items()}
 
 
-Layers = Annotated[tuple[LayerSpec, ...], BeforeValidator(_listed)]
+Layers = Annotated[tuple[LayerSpec, ...], BeforeValidator(as_tuple)]
 
 
 class InputSpec(Frozen):
@@ -121,7 +118,7 @@ class Spec(Frozen):
     paper: str = ""
     requires: Strings = Field((), description="plugins that must be there: aezoo-sparse>=0.1")
     input: InputSpec
-    corruption: Annotated[tuple[CorruptionSpec, ...], BeforeValidator(_listed)] = ()
+    corruption: Annotated[tuple[CorruptionSpec, ...], BeforeValidator(as_tuple)] = ()
     encoder: Layers = ()
     latent: LatentSpec
     decoder: DecoderSpec = Field(default_factory=DecoderSpec)
