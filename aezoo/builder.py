@@ -16,8 +16,8 @@ from aezoo.nn.layers import tie
 from aezoo.nn.objective import Objective, Weight
 from aezoo.randomness import derive
 from aezoo.reader import Source, read
-from aezoo.spec.component import ConstantSpec, LayerSpec, ScheduleSpec
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import ConstantSpec, LayerSpec, ScheduleSpec
 from aezoo.spec.shape import Shape, text
 
 

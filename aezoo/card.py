@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aezoo.spec.component import Component, LayerSpec
+from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, text
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.randomness import permutation
 from aezoo.registry import Registry
 from aezoo.samples import Array, Samples
-from aezoo.spec.component import DatasetSpec, FileDatasetSpec, Range
+from aezoo.spec.component import Range
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.shape import Shape, text
 
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None

@@ -39,6 +39,16 @@ class AezooError(Exception):
         self.hint = hint
 
 
+class Where(NamedTuple):
+    """A stretch of one line of a text; lines and columns count from 1, in characters. Line 0 is the text as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    length: int = 1
+    text: str = ""  # the whole line, for a frame with a caret
+
+
 class Fault(NamedTuple):
     """One thing wrong with a spec: where, what, and what to do."""
 
@@ -47,6 +57,7 @@ class Fault(NamedTuple):
     message: str
     hint: str = ""
     level: str = "error"  # or "warning": a lint, which refuses nothing
+    where: Where | None = None
 
     @property
     def place(self) -> str:

@@ -12,38 +12,29 @@ from pydantic import Field
 from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
 from aezoo.randomness import rng
 from aezoo.samples import Samples
-from aezoo.spec.component import (
+from aezoo.spec.component import Component, Floats, Frozen, Interval, Ints, Matrix, Range, Remark, Strings, as_tuple
+from aezoo.spec.document import Spec
+from aezoo.spec.kinds import (
     Activation,
-    Component,
     ConstantSpec,
     ConstraintSpec,
     CorruptionSpec,
     DatasetSpec,
     FileDatasetSpec,
-    Floats,
-    Frozen,
-    Interval,
-    Ints,
     LatentSpec,
     LayerSpec,
     LikelihoodSpec,
-    Matrix,
     MetricSpec,
     Norm,
     ObjectiveSpec,
     OptimizerSpec,
     PriorSpec,
-    Range,
     RegularizerSpec,
-    Remark,
     ScheduleSpec,
     SplitDatasetSpec,
-    Strings,
     Style,
-    as_tuple,
     flat_parameters,
 )
-from aezoo.spec.document import Spec
 from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
 

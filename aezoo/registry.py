@@ -9,7 +9,8 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from aezoo.errors import PluginError
-from aezoo.spec.component import KINDS, Component
+from aezoo.spec.component import Component
+from aezoo.spec.kinds import KINDS
 
 Fragment = Mapping[str, Any]
 

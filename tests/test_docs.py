@@ -14,8 +14,8 @@ from aezoo.bundled import bundled_specs
 from aezoo.cli import TABLE
 from aezoo.discovery import default_registry
 from aezoo.reader import CODES
-from aezoo.spec.component import KINDS
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import KINDS
 from aezoo.spec.training import TrainingSpec
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @options.as_json
 def components(kind: str | None, name: str | None, as_json: bool) -> None:
     """List the parts that a spec may name: all, those of a KIND, or one NAME with its fields."""
-    from aezoo.spec.component import KINDS
+    from aezoo.spec.kinds import KINDS
 
     if kind is not None and name is None and kind not in KINDS:
         kind, name = None, kind  # `aezoo components conv`

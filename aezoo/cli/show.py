@@ -13,8 +13,9 @@ from aezoo.cli import options
 from aezoo.cli.output import emit, table
 
 if TYPE_CHECKING:
-    from aezoo.spec.component import Component, LayerSpec
+    from aezoo.spec.component import Component
     from aezoo.spec.document import Spec
+    from aezoo.spec.kinds import LayerSpec
     from aezoo.spec.shape import Shape
 
 

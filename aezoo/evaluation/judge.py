@@ -18,8 +18,8 @@ from aezoo.nn.code import Accumulator
 from aezoo.nn.metrics import Moments, psnr
 from aezoo.randomness import derive
 from aezoo.samples import Array
-from aezoo.spec.component import MetricSpec
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import MetricSpec
 from aezoo.spec.shape import flat
 
 #: Samples that pictures show.

@@ -9,21 +9,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from aezoo.spec.component import (
+from aezoo.spec.component import Frozen, Interval, Ints, Strings, as_tuple
+from aezoo.spec.kinds import (
     ConstraintSpec,
     CorruptionSpec,
     DatasetSpec,
-    Frozen,
-    Interval,
-    Ints,
     LatentSpec,
     LayerSpec,
     LikelihoodSpec,
     ObjectiveSpec,
     RegularizerSpec,
-    Strings,
     Style,
-    as_tuple,
 )
 from aezoo.spec.mirror import last_style, mirror_layers, mirror_source, trace
 from aezoo.spec.shape import Shape

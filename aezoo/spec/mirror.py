@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aezoo.errors import NoMirror, ShapeError
-from aezoo.spec.component import LayerSpec, Style, Upsampling
+from aezoo.spec.kinds import LayerSpec, Style, Upsampling
 from aezoo.spec.shape import Shape
 
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from aezoo.spec.component import Frozen, OptimizerSpec
+from aezoo.spec.component import Frozen
+from aezoo.spec.kinds import OptimizerSpec
 
 DEFAULT_EPOCHS = 20
 
