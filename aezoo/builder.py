@@ -9,26 +9,34 @@ from typing import Any
 import torch
 from torch import nn
 
+from aezoo.ceiling import Ceiling
 from aezoo.errors import AezooError, Fault, ShapeError, SpecError
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.layers import tie
+from aezoo.nn.layers import matrices, tie
 from aezoo.nn.objective import Objective, Weight
 from aezoo.randomness import derive
 from aezoo.reader import Source, read
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import ConstantSpec, LayerSpec, ScheduleSpec
+from aezoo.spec.kinds import LayerSpec, ScheduleSpec
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.shape import Shape, text
 
 
-def build(source: Spec | Source, *, seed: int | None = None) -> Model:
+def build(source: Spec | Source, *, seed: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
     """A fresh model of a spec, on the CPU, its weights drawn from `seed` (the spec's own, if None).
 
+    Args:
+        source: A spec, or what `read` takes.
+        seed: Of the weights.
+        limits: How large the model may be; what a spec that was read declares is taken as read.
+
     Raises:
+        SpecError: The spec is wrong; or a part's module is larger than its declaration says, and than the limits.
         AezooError: A part's module does not give the shape that its declaration says.
     """
-    spec = source if isinstance(source, Spec) else read(source)
-    verify(spec)
+    spec = source if isinstance(source, Spec) else read(source, limits=limits)
+    verify(spec, limits=limits)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(spec.training.seed if seed is None else seed, "init"))
         network = assemble(spec)
@@ -62,12 +70,19 @@ def assemble(spec: Spec) -> Autoencoder:
     return network.double() if spec.training.precision == "float64" else network
 
 
-def verify(spec: Spec) -> None:
-    """Pass two samples through the skeleton; every layer must give the shape that its declaration says."""
+def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Pass two samples through the skeleton; every layer must be as large, and give the shape, that it declares.
+
+    Raises:
+        SpecError: What is built is larger than what is declared, and than the limits.
+        AezooError: A layer gives another shape than it declares.
+    """
     network = skeleton(spec)
+    ceiling = Ceiling(spec, limits)
+    ceiling.hold(network)
     shapes = {f"encoder.{i}": s for i, s in enumerate(spec.encoder_shapes[1:])}
     shapes |= {f"decoder.{i}": s for i, s in enumerate(spec.decoder_shapes[1:])}
-    with torch.no_grad():
+    with torch.no_grad(), ceiling.watch(network, 2):
         x = torch.empty(2, *spec.input.shape, device="meta", dtype=_dtype(network))
         out = network.eval()(x, taps=shapes)
     for name, declared in shapes.items():
@@ -102,7 +117,7 @@ def objective_of(model: Model, *, steps: int) -> Objective:
 
 def weight_of(schedule: ScheduleSpec, steps: int) -> Weight | None:
     """The schedule as a function of the step; None if it is 1 throughout."""
-    if schedule == ConstantSpec(value=1.0):
+    if schedule.bounds() == (1.0, 1.0):
         return None
     return lambda step: schedule.value(step, steps)
 
@@ -117,8 +132,8 @@ def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]
     Raises:
         SpecError: There is one that cannot have them.
     """
-    sources = [m for m in encoder if _has_map(m)]
-    targets = [i for i, m in enumerate(decoder) if _has_map(m)]
+    sources = [m for m in encoder if matrices(m)]
+    targets = [i for i, m in enumerate(decoder) if matrices(m)]
     tied = list(decoder)
     try:
         for source, target in zip(sources, reversed(targets), strict=True):
@@ -127,10 +142,6 @@ def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]
         why = str(error) if isinstance(error, ShapeError) else "encoder and decoder have not as many maps"
         raise SpecError([Fault(("decoder", "tied"), "AZ407", why, "leave 'tied' out, or take other layers")]) from None
     return tied
-
-
-def _has_map(module: nn.Module) -> bool:
-    return any(p.ndim > 1 for p in module.parameters())
 
 
 def _layer(network: Autoencoder, place: str) -> nn.Module:

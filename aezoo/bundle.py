@@ -32,6 +32,7 @@ from aezoo.files import atomic_write, sync
 from aezoo.model import Model
 from aezoo.report import pictures
 from aezoo.spec.document import Spec
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.text import to_json
 from aezoo.training import device as devices
 
@@ -166,7 +167,7 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
 # --- load ------------------------------------------------------------------------------------------------
 
 
-def load(folder: str | os.PathLike[str], *, device: str = "auto") -> Model:
+def load(folder: str | os.PathLike[str], *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
     """The model of a folder; or of a weight file alone, whose header holds its spec.
 
     Names, types and shapes are compared with the spec before any weight is read.
@@ -174,6 +175,7 @@ def load(folder: str | os.PathLike[str], *, device: str = "auto") -> Model:
     Args:
         folder: What `save` or `train` wrote.
         device: `auto`, `cpu`, `cuda:1` ...
+        limits: How large the model may be; checked before memory is touched.
 
     Raises:
         NotFound: There is no model.
@@ -182,9 +184,9 @@ def load(folder: str | os.PathLike[str], *, device: str = "auto") -> Model:
     """
     place = Path(folder)
     path = place if place.is_file() else place / weights.NAME
-    spec = None if place.is_file() else manifest.read_manifest(place)
+    spec = None if place.is_file() else manifest.read_manifest(place, limits=limits)
     header = weights.read_header(path)
-    spec = _agreed(path, header, spec)
+    spec = _agreed(path, header, spec, limits)
     weights.compare(path, header, skeleton(spec).state_dict())
     # Assembled anew, not on the meta device: buffers that are not saved have to hold what they hold.
     with torch.random.fork_rng(devices=[]):
@@ -195,14 +197,14 @@ def load(folder: str | os.PathLike[str], *, device: str = "auto") -> Model:
     return Model(spec, network.eval()).to(devices.choose(device).device)
 
 
-def _agreed(path: Path, header: weights.Header, spec: Spec | None) -> Spec:
+def _agreed(path: Path, header: weights.Header, spec: Spec | None, limits: Limits) -> Spec:
     """The spec of config.json and of the weights' header, if they agree on what weights depend on."""
     text = header.metadata.get(weights.KEY)
     if text is None:
         if spec is None:
             raise NotFound(f"{path} holds no spec", hint="name the folder of a model")
         return spec
-    own = manifest.parse_manifest(text, str(path))
+    own = manifest.parse_manifest(text, str(path), limits=limits)
     if spec is not None and own.arch != spec.arch:
         raise Refused(
             f"{path} was written for another spec than {manifest.NAME} beside it:"

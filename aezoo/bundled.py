@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from aezoo.errors import NotFound
+from aezoo.hints import did_you_mean
 
 
 def folder() -> Path:
@@ -25,6 +25,5 @@ def find(name: str) -> Path:
     specs = bundled_specs()
     if name in specs:
         return specs[name]
-    close = get_close_matches(name, specs, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "`aezoo list` names the bundled specs"
+    hint = did_you_mean(name, specs, "`aezoo list` names the bundled specs")
     raise NotFound(f"no bundled spec is called {name!r}", hint=hint)

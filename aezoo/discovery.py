@@ -10,8 +10,10 @@ from types import ModuleType
 import pluggy
 
 from aezoo import hookspecs
-from aezoo.errors import PluginError
-from aezoo.registry import Registry
+from aezoo.errors import PluginError, PluginMissing
+from aezoo.registry import Fragment, Registry
+from aezoo.room import Room
+from aezoo.spec.component import Component
 
 GROUP = "aezoo"
 #: The namespace that specs may leave out.
@@ -40,7 +42,7 @@ def load(registry: Registry, namespace: str) -> None:
     if disabled(namespace):
         raise PluginError(f"plugin {namespace!r} is disabled by AEZOO_DISABLE_PLUGINS")
     if not claims:
-        raise PluginError(
+        raise PluginMissing(
             f"no installed plugin provides the namespace {namespace!r}",
             hint="install the distribution that provides it; nothing was installed for you",
         )
@@ -67,18 +69,22 @@ def _imported(entry: EntryPoint) -> ModuleType:
 
 
 def _register(registry: Registry, namespace: str, module: ModuleType) -> None:
+    parts, variants = _given(namespace, module)
+    registry.add(parts, variants=variants, namespace="" if namespace == IN_THE_BOX else namespace)
+
+
+def _given(namespace: str, module: ModuleType) -> tuple[list[type[Component] | Room], dict[str, Fragment]]:
+    """What the hooks of a plugin return. Raises `PluginError` if one is unknown or fails."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     try:
         manager.register(module, name=namespace)
         manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginError(f"plugin {namespace!r}: {error}") from error
-    stamp = "" if namespace == IN_THE_BOX else namespace
-    for parts in manager.hook.aezoo_components():
-        registry.add(parts, namespace=stamp)
-    for variants in manager.hook.aezoo_variants():
-        registry.add_variants(variants, namespace=stamp)
+        parts = [part for parts in manager.hook.aezoo_components() for part in parts]
+        variants = {name: item for variants in manager.hook.aezoo_variants() for name, item in variants.items()}
+    except (Exception, SystemExit) as error:  # a stranger's hook may do anything when called
+        raise PluginError(f"plugin {namespace!r}: {error!r}") from error
+    return parts, variants
 
 
 @cache

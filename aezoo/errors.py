@@ -5,7 +5,9 @@
     ├── AnswerNo            1     the command worked and the answer is no
     ├── UsageError          2     the call itself is wrong
     ├── NotFound            3     no such file, name or model
-    ├── PluginError         4     a plugin is missing, broken or incompatible
+    ├── PluginError         4     a plugin is broken or incompatible
+    │   ├── PluginMissing   4     a plugin is not there
+    │   └── UnmetSpec       4     a SpecError, too: a spec that needs it
     ├── HubError            5     network, authentication or Hub
     ├── RunFailed           6     the run failed
     │   └── DataError       6     the data are not what the spec says
@@ -74,7 +76,12 @@ def render_path(path: Path) -> str:
     """`("encoder", 1, "channels")` as `encoder[1].channels`."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if isinstance(step, int):
+            text += f"[{step}]"
+            continue
+        # A key may hold what would move a terminal's cursor.
+        name = step if step.isprintable() else repr(step)
+        text += f".{name}" if text else name
     return text
 
 
@@ -84,8 +91,13 @@ class SpecError(AezooError):
     def __init__(self, faults: Sequence[Fault], *, source: str = "") -> None:
         self.faults = tuple(faults)
         self.source = source
-        prefix = f"{source}: " if source else ""
-        super().__init__("\n".join(f"{prefix}{fault}" for fault in self.faults))
+        super().__init__("\n".join(f"{self._prefix(fault)}{fault}" for fault in self.faults))
+
+    def _prefix(self, fault: Fault) -> str:
+        at = fault.where
+        if at is None:
+            return f"{self.source}: " if self.source else ""
+        return f"{at.file}:{at.line}:{at.column}: " if at.line else f"{at.file}: "
 
 
 class AnswerNo(AezooError):
@@ -105,7 +117,21 @@ class NotFound(AezooError):
 
 
 class PluginError(AezooError):
-    """A plugin is missing, broken, in conflict or written for another API."""
+    """A plugin is broken, disabled, in conflict or written for another API."""
+
+    exit_code = 4
+    #: Of the fault, where a spec names the plugin.
+    code: ClassVar[str] = "AZ303"
+
+
+class PluginMissing(PluginError):
+    """No installed distribution provides the plugin."""
+
+    code = "AZ302"
+
+
+class UnmetSpec(SpecError, PluginError):
+    """A spec that cannot be judged here: it names a plugin that is missing or broken; holds every fault found."""
 
     exit_code = 4
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 if TYPE_CHECKING:
+    from aezoo.room import Room
     from aezoo.spec.component import Component
 
 hookspec = pluggy.HookspecMarker("aezoo")
 
 
 @hookspec
-def aezoo_components() -> list[type[Component]]:  # type: ignore[empty-body]
-    """The parts this plugin adds: declarations of any kind."""
+def aezoo_components() -> Sequence[type[Component] | Room]:  # type: ignore[empty-body]
+    """The parts this plugin adds: declarations of any kind, and rooms, whose parts are imported when asked for."""
 
 
 @hookspec

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from aezoo.errors import NotFound, Refused, SpecError
-from aezoo.reader import read
+from aezoo.reader import check
 from aezoo.registry import Registry
 from aezoo.spec.document import Spec
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.text import parse, read_text
 
 NAME = "config.json"
@@ -26,7 +27,7 @@ def manifest(spec: Spec) -> dict[str, Any]:
     }
 
 
-def read_manifest(folder: Path, *, registry: Registry | None = None) -> Spec:
+def read_manifest(folder: Path, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:
     """The spec of a model's folder.
 
     Raises:
@@ -39,15 +40,17 @@ def read_manifest(folder: Path, *, registry: Registry | None = None) -> Spec:
     path = folder / NAME
     if not path.is_file():
         raise NotFound(f"{folder} holds no {NAME}: it is no model, or not the whole of one")
-    return spec_of(read_text(path), str(path), registry=registry)
+    return spec_of(read_text(path), str(path), registry=registry, limits=limits)
 
 
-def parse_manifest(text: str, name: str, *, registry: Registry | None = None) -> Spec:
+def parse_manifest(text: str, name: str, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:
     """The spec of a manifest as text."""
-    return spec_of(parse(text.encode(), f"{name}.json"), name, registry=registry)
+    return spec_of(parse(text.encode(), f"{name}.json"), name, registry=registry, limits=limits)
 
 
-def spec_of(document: Mapping[str, Any], name: str, *, registry: Registry | None = None) -> Spec:
+def spec_of(
+    document: Mapping[str, Any], name: str, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS
+) -> Spec:
     """The spec in a manifest, if it is what was written. Raises `Refused`, `SpecError`, `PluginError`."""
     version, prints = document.get("aezoo"), document.get("fingerprints")
     if not isinstance(document.get("spec"), dict) or not isinstance(prints, dict):
@@ -55,9 +58,9 @@ def spec_of(document: Mapping[str, Any], name: str, *, registry: Registry | None
     if version != FORMAT:
         raise Refused(f"{name}: format {version!r}, this aezoo reads {FORMAT}", hint="pip install -U aezoo")
     try:
-        spec = read(document["spec"], registry=registry)
+        spec, _ = check(document["spec"], registry=registry, limits=limits, trusted=False)
     except SpecError as error:
-        raise SpecError(error.faults, source=name) from None
+        raise type(error)(error.faults, source=name) from None
     if prints.get("arch") != spec.arch:
         raise Refused(
             f"{name}: the spec is not the one that was written: its fingerprint is {spec.arch[:12]},"

@@ -11,10 +11,12 @@ from pydantic import Field
 
 from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
 from aezoo.randomness import rng
+from aezoo.room import Room
 from aezoo.samples import Samples
 from aezoo.spec.component import Component, Floats, Frozen, Interval, Ints, Matrix, Range, Remark, Strings, as_tuple
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import (
+    RANGES,
     Activation,
     ConstantSpec,
     ConstraintSpec,
@@ -37,6 +39,7 @@ from aezoo.spec.kinds import (
 )
 from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
+from aezoo.spec.tying import Affine
 
 #: Number of this plugin interface. A plugin module may set `AEZOO_API` to the one it was written for.
 API = 1
@@ -45,7 +48,9 @@ hookimpl = pluggy.HookimplMarker("aezoo")
 
 __all__ = [
     "API",
+    "RANGES",
     "Activation",
+    "Affine",
     "Component",
     "ConstantSpec",
     "ConstraintSpec",
@@ -72,6 +77,7 @@ __all__ = [
     "Range",
     "RegularizerSpec",
     "Remark",
+    "Room",
     "Samples",
     "ScheduleSpec",
     "Shape",

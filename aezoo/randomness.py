@@ -11,10 +11,9 @@ import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import Generator
 
 _BITS = 2**63 - 1
@@ -54,6 +53,8 @@ def generator(seed: int, stream: str, *counters: int) -> Generator:
 
 def rng(seed: int, stream: str, *counters: int) -> np.random.Generator:
     """A numpy generator, seeded by `derive`."""
+    import numpy as np
+
     return np.random.Generator(np.random.PCG64(derive(seed, stream, *counters)))
 
 
@@ -63,5 +64,7 @@ def permutation(n: int, seed: int, stream: str, *counters: int) -> npt.NDArray[n
     It sorts raw bits: numpy promises that those never change between versions, and promises nothing of the
     kind for `Generator.permutation`. A test split must outlive an update.
     """
+    import numpy as np
+
     keys = np.random.PCG64(derive(seed, stream, *counters)).random_raw(n)
     return np.argsort(keys, kind="stable").astype(np.int64, copy=False)

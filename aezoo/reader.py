@@ -4,154 +4,153 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from difflib import get_close_matches
-from os import PathLike
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
 
-from aezoo.bundled import bundled_specs
 from aezoo.discovery import default_registry
-from aezoo.errors import Fault, NotFound, SpecError
+from aezoo.errors import Fault, SpecError, UnmetSpec
 from aezoo.registry import Registry
+from aezoo.requirements import unmet
+from aezoo.resolver import Resolver, Spelled, locate
 from aezoo.spec.checks import examine
-from aezoo.spec.compose import Table, compose
 from aezoo.spec.document import Spec
-from aezoo.spec.text import foreign, read_text
+from aezoo.spec.faults import ADVISED, faults_of, lenient
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.source import Node, follow, plain, where
 
-MAX_BASES = 8
-Source = str | PathLike[str] | Mapping[str, Any]
+Source = Spelled
+#: Faults that say a key is not known here: the caret goes under the key, not under its value.
+ABOUT_KEYS = frozenset({"AZ203", "AZ506"})
+#: Faults that say what a `type` names is not there: the caret goes under that name.
+ABOUT_TYPES = frozenset({"AZ301", "AZ302", "AZ303"})
+#: Faults of plugins: a spec with one of these may be right elsewhere.
+UNMET = frozenset({"AZ302", "AZ303", "AZ304"})
+
+__all__ = ["Reading", "Source", "SpecWarning", "check", "locate", "read", "reading"]
 
 
 class SpecWarning(UserWarning):
     """A spec that reads, and that its author may want to look at again."""
 
 
-def read(source: Source, *, overrides: Sequence[str] = (), registry: Registry | None = None) -> Spec:
+class Reading(NamedTuple):
+    """A spec, what its author may want to look at again, and who said what."""
+
+    spec: Spec
+    lints: list[Fault]
+    tree: Node
+
+
+def read(
+    source: Source,
+    *,
+    overrides: Sequence[str] = (),
+    registry: Registry | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    trusted: bool = True,
+) -> Spec:
     """Read and check a spec.
 
     Args:
         source: A path to a TOML or JSON file, the name of a bundled spec, or a mapping.
-        overrides: `path=value` texts, applied last: `latent.dim=32`, `encoder.0.channels=64`.
+        overrides: `path=value` texts, merged last: `latent.dim=32`, `encoder.0.channels=64`.
         registry: Where parts are looked up; all that is installed, by default.
+        limits: How large a model may be.
+        trusted: Whether `extends` may leave the folder of the spec; False for a spec that came from elsewhere.
 
     Raises:
         SpecError: With every fault found, each with its place.
+        PluginError: The spec names a plugin that is missing or broken; a `SpecError`, too.
         NotFound: No such file and no such bundled spec.
-        PluginError: The spec names a plugin that is missing or broken.
     """
-    spec, faults = check(source, overrides=overrides, registry=registry)
-    for fault in faults:
-        warnings.warn(SpecWarning(str(fault)), stacklevel=2)
+    spec, lints, _ = reading(source, overrides=overrides, registry=registry, limits=limits, trusted=trusted)
+    for lint in lints:
+        warnings.warn(SpecWarning(str(lint)), stacklevel=2)
     return spec
 
 
 def check(
-    source: Source, *, overrides: Sequence[str] = (), registry: Registry | None = None
+    source: Source,
+    *,
+    overrides: Sequence[str] = (),
+    registry: Registry | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    trusted: bool = True,
 ) -> tuple[Spec, list[Fault]]:
     """As `read`, and returns the lints instead of warning."""
+    spec, lints, _ = reading(source, overrides=overrides, registry=registry, limits=limits, trusted=trusted)
+    return spec, lints
+
+
+def reading(
+    source: Source,
+    *,
+    overrides: Sequence[str] = (),
+    registry: Registry | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    trusted: bool = True,
+) -> Reading:
+    """As `read`, and returns the lints and the tree of what was said."""
     registry = registry or default_registry()
     label = "" if isinstance(source, Mapping) else str(source)
+    resolved = Resolver(registry, limits=limits, trusted=trusted).resolve(source, overrides)
+    document = plain(resolved.tree)
+    spec, found = _validated(document, registry)
+    if spec is None and resolved.partial:  # what is missing may stand in a base that could not be read
+        found = [fault for fault in found if fault.code != "AZ202"]
+    if not resolved.partial:
+        found += _examined(spec, document, found, registry, limits)
+    found += _unmet(document)
+    faults = _sorted([*resolved.faults, *(_located(fault, resolved.tree) for fault in found)])
+    if any(fault.level == "error" for fault in faults) or spec is None:
+        kind = UnmetSpec if any(fault.code in UNMET for fault in faults) else SpecError
+        raise kind(faults, source=label)
+    return Reading(spec, faults, resolved.tree)
+
+
+def _validated(document: dict[str, Any], registry: Registry) -> tuple[Spec | None, list[Fault]]:
     try:
-        table = resolve(source, overrides=overrides, registry=registry)
-        spec = Spec.model_validate(table, context={"registry": registry})
+        return Spec.model_validate(document, context={"registry": registry}), []
     except ValidationError as error:
-        raise SpecError([_fault(detail) for detail in error.errors()], source=label) from None
-    except SpecError as error:
-        raise SpecError(error.faults, source=error.source or label) from None
-    faults = examine(spec)
-    if any(fault.level == "error" for fault in faults):
-        raise SpecError(faults, source=label)
-    return spec, faults
+        return None, faults_of(error, document, registry)
 
 
-def resolve(source: Source, *, overrides: Sequence[str] = (), registry: Registry | None = None) -> Table:
-    """The source as one mapping, macros gone and overrides applied, before it is validated."""
-    registry = registry or default_registry()
-    own, folder = _open(source)
-    return compose(own, _bases(own, folder, depth=0, registry=registry), _variants(own, registry), overrides)
+def _examined(
+    spec: Spec | None, document: dict[str, Any], found: Sequence[Fault], registry: Registry, limits: Limits
+) -> list[Fault]:
+    """What is wrong between the parts; of a spec with faults, as much as can be told without guessing."""
+    if spec is not None:
+        return examine(spec, limits=limits)
+    if len(found) > ADVISED:  # no spec, but something else
+        return []
+    mended, certain = lenient(document, found, registry)
+    guess, _ = _validated(mended, registry)
+    return [] if guess is None else [fault for fault in examine(guess, limits=limits) if certain(fault)]
 
 
-def _open(source: Source, *, near: Path | None = None) -> tuple[Table, Path | None]:
-    if isinstance(source, Mapping):
-        # What no file can say would be lost when the spec is written down.
-        if fault := foreign(dict(source)):
-            raise SpecError([fault])
-        return deepcopy(dict(source)), None
-    path = locate(source, near=near)
-    return read_text(path), path.parent
+def _unmet(document: Mapping[str, Any]) -> list[Fault]:
+    requires = document.get("requires")
+    named = [item for item in requires if isinstance(item, str)] if isinstance(requires, list) else []
+    return [fault for i, text in enumerate(named) for fault in unmet(text, ("requires", i))]
 
 
-def locate(source: str | PathLike[str], *, near: Path | None = None) -> Path:
-    """Where the spec is: a file, beside `near` first, or the bundled spec of that name. Raises `NotFound`."""
-    path = (near or Path()) / source
-    if path.is_file():
-        return path
-    bundled = bundled_specs()
-    if str(source) in bundled:
-        return bundled[str(source)]
-    close = get_close_matches(str(source), bundled, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "`aezoo list` names the bundled specs"
-    what = "is a folder, not a spec" if path.is_dir() else "is no file and no bundled spec"
-    raise NotFound(f"{source}: {what}", hint=hint)
+def _located(fault: Fault, tree: Node) -> Fault:
+    if fault.where is not None:
+        return fault
+    path = fault.path
+    if fault.code in ABOUT_TYPES:
+        _, left = follow(tree, (*path, "type"))
+        path = path if left else (*path, "type")
+    return fault._replace(where=where(tree, path, key=fault.code in ABOUT_KEYS))
 
 
-def _bases(own: Table, folder: Path | None, *, depth: int, registry: Registry) -> list[Table]:
-    extends = own.get("extends", [])
-    names = [extends] if isinstance(extends, str) else extends
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise SpecError([Fault(("extends",), "AZ206", "takes the path or name of a spec, or a list of them")])
-    if names and depth >= MAX_BASES:
-        raise SpecError([Fault(("extends",), "AZ206", f"more than {MAX_BASES} bases deep: a circle?")])
-    bases = []
-    for name in names:
-        try:
-            base, near = _open(name, near=folder)
-        except NotFound as error:
-            raise NotFound(f"extends: {error.message}", hint=error.hint) from None
-        below = _bases(base, near, depth=depth + 1, registry=registry)
-        bases.append(compose(base, below, _variants(base, registry)))
-    return bases
+def _sorted(faults: Sequence[Fault]) -> list[Fault]:
+    """By file and line, files in the order in which they are first named; each fault once."""
+    files = {fault.where.file: None for fault in faults if fault.where}
+    order = {name: i for i, name in enumerate(files)}
 
+    def place(fault: Fault) -> tuple[int, int, int]:
+        return (order[fault.where.file], fault.where.line, fault.where.column) if fault.where else (-1, 0, 0)
 
-def _variants(own: Table, registry: Registry) -> dict[str, Mapping[str, Any]]:
-    names = own.get("variants", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise SpecError([Fault(("variants",), "AZ206", "takes a list of names")])
-    fragments = {}
-    for i, name in enumerate(names):
-        try:
-            fragments[name] = registry.variant(name)
-        except PydanticCustomError as error:
-            hint = str((error.context or {}).get("hint", ""))
-            raise SpecError([Fault(("variants", i), "AZ301", error.message(), hint)]) from None
-    return fragments
-
-
-#: Codes by pydantic's type of error; what is not listed is a value of the wrong type or out of range.
-CODES = {"extra_forbidden": "AZ203", "missing": "AZ202", "missing_type": "AZ202", "unknown_part": "AZ301"}
-
-
-def _fault(detail: ErrorDetails) -> Fault:
-    """One of pydantic's errors in our words."""
-    kind, path = detail["type"], detail["loc"]
-    hint = str(detail.get("ctx", {}).get("hint", ""))
-    message = detail["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        message = f"unknown key {path[-1]!r}"
-    elif kind == "missing":
-        message = "is missing"
-    elif kind in ("unknown_part", "missing_type", "table"):
-        pass
-    elif isinstance(detail["input"], (str, int, float, bool)):
-        message = f"{_lower(message)}, got {detail['input']!r}"
-    else:
-        message = _lower(message)
-    return Fault(path, CODES.get(kind, "AZ201"), message, hint)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    return sorted(dict.fromkeys(faults), key=place)

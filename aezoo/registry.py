@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
+from aezoo.admission import admit
 from aezoo.errors import PluginError
+from aezoo.hints import did_you_mean
+from aezoo.room import Room
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 
 Fragment = Mapping[str, Any]
+Key = tuple[str, str]
+
+
+class Promise(NamedTuple):
+    """A part that is not imported yet: where it is, and whose."""
+
+    room: Room
+    namespace: str
+
+
+Held = type[Component] | Promise
+Entry = tuple[Key, Held]
 
 
 class Registry:
@@ -23,39 +37,35 @@ class Registry:
     """
 
     def __init__(self, load: Callable[[Registry, str], None] | None = None) -> None:
-        self._parts: dict[tuple[str, str], type[Component]] = {}
+        self._parts: dict[Key, Held] = {}
         self._variants: dict[str, Fragment] = {}
         self._load = load
         self.loaded: set[str] = set()
 
-    def add(self, parts: Iterable[type[Component]], *, namespace: str = "") -> None:
-        """Register parts, all or none. Raises `PluginError` if one is no part or its name is taken."""
-        staged: dict[tuple[str, str], type[Component]] = {}
-        for part in parts:
-            if part.kind not in KINDS or part.is_slot():
-                raise PluginError(
-                    f"{part.__module__}.{part.__name__} is no part: derive it from a base in aezoo.plugin"
-                )
-            part.namespace = namespace
-            key = part.kind, part.tag()
-            taken = staged.get(key) or self._parts.get(key)
-            if taken is not None and taken is not part:
-                raise PluginError(f"two parts claim {part.kind} {part.tag()!r}: {taken.__module__}, {part.__module__}")
-            staged[key] = part
-        self._parts.update(staged)
+    def add(
+        self,
+        parts: Iterable[type[Component] | Room],
+        *,
+        variants: Mapping[str, Fragment] | None = None,
+        namespace: str = "",
+    ) -> None:
+        """Register parts, rooms of parts and variants: all or none.
 
-    def add_variants(self, variants: Mapping[str, Fragment], *, namespace: str = "") -> None:
-        """Register fragments of a spec by name."""
-        for name, fragment in variants.items():
-            self._variants[f"{namespace}:{name}" if namespace else name] = fragment
+        Raises:
+            PluginError: One is no part, a name is taken, or a field has a name that specs reserve.
+        """
+        entries = (entry for item in parts for entry in _entries(item, namespace))
+        staged = _staged(entries, self._parts)
+        fragments = dict(self._fragments(variants or {}, namespace))
+        self._commit(staged, namespace)
+        self._variants.update(fragments)
 
     def get(self, kind: str, name: str) -> type[Any]:
         """The declaration called `name`. Raises a pydantic error that says what there is instead."""
         self._ensure(name)
-        part = self._parts.get((kind, name))
-        if part is None:
+        if (kind, name) not in self._parts:
             raise self._unknown(kind, name, self.names(kind))
-        return part
+        return self._part((kind, name))
 
     def variant(self, name: str) -> Fragment:
         """The fragment called `name`."""
@@ -73,8 +83,40 @@ class Registry:
         return sorted(self._variants)
 
     def parts(self) -> Iterator[type[Component]]:
-        """Every part, by kind and name."""
-        yield from (self._parts[key] for key in sorted(self._parts))
+        """Every part, by kind and name; imports every room."""
+        yield from (self._part(key) for key in sorted(self._parts))
+
+    def _part(self, key: Key) -> type[Component]:
+        part = self._parts[key]
+        if isinstance(part, Promise):
+            self._open(part)
+            part = self._parts[key]
+        assert not isinstance(part, Promise)
+        return part
+
+    def _open(self, promise: Promise) -> None:
+        """Put a room's parts where their promises stand, all or none."""
+        room, namespace = promise
+        staged = _staged((_entry(part, namespace) for part in room.components()), {})
+        promised = {(kind, _full(namespace, name)) for kind, name in room.promised}
+        if staged.keys() != promised:
+            raise PluginError(f"{room.module} does not hold what was promised: {_difference(promised, set(staged))}")
+        self._commit(staged, namespace)
+
+    def _fragments(self, variants: Mapping[str, Fragment], namespace: str) -> Iterator[tuple[str, Fragment]]:
+        for name, fragment in variants.items():
+            full = _full(namespace, name)
+            if full in self._variants:
+                raise PluginError(f"two variants are called {full!r}")
+            if not isinstance(fragment, Mapping):
+                raise PluginError(f"variant {full!r} is no table")
+            yield full, fragment
+
+    def _commit(self, staged: Mapping[Key, Held], namespace: str) -> None:
+        for part in staged.values():
+            if not isinstance(part, Promise):
+                part.namespace = namespace
+        self._parts.update(staged)
 
     def _ensure(self, name: str) -> None:
         namespace, colon, _ = name.rpartition(":")
@@ -82,8 +124,46 @@ class Registry:
             self._load(self, namespace)
 
     def _unknown(self, kind: str, name: str, known: list[str]) -> PydanticCustomError:
-        close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known)}"
+        hint = did_you_mean(name, known, f"there are: {', '.join(known)}")
         return PydanticCustomError(
             "unknown_part", "no {kind} is called {name}", {"kind": kind, "name": repr(name), "hint": hint}
         )
+
+
+def _entries(item: type[Component] | Room, namespace: str) -> Iterator[Entry]:
+    if not isinstance(item, Room):
+        yield _entry(item, namespace)
+        return
+    for kind, name in sorted(item.promised):
+        if kind not in KINDS:
+            raise PluginError(f"{item.module} promises a part of kind {kind!r}; the kinds are {', '.join(KINDS)}")
+        yield (kind, _full(namespace, name)), Promise(item, namespace)
+
+
+def _entry(part: type[Component], namespace: str) -> Entry:
+    name = admit(part, namespace)
+    return (part.kind, _full(namespace, name)), part
+
+
+def _staged(entries: Iterable[Entry], there: Mapping[Key, Held]) -> dict[Key, Held]:
+    """The entries by key, unless two claim one key."""
+    staged: dict[Key, Held] = {}
+    for key, part in entries:
+        taken = staged.get(key) or there.get(key)
+        if taken is not None and taken is not part:
+            raise PluginError(f"two parts claim {key[0]} {key[1]!r}: {_home(taken)}, {_home(part)}")
+        staged[key] = part
+    return staged
+
+
+def _full(namespace: str, name: str) -> str:
+    return f"{namespace}:{name}" if namespace else name
+
+
+def _home(part: Held) -> str:
+    return part.room.module if isinstance(part, Promise) else part.__module__
+
+
+def _difference(promised: set[Key], held: set[Key]) -> str:
+    said = [f"no {kind} {name!r}" for kind, name in sorted(promised - held)]
+    return ", ".join([*said, *(f"{kind} {name!r} unannounced" for kind, name in sorted(held - promised))])

@@ -1,14 +1,18 @@
-"""Samples: what a dataset loads. Numpy arrays, in memory or mapped, and never torch."""
+"""Samples: what a dataset loads. Numpy arrays, in memory or mapped, and never torch.
+
+Numpy wakes when a set is loaded, or when somebody asks for `Array`: declarations of sets do without it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+    Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,11 @@ class Samples:
     def name(self, row: int) -> str:
         """How a message calls this sample."""
         return self.names[row] if self.names else f"sample {row}"
+
+
+def __getattr__(name: str) -> object:
+    if name != "Array":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import numpy.typing as npt
+
+    return npt.NDArray[Any]

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent / "aezoo"
 
 #: Room or module -> what it may not import at the top of a file.
 FORBIDDEN = {
-    "spec": ("torch", "aezoo.nn", "aezoo.builtins", "aezoo.registry", "aezoo.training", "aezoo.data"),
+    "spec": ("torch", "numpy", "aezoo.nn", "aezoo.builtins", "aezoo.registry", "aezoo.training", "aezoo.data"),
     "nn": (
         "pydantic",
         "aezoo.spec",
@@ -33,11 +33,16 @@ FORBIDDEN = {
         "aezoo.model",
     ),
     "cli": ("torch", "aezoo.nn", "aezoo.builtins"),
-    "registry.py": ("torch", "aezoo.nn", "aezoo.builtins"),
-    "discovery.py": ("torch", "aezoo.nn", "aezoo.builtins"),
-    "reader.py": ("torch", "aezoo.nn", "aezoo.builtins"),
-    "plugin.py": ("torch", "aezoo.nn", "aezoo.builtins"),
+    "registry.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
+    "discovery.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
+    "reader.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
+    "room.py": ("torch", "numpy", "pydantic", "aezoo.spec", "aezoo.nn", "aezoo.builtins", "aezoo.registry"),
+    "admission.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins", "aezoo.registry"),
+    "randomness.py": ("torch", "numpy", "pydantic", "aezoo"),
+    "samples.py": ("torch", "numpy", "pydantic", "aezoo"),
+    "plugin.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
     "report": ("torch", "aezoo.nn", "aezoo.training"),
+    "reference": ("torch", "aezoo.nn", "aezoo.builtins"),
 }
 
 
@@ -71,13 +76,45 @@ def test_no_room_imports_what_it_must_not_know(place: str) -> None:
             assert not wrong, f"{path.relative_to(ROOT)} imports {name}"
 
 
-def test_reading_and_checking_every_bundled_spec_never_imports_torch() -> None:
-    code = (
-        "import sys, aezoo\nfrom aezoo.bundled import bundled_specs\n"
-        "for name in bundled_specs():\n    spec = aezoo.read(name); spec.arch; spec.parameters; spec.taps\n"
-        "assert 'torch' not in sys.modules"
+def after(code: str) -> set[str]:
+    """The modules that a fresh interpreter holds when it has run this."""
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], check=True, capture_output=True, text=True
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    return set(told.stdout.splitlines()[-1].split())
+
+
+def test_reading_and_checking_every_bundled_spec_imports_neither_torch_nor_numpy() -> None:
+    modules = after(
+        "import aezoo\nfrom aezoo.bundled import bundled_specs\n"
+        "for name in bundled_specs():\n    spec = aezoo.read(name); spec.arch; spec.parameters; spec.taps"
+    )
+    assert "aezoo.spec.document" in modules
+    assert not modules & {"torch", "numpy", "huggingface_hub", "safetensors", "PIL"}
+
+
+def test_importing_every_part_in_the_box_imports_neither_torch_nor_numpy() -> None:
+    modules = after("from aezoo.discovery import default_registry\nlist(default_registry().parts())")
+    assert {"aezoo.builtins.pictures", "aezoo.builtins.generated"} <= modules
+    assert not modules & {"torch", "numpy", "PIL"}
+
+
+def test_a_spec_imports_the_rooms_that_it_names_and_no_others() -> None:
+    modules = after("import aezoo\naezoo.read('vanilla-digits')")
+    rooms = {name.rpartition(".")[2] for name in modules if name.startswith("aezoo.builtins.")}
+    assert {"layers", "latents", "likelihoods", "datasets"} <= rooms
+    assert not rooms & {"sequences", "residual", "corruptions", "metrics", "pictures", "tables", "arrays", "generated"}
+
+
+def test_importing_aezoo_imports_neither_pydantic_nor_click() -> None:
+    modules = after("import aezoo")
+    assert not modules & {"torch", "numpy", "pydantic", "click", "pluggy", "importlib.metadata"}
+
+
+def test_the_help_of_the_command_needs_click_and_nothing_else() -> None:
+    modules = after("import sys\nfrom aezoo.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass")
+    assert "click" in modules
+    assert not modules & {"torch", "numpy", "pydantic", "pluggy", "huggingface_hub", "importlib.metadata"}
 
 
 def test_no_file_pickles() -> None:

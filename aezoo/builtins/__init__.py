@@ -4,39 +4,57 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from importlib import import_module
 from importlib.resources import files
 from typing import Any
 
-from aezoo.plugin import Component, hookimpl
+from aezoo.plugin import Room, hookimpl
 
-ROOMS = (
-    "layers",
-    "resampling",
-    "convolutions",
-    "residual",
-    "sequences",
-    "latents",
-    "priors",
-    "likelihoods",
-    "regularizers",
-    "constraints",
-    "corruptions",
-    "objectives",
-    "schedules",
-    "optimizers",
-    "datasets",
-    "arrays",
-    "pictures",
-    "tables",
-    "generated",
-    "metrics",
-)
+#: What each file here holds, so that a spec imports no more of them than it names.
+ROOMS = [
+    Room(f"{__name__}.layers", layer=("linear", "flatten", "reshape", "norm", "activation", "dropout")),
+    Room(f"{__name__}.resampling", layer=("pool", "global_pool", "upsample")),
+    Room(f"{__name__}.convolutions", layer=("conv", "conv_transpose")),
+    Room(f"{__name__}.residual", layer=("residual",)),
+    Room(f"{__name__}.sequences", layer=("attention", "transformer", "recurrent")),
+    Room(f"{__name__}.latents", latent=("deterministic", "gaussian", "topk")),
+    Room(f"{__name__}.priors", prior=("standard_normal", "fitted_gaussian")),
+    Room(
+        f"{__name__}.likelihoods",
+        likelihood=("bernoulli", "continuous_bernoulli", "mse", "gaussian", "laplace", "huber"),
+    ),
+    Room(f"{__name__}.regularizers", regularizer=("kl", "kl_sparsity", "l1", "l2", "contractive")),
+    Room(f"{__name__}.constraints", constraint=("unit_norm", "max_norm")),
+    Room(f"{__name__}.corruptions", corruption=("mask", "gaussian_noise", "salt_and_pepper", "block")),
+    Room(f"{__name__}.objectives", objective=("standard",)),
+    Room(f"{__name__}.schedules", schedule=("constant", "linear", "cosine", "exponential", "cyclical", "piecewise")),
+    Room(f"{__name__}.optimizers", optimizer=("adam", "adamw", "sgd", "rmsprop", "lbfgs")),
+    Room(f"{__name__}.datasets", dataset=("digits",)),
+    Room(f"{__name__}.arrays", dataset=("arrays",)),
+    Room(f"{__name__}.pictures", dataset=("images",)),
+    Room(f"{__name__}.tables", dataset=("table",)),
+    Room(f"{__name__}.generated", dataset=("sprites", "ar1", "gaussian")),
+    Room(
+        f"{__name__}.metrics",
+        metric=(
+            "squared_error",
+            "mse",
+            "psnr",
+            "fvu",
+            "nll",
+            "rate",
+            "elbo",
+            "active_units",
+            "sparsity",
+            "mean_activation",
+            "latent_rank",
+        ),
+    ),
+]
 
 
 @hookimpl
-def aezoo_components() -> list[type[Component]]:
-    return [part for room in ROOMS for part in import_module(f"{__name__}.{room}").COMPONENTS]
+def aezoo_components() -> list[Room]:
+    return ROOMS
 
 
 @hookimpl

@@ -7,11 +7,11 @@ unit draws.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Component, ConstraintSpec, Field, Remark, Spec
+from aezoo.plugin import Affine, Component, ConstraintSpec, Field, Remark, Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,21 +20,38 @@ if TYPE_CHECKING:
 class _ColumnsSpec(ConstraintSpec):
     """What the norms of columns have in common."""
 
+    bounding: ClassVar[bool] = True
+
     @property
     def first(self) -> bool:
         """Whether only the first map of what it is given is meant."""
         return "." not in self.on
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        stack, _, index = self.on.partition(".")
-        layers = spec.decoder_layers() if stack == "decoder" else spec.encoder
-        named = layers[int(index) : int(index) + 1] if index.isdigit() else layers
-        if stack != "latent" and named and all(layer.carries for layer in named):
-            yield Remark(f"{self.on!r} has no weights to project", "name a linear or convolutional layer")
+        held = list(_meant(self.on, spec))
+        if held and all(maps is not None and not maps for maps in held):
+            yield Remark(f"{self.on!r} has no map to project", "name a linear or convolutional layer", at="on")
+
+
+def _meant(on: str, spec: Spec) -> Iterator[Sequence[Affine] | None]:
+    """The maps of each part that `on` names; None for one that does not say."""
+    stack, _, index = on.partition(".")
+    if stack == "latent":
+        yield spec.latent.maps(spec.feature_shape)
+        return
+    decoder = stack == "decoder"
+    layers = spec.decoder_layers() if decoder else spec.encoder
+    shapes = spec.decoder_shapes if decoder else spec.encoder_shapes
+    for i, (layer, shape) in enumerate(zip(layers, shapes, strict=False)):
+        if not index or index == str(i):
+            yield layer.maps(shape)
 
 
 class UnitNormSpec(_ColumnsSpec):
-    """Columns of norm 1, so that a code cannot shrink while the decoder grows.
+    """Columns of Euclidean norm 1, so that a code cannot shrink while the decoder grows.
+
+    A column is what one input of a map is worth: of a decoder's first map, the pattern that one code value draws. Of a
+    whole stack the first map is meant, of a layer each of its maps.
 
     Example:
         [constraints.unit_norm]
@@ -52,6 +69,8 @@ class UnitNormSpec(_ColumnsSpec):
 class MaxNormSpec(_ColumnsSpec):
     """Columns no longer than `norm` (Srebro and Shraibman 2005, "Rank, trace-norm and max-norm").
 
+    A longer column is scaled back. What a column is, and which maps are meant, is as for `unit_norm`.
+
     Example:
         [constraints.max_norm]
         on = "decoder.0"
@@ -59,7 +78,7 @@ class MaxNormSpec(_ColumnsSpec):
     """
 
     type: Literal["max_norm"] = "max_norm"
-    norm: float = Field(1.0, gt=0, description="the longest a column may be")
+    norm: float = Field(1.0, gt=0, description="largest Euclidean norm of a column")
 
     def build(self) -> Callable[[nn.Module], None]:
         from aezoo.nn.projection import Projection, scale_below

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.builtins.layers import ACTIVATION, NORM, check_norm, norm_parameters
 from aezoo.builtins.resampling import UpsampleSpec, check_rank, positions
 from aezoo.plugin import (
     Activation,
+    Affine,
     Component,
     Field,
     Ints,
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 class ConvolutionSpec(LayerSpec):
     """What a convolution and a transposed one have in common."""
 
-    channels: int = Field(ge=1, description="of the output")
+    transposed: ClassVar[bool] = False
+    channels: int = Field(ge=1, description="channels of the output")
     kernel: int = Field(3, ge=1, description="positions along each axis that one output sees")
     stride: int = Field(1, ge=1, description="positions from one output to the next")
     padding: int | None = Field(
@@ -40,8 +42,10 @@ class ConvolutionSpec(LayerSpec):
         description="zeros on each side; unless said, half the kernel's reach, which keeps the size",
     )
     dilation: int = Field(1, ge=1, description="positions from one entry of the kernel to the next")
-    groups: int = Field(1, ge=1, description="parts of the channels that do not see each other")
-    bias: bool = Field(True, description="whether the map has one")
+    groups: int = Field(
+        1, ge=1, description="blocks of channels that do not see each other; divides those of input and output"
+    )
+    bias: bool = Field(True, description="whether the map has a bias")
     norm: Norm = Field("none", description=NORM)
     activation: Activation = Field("relu", description=ACTIVATION)
 
@@ -65,10 +69,17 @@ class ConvolutionSpec(LayerSpec):
         return Style(self.activation, self.norm)
 
     def parameters(self, shape: Shape) -> int:
-        channels, spatial = grid(shape)
-        weights = channels * self.channels // self.groups * self.kernel ** len(spatial)
         biases = self.channels if self.bias else 0
-        return int(weights) + biases + norm_parameters(self.norm, (self.channels,))
+        return self.borrowed(shape) + biases + norm_parameters(self.norm, (self.channels,))
+
+    def maps(self, shape: Shape) -> Sequence[Affine]:
+        channels, spatial = grid(shape)
+        kernel = (self.kernel,) * len(spatial)
+        geometry = {"stride": self.stride, "padding": self.pad, "dilation": self.dilation, "groups": self.groups}
+        return (Affine(channels, self.channels, kernel, **geometry, transposed=self.transposed),)
+
+    def batch_norm(self, shape: Shape) -> Shape | None:
+        return self.output_shape(shape) if self.norm == "batch" else None
 
     def check_groups(self, channels: int) -> None:
         """Refuse groups that do not divide the channels on both sides."""
@@ -83,7 +94,10 @@ class ConvolutionSpec(LayerSpec):
 
 
 class ConvSpec(ConvolutionSpec):
-    """A convolution, then a norm, then an activation.
+    """A convolution, then a norm, then an activation: [C, *spatial] -> [channels, *spatial].
+
+    Serves signals, images and volumes, by the rank of its input. An axis of n positions becomes one of
+    floor((n + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
 
     Its mirror is a transposed convolution that meets the size exactly; with `upsampling = "resize"` it is a
     resize and a plain convolution (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
@@ -175,6 +189,9 @@ class ConvSpec(ConvolutionSpec):
 class ConvTransposeSpec(ConvolutionSpec):
     """A transposed convolution, then a norm, then an activation: it grows what a strided convolution shrinks.
 
+    An axis of n positions becomes one of
+    (n - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output_padding.
+
     Example:
         [[encoder]]
         type = "conv_transpose"
@@ -183,6 +200,7 @@ class ConvTransposeSpec(ConvolutionSpec):
         output_padding = 1
     """
 
+    transposed: ClassVar[bool] = True
     type: Literal["conv_transpose"] = "conv_transpose"
     output_padding: int = Field(0, ge=0, description="positions more at the end of each axis; less than the stride")
     size: Ints | None = Field(None, description="positions of the output, instead of output_padding")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Literal
 
-import numpy as np
-
 from aezoo.plugin import Component, DatasetSpec, Field, Samples, Shape
 
 
@@ -28,6 +26,8 @@ class DigitsSpec(DatasetSpec):
         return 1, 28, 28
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
+        import numpy as np
+
         with files("aezoo").joinpath("assets/mnist10k.npz").open("rb") as file, np.load(file) as stored:
             images, labels = stored["images"], stored["labels"]
         splits = {

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from aezoo.builtins.priors import StandardNormalSpec
 from aezoo.plugin import (
+    Affine,
     Component,
     Field,
     LatentSpec,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Layout = Literal["flat", "spatial"]
-LAYOUT = "flat: a vector; spatial: `dim` channels on the features' grid"
+LAYOUT = "flat: a vector [dim]; spatial: [dim, *grid] on the grid of the features"
 
 
 def _code_shape(shape: Shape, dim: int, layout: Layout) -> Shape:
@@ -36,18 +37,24 @@ def _map_parameters(shape: Shape, dim: int, layout: Layout) -> int:
     return flat_parameters(shape if layout == "flat" else shape[:1], (dim,))
 
 
+def _maps(shape: Shape, outputs: int, layout: Layout) -> Sequence[Affine]:
+    spatial = layout == "spatial"
+    return (Affine(shape[0] if spatial else flat(shape), outputs, (1,) * len(shape[1:]) if spatial else ()),)
+
+
 def _back(shape: Shape, layout: Layout, style: Style) -> Sequence[LayerSpec]:
     """The layers from a code back to features of `shape`, ending in `style`."""
-    from aezoo.builtins.convolutions import ConvSpec
+    if layout == "spatial":
+        from aezoo.builtins.convolutions import ConvSpec
+
+        return [ConvSpec(channels=shape[0], kernel=1, activation=style.activation, norm=style.norm)]
     from aezoo.builtins.layers import dense
 
-    if layout == "spatial":
-        return [ConvSpec(channels=shape[0], kernel=1, activation=style.activation, norm=style.norm)]
     return dense(shape, style)
 
 
 class DeterministicSpec(LatentSpec):
-    """A code without noise: an affine map of the features, and an activation.
+    """A code without noise, z = activation(pre) with pre an affine map of the features.
 
     Example:
         [latent]
@@ -60,7 +67,7 @@ class DeterministicSpec(LatentSpec):
     provides: ClassVar[frozenset[str]] = frozenset({"pre"})
     layout: Layout = Field("flat", description=LAYOUT)
     activation: Literal["identity", "relu", "sigmoid", "softplus", "tanh"] = Field(
-        "identity", description="what follows the map; `pre` is what precedes it"
+        "identity", description="pointwise function from `pre` to the code"
     )
 
     def code_shape(self, shape: Shape) -> Shape:
@@ -68,6 +75,9 @@ class DeterministicSpec(LatentSpec):
 
     def parameters(self, shape: Shape) -> int:
         return _map_parameters(shape, self.dim, self.layout)
+
+    def maps(self, shape: Shape) -> Sequence[Affine]:
+        return _maps(shape, self.dim, self.layout)
 
     def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
         return _back(shape, self.layout, style)
@@ -81,10 +91,10 @@ class DeterministicSpec(LatentSpec):
 
 
 class GaussianLatentSpec(LatentSpec):
-    """A diagonal Gaussian posterior, drawn from by reparameterisation (arXiv:1312.6114).
+    """A diagonal Gaussian posterior, z = mean + exp(logvar / 2) eps with eps from N(0, I) (arXiv:1312.6114).
 
-    Its log variance is held in [-10, 10]. With `logvar = "per_dim"` all samples share one learned vector of
-    them, which is all that a linear model needs (Lucas et al. 2019, arXiv:1911.02469).
+    `encode` gives its mean. Its log variance is held in [-10, 10]. With `logvar = "per_dim"` all samples share one
+    learned vector of them, which is all that a linear model needs (Lucas et al. 2019, arXiv:1911.02469).
 
     Example:
         [latent]
@@ -95,9 +105,10 @@ class GaussianLatentSpec(LatentSpec):
     type: Literal["gaussian"] = "gaussian"
     provides: ClassVar[frozenset[str]] = frozenset({"mean", "logvar"})
     point: ClassVar[str] = "mean"
+    noisy: ClassVar[bool] = True
     layout: Layout = Field("flat", description=LAYOUT)
     logvar: Literal["per_sample", "per_dim"] = Field(
-        "per_sample", description="per_dim: one vector, shared by all samples"
+        "per_sample", description="mapped from the features of each sample, or one learned vector for all"
     )
     prior: PriorSpec | None = Field(StandardNormalSpec(), description="density that `sample` draws from")
 
@@ -111,6 +122,9 @@ class GaussianLatentSpec(LatentSpec):
 
     def parameters(self, shape: Shape) -> int:
         return _map_parameters(shape, self.outputs, self.layout) + (2 * self.dim - self.outputs)
+
+    def maps(self, shape: Shape) -> Sequence[Affine]:
+        return _maps(shape, self.outputs, self.layout)
 
     def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
         return _back(shape, self.layout, style)
@@ -126,6 +140,9 @@ class GaussianLatentSpec(LatentSpec):
 class TopKSpec(LatentSpec):
     """The `k` largest units of each sample, the others zero (Makhzani and Frey 2013, arXiv:1312.5663).
 
+    A relu follows (Gao et al. 2024, arXiv:2406.04093, section 2.3), so that fewer than `k` may be active; `pre` is the
+    affine map of the features before the selection.
+
     Example:
         [latent]
         type = "topk"
@@ -135,7 +152,8 @@ class TopKSpec(LatentSpec):
 
     type: Literal["topk"] = "topk"
     provides: ClassVar[frozenset[str]] = frozenset({"pre"})
-    k: int = Field(ge=1, description="how many units may be active")
+    sparse: ClassVar[bool] = True
+    k: int = Field(ge=1, description="how many units may be active, of `dim`")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -148,6 +166,9 @@ class TopKSpec(LatentSpec):
 
     def parameters(self, shape: Shape) -> int:
         return flat_parameters(shape, (self.dim,))
+
+    def maps(self, shape: Shape) -> Sequence[Affine]:
+        return _maps(shape, self.dim, "flat")
 
     def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
         return _back(shape, "flat", style)

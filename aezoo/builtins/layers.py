@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.plugin import (
     Activation,
+    Affine,
     Component,
     Field,
     Ints,
@@ -65,7 +66,9 @@ def dense(shape: Shape, style: Style) -> list[LayerSpec]:
 
 
 class LinearSpec(LayerSpec):
-    """A dense map of a vector, then a norm, then an activation.
+    """A dense map of a vector, then a norm, then an activation: [F] -> [features].
+
+    Anything but a vector wants a `flatten` before it.
 
     Example:
         [[encoder]]
@@ -76,7 +79,7 @@ class LinearSpec(LayerSpec):
 
     type: Literal["linear"] = "linear"
     features: int = Field(ge=1, description="width of the output")
-    bias: bool = Field(True, description="whether the map has one")
+    bias: bool = Field(True, description="whether the map has a bias")
     norm: Norm = Field("none", description=NORM)
     activation: Activation = Field("relu", description=ACTIVATION)
 
@@ -96,6 +99,12 @@ class LinearSpec(LayerSpec):
         weights = flat_parameters(shape, (self.features,)) - self.features * (not self.bias)
         return weights + norm_parameters(self.norm, (self.features,))
 
+    def maps(self, shape: Shape) -> Sequence[Affine]:
+        return (Affine(vector(shape), self.features),)
+
+    def batch_norm(self, shape: Shape) -> Shape | None:
+        return (self.features,) if self.norm == "batch" else None
+
     def build(self, shape: Shape) -> nn.Module:
         from torch import nn
 
@@ -106,7 +115,7 @@ class LinearSpec(LayerSpec):
 
 
 class FlattenSpec(LayerSpec):
-    """All values of a sample as one vector.
+    """All values of a sample as one vector: [C, *spatial] -> [F].
 
     Example:
         [[encoder]]
@@ -133,7 +142,7 @@ class FlattenSpec(LayerSpec):
 
 
 class ReshapeSpec(LayerSpec):
-    """The same values in another shape.
+    """The same values, in the same order (last axis fastest), in another shape.
 
     Example:
         [[encoder]]
@@ -143,7 +152,7 @@ class ReshapeSpec(LayerSpec):
 
     type: Literal["reshape"] = "reshape"
     carries: ClassVar[bool] = True
-    shape: Ints = Field(description="of the output; one axis may be -1, and takes what is left")
+    shape: Ints = Field(description="shape of the output; one axis may be -1, and takes what is left")
 
     def output_shape(self, shape: Shape) -> Shape:
         wanted, values = self.shape, flat(shape)
@@ -168,10 +177,11 @@ class ReshapeSpec(LayerSpec):
 
 
 class NormSpec(LayerSpec):
-    """A norm of its own, with a learned scale and shift for each feature or channel.
+    """A norm of its own, then a learned scale and shift for each feature or channel.
 
-    Batch norm arXiv:1502.03167; layer norm, over all values of a sample, arXiv:1607.06450; group norm
-    arXiv:1803.08494; instance norm arXiv:1607.08022.
+    What has zero mean and unit variance afterwards: each channel over the batch (batch norm, arXiv:1502.03167);
+    all values of a sample (layer norm, arXiv:1607.06450); each group of channels of a sample (group norm,
+    arXiv:1803.08494); each channel of a sample (instance norm, arXiv:1607.08022).
 
     Example:
         [[encoder]]
@@ -199,6 +209,9 @@ class NormSpec(LayerSpec):
     def parameters(self, shape: Shape) -> int:
         return norm_parameters(self.norm, shape)
 
+    def batch_norm(self, shape: Shape) -> Shape | None:
+        return shape if self.norm == "batch" else None
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.layers import normalization
 
@@ -206,7 +219,10 @@ class NormSpec(LayerSpec):
 
 
 class ActivationSpec(LayerSpec):
-    """A pointwise function of its own.
+    """A pointwise function of its own, where no layer with an `activation` can end in it.
+
+    `gelu` is x Phi(x), `silu` x sigmoid(x), `mish` x tanh(softplus(x)); `leaky_relu` has slope 0.01 below 0,
+    `hardtanh` cuts off at -1 and 1.
 
     Example:
         [[encoder]]
@@ -231,7 +247,7 @@ class ActivationSpec(LayerSpec):
 
 
 class DropoutSpec(LayerSpec):
-    """Values zeroed at random in training, the rest scaled up (arXiv:1207.0580); has no mirror image.
+    """Values zeroed at random in training, the others divided by 1 - p (arXiv:1207.0580); a mirror leaves it out.
 
     Example:
         [[encoder]]
@@ -242,6 +258,9 @@ class DropoutSpec(LayerSpec):
     type: Literal["dropout"] = "dropout"
     carries: ClassVar[bool] = True
     p: float = Field(0.5, ge=0, lt=1, description="share of the values that are zeroed")
+
+    def draws(self) -> bool:
+        return self.p > 0
 
     def output_shape(self, shape: Shape) -> Shape:
         return shape

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import Component, Field, LikelihoodSpec, Remark, Shape, Spec
+from aezoo.plugin import RANGES, Component, Field, LikelihoodSpec, Range, Remark, Shape, Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,30 +16,39 @@ if TYPE_CHECKING:
 Activation = Literal["identity", "sigmoid", "tanh"]
 
 
-def _unit_interval(part: str, spec: Spec) -> Iterator[Remark]:
-    if spec.input.range != (0.0, 1.0) or spec.input.normalize != "none":
-        yield Remark(
-            f"{part} takes data in [0, 1], and the input does not declare them",
-            'input = {shape = [...], range = [0, 1], normalize = "none"}, or another likelihood',
-        )
+#: Scales of which a 32-bit float holds the square and the reciprocal, and their products with data.
+SMALLEST, LARGEST = 1e-12, 1e12
+UNIT: Range = (0.0, 1.0)
+ANY: Range = (-inf, inf)
 
 
 def _reachable(output: Activation, spec: Spec) -> Iterator[Remark]:
+    """Whether a mean can be what the data are."""
+    low, high = RANGES[output]
     if output != "identity" and spec.input.normalize != "none":
-        yield Remark(f"a mean out of {output} cannot reach standardized values", 'output = "identity"', "warning")
+        told = f"a mean out of {output} cannot reach standardized values"
+    elif spec.input.range and not low <= spec.input.range[0] < spec.input.range[1] <= high:
+        least, most = spec.input.range
+        told = f"a mean out of {output} stays in [{low:g}, {high:g}], the data lie in [{least:g}, {most:g}]"
+    else:
+        return
+    yield Remark(told, 'output = "identity"', "warning", "AZ519", at="output")
 
 
 class BernoulliSpec(LikelihoodSpec):
-    """Independent bits: cross-entropy on logits. On grey values it is no density: see `continuous_bernoulli`.
+    """Independent bits: binary cross-entropy, with the decoder's output as logits; data in [0, 1].
+
+    A density of bits. On grey values it is none: see `continuous_bernoulli`.
 
     Example:
         likelihood = "bernoulli"
     """
 
     type: Literal["bernoulli"] = "bernoulli"
+    support: ClassVar[Range | None] = UNIT
 
-    def remarks(self, spec: Spec) -> Iterator[Remark]:
-        yield from _unit_interval("bernoulli", spec)
+    def raw_range(self, data: Range) -> Range:
+        return ANY  # logits
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.likelihood import Bernoulli
@@ -47,16 +57,20 @@ class BernoulliSpec(LikelihoodSpec):
 
 
 class ContinuousBernoulliSpec(LikelihoodSpec):
-    """The density on [0, 1] whose body is cross-entropy (Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845).
+    """The density on [0, 1] that goes with cross-entropy: p(x) = C(q) q^x (1 - q)^(1 - x).
+
+    Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845. The decoder gives the logit of q; C(q) makes the density
+    integrate to one; the mean is not q, but closer to 1/2.
 
     Example:
         likelihood = "continuous_bernoulli"
     """
 
     type: Literal["continuous_bernoulli"] = "continuous_bernoulli"
+    support: ClassVar[Range | None] = UNIT
 
-    def remarks(self, spec: Spec) -> Iterator[Remark]:
-        yield from _unit_interval("continuous_bernoulli", spec)
+    def raw_range(self, data: Range) -> Range:
+        return ANY  # logits
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.likelihood import ContinuousBernoulli
@@ -65,7 +79,7 @@ class ContinuousBernoulliSpec(LikelihoodSpec):
 
 
 class MSESpec(LikelihoodSpec):
-    """Sum of squared errors: no density, hence no nats and no ELBO; with a KL, take `gaussian`.
+    """Sum of squared errors, |x - mean|^2: no density, hence no nats and no ELBO; with a KL, take `gaussian`.
 
     Its scale is that of a Gaussian of variance 1/2, without the constant.
 
@@ -75,7 +89,10 @@ class MSESpec(LikelihoodSpec):
 
     type: Literal["mse"] = "mse"
     density: ClassVar[bool] = False
-    output: Activation = Field("identity", description="what the mean passes through")
+    output: Activation = Field("identity", description="function that the mean passes through")
+
+    def raw_range(self, data: Range) -> Range:
+        return data if self.output == "identity" else ANY
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _reachable(self.output, spec)
@@ -87,14 +104,15 @@ class MSESpec(LikelihoodSpec):
 
 
 class GaussianSpec(LikelihoodSpec):
-    """Independent Gaussians around the mean; who says how wide is `variance`.
+    """Independent Gaussians around the mean: |x - mean|^2 / (2 sigma^2) + log sigma + log(2 pi) / 2 for each value.
 
-    - "optimal": the batch's mean squared error, in closed form; a running mean of it in evaluation
-    (sigma-VAE,
+    Where sigma comes from is `variance`:
+
+    - `optimal`: the batch's mean squared error, in closed form; in evaluation, a running mean of it (sigma-VAE,
       Rybkin et al. 2020, arXiv:2006.13202). No beta to tune, nothing to learn.
-    - "learned": one number, or one per channel, moved by the gradient from `sigma`.
-    - "per_value": the decoder gives a log standard deviation beside each mean, as twice the channels.
-    - "fixed": `sigma`.
+    - `learned`: one number, or one per channel, moved by the gradient from `sigma`.
+    - `per_value`: the decoder gives a log standard deviation beside each mean, as twice the channels.
+    - `fixed`: it is `sigma`.
 
     No learned standard deviation goes below exp(-6) = 0.0025.
 
@@ -105,10 +123,14 @@ class GaussianSpec(LikelihoodSpec):
     """
 
     type: Literal["gaussian"] = "gaussian"
-    variance: Literal["optimal", "learned", "per_value", "fixed"] = Field("optimal", description="who says how wide")
-    sigma: float | None = Field(None, gt=0, description="standard deviation: fixed, or where learning starts; else 1")
-    per_channel: bool = Field(False, description="a learned one for each channel (each feature of a vector)")
-    output: Activation = Field("identity", description="what the mean passes through")
+    variance: Literal["optimal", "learned", "per_value", "fixed"] = Field(
+        "optimal", description="where the width comes from"
+    )
+    sigma: float | None = Field(
+        None, ge=SMALLEST, le=LARGEST, description="standard deviation: fixed, or where learning starts; else 1"
+    )
+    per_channel: bool = Field(False, description="learn one for each channel (each feature of a vector)")
+    output: Activation = Field("identity", description="function that the mean passes through")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -126,6 +148,9 @@ class GaussianSpec(LikelihoodSpec):
         if self.variance != "learned":
             return 0
         return shape[0] if self.per_channel else 1
+
+    def raw_range(self, data: Range) -> Range:
+        return data if self.output == "identity" and self.variance != "per_value" else ANY
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _reachable(self.output, spec)
@@ -147,7 +172,7 @@ class GaussianSpec(LikelihoodSpec):
 
 
 class LaplaceSpec(LikelihoodSpec):
-    """Independent Laplace densities around the mean: absolute errors, which forgive outliers.
+    """Independent Laplace densities around the mean, |x - mean| / b + log(2 b) for each value: forgives outliers.
 
     Example:
         [likelihood]
@@ -157,9 +182,14 @@ class LaplaceSpec(LikelihoodSpec):
 
     type: Literal["laplace"] = "laplace"
     scale: Literal["fixed", "learned"] = Field("fixed", description="whether the gradient moves the scale")
-    b: float = Field(1.0, gt=0, description="the scale, or where it starts: the mean absolute error it expects")
-    per_channel: bool = Field(False, description="a learned scale for each channel (each feature of a vector)")
-    output: Activation = Field("identity", description="what the mean passes through")
+    b: float = Field(
+        1.0,
+        ge=SMALLEST,
+        le=LARGEST,
+        description="the scale, or where it starts: the mean absolute error it expects",
+    )
+    per_channel: bool = Field(False, description="learn one for each channel (each feature of a vector)")
+    output: Activation = Field("identity", description="function that the mean passes through")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -172,6 +202,9 @@ class LaplaceSpec(LikelihoodSpec):
         if self.scale != "learned":
             return 0
         return shape[0] if self.per_channel else 1
+
+    def raw_range(self, data: Range) -> Range:
+        return data if self.output == "identity" else ANY
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _reachable(self.output, spec)
@@ -191,6 +224,9 @@ class LaplaceSpec(LikelihoodSpec):
 class HuberSpec(LikelihoodSpec):
     """Gaussian near the mean, Laplace in the tails: a density, with its constant (Huber 1964).
 
+    With r = |x - mean| / sigma a value costs r^2 / 2 up to `delta` and delta r - delta^2 / 2 beyond, and the log of
+    the constant.
+
     Example:
         [likelihood]
         type = "huber"
@@ -198,9 +234,17 @@ class HuberSpec(LikelihoodSpec):
     """
 
     type: Literal["huber"] = "huber"
-    delta: float = Field(1.0, gt=0, description="where the tails begin, in scales")
-    sigma: float = Field(1.0, gt=0, description="the scale of the errors")
-    output: Activation = Field("identity", description="what the mean passes through")
+    delta: float = Field(1.0, ge=SMALLEST, le=LARGEST, description="where the tails begin, in multiples of `sigma`")
+    sigma: float = Field(
+        1.0,
+        ge=SMALLEST,
+        le=LARGEST,
+        description="scale of the errors, in the units of the data as the model sees them",
+    )
+    output: Activation = Field("identity", description="function that the mean passes through")
+
+    def raw_range(self, data: Range) -> Range:
+        return data if self.output == "identity" else ANY
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _reachable(self.output, spec)

@@ -48,7 +48,9 @@ class MeanSquaredErrorSpec(MetricSpec):
 
 
 class PSNRSpec(MetricSpec):
-    """Peak signal-to-noise ratio in decibels, of the mean squared error over the split and the declared range.
+    """Peak signal-to-noise ratio in decibels, 10 log10(range^2 / mse), of the mean squared error over the split.
+
+    For inputs that declare a `range`.
 
     Example:
         type = "psnr"
@@ -71,6 +73,8 @@ class PSNRSpec(MetricSpec):
 class FVUSpec(MetricSpec):
     """Fraction of variance unexplained: squared error over the variance of the split about its mean.
 
+    0 is perfect, 1 is what always answering the mean gives.
+
     Example:
         type = "fvu"
     """
@@ -84,7 +88,9 @@ class FVUSpec(MetricSpec):
 
 
 class NLLSpec(MetricSpec):
-    """Negative log likelihood of the data given their code, nothing drawn, in nats of the data.
+    """-log p(x | z) with nothing drawn, in nats of the data, summed over a sample, averaged over samples.
+
+    For likelihoods that are densities.
 
     Example:
         type = "nll"
@@ -103,7 +109,9 @@ class NLLSpec(MetricSpec):
 
 
 class RateSpec(MetricSpec):
-    """Nats that a code tells: KL divergence of the posterior to the standard normal.
+    """Nats that a code tells: KL divergence of the posterior to the standard normal, averaged over samples.
+
+    For Gaussian latents.
 
     Example:
         type = "rate"
@@ -123,7 +131,9 @@ class RateSpec(MetricSpec):
 
 
 class ELBOSpec(MetricSpec):
-    """Evidence lower bound of log p(x) in nats of the data, one draw of the code for each sample.
+    """Evidence lower bound of log p(x) in nats of the data, one draw of the code for each sample: -(nll + rate).
+
+    For Gaussian latents under likelihoods that are densities.
 
     Example:
         type = "elbo"
@@ -144,7 +154,9 @@ class ELBOSpec(MetricSpec):
 
 
 class ActiveUnitsSpec(MetricSpec):
-    """How many values of the code's mean vary with the input by more than a threshold (arXiv:1509.00519).
+    """How many values of the code's mean vary over the split by more than a threshold (arXiv:1509.00519).
+
+    For Gaussian latents.
 
     Example:
         type = "active_units"
@@ -153,7 +165,7 @@ class ActiveUnitsSpec(MetricSpec):
 
     type: Literal["active_units"] = "active_units"
     better: ClassVar[str] = ""
-    threshold: float = Field(0.01, ge=0, description="variance over the split above which a value is active")
+    threshold: float = Field(0.01, ge=0, description="variance above which a value is active")
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
@@ -167,6 +179,8 @@ class ActiveUnitsSpec(MetricSpec):
 
 class SparsitySpec(MetricSpec):
     """Share of a code's values that are not zero, averaged over samples; times the width it is the L0.
+
+    For codes that pass through a relu or a selection.
 
     Example:
         type = "sparsity"
@@ -207,7 +221,9 @@ class MeanActivationSpec(MetricSpec):
 
 
 class LatentRankSpec(MetricSpec):
-    """How many directions the codes fill: participation ratio of their covariance's eigenvalues.
+    """How many directions the codes fill: participation ratio (tr C)^2 / tr C^2 of their covariance C.
+
+    The width for a white code, 1 if all codes lie on a line.
 
     Example:
         type = "latent_rank"

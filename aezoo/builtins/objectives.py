@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 
 class StandardSpec(ObjectiveSpec):
-    """Reconstruct the clean input: the batch mean of -log p(x | z); with `regularizers.kl`, the ELBO.
+    """Reconstruct the clean input: the batch mean of -log p(x | z), in nats, the term `reconstruction`.
+
+    With `regularizers.kl` of weight 1 and a likelihood that is a density, the total is the negative ELBO.
 
     Example:
         objective = "standard"

@@ -40,6 +40,9 @@ class AdamSpec(OptimizerSpec):
     eps: float = Field(1e-8, gt=0, description="added to the denominator")
     weight_decay: float = Field(0.0, ge=0, description="strength of the L2 penalty")
 
+    def state(self) -> int:
+        return 2
+
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         from torch.optim import Adam
 
@@ -68,6 +71,9 @@ class AdamWSpec(OptimizerSpec):
     eps: float = Field(1e-8, gt=0, description="added to the denominator")
     weight_decay: float = Field(0.01, ge=0, description="share of a weight that a step of rate 1 takes off")
 
+    def state(self) -> int:
+        return 2
+
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         from torch.optim import AdamW
 
@@ -82,7 +88,7 @@ class AdamWSpec(OptimizerSpec):
 
 
 class SGDSpec(OptimizerSpec):
-    """Gradient descent, with momentum if asked for.
+    """Stochastic gradient descent, with momentum if asked for.
 
     Example:
         [training.optimizer]
@@ -101,6 +107,9 @@ class SGDSpec(OptimizerSpec):
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if self.nesterov and not self.momentum:
             yield Remark("nesterov looks ahead along the momentum, which is 0", "momentum = 0.9")
+
+    def state(self) -> int:
+        return int(self.momentum > 0)
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         from torch.optim import SGD
@@ -130,6 +139,9 @@ class RMSpropSpec(OptimizerSpec):
     momentum: float = Field(0.0, ge=0, lt=1, description="share of the last step that is repeated")
     weight_decay: float = Field(0.0, ge=0, description="strength of the L2 penalty")
 
+    def state(self) -> int:
+        return 1 + int(self.momentum > 0)
+
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         from torch.optim import RMSprop
 
@@ -146,7 +158,8 @@ class RMSpropSpec(OptimizerSpec):
 class LBFGSSpec(OptimizerSpec):
     """Limited-memory BFGS: for small models and losses without noise, where it finds optima to many digits.
 
-    One step evaluates the loss many times, so it takes a closure, and wants the same samples each time.
+    One step evaluates the loss of one batch many times. It wants the same loss at each step: a `batch_size` of all
+    samples, no corruption, no latent noise.
 
     Example:
         [training.optimizer]
@@ -158,9 +171,14 @@ class LBFGSSpec(OptimizerSpec):
     lr: ScheduleSpec = Field(ConstantSpec(value=1.0), description="length of a step along the direction")
     max_iter: int = Field(20, ge=1, description="iterations in one step")
     history_size: int = Field(10, ge=1, description="past steps that shape the direction")
-    line_search: Literal["strong_wolfe", "none"] = Field("strong_wolfe", description="how far along the direction")
-    tolerance_grad: float = Field(1e-7, ge=0, description="largest entry of the gradient at which it stops")
-    tolerance_change: float = Field(1e-9, ge=0, description="change of the loss or the weights at which it stops")
+    line_search: Literal["strong_wolfe", "none"] = Field(
+        "strong_wolfe", description="how it finds how far to go along the direction; none goes `lr`"
+    )
+    tolerance_grad: float = Field(1e-7, ge=0, description="it stops where no entry of the gradient is larger")
+    tolerance_change: float = Field(1e-9, ge=0, description="it stops where loss or weights change by less")
+
+    def state(self) -> int:
+        return 2 * self.history_size + 2  # past steps and changes of gradient, the direction, the last gradient
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         from torch.optim import LBFGS

@@ -8,9 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from aezoo.plugin import (
     Component,
     DataError,
@@ -25,6 +22,8 @@ from aezoo.plugin import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from PIL.Image import Image
 
 #: The only formats that are opened: no fonts, no PostScript, nothing that starts another program.
@@ -67,6 +66,8 @@ class ImagesSpec(FileDatasetSpec):
         yield from super().remarks(spec)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
+        import numpy as np
+
         folder = self.found()
         paths = _listed(folder)
         paths = [paths[row] for row in self.picked(len(paths))]
@@ -81,6 +82,7 @@ class ImagesSpec(FileDatasetSpec):
         return Samples(values, str(folder), labels=_classes(names), names=names)
 
     def _pixels(self, path: Path, shape: Shape) -> npt.NDArray[np.uint8]:
+        import numpy as np
         from PIL import Image
 
         channels, height, width = shape
@@ -119,6 +121,8 @@ def _listed(folder: Path) -> list[Path]:
 
 def _classes(names: Sequence[str]) -> npt.NDArray[np.int64] | None:
     """Number of each image's first sub-folder; None where that says nothing."""
+    import numpy as np
+
     folders = [Path(name).parts[0] for name in names if len(Path(name).parts) > 1]
     if len(folders) < len(names) or len(set(folders)) < 2:
         return None
@@ -179,6 +183,7 @@ def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -
 
 def _eight_bits(image: Image, path: Path) -> Image:
     """16-bit grey as 8-bit grey, which Pillow would clip at 255; wider numbers have no known white."""
+    import numpy as np
     import PIL.Image
 
     if image.mode in ("I", "F"):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import Component, Field, RegularizerSpec, Remark, Shape, Spec, flat
+from aezoo.plugin import Component, Field, LayerSpec, RegularizerSpec, Remark, Shape, Spec, flat
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,12 +18,24 @@ SMALL_BATCH = 100
 
 def _latent_only(term: RegularizerSpec) -> Iterator[Remark]:
     if term.on != "latent":
-        yield Remark(f"{term.tag()} reads the latent and nothing else, got on = {term.on!r}", "leave 'on' out")
+        told = f"{term.tag()} reads the latent and nothing else, got on = {term.on!r}"
+        yield Remark(told, "leave 'on' out", at="on")
 
 
 def _free_decoder(spec: Spec) -> bool:
     """Whether the decoder may grow without bound while the code shrinks."""
-    return not spec.decoder.tied and not any(c.on.partition(".")[0] == "decoder" for c in spec.constraints.values())
+    bound = any(c.bounding and c.on.partition(".")[0] == "decoder" for c in spec.constraints.values())
+    return not (spec.decoder.tied or bound or spec.training.optimizer.decay())
+
+
+def _over_batch(layers: Iterable[LayerSpec], shape: Shape) -> bool:
+    """Whether a layer, or one inside it, normalizes over the batch."""
+    for layer in layers:
+        within = any(_over_batch([inner], given) for _, inner, given in layer.inside(shape))
+        if within or layer.batch_norm(shape) is not None:
+            return True
+        shape = layer.output_shape(shape)
+    return False
 
 
 def _one_layer(spec: Spec) -> bool:
@@ -34,7 +46,10 @@ def _one_layer(spec: Spec) -> bool:
 
 
 class KLSpec(RegularizerSpec):
-    """Pull the posterior towards the standard normal; `weight` is the beta of a beta-VAE.
+    """Pull the posterior towards the standard normal; `weight` is the beta of a beta-VAE (Higgins et al. 2017).
+
+    KL(N(mean, exp(logvar)) || N(0, I)) = sum (mean^2 + exp(logvar) - 1 - logvar) / 2, in nats (arXiv:1312.6114,
+    appendix B).
 
     Example:
         [regularizers.kl]
@@ -44,10 +59,13 @@ class KLSpec(RegularizerSpec):
 
     type: Literal["kl"] = "kl"
     needs: ClassVar[frozenset[str]] = frozenset({"mean", "logvar"})
+    rate: ClassVar[bool] = True
     free_bits: float = Field(
-        0.0, ge=0, description="nats that the batch mean of each latent value may cost for nothing"
+        0.0, ge=0, description="nats that each code value may cost for nothing, by its batch mean (arXiv:1606.04934)"
     )
-    capacity: float = Field(0.0, ge=0, description="nats the code should carry: |KL - capacity| (arXiv:1804.03599)")
+    capacity: float = Field(
+        0.0, ge=0, description="nats that the code should carry: the term is |KL - capacity| (arXiv:1804.03599)"
+    )
 
     @model_validator(mode="after")
     def _one_idea(self) -> Self:
@@ -65,7 +83,10 @@ class KLSpec(RegularizerSpec):
 
 
 class KLSparsitySpec(RegularizerSpec):
-    """Let each unit be active at a given rate: KL between rates (Ng 2011); of a sigmoid code, or layer.
+    """Let each unit be active at a given rate: KL between rates, of a code or layer that ends in a sigmoid.
+
+    sum over units of rho log(rho / r) + (1 - rho) log((1 - rho) / (1 - r)), in nats, with r the unit's mean over the
+    batch (Ng 2011, "Sparse autoencoder", section 3).
 
     Example:
         [regularizers.kl_sparsity]
@@ -74,9 +95,10 @@ class KLSparsitySpec(RegularizerSpec):
     """
 
     type: Literal["kl_sparsity"] = "kl_sparsity"
-    rho: float = Field(0.05, gt=0, lt=1, description="how often a unit should be active")
+    sparsifies: ClassVar[bool] = True
+    rho: float = Field(0.05, gt=0, lt=1, description="the rate: mean value that a unit should have")
     momentum: float | None = Field(
-        None, gt=0, lt=1, description="share of the past in a running mean; else the batch alone"
+        None, gt=0, lt=1, description="share of the past in a running mean of the rates; unless said, the batch alone"
     )
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -110,14 +132,18 @@ class KLSparsitySpec(RegularizerSpec):
 
 
 class L1Spec(RegularizerSpec):
-    """Sum of absolute values: few large units instead of many small ones.
+    """Sum of absolute values, sum |z_j|: few large units instead of many small ones.
 
     Example:
         [regularizers.l1]
         weight = 0.1
+
+        [constraints.unit_norm]
+        on = "decoder"
     """
 
     type: Literal["l1"] = "l1"
+    sparsifies: ClassVar[bool] = True
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if self.on == "latent" and _free_decoder(spec):
@@ -134,7 +160,7 @@ class L1Spec(RegularizerSpec):
 
 
 class L2Spec(RegularizerSpec):
-    """Sum of squares: keeps a deterministic code near the origin (arXiv:1903.12436, section 3).
+    """Sum of squares, sum z_j^2: keeps a deterministic code near the origin (arXiv:1903.12436, section 3).
 
     Example:
         [regularizers.l2]
@@ -150,10 +176,11 @@ class L2Spec(RegularizerSpec):
 
 
 class ContractiveSpec(RegularizerSpec):
-    """Squared Frobenius norm of d(code)/d(input), at the clean input (Rifai et al. 2011).
+    """Squared Frobenius norm of the Jacobian d(code)/d(input), at the clean input (Rifai et al. 2011).
 
     `estimator = "auto"` takes the closed form where the encoder is one affine map and a pointwise function,
-    else one Hutchinson probe, which is unbiased. The decoder should be tied or bounded: a free one cheats.
+    else `probes` Hutchinson probes, which are unbiased. The decoder should be tied or bounded: else the encoder
+    shrinks, the decoder grows, and the penalty is met for nothing.
 
     Example:
         decoder = {tied = true}
@@ -163,18 +190,22 @@ class ContractiveSpec(RegularizerSpec):
     """
 
     type: Literal["contractive"] = "contractive"
-    estimator: Literal["auto", "closed_form", "hutchinson", "exact"] = Field("auto", description="how it is computed")
-    probes: int = Field(1, ge=1, description="random directions per sample, for the Hutchinson estimate")
+    estimator: Literal["auto", "closed_form", "hutchinson", "exact"] = Field(
+        "auto", description="how the norm is computed; exact takes one product for each code value"
+    )
+    probes: int = Field(1, ge=1, le=1024, description="random directions for each sample of the Hutchinson estimate")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _latent_only(self)
         if _free_decoder(spec):
             yield Remark(
-                "the encoder can shrink and a free decoder grow: the penalty falls, the model stays",
+                "the encoder can shrink and a free decoder grow: the penalty falls, the model stays "
+                "(Rifai et al. 2011 tie the two)",
                 "decoder = {tied = true}, or constraints.unit_norm = {}",
                 "warning",
+                "AZ516",
             )
-        if any(getattr(layer, "norm", "none") == "batch" for layer in spec.encoder):
+        if _over_batch(spec.encoder, spec.input.shape):
             yield Remark(
                 "with batch norm in the encoder a code depends on its batch, and so does the penalty",
                 'norm = "group" or "layer"',
@@ -184,6 +215,7 @@ class ContractiveSpec(RegularizerSpec):
             yield Remark(
                 "the closed form is for an encoder of one affine map and a sigmoid, tanh or relu",
                 'estimator = "auto"',
+                at="estimator",
             )
 
     def build(self, shape: Shape) -> nn.Module:

@@ -35,7 +35,9 @@ def check_rank(size: Shape, spatial: Shape) -> None:
 
 
 class PoolSpec(LayerSpec):
-    """The largest or mean value of each window; its mirror is a nearest resize.
+    """The largest or the mean value of each window; its mirror is a nearest-neighbour resize.
+
+    An axis of n positions becomes one of floor((n - size) / stride) + 1.
 
     Example:
         [[encoder]]
@@ -47,7 +49,7 @@ class PoolSpec(LayerSpec):
     type: Literal["pool"] = "pool"
     carries: ClassVar[bool] = True
     size: int = Field(2, ge=1, description="positions of a window along each axis")
-    stride: int | None = Field(None, ge=1, description="positions between windows; size unless said")
+    stride: int | None = Field(None, ge=1, description="positions from one window to the next; `size` unless said")
     mode: Literal["max", "average"] = Field("max", description="what is taken of a window")
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -67,7 +69,7 @@ class PoolSpec(LayerSpec):
 
 
 class GlobalPoolSpec(LayerSpec):
-    """The mean over all positions: a vector of channels. Its mirror spreads the vector over all positions.
+    """The mean over all positions, [C, *spatial] -> [C]. Its mirror spreads the vector over all positions.
 
     Example:
         [[encoder]]
@@ -91,7 +93,7 @@ class GlobalPoolSpec(LayerSpec):
 
 
 class UpsampleSpec(LayerSpec):
-    """A resize by interpolation. Its mirror averages windows of `factor`, or resizes back.
+    """A resize by interpolation, by a `factor` or to a `size`. Its mirror averages windows, or resizes back.
 
     Example:
         [[encoder]]
@@ -102,9 +104,11 @@ class UpsampleSpec(LayerSpec):
 
     type: Literal["upsample"] = "upsample"
     carries: ClassVar[bool] = True
-    factor: int | None = Field(None, ge=1, description="how much larger each axis gets")
-    size: Ints | None = Field(None, description="positions of the output, instead of a factor")
-    mode: Literal["nearest", "linear"] = Field("nearest", description="linear: along every axis")
+    factor: int | None = Field(None, ge=1, description="how many times longer each axis gets")
+    size: Ints | None = Field(None, description="positions of the output along each axis, instead of `factor`")
+    mode: Literal["nearest", "linear"] = Field(
+        "nearest", description="nearest neighbour, or linear along every axis (bilinear, trilinear)"
+    )
 
     def output_shape(self, shape: Shape) -> Shape:
         channels, spatial = grid(shape)

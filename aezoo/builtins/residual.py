@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 from aezoo.builtins.layers import ending
 from aezoo.plugin import (
     Activation,
+    Affine,
     Component,
     Field,
     LayerSpec,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class ResidualSpec(LayerSpec):
-    """The sum of a body of layers and a shortcut around it, then an activation (arXiv:1512.03385).
+    """A body of layers and a shortcut around it: activation(shortcut(x) + scale * body(x)) (arXiv:1512.03385).
 
     The shortcut is the identity where shapes agree. Else it is linear for vectors; a convolution with a
     kernel of 1, strided, where the body shrinks its input by a whole ratio; and otherwise one with a resize.
@@ -62,16 +63,32 @@ class ResidualSpec(LayerSpec):
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
         body = mirror_layers(self.body, shape, target=target, style=Style(upsampling=style.upsampling))
+        if not body:  # all of it vanishes in a mirror, as dropout does
+            return self._nothing(shape, target, style)
         own = style.activation if style.norm == "none" else "identity"
         back = ResidualSpec(body=tuple(body), activation=own, scale=self.scale)
         if back.output_shape(self.output_shape(shape)) != target:
-            raise NoMirror(f"its body keeps its channels, {target[0]} are asked for")
+            raise self._narrow(target)
         return [back] if style.norm == "none" else [back, *ending(style)]
+
+    def _nothing(self, shape: Shape, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        if target != self.output_shape(shape):
+            raise self._narrow(target)
+        return ending(style)
+
+    def _narrow(self, target: Shape) -> NoMirror:
+        return NoMirror(f"its body keeps its channels, {target[0]} are asked for")
 
     def parameters(self, shape: Shape) -> int:
         shapes = trace(self.body, shape)
         own = 0 if shapes[-1] == shape else flat_parameters(shape[:1], shapes[-1][:1])
         return own + sum(layer.parameters(s) for layer, s in zip(self.body, shapes, strict=False))
+
+    def maps(self, shape: Shape) -> Sequence[Affine] | None:
+        shapes = trace(self.body, shape)
+        held = [layer.maps(s) for layer, s in zip(self.body, shapes, strict=False)]
+        shortcut = () if shapes[-1] == shape else (Affine(shape[0], shapes[-1][0], (1,) * len(shape[1:])),)
+        return None if None in held else (*(one for maps in held for one in maps or ()), *shortcut)
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Residual, shortcut

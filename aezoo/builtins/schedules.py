@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import Component, ConstantSpec, Field, Floats, Ints, ScheduleSpec
+from aezoo.plugin import Component, ConstantSpec, Field, Floats, Ints, Range, ScheduleSpec
 
 
 def progress(step: int, steps: int, *, delay: int = 0, span: int | None = None) -> float:
@@ -30,15 +30,20 @@ class LinearScheduleSpec(ScheduleSpec):
     type: Literal["linear"] = "linear"
     start: float = Field(0.0, description="the number until `delay`")
     end: float = Field(1.0, description="the number once the way is done")
-    steps: int | None = Field(None, ge=1, description="length of the way; the rest of the run if not given")
+    steps: int | None = Field(None, ge=1, description="length of the way in steps; the rest of the run if not given")
     delay: int = Field(0, ge=0, description="steps before it sets out")
 
     def value(self, step: int, steps: int) -> float:
         return self.start + (self.end - self.start) * progress(step, steps, delay=self.delay, span=self.steps)
 
+    def bounds(self) -> Range:
+        return min(self.start, self.end), max(self.start, self.end)
+
 
 class CosineSpec(ScheduleSpec):
     """Fall along half a cosine, after a linear warm-up (arXiv:1608.03983, without its restarts).
+
+    end + (start - end) (1 + cos(pi t)) / 2, where t goes from 0 to 1.
 
     Example:
         [training.optimizer]
@@ -50,7 +55,7 @@ class CosineSpec(ScheduleSpec):
     start: float = Field(description="the number at the top, once warm")
     end: float = Field(0.0, description="the number once the way is done")
     steps: int | None = Field(
-        None, ge=1, description="length of the way after the warm-up; the rest of the run if not given"
+        None, ge=1, description="length of the way after the warm-up, in steps; the rest of the run if not given"
     )
     warmup: int = Field(0, ge=0, description="steps in which it climbs to `start`")
 
@@ -61,9 +66,13 @@ class CosineSpec(ScheduleSpec):
         done = progress(step, steps, delay=self.warmup, span=self.steps)
         return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * done))
 
+    def bounds(self) -> Range:
+        ends = self.start, self.end, self.start / (self.warmup + 1)
+        return min(ends), max(ends)
+
 
 class ExponentialSpec(ScheduleSpec):
-    """Go from one positive number to another by the same factor each step.
+    """Go from one positive number to another by the same factor each step: start^(1 - t) end^t, t from 0 to 1.
 
     Example:
         [training.optimizer]
@@ -74,13 +83,16 @@ class ExponentialSpec(ScheduleSpec):
     type: Literal["exponential"] = "exponential"
     start: float = Field(gt=0, description="the first number")
     end: float = Field(gt=0, description="the number once the way is done")
-    steps: int | None = Field(None, ge=1, description="length of the way; the whole run if not given")
+    steps: int | None = Field(None, ge=1, description="length of the way in steps; the whole run if not given")
 
     def value(self, step: int, steps: int) -> float:
         done = progress(step, steps, span=self.steps)
         # Not start * (end / start)**done, which misses `end` by a rounding.
         value: float = self.start ** (1 - done) * self.end**done
         return value
+
+    def bounds(self) -> Range:
+        return min(self.start, self.end), max(self.start, self.end)
 
 
 class CyclicalSpec(ScheduleSpec):
@@ -97,7 +109,7 @@ class CyclicalSpec(ScheduleSpec):
     type: Literal["cyclical"] = "cyclical"
     start: float = Field(0.0, description="the number at the start of each cycle")
     end: float = Field(1.0, description="the number at the end of each climb")
-    cycles: int = Field(4, ge=1, description="how many in the run")
+    cycles: int = Field(4, ge=1, description="how many cycles the run has")
     ratio: float = Field(0.5, gt=0, le=1, description="share of a cycle in which it climbs")
 
     def value(self, step: int, steps: int) -> float:
@@ -105,6 +117,9 @@ class CyclicalSpec(ScheduleSpec):
             return self.end
         within = (step * self.cycles / max(1, steps)) % 1.0
         return self.start + (self.end - self.start) * min(1.0, within / self.ratio)
+
+    def bounds(self) -> Range:
+        return min(self.start, self.end), max(self.start, self.end)
 
 
 class PiecewiseSpec(ScheduleSpec):
@@ -130,6 +145,9 @@ class PiecewiseSpec(ScheduleSpec):
 
     def value(self, step: int, steps: int) -> float:
         return self.values[sum(step >= jump for jump in self.at)]
+
+    def bounds(self) -> Range:
+        return min(self.values), max(self.values)
 
 
 COMPONENTS: list[type[Component]] = [

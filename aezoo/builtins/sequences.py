@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from aezoo.builtins.convolutions import ConvSpec
 from aezoo.plugin import (
+    Affine,
     Component,
     Field,
     LayerSpec,
@@ -16,6 +17,7 @@ from aezoo.plugin import (
     Shape,
     ShapeError,
     Style,
+    flat,
     flat_parameters,
     grid,
     sequence,
@@ -37,6 +39,17 @@ def attention_parameters(channels: int) -> int:
     return 2 * channels + flat_parameters((channels,), (4 * channels,))
 
 
+def attention_maps(channels: int) -> tuple[Affine, Affine]:
+    """To queries, keys and values, and out."""
+    return Affine(channels, 3 * channels), Affine(channels, channels)
+
+
+def attention_activations(shape: Shape, heads: int) -> int:
+    """What the norm and the maps give, what is mixed, and how much each position makes of each."""
+    tokens = flat(shape[1:])
+    return 6 * flat(shape) + heads * tokens**2
+
+
 def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequence[LayerSpec]:
     """The layer itself, and a pointwise map if other channels are asked for."""
     if target[1:] != shape[1:]:
@@ -47,9 +60,10 @@ def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequen
 
 
 class AttentionSpec(LayerSpec):
-    """Self-attention over the positions of a signal, image or volume, on a norm and added (arXiv:1805.08318).
+    """Self-attention between the positions of a signal, image or volume: x + attention(norm(x)).
 
-    It is its own mirror. The norm is a layer norm over the channels of each position.
+    Zhang et al. 2018, arXiv:1805.08318; the norm is a layer norm over the channels of each position. It keeps the
+    shape and is its own mirror. Its work grows with the square of the number of positions.
 
     Example:
         [[encoder]]
@@ -73,6 +87,12 @@ class AttentionSpec(LayerSpec):
     def parameters(self, shape: Shape) -> int:
         return attention_parameters(shape[0])
 
+    def activations(self, shape: Shape) -> int:
+        return attention_activations(shape, self.heads)
+
+    def maps(self, shape: Shape) -> Sequence[Affine]:
+        return attention_maps(shape[0])
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.sequences import Attention
 
@@ -80,9 +100,10 @@ class AttentionSpec(LayerSpec):
 
 
 class TransformerSpec(LayerSpec):
-    """A pre-norm transformer over the steps of a sequence (arXiv:1706.03762, pre-norm arXiv:2002.04745).
+    """A pre-norm transformer over the steps of a sequence [C, L] (arXiv:1706.03762, pre-norm arXiv:2002.04745).
 
-    For images, put a strided `conv` and a `reshape` to [channels, -1] before it.
+    It keeps the shape and is its own mirror. For images, put a strided `conv` and a `reshape` to [channels, -1]
+    before it.
 
     Example:
         [[encoder]]
@@ -94,8 +115,12 @@ class TransformerSpec(LayerSpec):
     type: Literal["transformer"] = "transformer"
     heads: int = Field(1, ge=1, description="attention maps of a block, side by side; divides the channels")
     depth: int = Field(1, ge=1, description="blocks, one after the other")
-    mlp_ratio: float = Field(4.0, gt=0, description="width inside a perceptron over the channels")
-    positions: Literal["learned", "sinusoidal", "none"] = Field("learned", description="tell steps apart")
+    mlp_ratio: float = Field(
+        4.0, gt=0, le=1024, description="hidden width of a block's perceptron, in multiples of the channels"
+    )
+    positions: Literal["learned", "sinusoidal", "none"] = Field(
+        "learned", description="what is added to the input to tell steps apart"
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="in training, of attention and of what a block adds")
 
     def hidden(self, channels: int) -> int:
@@ -120,6 +145,22 @@ class TransformerSpec(LayerSpec):
         learned = length * channels if self.positions == "learned" else 0
         return self.depth * block + 2 * channels + learned
 
+    def modules(self, shape: Shape) -> int:
+        return 1 + 2 * self.depth
+
+    def activations(self, shape: Shape) -> int:
+        channels, length = sequence(shape)
+        perceptron = 2 * (channels + self.hidden(channels)) * length
+        return self.depth * (attention_activations(shape, self.heads) + perceptron) + flat(shape)
+
+    def maps(self, shape: Shape) -> Sequence[Affine]:
+        channels = shape[0]
+        hidden = self.hidden(channels)
+        return self.depth * (*attention_maps(channels), Affine(channels, hidden), Affine(hidden, channels))
+
+    def draws(self) -> bool:
+        return self.dropout > 0
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.sequences import Transformer
 
@@ -136,9 +177,11 @@ class TransformerSpec(LayerSpec):
 
 
 class RecurrentSpec(LayerSpec):
-    """A recurrent network along a sequence, giving its state at each step (GRU arXiv:1406.1078, or LSTM).
+    """A recurrent network along a sequence, [C, L] -> [features, L]: its state at each step.
 
-    States lie in (-1, 1); the mirror is the same network with a pointwise map to what is asked for.
+    GRU: Cho et al. 2014, arXiv:1406.1078; LSTM: Hochreiter and Schmidhuber 1997.
+
+    States lie in (-1, 1); the mirror is the same network and a convolution of kernel 1 to the channels asked for.
 
     Example:
         [[encoder]]
@@ -170,6 +213,13 @@ class RecurrentSpec(LayerSpec):
         width, gates = self.features // directions, 3 if self.cell == "gru" else 4
         # torch has two biases for each gate, one of the input's map and one of the state's.
         return directions * gates * width * (sequence(shape)[0] + width + 2)
+
+    def activations(self, shape: Shape) -> int:
+        gates = 3 if self.cell == "gru" else 4
+        return (1 + gates) * flat(self.output_shape(shape))
+
+    def maps(self, shape: Shape) -> Sequence[Affine]:
+        return ()  # its weights act at every step: none of them is a map between two shapes
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.sequences import Recurrent

@@ -7,14 +7,16 @@ import math
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from aezoo.plugin import Component, DataError, Field, FileDatasetSpec, Samples, Shape, Strings
 
-_LARGEST = float(np.finfo(np.float32).max)
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+#: The largest number of 32 bits: 24 bits of ones.
+_LARGEST = (2 - 2.0**-23) * 2.0**127
 
 
 class TableSpec(FileDatasetSpec):
@@ -60,6 +62,8 @@ class TableSpec(FileDatasetSpec):
         return self.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
 
     def _values(self, table: _Table) -> npt.NDArray[np.float32]:
+        import numpy as np
+
         names = self.columns or tuple(name for name in table.header if name != self.label)
         if not names:
             raise DataError(f"{table.path}: has no column beside the label {self.label!r}")
@@ -67,6 +71,8 @@ class TableSpec(FileDatasetSpec):
         return np.stack(columns, axis=1)
 
     def _labels(self, table: _Table) -> npt.NDArray[np.int64] | None:
+        import numpy as np
+
         if self.label is None:
             return None
         words = [word.strip() for word in table.column(self.label)]
@@ -138,6 +144,8 @@ def _number(word: str) -> float | None:
 
 def _numbers(table: _Table, name: str) -> npt.NDArray[np.float32]:
     """A column as numbers, or `DataError` with the first line that holds none."""
+    import numpy as np
+
     words = table.column(name)
     numbers: list[Any] = [_number(word) for word in words]
     for row, word, number in zip(count(), words, numbers, strict=False):

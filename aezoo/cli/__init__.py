@@ -6,6 +6,8 @@ so `aezoo --help` needs click and nothing else.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import shutil
 import sys
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from aezoo.errors import UsageError
+from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -29,6 +32,11 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("check", "Say everything that is wrong with a spec."),
         "show": ("show", "Show the layers, the loss and the size of a model."),
         "render": ("render", "Print a spec with all defaults and no macros."),
+        "diff": ("diff", "Say in what two specs or models differ."),
+        "fmt": ("fmt", "Lay specs out in the house style, comments kept."),
+        "migrate": ("migrate", "Bring specs of an older format to this one."),
+        "schema": ("schema", "Print the JSON Schema that editors complete from."),
+        "explain": ("explain", "Explain a fault by its code."),
     },
     "Training": {
         "train": ("train", "Train the model of a spec and keep it in a folder."),
@@ -91,10 +99,7 @@ def _debug() -> click.Option:
 
 
 def _nearest(name: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, TABLE, n=1)
-    return f"did you mean {close[0]!r}?" if close else "`aezoo --help` names the commands"
+    return did_you_mean(name, TABLE, "`aezoo --help` names the commands")
 
 
 @click.group(
@@ -118,6 +123,8 @@ def group(ctx: click.Context) -> None:
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with the documented code."""
     words = sys.argv[1:] if args is None else [*args]
+    if args is None:
+        _hurry(words)
     if "_AEZOO_COMPLETE" in os.environ:
         group.main(words, prog_name="aezoo")
     code = 0
@@ -134,6 +141,15 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 
 CLOSED_PIPE = 141
+#: Commands that end before their garbage could matter.
+QUICK = frozenset({*COMMANDS["Specs"], *COMMANDS["What is there"]})
+
+
+def _hurry(words: Sequence[str]) -> None:
+    """For a process of its own: no time goes into finding garbage that its end takes away anyhow."""
+    atexit.register(gc.freeze)
+    if words and words[0] in QUICK:
+        gc.disable()
 
 
 def _run(words: list[str]) -> None:

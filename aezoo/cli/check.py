@@ -2,54 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from aezoo.cli import options
-from aezoo.cli.failure import fault_document, fault_line
+from aezoo.cli.faults import document, github, human
 from aezoo.cli.output import emit
-from aezoo.errors import AezooError, SpecError
+from aezoo.errors import AezooError, Fault, SpecError
+
+if TYPE_CHECKING:
+    from aezoo.spec.limits import Limits
+
+
+class Finding(NamedTuple):
+    """What there is to say about one spec."""
+
+    source: str
+    code: int
+    faults: list[Fault]
+    facts: dict[str, Any]
 
 
 @click.command()
 @click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "form",
+    metavar="FORM",
+    type=click.Choice(["human", "json", "github"]),
+    default="human",
+    help="human, json, or github: annotations of a pull request.",
+)
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--untrusted", is_flag=True, help="The spec came from elsewhere: `extends` stays in its folder.")
 @options.overrides
+@options.limits
 @options.as_json
 @click.pass_context
-def check(ctx: click.Context, specs: tuple[str, ...], overrides: tuple[str, ...], as_json: bool) -> None:
+def check(
+    ctx: click.Context,
+    specs: tuple[str, ...],
+    form: str,
+    strict: bool,
+    untrusted: bool,
+    overrides: tuple[str, ...],
+    limits: Limits,
+    as_json: bool,
+) -> None:
     """Say everything that is wrong with each SPEC; exit 1 if anything is."""
-    results = [_examined(source, overrides) for source in specs]
-    if as_json:
-        emit([document for _, document in results])
+    findings = [_examined(source, overrides, limits, trusted=not untrusted) for source in specs]
+    if as_json or form == "json":
+        emit([_document(finding) for finding in findings])
     else:
-        for _, document in results:
-            _tell(document)
-    ctx.exit(max(code for code, _ in results))
+        for finding in findings:
+            _tell(finding, form)
+    ctx.exit(max(max(found.code, int(strict and bool(found.faults))) for found in findings))
 
 
-def _examined(source: str, overrides: tuple[str, ...]) -> tuple[int, dict[str, Any]]:
-    """Exit code and findings of one spec; a spec that cannot be read does not hide the others."""
+def _examined(source: str, overrides: tuple[str, ...], limits: Limits, *, trusted: bool) -> Finding:
+    """What is wrong with one spec; a spec that cannot be read does not hide the others."""
     from aezoo import reader
 
     try:
-        spec, lints = reader.check(source, overrides=overrides)
+        spec, lints = reader.check(source, overrides=overrides, limits=limits, trusted=trusted)
     except SpecError as error:
-        faults = [{**fault_document(fault), "text": fault_line(fault, error.source)} for fault in error.faults]
-        return error.exit_code, {"source": source, "ok": False, "faults": faults}
+        return Finding(source, error.exit_code, list(error.faults), {})
     except AezooError as error:
-        fault = {"message": error.message, "hint": error.hint, "text": f"error: {error.message}"}
-        return error.exit_code, {"source": source, "ok": False, "faults": [fault]}
-    faults = [{**fault_document(lint), "text": fault_line(lint, source)} for lint in lints]
+        return Finding(source, error.exit_code, [Fault((), "", error.message, error.hint)], {})
     facts = {"name": spec.name, "arch": spec.arch, "run": spec.run, "parameters": spec.parameters}
-    return 0, {"source": source, "ok": True, **facts, "faults": faults}
+    return Finding(source, 0, lints, facts)
 
 
-def _tell(document: dict[str, Any]) -> None:
-    for fault in document["faults"]:
-        click.echo(fault["text"], err=True)
-        if "code" not in fault and fault["hint"]:
-            click.echo(f"hint: {fault['hint']}", err=True)
-    if document["ok"]:
-        facts = f"arch {document['arch'][:8]}, {document['parameters']:,} parameters"
-        click.echo(f"ok: {document['name']} ({facts})")
+def _document(finding: Finding) -> dict[str, Any]:
+    faults = [document(fault) for fault in finding.faults]
+    return {"source": finding.source, "ok": not finding.code, **finding.facts, "faults": faults}
+
+
+def _tell(finding: Finding, form: str) -> None:
+    lines = github if form == "github" else human
+    for line in lines(finding.faults, finding.source):
+        click.echo(line, err=form == "human")
+    if not finding.code and form == "human":
+        facts = f"arch {finding.facts['arch'][:8]}, {finding.facts['parameters']:,} parameters"
+        click.echo(f"ok: {finding.facts['name']} ({facts})")

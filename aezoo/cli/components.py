@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from difflib import get_close_matches
-from inspect import getdoc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from aezoo.cli import options
-from aezoo.cli.annotations import limits, type_text
 from aezoo.cli.output import emit, table
-from aezoo.errors import NotFound, PluginError
+from aezoo.errors import NotFound, PluginError, UsageError
+from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
+    from aezoo.reference.entry import Entry
     from aezoo.registry import Registry
     from aezoo.spec.component import Component
 
@@ -23,26 +21,44 @@ if TYPE_CHECKING:
 @click.argument("kind", required=False)
 @click.argument("name", required=False)
 @options.as_json
-def components(kind: str | None, name: str | None, as_json: bool) -> None:
-    """List the parts that a spec may name: all, those of a KIND, or one NAME with its fields."""
+@click.option("--markdown", is_flag=True, help="Print a page of reference in Markdown.")
+def components(kind: str | None, name: str | None, as_json: bool, markdown: bool) -> None:
+    """List the parts that a spec may name: all, those of a KIND, or one NAME with its fields.
+
+    NAME may end in a colon: `kan:` means every part of the plugin kan, `aezoo:` every part in the box.
+    """
     from aezoo.spec.kinds import KINDS
 
+    if as_json and markdown:
+        raise UsageError("--json and --markdown are two forms of the same", hint="take one of them")
     if kind is not None and name is None and kind not in KINDS:
         kind, name = None, kind  # `aezoo components conv`
     if kind is not None and kind not in KINDS:
         raise NotFound(f"no kind of part is called {kind!r}", hint=f"there are: {', '.join(KINDS)}")
-    parts = [part for part in _parts(name) if kind in (None, part.kind)]
-    chosen = [part for part in parts if part.tag() == name] if name else parts
-    if name and not chosen:
-        raise NotFound(f"no {kind or 'part'} is called {name!r}", hint=_nearest(name, parts))
-    if as_json:
-        emit([_document(part, fields=name is not None) for part in chosen])
-    elif name is None:
-        rows = [(part.kind, part.tag(), provider(part), summary(part)) for part in chosen]
-        table(("kind", "name", "provider", "what it is"), rows, yields=3)
+    chosen = _chosen(kind, name)
+    if markdown:
+        _page(chosen, full=kind is None and name in (None, "aezoo:"))
+    elif as_json:
+        _documents(chosen)
     else:
-        for part in chosen:
-            _tell(part)
+        _tell(chosen, closely=name is not None and not name.endswith(":"))
+
+
+def _chosen(kind: str | None, name: str | None) -> list[type[Component]]:
+    """The parts that are meant, or `NotFound` with the nearest."""
+    parts = [part for part in _parts(name) if kind in (None, part.kind)]
+    chosen = [part for part in parts if _meant(part, name)]
+    if not chosen:
+        raise NotFound(f"no {kind or 'part'} is called {name!r}", hint=_nearest(name or "", parts))
+    return chosen
+
+
+def _meant(part: type[Component], name: str | None) -> bool:
+    from aezoo.reference.entry import provider
+
+    if name is None:
+        return True
+    return provider(part) == name[:-1] if name.endswith(":") else part.tag() == name
 
 
 def _parts(name: str | None) -> list[type[Component]]:
@@ -71,60 +87,45 @@ def _load(registry: Registry, namespace: str, *, strict: bool = False) -> None:
 
 
 def _nearest(name: str, parts: list[type[Component]]) -> str:
-    close = get_close_matches(name, [part.tag() for part in parts], n=1)
-    return f"did you mean {close[0]!r}?" if close else "`aezoo components` names them all"
+    return did_you_mean(name, (part.tag() for part in parts), "`aezoo components` names them all")
 
 
-def provider(part: type[Component]) -> str:
-    """The namespace that brings the part; `aezoo` for the parts in the box."""
-    return part.namespace or "aezoo"
+def _page(parts: list[type[Component]], *, full: bool) -> None:
+    from aezoo.reference.page import excerpt, whole
+
+    click.echo(whole(parts) if full else excerpt(parts), nl=False)
 
 
-def summary(part: type[Component]) -> str:
-    """First line of the docstring."""
-    return (getdoc(part) or "").partition("\n")[0]
+def _documents(parts: list[type[Component]]) -> None:
+    from aezoo.reference.entry import entries
+
+    emit([entry.document() for entry in entries(parts)])
 
 
-def _fields(part: type[Component]) -> Iterator[dict[str, Any]]:
-    for name, field in part.model_fields.items():
-        if name == "type":
-            continue
-        yield {
-            "name": field.alias or name,
-            "type": type_text(field.annotation),
-            "limits": limits(field.metadata),
-            "required": field.is_required(),
-            "default": None if field.is_required() else _plain(field.get_default(call_default_factory=True)),
-            "description": field.description or "",
-        }
+def _tell(parts: list[type[Component]], *, closely: bool) -> None:
+    from aezoo.reference.entry import entries, provider, text_of
+
+    if closely:
+        for entry in entries(parts):
+            _describe(entry)
+    else:
+        rows = [(part.kind, part.tag(), provider(part), text_of(part).summary) for part in parts]
+        table(("kind", "name", "provider", "what it is"), rows, yields=3)
 
 
-def _plain(value: Any) -> Any:
-    """A default as a spec would write it."""
-    dump = getattr(value, "model_dump", None)
-    if dump:
-        return dump(mode="json", exclude_none=True)
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+def _describe(entry: Entry) -> None:
+    from aezoo.reference.entry import toml_value
 
-
-def _document(part: type[Component], *, fields: bool) -> dict[str, Any]:
-    document = {
-        "kind": part.kind,
-        "name": part.tag(),
-        "provider": provider(part),
-        "module": part.__module__,
-        "summary": summary(part),
-    }
-    return {**document, "doc": getdoc(part) or "", "fields": list(_fields(part))} if fields else document
-
-
-def _tell(part: type[Component]) -> None:
-    click.echo(f"{part.kind} {part.tag()} ({provider(part)}, {part.__module__})\n")
-    click.echo((getdoc(part) or "").rstrip() + "\n")
+    click.echo(f"{entry.kind} {entry.name} ({' '.join(filter(None, [entry.provider, entry.version]))})")
+    if entry.file:
+        click.echo(f"{entry.file}:{entry.line}")
+    click.echo("\n" + "\n\n".join(filter(None, [entry.text.summary, entry.text.body, *entry.facts])) + "\n")
     rows = []
-    for field in _fields(part):
-        default = "required" if field["required"] else "" if field["default"] is None else str(field["default"])
-        rows.append((field["name"], " ".join([field["type"], *field["limits"]]), default, field["description"]))
+    for field in entry.fields:
+        default = "required" if field.required else "" if field.default is None else toml_value(field.default)
+        rows.append((field.name, field.takes, default, field.description))
     if rows:
-        table(("field", "takes", "default", "what it is"), rows, yields=3)
+        table(("field", "takes", "default", "what it is"), rows, yields=3, folds=True)
         click.echo()
+    if entry.text.example:
+        click.echo(f"Example:\n\n{entry.text.example}\n")

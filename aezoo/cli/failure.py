@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from aezoo.errors import AezooError, Fault, SpecError
+from aezoo.cli.faults import document, human
+from aezoo.errors import AezooError, SpecError
 
 #: Of a fault of ours: one that no error of `aezoo.errors` describes (EX_SOFTWARE of sysexits.h).
 INTERNAL = 70
@@ -72,7 +73,7 @@ def _help_for(error: click.ClickException) -> str:
 
 def _lines(error: BaseException, message: str, hint: str) -> list[str]:
     if isinstance(error, SpecError):
-        lines = [fault_line(fault, error.source) for fault in error.faults]
+        lines = list(human(error.faults, error.source))
     elif message == "interrupted":
         lines = [message]
     else:
@@ -80,26 +81,10 @@ def _lines(error: BaseException, message: str, hint: str) -> list[str]:
     return [*lines, f"hint: {hint}"] if hint else lines
 
 
-def fault_line(fault: Fault, source: str) -> str:
-    """`file: error[AZ203]: place: message (hint)`."""
-    return f"{source}: {fault}" if source else str(fault)
-
-
-def fault_document(fault: Fault) -> dict[str, Any]:
-    """A fault for machines."""
-    return {
-        "code": fault.code,
-        "level": fault.level,
-        "path": fault.place,
-        "message": fault.message,
-        "hint": fault.hint,
-    }
-
-
 def _document(error: BaseException, code: int, message: str, hint: str) -> str:
     import json
 
-    document: dict[str, Any] = {"error": message, "hint": hint, "exit_code": code}
+    told: dict[str, Any] = {"error": message, "hint": hint, "exit_code": code}
     if isinstance(error, SpecError):
-        document |= {"file": error.source, "faults": [fault_document(fault) for fault in error.faults]}
-    return json.dumps(document)
+        told |= {"file": error.source, "faults": [document(fault) for fault in error.faults]}
+    return json.dumps(told)

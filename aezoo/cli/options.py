@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from aezoo.spec.limits import Limits
 
 AnyPath = click.Path(path_type=Path)
 
@@ -16,6 +20,20 @@ def _assignments(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     return values
 
 
+def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
+    from aezoo.spec.limits import DEFAULT_LIMITS
+
+    chosen = DEFAULT_LIMITS
+    for value in values:
+        name, _, number = value.partition("=")
+        try:
+            chosen = chosen._replace(**{name.strip(): int(float(number))})
+        except (ValueError, OverflowError, TypeError):
+            known = ", ".join(DEFAULT_LIMITS._fields)
+            raise click.BadParameter(f"takes NAME=NUMBER ({known}), got {value!r}", ctx=ctx, param=param) from None
+    return chosen
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 force = click.option("--force", is_flag=True, help="Replace what is there.")
 overrides = click.option(
@@ -25,6 +43,14 @@ overrides = click.option(
     multiple=True,
     callback=_assignments,
     help="Change a value of the spec: latent.dim=32. Repeatable.",
+)
+limits = click.option(
+    "--limit",
+    "limits",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    callback=_limits,
+    help="Raise a limit for a spec of your own: parameters=5e9. Repeatable.",
 )
 device = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda:0 ...; auto takes the accelerator that is there."

@@ -42,7 +42,14 @@ def number(value: float | None) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "", yields: int | None = None) -> None:
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: str = "",
+    yields: int | None = None,
+    folds: bool = False,
+) -> None:
     """Print aligned columns; on a terminal too narrow for them, each row as a paragraph.
 
     Args:
@@ -50,19 +57,32 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = 
         rows: Cells, as text.
         right: One letter a column, "r" for those that align right: "llrr".
         yields: The column that may be cut short, if that is enough.
+        folds: Whether that column goes on below instead, and loses nothing.
     """
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     room = columns()
     over = sum(widths) + GAP * (len(widths) - 1) - room if room else 0
     if room and over > 0:
-        if yields is None or widths[yields] - over < LEAST:
+        least = max((len(word) for line in lines for word in line[yields or 0].split()), default=0) if folds else LEAST
+        if yields is None or widths[yields] - over < least:
             _paragraphs(header, rows, room)
             return
         widths[yields] -= over
+        if folds:
+            lines = [part for line in lines for part in _folded(line, yields, widths[yields])]
     for line in lines:
         cells = [_cell(cell, width, right[i : i + 1]) for i, (cell, width) in enumerate(zip(line, widths, strict=True))]
         click.echo((" " * GAP).join(cells).rstrip())
+
+
+def _folded(line: list[str], column: int, width: int) -> list[list[str]]:
+    """The line, and below it what is left of a cell."""
+    from textwrap import wrap
+
+    first, *others = wrap(line[column], width) or [""]
+    below = [["" if i != column else part for i in range(len(line))] for part in others]
+    return [[*line[:column], first, *line[column + 1 :]], *below]
 
 
 def _paragraphs(header: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> None:
@@ -70,9 +90,10 @@ def _paragraphs(header: Sequence[str], rows: Sequence[Sequence[str]], room: int)
 
     for first, *others in rows:
         click.echo(first)
+        indent = " " * (len(first) - len(first.lstrip()) + 2)
         for name, cell in zip(header[1:], others, strict=True):
             if cell:
-                text = fill(f"{name}: {cell}", max(room, 20), initial_indent="  ", subsequent_indent="    ")
+                text = fill(f"{name}: {cell}", max(room, 20), initial_indent=indent, subsequent_indent=f"{indent}  ")
                 click.echo(text)
 
 

@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 import click
 
-import aezoo
 from aezoo.cli import options
+from aezoo.cli.faults import human, visible
+from aezoo.cli.output import emit
+
+if TYPE_CHECKING:
+    from aezoo.reader import Reading
+    from aezoo.spec.limits import Limits
 
 
 @click.command()
 @click.argument("spec")
 @click.option("--to", "form", type=click.Choice(["toml", "json"]), default="toml", show_default=True)
+@click.option("--explain", is_flag=True, help="Say of each value which file, variant or flag it came from.")
 @options.overrides
+@options.limits
 @options.as_json
-def render(spec: str, form: str, overrides: tuple[str, ...], as_json: bool) -> None:
+def render(spec: str, form: str, explain: bool, overrides: tuple[str, ...], limits: Limits, as_json: bool) -> None:
     """Print SPEC with all defaults written and all macros gone."""
+    from aezoo.reader import reading
     from aezoo.spec.text import to_json, to_toml
 
-    document = aezoo.read(spec, overrides=overrides).document()
-    if as_json or form == "json":
-        click.echo(to_json(document))
+    read = reading(spec, overrides=overrides, limits=limits)
+    for line in human(read.lints, spec):
+        click.echo(line, err=True)
+    if explain:
+        _explain(read, as_json=as_json or form == "json")
+    elif as_json or form == "json":
+        click.echo(to_json(read.spec.document()))
     else:
-        click.echo(to_toml(document), nl=False)
+        click.echo(to_toml(read.spec.document()), nl=False)
+
+
+def _explain(read: Reading, *, as_json: bool) -> None:
+    from aezoo.spec.said import said
+
+    values = said(read.spec, read.tree)
+    if as_json:
+        emit(
+            [
+                {"path": it.place, "value": it.value, "from": it.who, "line": it.where.line if it.where else 0}
+                for it in values
+            ]
+        )
+        return
+    told = [(it.place, json.dumps(it.value, ensure_ascii=False), it.who) for it in values]
+    width = min(max(len(place) + len(value) + 3 for place, value, _ in told), 60)
+    for place, value, who in told:
+        click.echo(f"{visible(f'{place} = {value}'):{width}}  # {visible(who)}")

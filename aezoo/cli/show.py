@@ -3,133 +3,144 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
 import click
 
-import aezoo
-from aezoo.cli import options
-from aezoo.cli.output import emit, table
+from aezoo.cli import options, output
+from aezoo.cli.faults import visible
+from aezoo.cli.phrases import phrase
+from aezoo.cli.sources import spec_of
+from aezoo.spec.outline import Row, Term, layers, terms
 
 if TYPE_CHECKING:
-    from aezoo.spec.component import Component
     from aezoo.spec.document import Spec
-    from aezoo.spec.kinds import LayerSpec
-    from aezoo.spec.shape import Shape
+    from aezoo.spec.limits import Limits
+    from aezoo.spec.memory import Memory
 
-
-class Row(NamedTuple):
-    """One layer of the table."""
-
-    stage: str
-    layer: str
-    settings: dict[str, Any]
-    shape: tuple[int, ...]
-    parameters: int
+HEADER = ("stage", "layer", "settings", "output", "parameters", "share", "provider")
 
 
 @click.command()
 @click.argument("source", metavar="SPEC|MODEL")
 @options.overrides
+@options.limits
 @options.as_json
-def show(source: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Show the layers of SPEC or MODEL, with shapes and parameters, and its loss as a formula."""
+def show(source: str, overrides: tuple[str, ...], limits: Limits, as_json: bool) -> None:
+    """Show the layers of SPEC or MODEL with shapes and parameters, its loss as a formula, and the memory it takes.
+
+    Layers are called by the names of their taps, which `on` takes. What a layer holds stands below it, indented.
+    """
+    from aezoo.spec.memory import memory
     from aezoo.spec.shape import text
 
-    spec = _spec_of(source, overrides)
-    rows = list(layers(spec))
-    total = spec.parameters
+    spec = spec_of(source, overrides, limits=limits)
+    rows, needed = list(layers(spec)), memory(spec)
     if as_json:
-        emit(_document(spec, rows))
+        output.emit(_document(spec, rows, needed))
         return
-    click.echo(f"{spec.name}: {spec.description}" if spec.description else spec.name)
-    click.echo(f"input {text(spec.input.shape)}, code {text(spec.code_shape)}, arch {spec.arch[:8]}\n")
-    cells = [(r.stage, r.layer, _settings(r), text(r.shape), f"{r.parameters:,}", _share(r, total)) for r in rows]
-    table(("stage", "layer", "settings", "output", "parameters", "share"), cells, right="lllrrr", yields=2)
-    click.echo(f"\n{total:,} parameters")
-    click.echo(formula(spec))
-
-
-def _spec_of(source: str, overrides: tuple[str, ...]) -> Spec:
-    from aezoo import manifest
-
-    if not (Path(source) / manifest.NAME).is_file():
-        return aezoo.read(source, overrides=overrides)
-    if overrides:
-        raise click.UsageError("--set changes a spec; a trained model is what it is")
-    return manifest.read_manifest(Path(source))
-
-
-def layers(spec: Spec) -> Iterator[Row]:
-    """Every layer of the model, from the input to the output."""
-    for corruption in spec.corruption:
-        yield _row("corruption", corruption, spec.input.shape)
-    counts = [layer.parameters(shape) for layer, shape in zip(spec.encoder, spec.encoder_shapes, strict=False)]
-    yield from _stack("encoder", spec.encoder, spec.encoder_shapes, counts)
-    latent = spec.latent
-    yield _row("latent", latent, spec.code_shape, latent.parameters(spec.feature_shape))
-    yield from _stack("decoder", spec.decoder_layers(), spec.decoder_shapes, spec.decoder_parameters())
-    yield _row("likelihood", spec.likelihood, spec.input.shape, spec.likelihood.parameters(spec.input.shape))
-
-
-def _stack(stage: str, stack: Sequence[LayerSpec], shapes: Sequence[Shape], counts: Sequence[int]) -> Iterator[Row]:
-    for i, layer in enumerate(stack):
-        yield _row(f"{stage}.{i}", layer, shapes[i + 1], counts[i])
-
-
-def _row(stage: str, part: Component, shape: Shape, parameters: int = 0) -> Row:
-    told = part.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    return Row(stage, part.tag(), {key: told[key] for key in told if key != "type"}, shape, parameters)
-
-
-def _settings(row: Row) -> str:
-    return " ".join(f"{key}={_value(value)}" for key, value in row.settings.items())
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return "[" + ", ".join(str(item.get("type")) for item in value) + "]"
-    if isinstance(value, dict):
-        return str(value.get("type", value))
-    return str(value)
-
-
-def _share(row: Row, total: int) -> str:
-    return f"{row.parameters / total:.1%}" if row.parameters else ""
+    _say(f"{spec.name}: {visible(spec.description)}" if spec.description else spec.name)
+    _say(f"input {text(spec.input.shape)}, code {text(spec.code_shape)}, arch {spec.arch[:8]}, run {spec.run[:8]}")
+    click.echo()
+    cells = list(_cells(rows, spec.parameters))
+    _table(cells)
+    click.echo()
+    _say(f"{spec.parameters:,} parameters, in parts that come from {', '.join(_providers(cells))}")
+    _say(formula(spec))
+    for line in _needs(needed, spec):
+        _say(line)
 
 
 def formula(spec: Spec) -> str:
-    """`loss = reconstruction (bernoulli) + 1.0 * kl`: what is minimised, by the names of its terms."""
-    first = f"reconstruction ({spec.likelihood.tag()})"
-    if spec.objective.tag() != "standard":
-        first = f"{spec.objective.tag()} objective ({spec.likelihood.tag()})"
-    terms = [f"{_weight(term.weight)} * {_called(name, term.tag())}" for name, term in spec.regularizers.items()]
-    return "loss = " + " + ".join([first, *terms])
+    """What is minimised: `loss = reconstruction (bernoulli) + 1.0 * kl (of logvar, mean)`."""
+    return "loss = " + " + ".join(_added(i, term) for i, term in enumerate(terms(spec)))
 
 
-def _called(name: str, tag: str) -> str:
-    return name if name == tag else f"{name} ({tag})"
+# --- the table ---------------------------------------------------------------------------------------------
 
 
-def _weight(schedule: Component) -> str:
-    """A number as it is; a schedule as `linear(start=0.0, end=1.0)`."""
-    told = schedule.model_dump(mode="json", exclude_none=True)
-    if not isinstance(told, dict):
-        return str(told)
-    settings = ", ".join(f"{key}={value}" for key, value in told.items() if key != "type")
-    return f"{schedule.tag()}({settings})"
+def _table(cells: Sequence[tuple[str, ...]]) -> None:
+    # A column that says the same of every part would take the room of the settings.
+    shown = len(HEADER) if len(_providers(cells)) > 1 else len(HEADER) - 1
+    output.table(HEADER[:shown], [row[:shown] for row in cells], right="lllrrrl", yields=2, folds=True)
 
 
-def _document(spec: Spec, rows: Sequence[Row]) -> dict[str, Any]:
+def _providers(cells: Sequence[tuple[str, ...]]) -> list[str]:
+    return sorted({row[-1] for row in cells})
+
+
+def _cells(rows: Sequence[Row], total: int, depth: int = 0) -> Iterator[tuple[str, ...]]:
+    from aezoo.spec.shape import text
+
+    for row in rows:
+        stage = row.stage if not depth else "  " * depth + ".".join(row.stage.split(".")[-2:])
+        # What a layer holds is counted with the layer: its rows have no share of their own.
+        share = f"{row.parameters / total:.1%}" if row.parameters and not depth else ""
+        count = f"{row.parameters:,}" if row.parameters or not depth else ""
+        yield stage, row.layer, _settings(row), text(row.shape), count, share, row.provider
+        yield from _cells(row.body, total, depth + 1)
+
+
+def _settings(row: Row) -> str:
+    # Without blanks inside: a column that is folded breaks between settings.
+    return " ".join(f"{visible(key)}={phrase(value).replace(', ', ',')}" for key, value in row.settings.items())
+
+
+# --- the loss ----------------------------------------------------------------------------------------------
+
+
+def _added(i: int, term: Term) -> str:
+    if term.type == term.name:
+        about = f"of {', '.join(term.reads)}"
+    else:
+        about = f"{term.type} of {', '.join(term.reads)}" if i else term.type
+    return f"{term.name} ({about})" if not i else f"{phrase(term.weight)} * {term.name} ({about})"
+
+
+# --- the memory --------------------------------------------------------------------------------------------
+
+
+def _needs(needed: Memory, spec: Spec) -> Iterator[str]:
+    from aezoo.spec.limits import size
+
+    optimizer = spec.training.optimizer.tag()
+    state = "unknown" if needed.optimizer is None else size(needed.optimizer)
+    averages = f", averaged weights {size(needed.averages)}" if needed.averages else ""
+    yield (
+        f"memory in {spec.training.precision}: weights {size(needed.weights)}; in training, gradients"
+        f" {size(needed.gradients)}, state of {optimizer} {state}{averages}"
+    )
+    yield (
+        f"activations, an estimate: {size(needed.activations)} for a sample, {size(needed.batch)} for a batch of"
+        f" {spec.training.batch_size}; counted is what comes out of each layer, the code, and attention's maps"
+    )
+
+
+def _say(line: str) -> None:
+    """Print a line, folded to the terminal."""
+    room = output.columns()
+    click.echo(fill(line, max(room, 20), subsequent_indent="  ", break_on_hyphens=False) if room else line)
+
+
+# --- for machines ------------------------------------------------------------------------------------------
+
+
+def _document(spec: Spec, rows: Sequence[Row], needed: Memory) -> dict[str, Any]:
     return {
         "name": spec.name,
         "description": spec.description,
         "arch": spec.arch,
         "run": spec.run,
-        "input": list(spec.input.shape),
-        "code": list(spec.code_shape),
+        "input": spec.input.shape,
+        "code": spec.code_shape,
         "parameters": spec.parameters,
         "loss": formula(spec),
-        "layers": [row._asdict() for row in rows],
+        "terms": [term._asdict() for term in terms(spec)],
+        "memory": {"precision": spec.training.precision, **needed._asdict()},
+        "layers": [_row(row) for row in rows],
     }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {**row._asdict(), "body": [_row(inner) for inner in row.body]}

@@ -1,183 +1,170 @@
-"""The starter that `init` writes: one fragment of text for each choice, put together in the order of a spec."""
+"""The starter that `init` writes: a fragment of text for each choice, put together in the order of a spec."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
-from aezoo.spec.shape import Shape
+from aezoo.cli import fragments
+from aezoo.spec.shape import Shape, flat
 
 FAMILIES = ("vanilla", "denoising", "variational", "convolutional", "sparse", "contractive", "vdc")
-
+LONG = {"vdc": "variational deep convolutional"}
 #: The embedded digits fit this input; any other needs the user's own data.
 DIGITS: Shape = (1, 28, 28)
-
-HEAD = """\
-# A {families} autoencoder. Every key is explained by `aezoo components`; `aezoo render` prints all defaults.
-#   aezoo check {name}.toml      says what is wrong, with its place
-#   aezoo train {name}.toml      trains it into runs/{name}
-aezoo = 1
-name = "{name}"
-description = ""
-license = "apache-2.0"
-
-# One sample: [features], [channels, length], [channels, height, width] or [channels, depth, height, width].
-input = {shape}
-"""
-
-DENOISING = """
-# What spoils the input, in training only; the target stays clean. Corruptions chain:
-#   corruption = [{ type = "gaussian_noise", std = [0.0, 0.5] }, { type = "mask", p = 0.25 }]
-corruption = [{ type = "gaussian_noise", std = 0.5 }]
-"""
-
-ENCODERS = {
-    "dense": """
-# Layers in order. `each` repeats one: this is two linear layers.
-encoder = [
-{flatten}    {{ type = "linear", activation = "relu", each = {{ features = [512, 256] }} }},
-]
-""",
-    "single": """
-# One layer only, the latent's own: its Jacobian has a closed form.
-encoder = [{flatten}]
-""",
-    "convolutional": """
-# Layers in order. `each` repeats one: this is two convolutions, each halves the resolution.
-encoder = [
-    {{ type = "conv", kernel = 4, stride = 2, padding = 1, activation = "relu", each = {{ channels = [32, 64] }} }},
-]
-""",
-    "vdc": """
-# Residual blocks between convolutions that halve the resolution.
-encoder = [
-    {{ type = "conv", channels = 32, kernel = 4, stride = 2, padding = 1, norm = "group", activation = "silu" }},
-    {{ type = "residual", body = [
-        {{ type = "conv", channels = 32, norm = "group", activation = "silu" }},
-        {{ type = "conv", channels = 32 }},
-    ] }},
-    {{ type = "conv", channels = 64, kernel = 4, stride = 2, padding = 1, norm = "group", activation = "silu" }},
-]
-""",
-}
-
-LATENTS = {
-    "gaussian": """
-# The code: a Gaussian posterior, `dim` values wide.
-latent = { type = "gaussian", dim = 16 }
-""",
-    "sigmoid": """
-# The code, `dim` values wide. A sigmoid bounds it, and the decoder shares the encoder's weights: without both,
-# a small encoder and a large decoder would cheat the penalty.
-latent = { type = "deterministic", dim = 128, activation = "sigmoid" }
-decoder = { tied = true }
-""",
-    "relu": """
-# The code, wider than it needs to be: few of its units are active at a time.
-latent = { type = "deterministic", dim = 256, activation = "relu" }
-""",
-    "plain": """
-# The code, `dim` values wide.
-latent = { type = "deterministic", dim = 32 }
-""",
-}
-
-DECODER = """
-# The encoder led back. Or name layers of your own: decoder = [...]
-decoder = "mirror"
-"""
-
-LIKELIHOODS = {
-    ("image", True): 'likelihood = "bernoulli"',
-    ("image", False): 'likelihood = { type = "mse", output = "sigmoid" }',
-    ("other", True): 'likelihood = { type = "gaussian", variance = "optimal" }',
-    ("other", False): 'likelihood = "mse"',
-}
-
-KL = """
-# Pulls the posterior towards the prior; the weight is the beta of a beta-VAE, 1.0 makes the loss the ELBO.
-regularizers.kl = { weight = 1.0 }
-"""
-
-SPARSITY = """
-# Keeps codes sparse; decoder columns of unit norm, or a small code and a large decoder would cheat.
-regularizers.sparsity = { type = "l1", weight = 0.1 }
-constraints.decoder = { type = "unit_norm", on = "decoder.0" }
-"""
-
-CONTRACTION = """
-# Keeps the code still while the input moves a little.
-regularizers.contraction = {{ type = "contractive", weight = 0.1{estimator} }}
-"""
-
-BOUND = 'constraints.decoder = { type = "max_norm", on = "decoder.0", norm = 1.0 }\n'
-
-DATA = {
-    "digits": """
-# 8,000 handwritten digits that come with aezoo, 1,000 more to validate and 1,000 to test.
-data = "digits"
-""",
-    "images": """
-# Your own: a folder of images, or `train --data PATH`.
-# data = { type = "images", path = "photos" }
-""",
-    "arrays": """
-# Your own: .npy, .npz, .safetensors or .csv, or `train --data PATH`.
-# data = { type = "arrays", path = "samples.npy" }
-""",
-}
-
-TRAINING = """
-[training]
-epochs = 20
-batch_size = 128
-optimizer = { type = "adam", lr = 1e-3 }
-seed = 0
-"""
+#: Convolutions halve a grid until its longest side has no more positions than this, and so often at most.
+COARSE, HALVINGS = 8, 5
 
 
-def starter(name: str, families: Collection[str], shape: Shape) -> str:
-    """The text of a spec of these families, for samples of this shape."""
-    return "".join(_fragments(name, set(families) or {"vanilla"}, shape))
+def starter(
+    name: str,
+    families: Collection[str],
+    shape: Shape,
+    *,
+    file: str = "",
+    variants: Sequence[str] = (),
+    filled: Collection[str] = (),
+) -> str:
+    """The text of a spec that trains once it has data.
+
+    Args:
+        name: Of the model.
+        families: Any mixture of `FAMILIES`; none is `vanilla`.
+        shape: Of one sample.
+        file: What it will be called; NAME.toml by default.
+        variants: Names of plugins' variants to build on.
+        filled: The slots that these fill: the starter leaves them alone.
+    """
+    plan = Plan(set(families) or {"vanilla"}, shape, frozenset(filled))
+    own = [fragment for slot, fragment in _fragments(plan) if slot not in plan.filled]
+    return _filled(
+        "".join([fragments.HEAD, fragments.VARIANTS if variants else "", *own, fragments.TRAINING]),
+        NAME=name,
+        FILE=file or f"{name}.toml",
+        DATA="" if shape == DIGITS else " --data PATH",
+        FAMILIES=", ".join(LONG.get(family, family) for family in FAMILIES if family in plan.families),
+        VARIANTS=json.dumps([*variants]),
+        LIST=str([*shape]),
+        SIDES=", ".join(map(str, shape)),
+    )
 
 
-def _fragments(name: str, families: set[str], shape: Shape) -> Iterator[str]:
-    image = len(shape) == 3
-    variational = bool(families & {"variational", "vdc"})
-    alone = families <= {"contractive", "denoising"} and "contractive" in families
-    named = ", ".join(family for family in FAMILIES if family in families)
-    yield HEAD.format(families=named, name=name, shape=list(shape))
-    if "denoising" in families:
-        yield DENOISING
-    yield from _encoder(families, shape, alone=alone)
-    latent = "gaussian" if variational else "sigmoid" if alone else "relu" if "sparse" in families else "plain"
-    yield LATENTS[latent]
-    if not alone:
-        yield DECODER
-    yield "\n# What the output means: a density of the data.\n"
-    yield LIKELIHOODS["image" if image else "other", variational] + "\n"
-    yield from _terms(families, variational=variational, alone=alone)
-    yield DATA["digits" if shape == DIGITS else "images" if image else "arrays"]
-    yield TRAINING
+def _filled(template: str, **words: str) -> str:
+    """The template with its words in capitals replaced, all at once: no value is taken for a word."""
+    return re.sub("|".join(words), lambda match: words[match[0]], template)
 
 
-def _encoder(families: set[str], shape: Shape, *, alone: bool) -> Iterator[str]:
-    flat = len(shape) == 1
-    if "vdc" in families:
-        yield ENCODERS["vdc"].format()
-    elif "convolutional" in families:
-        yield ENCODERS["convolutional"].format()
-    elif alone:
-        yield ENCODERS["single"].format(flatten="" if flat else '{ type = "flatten" }')
-    else:
-        yield ENCODERS["dense"].format(flatten="" if flat else '    { type = "flatten" },\n')
+class Plan(NamedTuple):
+    """What a starter is for."""
+
+    families: Collection[str]
+    shape: Shape
+    filled: frozenset[str]
+
+    def has(self, *families: str) -> bool:
+        """Whether one of these families is in the mixture."""
+        return bool({*families} & {*self.families})
+
+    @property
+    def variational(self) -> bool:
+        return self.has("variational", "vdc")
+
+    @property
+    def single(self) -> bool:
+        """Whether one layer is enough: a contractive code of one tied layer is the classical one."""
+        classical = self.has("contractive") and {*self.families} <= {"contractive", "denoising"}
+        return classical and not {"encoder", "latent", "decoder"} & self.filled
+
+    @property
+    def narrow(self) -> int:
+        """Width of a code that has to leave something out."""
+        return max(1, min(16 if self.variational else 32, flat(self.shape) // 4))
 
 
-def _terms(families: set[str], *, variational: bool, alone: bool) -> Iterator[str]:
-    if variational:
-        yield KL
-    if "sparse" in families:
-        yield SPARSITY
-    if "contractive" in families:
-        yield CONTRACTION.format(estimator="" if alone else ', estimator = "hutchinson"')
-        if not alone and "sparse" not in families:
-            yield BOUND
+def _fragments(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Each slot of the spec and its text."""
+    image = len(plan.shape) == 3
+    yield "input", fragments.IMAGES if image else fragments.OTHERS
+    if plan.has("denoising"):
+        yield "corruption", fragments.DENOISING
+    yield "encoder", _encoder(plan)
+    yield "", _latent(plan)
+    if not plan.single:
+        yield "decoder", fragments.DECODER
+    binary = plan.variational and plan.shape[0] == 1
+    yield "likelihood", fragments.BERNOULLI if image and binary else fragments.LIKELIHOODS[image, plan.variational]
+    yield from (("", term) for term in _terms(plan))
+    yield "data", _data(plan.shape)
+
+
+# --- the encoder -------------------------------------------------------------------------------------------
+
+
+def _encoder(plan: Plan) -> str:
+    vector = len(plan.shape) == 1
+    if plan.single:
+        return _filled(fragments.SINGLE, FLATTEN="" if vector else fragments.FLATTEN)
+    if not plan.has("convolutional", "vdc"):
+        dense = _filled(fragments.DENSE, WIDTHS=str([512, 256] if flat(plan.shape) >= 512 else [128, 64]))
+        return _layers([dense] if vector else [fragments.FLATTEN, dense])
+    stack = (_blocks if plan.has("vdc") else _convolutions)((1, *plan.shape) if vector else plan.shape)
+    return _layers([fragments.SIGNAL, *stack], fragments.NEIGHBOURS) if vector else _layers(stack)
+
+
+def _layers(lines: Sequence[str], note: str = "") -> str:
+    return _filled(fragments.LAYERS, NOTE=note, LINES="\n".join(f"    {line}," for line in lines))
+
+
+def _convolutions(shape: Shape) -> list[str]:
+    channels = _channels(shape)
+    down = fragments.DOWN if channels else ""
+    return [_filled(fragments.CONV, DOWN=down, CHANNELS=str(channels or [32, 32]))]
+
+
+def _blocks(shape: Shape) -> list[str]:
+    channels = _channels(shape)
+    down = fragments.DOWN if channels else ""
+    first, *others = channels or [32]
+    lines = [_filled(line, DOWN=down, CHANNELS=str(first)) for line in (fragments.BLOCK, fragments.RESIDUAL)]
+    if len(others) == 1:
+        return [*lines, _filled(fragments.BLOCK, DOWN=down, CHANNELS=str(others[0]))]
+    return [*lines, _filled(fragments.BLOCKS, DOWN=down, CHANNELS=str(others))] if others else lines
+
+
+def _channels(shape: Shape) -> list[int]:
+    """Channels of the convolutions that halve the grid: none, if it has nothing to halve."""
+    channels: list[int] = []
+    least, most = min(shape[1:]), max(shape[1:])
+    while least >= 2 and most > COARSE and len(channels) < HALVINGS:
+        least, most = least // 2, most // 2
+        channels.append(min(32 << len(channels), 256))
+    return channels
+
+
+# --- the code, its terms, the data -------------------------------------------------------------------------
+
+
+def _latent(plan: Plan) -> str:
+    kind = "gaussian" if plan.variational else "tied" if plan.single else "relu" if plan.has("sparse") else "plain"
+    return _filled(fragments.LATENTS["given" if "latent" in plan.filled else kind], WIDTH=str(plan.narrow))
+
+
+def _terms(plan: Plan) -> Iterator[str]:
+    if plan.variational:
+        yield fragments.KL
+    if plan.has("sparse"):
+        yield fragments.SPARSITY
+    if plan.has("contractive"):
+        yield _filled(fragments.CONTRACTION, ESTIMATOR="" if plan.single else ', estimator = "hutchinson"')
+        if not plan.single and not plan.has("sparse"):
+            yield fragments.BOUND
+
+
+def _data(shape: Shape) -> str:
+    if shape == DIGITS:
+        return fragments.DIGITS
+    if len(shape) == 3 and shape[0] in (1, 3):
+        return fragments.PICTURES
+    return fragments.ARRAYS + (fragments.TABLE if len(shape) == 1 else "")

@@ -15,6 +15,7 @@ from aezoo.cli.output import emit
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
+    from aezoo.spec.limits import Limits
     from aezoo.training.progress import Progress
 
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @options.device
 @options.threads
 @options.overrides
+@options.limits
 @options.force
 @options.as_json
 def train(
@@ -38,6 +40,7 @@ def train(
     device: str,
     threads: int | None,
     overrides: tuple[str, ...],
+    limits: Limits,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -45,7 +48,7 @@ def train(
     # Read when torch is loaded: idle threads sleep. Spinning is faster on an idle machine
     # and many times slower on one where anything else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    spec = _lasting(aezoo.read(source, overrides=overrides), epochs)
+    spec = _lasting(aezoo.read(source, overrides=overrides, limits=limits), epochs)
     folder = out or Path("runs") / spec.name
     progress = _progress(as_json)
     run = aezoo.train(spec, data, out=folder, device=device, seed=seed, threads=threads, force=force, progress=progress)

@@ -15,10 +15,12 @@ taps), 2.2 times by double backward or forward mode (jvp), 10 times exactly; the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from aezoo.errors import UsageError
 from aezoo.nn.code import Output
@@ -133,6 +135,15 @@ def _left_by(out: Output, links: Sequence[Link]) -> dict[str, Tensor]:
     return {tap: out.tap(tap) for tap in taps if taps.count(tap) == 1 and (tap == "latent" or tap in out.taps)}
 
 
+@contextmanager
+def twice_differentiable(model: nn.Module) -> Iterator[None]:
+    """Fused attention, and cuDNN's recurrent networks, have no second derivative; their plain forms have."""
+    recurrent = any(isinstance(part, nn.RNNBase) for part in model.modules())
+    plain = torch.backends.cudnn.flags(enabled=False) if recurrent else nullcontext()
+    with sdpa_kernel(SDPBackend.MATH), plain:
+        yield
+
+
 class AutogradJacobian:
     """The Jacobian of any encoder, at a batch of inputs. A batch norm adds what samples do to each other.
 
@@ -143,7 +154,8 @@ class AutogradJacobian:
 
     def __init__(self, model: Autoencoder, x: Tensor) -> None:
         self.differentiable = torch.is_grad_enabled()
-        with torch.inference_mode(False), torch.enable_grad():  # an evaluation wants the number, too
+        # An evaluation wants the number, too.
+        with torch.inference_mode(False), torch.enable_grad(), twice_differentiable(model):
             self.x = x.detach().clone().requires_grad_()
             self.code = model.code_of(self.x)
 

@@ -142,9 +142,16 @@ def tie(decoder_module: nn.Module, encoder_module: nn.Module) -> nn.Module:
     return decoder_module
 
 
+def matrices(module: nn.Module) -> list[nn.Parameter]:
+    """The weights of a module that mix values: those of its maps, and any other that is no vector."""
+    own = {id(part.weight) for part in module.modules() if isinstance(part, Map)}
+    # [D, 1, 1] is a vector that goes with a grid.
+    return [p for p in module.parameters() if id(p) in own or (p.ndim > 1 and p.numel() > len(p))]
+
+
 def _only_map(module: nn.Module, side: str) -> tuple[str, Map]:
     maps = [(name, part) for name, part in module.named_modules() if isinstance(part, Map)]
-    weights = sum(parameter.ndim > 1 for parameter in module.parameters())
+    weights = len(matrices(module))
     if len(maps) != 1 or weights != 1:
         what = type(module).__name__
         raise ShapeError(f"only layers of one map can be tied; the {side}'s {what} has {weights} weights")

@@ -23,6 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from aezoo.errors import PluginError
+
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
 
@@ -57,11 +59,21 @@ class Frozen(BaseModel):
 
 
 class Remark(NamedTuple):
-    """What a part has to say about the spec it stands in: an error, or a warning (a lint)."""
+    """What a part has to say about the spec it stands in: an error, or a warning (a lint).
+
+    Attributes:
+        message: What is wrong or doubtful, and why.
+        hint: What to write instead.
+        level: `error` refuses the spec, `warning` does not.
+        code: Of the fault. A plugin's part may take any code AZ5.. whose meaning it shares; AZ505 is any part's own.
+        at: The key of the part that it is about; empty for the part as a whole.
+    """
 
     message: str
     hint: str = ""
     level: str = "error"
+    code: str = "AZ505"
+    at: str = ""
 
 
 class Component(Frozen):
@@ -106,8 +118,13 @@ class Component(Frozen):
             raise PydanticCustomError("missing_type", "says no 'type'", {"kind": cls.kind})
         if not info.context or "registry" not in info.context:
             raise RuntimeError("a slot is validated with the registry as context: use aezoo.read()")
-        part: type[Self] = info.context["registry"].get(cls.kind, name)
-        return part.model_validate(value, context=info.context)
+        try:
+            part = info.context["registry"].get(cls.kind, name)
+        except PluginError as error:  # a fault like any other, told with the rest
+            told = {"said": error.message, "hint": error.hint, "code": error.code}
+            raise PydanticCustomError("plugin", "{said}", told) from None
+        chosen: Self = part.model_validate(value, context=info.context)
+        return chosen
 
     @model_serializer(mode="wrap")
     def _write(self, handler: SerializerFunctionWrapHandler) -> Any:

@@ -1,175 +1,190 @@
-"""Compose: `extends`, `variants`, `each` and `--set` -> one plain mapping without macros.
+"""Compose: `extends`, `variants`, `unset`, `each` and `--set` -> one tree without macros.
 
-Order: bases (left to right) < variants < the file itself < `--set`. Tables merge, lists are replaced whole, and a
-component's table is replaced whole when its `type` changes.
+    bases, left to right  <  variants  <  the file itself  <  --set
+
+`unset` takes things out of the bases and variants before the file's own keys go over them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from aezoo.errors import Fault, Path, SpecError, render_path
+from aezoo.errors import Fault, Path, render_path
+from aezoo.spec.limits import Limits
+from aezoo.spec.merge import ENDS, ID, MACROS, Merger, steps_of, swept
+from aezoo.spec.source import DEFAULT, Node, Origin, Source, plain
 from aezoo.spec.text import parse_value
 
-Table = dict[str, Any]
-
-#: An entry of a list as messages write it: `encoder[1].channels` is `encoder.1.channels`.
-_ENTRY = re.compile(r"\[(\d+)\]")
-
-#: Slots whose value is one component: there, a bare string is short for `{type = "..."}`.
-SLOTS = frozenset({"latent", "likelihood", "objective", "data", "prior", "optimizer", "decoder"})
-#: Tables of components whose type is the key they stand under, unless they say another.
-NAMED = frozenset({"regularizers", "constraints"})
-#: What stands in a slot that a spec leaves out, so that `--set training.optimizer.lr=0.01` has something to change.
-DEFAULTS = {"likelihood": "mse", "objective": "standard", "optimizer": "adam"}
+#: What stands in a slot that has a default, so that its settings may be given without its name.
+DEFAULTS: Mapping[Path, str] = {
+    ("likelihood",): "mse",
+    ("objective",): "standard",
+    ("training", "optimizer"): "adam",
+}
+EMPTY = Node({}, DEFAULT)
+RAISE = "`--limit {}=N` raises it, for a spec of your own"
 
 
-def merge(below: Any, above: Any, *, slot: str = "", implied: str = "") -> Any:
-    """`above` over `below`, both under the key `slot`; a table without a type is of the `implied` one."""
-    if slot in SLOTS:
-        below, above = _table(below), _table(above)
-    if not (isinstance(below, dict) and isinstance(above, dict)):
-        return above
-    was = below.get("type", implied)
-    if was and above.get("type", was) != was:
-        return above
-    merged = dict(below)
-    for key, value in above.items():
-        type_ = key if slot in NAMED else ""
-        merged[key] = merge(merged[key], value, slot=key, implied=type_) if key in merged else value
-    return merged
+class Composer(Merger):
+    """Puts a spec together from what was said; notes what cannot be done in `faults`."""
+
+    def __init__(self, faults: list[Fault], limits: Limits) -> None:
+        super().__init__(faults)
+        self.limits = limits
+        self._made = 0
+        self._too_many = False
+
+    def compose(self, own: Node, bases: Sequence[Node], variants: Mapping[str, Node]) -> Node:
+        """One spec from its bases, its variants and its own keys; ids stay, for whoever extends it."""
+        own = self.unroll(own)
+        tree = EMPTY
+        for base in bases:
+            tree = self.merge(tree, base)
+        tree = self.merge(tree, self.agree(variants, settled=own))
+        for path in self._unsets(own):
+            tree = self.unset(tree, path)
+        kept = {key: item for key, item in own.value.items() if key not in MACROS}
+        return swept(self.merge(tree, Node(kept, own.origin)))
+
+    def finish(self, tree: Node, overrides: Iterable[str] = ()) -> Node:
+        """The overrides applied, ids gone, and slots with a default named."""
+        for override in overrides:
+            tree = self.assign(tree, override)
+        return self._anonymous(_implied(tree))
+
+    def assign(self, tree: Node, override: str) -> Node:
+        """Apply `path=value`: a spec of one key, merged last."""
+        source = Source(f"--set {override}")
+        path, equals, text = override.partition("=")
+        steps = steps_of(path)
+        if not equals or not all(steps):
+            self.note("AZ205", Node(None, Origin(source)), f"takes path=value, got {override!r}")
+            return tree
+        node = _node(parse_value(text.strip()), source)
+        for step in reversed(steps):
+            node = Node({step: node}, Origin(source))
+        return self.merge(tree, self.unroll(node))
+
+    def agree(self, variants: Mapping[str, Node], *, settled: Node) -> Node:
+        """All variants in one fragment; two that differ must be settled by the spec itself."""
+        union, said = EMPTY, dict[Path, str]()
+        for name, fragment in variants.items():
+            fragment = self.unroll(fragment)
+            for path, leaf in _leaves(fragment):
+                before = _at(union, path)
+                if before is not None and plain(before) != plain(leaf) and _at(settled, path) is None:
+                    self._disagree(settled, path, (said[path], plain(before)), (name, plain(leaf)))
+                # Every step of the way has an origin: a word may contradict a whole table.
+                said |= {path[:depth]: name for depth in range(1, len(path) + 1)}
+            union = self.merge(union, fragment)
+        return union
+
+    def _disagree(self, own: Node, path: Path, first: tuple[str, Any], second: tuple[str, Any]) -> None:
+        told = f"variants {first[0]!r} and {second[0]!r} disagree about {render_path(path)}"
+        place = own.value.get("variants", own)
+        self.note(
+            "AZ504", place, f"{told}: {first[1]!r} or {second[1]!r}", f"say in the spec what {render_path(path)} is"
+        )
+
+    def _unsets(self, own: Node) -> list[Node]:
+        unset = own.value.get("unset", Node([], own.origin))
+        paths = unset.value if isinstance(unset.value, list) else [unset]
+        right = [path for path in paths if isinstance(path.value, str) and all(steps_of(path.value))]
+        if len(right) < len(paths):
+            self.note("AZ206", unset, 'takes a list of paths: unset = ["regularizers.kl", "encoder.2"]')
+        return right
+
+    # --- each ---------------------------------------------------------------------------------------------
+
+    def unroll(self, node: Node) -> Node:
+        """Write every `each` out: `{type = "conv", each = {channels = [32, 64]}}` is two layers."""
+        if isinstance(node.value, dict):
+            return Node({key: self.unroll(item) for key, item in node.value.items()}, node.origin)
+        if not isinstance(node.value, list):
+            return node
+        entries: list[Node] = []
+        for item in node.value:
+            entries += self._repeat(item) if isinstance(item.value, dict) and "each" in item.value else [item]
+        return Node([self.unroll(entry) for entry in entries], node.origin)
+
+    def _repeat(self, item: Node) -> list[Node]:
+        each = item.value["each"]
+        rows = each.value if isinstance(each.value, dict) else {}
+        rest = {key: value for key, value in item.value.items() if key != "each"}
+        if not rows or not all(isinstance(row.value, list) and row.value for row in rows.values()):
+            self.note("AZ204", each, "takes lists: each = {channels = [32, 64]}")
+            return []
+        lengths = {key: len(row.value) for key, row in rows.items()}
+        count = max(lengths.values())
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+            self.note("AZ204", each, f"takes lists of one length: {told}")
+            return []
+        # Counted over the whole spec: a body that repeats inside a layer that repeats multiplies.
+        self._made += count
+        if count > self.limits.repeats or self._made > self.limits.modules:
+            if not self._too_many:
+                limit = min(self.limits.repeats, self.limits.modules)
+                self.note("AZ605", each, f"repeats {count:,} times; the limit is {limit:,}", RAISE.format("repeats"))
+            self._too_many = True
+            return []
+        return [Node({**rest, **{key: row.value[i] for key, row in rows.items()}}, item.origin) for i in range(count)]
+
+    # --- ids ----------------------------------------------------------------------------------------------
+
+    def _anonymous(self, node: Node) -> Node:
+        """The tree without the ids of list entries: they name entries while a spec is put together."""
+        if isinstance(node.value, dict):
+            return Node({key: self._anonymous(item) for key, item in node.value.items()}, node.origin)
+        if not isinstance(node.value, list):
+            return node
+        return Node([self._anonymous(self._unnamed(entry)) for entry in node.value], node.origin)
+
+    def _unnamed(self, entry: Node) -> Node:
+        if not isinstance(entry.value, dict) or "id" not in entry.value:
+            return entry
+        name = entry.value["id"]
+        if not isinstance(name.value, str) or not ID.fullmatch(name.value) or name.value in ENDS:
+            self.note("AZ201", name, f"an id takes letters, digits, - and _, got {name.value!r}", "id = 'stem'")
+        return Node({key: item for key, item in entry.value.items() if key != "id"}, entry.origin)
 
 
-def _table(value: Any) -> Any:
-    return {"type": value} if isinstance(value, str) else value
-
-
-def compose(
-    own: Table,
-    bases: Sequence[Table],
-    variants: Mapping[str, Mapping[str, Any]],
-    overrides: Iterable[str] = (),
-) -> Table:
-    """One spec from its bases, its variants, its own keys and the overrides. Raises `SpecError`."""
-    table: Table = {}
-    for base in bases:
-        table = merge(table, base)
-    table = merge(table, agree(variants, settled=own))
-    table = merge(table, {key: value for key, value in own.items() if key not in ("extends", "variants")})
-    table = unroll(table)
-    for override in overrides:
-        assign(table, override)
-    return table
-
-
-def agree(variants: Mapping[str, Mapping[str, Any]], *, settled: Table) -> Table:
-    """All variants in one fragment; two that differ must be settled by the spec itself, else `SpecError`."""
-    union: Table = {}
-    origin: dict[Path, str] = {}
-    faults: list[Fault] = []
-    for name, fragment in variants.items():
-        for path, value in _leaves(fragment):
-            before = _at(union, path)
-            if before is not None and before != value and _at(settled, path) is None:
-                faults.append(
-                    Fault(
-                        path,
-                        "AZ504",
-                        f"variants {origin[path]!r} and {name!r} disagree: {before!r} or {value!r}",
-                        f"say in the spec what {render_path(path)} is",
-                    )
-                )
-            # Every step of the way has an origin: a word may contradict a whole table.
-            origin |= {path[:depth]: name for depth in range(1, len(path) + 1)}
-        union = merge(union, dict(fragment))
-    if faults:
-        raise SpecError(faults)
-    return union
-
-
-def _leaves(table: Mapping[str, Any], path: Path = ()) -> Iterable[tuple[Path, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*path, key))
-        else:
-            yield (*path, key), value
-
-
-def _at(table: Any, path: Path) -> Any:
-    for step in path:
-        if not isinstance(table, Mapping) or step not in table:
-            return None
-        table = table[step]
-    return table
-
-
-def unroll(value: Any, path: Path = ()) -> Any:
-    """Write every `each` out: `{type = "conv", each = {channels = [32, 64]}}` is two layers."""
+def _node(value: Any, source: Source) -> Node:
+    """A value all of whose parts come from one short text, such as a flag."""
     if isinstance(value, dict):
-        return {key: unroll(item, (*path, key)) for key, item in value.items()}
-    if not isinstance(value, list):
-        return value
-    rows: list[Any] = []
-    for index, item in enumerate(value):
-        if isinstance(item, dict) and "each" in item:
-            rows += _repeat(item, (*path, index))
+        value = {key: _node(item, source) for key, item in value.items()}
+    elif isinstance(value, list):
+        value = [_node(item, source) for item in value]
+    return Node(value, Origin(source))
+
+
+def _implied(tree: Node) -> Node:
+    """Settings of a slot that has a default, given without its name, are the default's."""
+    for path, name in DEFAULTS.items():
+        here = _at(tree, path)
+        if here is not None and isinstance(here.value, dict) and "type" not in here.value:
+            tree = _replaced(tree, path, Node({"type": Node(name, DEFAULT), **here.value}, here.origin))
+    return tree
+
+
+def _replaced(tree: Node, path: Path, node: Node) -> Node:
+    if not path:
+        return node
+    return Node({**tree.value, path[0]: _replaced(tree.value[path[0]], path[1:], node)}, tree.origin)
+
+
+def _leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    for key, item in node.value.items():
+        if isinstance(item.value, dict):
+            yield from _leaves(item, (*path, key))
         else:
-            rows.append(unroll(item, (*path, index)))
-    return rows
+            yield (*path, key), item
 
 
-def _repeat(item: Table, path: Path) -> list[Table]:
-    each = item["each"]
-    rest = {key: value for key, value in item.items() if key != "each"}
-    if not isinstance(each, dict) or not each or not all(isinstance(v, list) and v for v in each.values()):
-        raise SpecError([Fault((*path, "each"), "AZ204", "takes lists: each = {channels = [32, 64]}")])
-    lengths = {key: len(values) for key, values in each.items()}
-    if len(set(lengths.values())) > 1:
-        raise SpecError([Fault((*path, "each"), "AZ204", f"lists of different lengths: {lengths}")])
-    count = next(iter(lengths.values()))
-    # Unrolled anew for each copy: they share no table, so that `--set` can change one of them.
-    return [unroll({**rest, **{key: values[i] for key, values in each.items()}}, path) for i in range(count)]
-
-
-def assign(table: Table, override: str) -> None:
-    """Apply one `path=value` in place. Raises `SpecError` where the path leads nowhere."""
-    path, equals, text = override.partition("=")
-    steps = _ENTRY.sub(r".\1", path.strip()).split(".")
-    if not equals or not all(steps):
-        raise SpecError([Fault((), "AZ205", f"--set takes path=value, got {override!r}")])
-    here: Any = table
-    for depth, step in enumerate(steps[:-1]):
-        here = _step(here, step, steps[:depth], steps[depth + 1])
-    _put(here, steps[-1], parse_value(text.strip()), tuple(steps[:-1]))
-
-
-def _step(here: Any, step: str, before: list[str], following: str) -> Any:
-    if isinstance(here, list):
-        return here[_index(here, step, before)]
-    if isinstance(here, dict):
-        if isinstance(here.get(step), str) and step in SLOTS:
-            here[step] = {"type": here[step]}
-        if step == "input" and not before and isinstance(here.get(step), list) and not following.isdigit():
-            here[step] = {"shape": here[step]}
-        return here.setdefault(step, {"type": DEFAULTS[step]} if step in DEFAULTS else {})
-    raise SpecError(
-        [Fault((), "AZ205", f"--set {'.'.join([*before, step, following])}: {'.'.join(before)} is no table")]
-    )
-
-
-def _put(here: Any, step: str, value: Any, before: tuple[str, ...]) -> None:
-    if isinstance(here, list):
-        here[_index(here, step, list(before))] = value
-    elif isinstance(here, dict):
-        here[step] = value
-    else:
-        raise SpecError([Fault((), "AZ205", f"--set {'.'.join([*before, step])}: {'.'.join(before)} is no table")])
-
-
-def _index(rows: list[Any], step: str, before: list[str]) -> int:
-    if not step.isdigit() or int(step) >= len(rows):
-        there = f"0 to {len(rows) - 1}" if rows else "none"
-        raise SpecError([Fault((), "AZ205", f"--set {'.'.join([*before, step])}: no such entry (there are {there})")])
-    return int(step)
+def _at(node: Node, path: Path) -> Node | None:
+    for step in path:
+        if not isinstance(node.value, dict) or step not in node.value:
+            return None
+        node = node.value[step]
+    return node

@@ -78,7 +78,7 @@ class InputSpec(Frozen):
 class DecoderSpec(Frozen):
     """`"mirror"`, a table with changes to the mirror, or a list of layers of its own."""
 
-    type: Literal["mirror", "layers"] = "mirror"
+    type: Literal["mirror", "layers"] = Field("mirror", description="the encoder led back, or `layers` of its own")
     upsampling: Literal["transposed", "resize"] = Field(
         "transposed",
         description="how a mirrored strided layer grows: transposed convolution, or resize then convolve",
@@ -108,22 +108,38 @@ class Spec(Frozen):
     """An autoencoder, declared: what goes in, how it is coded, what comes out, how it is trained."""
 
     aezoo: Literal[1] = Field(1, description="version of the format")
-    name: str = Field(min_length=1, max_length=100, pattern=r"^\w[\w.\- ]*$", description="of the model")
-    description: str = ""
-    license: str = ""
-    paper: str = ""
-    requires: Strings = Field((), description="plugins that must be there: aezoo-sparse>=0.1")
-    input: InputSpec
-    corruption: Annotated[tuple[CorruptionSpec, ...], BeforeValidator(as_tuple)] = ()
-    encoder: Layers = ()
-    latent: LatentSpec
-    decoder: DecoderSpec = Field(default_factory=DecoderSpec)
-    likelihood: LikelihoodSpec = Field(default="mse")  # type: ignore[assignment]
-    regularizers: Annotated[dict[str, RegularizerSpec], BeforeValidator(_named)] = Field(default_factory=dict)
-    constraints: Annotated[dict[str, ConstraintSpec], BeforeValidator(_named)] = Field(default_factory=dict)
-    objective: ObjectiveSpec = Field(default="standard")  # type: ignore[assignment]
-    data: DatasetSpec | None = None
-    training: TrainingSpec = Field(default_factory=dict, validate_default=True)
+    name: str = Field(
+        min_length=1,
+        max_length=100,
+        pattern=r"^\w[\w.\- ]*$",
+        description="of letters, digits, `_`, `.`, `-` and spaces",
+    )
+    description: str = Field("", description="one line for people")
+    license: str = Field("", description="of the model: Apache-2.0, CC-BY-4.0 ...")
+    paper: str = Field("", description="where the model comes from: arXiv:1312.6114")
+    requires: Strings = Field((), description="distributions that must be installed: `aezoo-sparse>=0.1`")
+    input: InputSpec = Field(description="what goes in; a list is short for its `shape`")
+    corruption: Annotated[tuple[CorruptionSpec, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="what spoils the input, in order, in training only"
+    )
+    encoder: Layers = Field((), description="from the input to the features")
+    latent: LatentSpec = Field(description="the bottleneck: from the features to the code")
+    decoder: DecoderSpec = Field(
+        default_factory=DecoderSpec, description="back from the code; `mirror`, or a list of layers"
+    )
+    likelihood: LikelihoodSpec = Field(default="mse", description="what the decoder's output means")  # type: ignore[assignment]
+    regularizers: Annotated[dict[str, RegularizerSpec], BeforeValidator(_named)] = Field(
+        default_factory=dict, description="penalties by name; the type defaults to the name"
+    )
+    constraints: Annotated[dict[str, ConstraintSpec], BeforeValidator(_named)] = Field(
+        default_factory=dict,
+        description="projections of weights by name, after each step; the type defaults to the name",
+    )
+    objective: ObjectiveSpec = Field(default="standard", description="how the loss is made")  # type: ignore[assignment]
+    data: DatasetSpec | None = Field(
+        None, description="where samples come from; train and evaluate can be given others"
+    )
+    training: TrainingSpec = Field(default_factory=dict, validate_default=True, description="how it is trained")
 
     def __hash__(self) -> int:
         return hash(to_json(self.document()))
@@ -203,13 +219,8 @@ class Spec(Frozen):
 
     def decoder_parameters(self) -> list[int]:
         """How many weights each decoder layer has of its own: a tied map borrows all but its bias and norm."""
-        counts = []
-        for layer, shape in zip(self.decoder_layers(), self.decoder_shapes, strict=False):
-            count = layer.parameters(shape)
-            if self.decoder.tied and "bias" in type(layer).model_fields:
-                count -= layer.model_copy(update={"bias": False, "norm": "none"}).parameters(shape)
-            counts.append(count)
-        return counts
+        tied, pairs = self.decoder.tied, zip(self.decoder_layers(), self.decoder_shapes, strict=False)
+        return [layer.parameters(shape) - (layer.borrowed(shape) if tied else 0) for layer, shape in pairs]
 
     # --- text and fingerprints --------------------------------------------------------------------------------
 

@@ -5,16 +5,19 @@ A declaration says what is wanted and imports no torch; its `build()` is the onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from aezoo.errors import DataError, NotFound
+from aezoo.errors import Path as Place
 from aezoo.spec.component import Component, Range, Remark
 from aezoo.spec.shape import Shape, flat, text
+from aezoo.spec.tying import Affine
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,6 +45,21 @@ Activation = Literal[
     "softplus",
     "hardtanh",
 ]
+#: Between what their values lie.
+RANGES: Mapping[str, Range] = {
+    "identity": (-inf, inf),
+    "relu": (0.0, inf),
+    "leaky_relu": (-inf, inf),
+    "elu": (-1.0, inf),
+    "selu": (-1.7582, inf),
+    "gelu": (-0.17, inf),
+    "silu": (-0.2785, inf),
+    "mish": (-0.3089, inf),
+    "tanh": (-1.0, 1.0),
+    "sigmoid": (0.0, 1.0),
+    "softplus": (0.0, inf),
+    "hardtanh": (-1.0, 1.0),
+}
 Norm = Literal["none", "batch", "layer", "group", "instance"]
 #: How a mirrored layer grows: a transposed convolution, or a resize and a plain convolution.
 Upsampling = Literal["transposed", "resize"]
@@ -85,6 +103,47 @@ class LayerSpec(Component):
         """How many weights the layer has for an input of this shape (counted without torch)."""
         return 0
 
+    def borrowed(self, shape: Shape) -> int:
+        """How many of these a tied layer has from its source: those of its map, without bias and norm."""
+        return sum(one.weights for one in self.maps(shape) or ())
+
+    def inside(self, shape: Shape) -> Iterator[tuple[Place, LayerSpec, Shape]]:
+        """The layers that it holds: for each its place in this table, itself, and the shape that it is given.
+
+        Unless a layer says otherwise, each of its lists of layers is a chain that begins at `shape`.
+        """
+        for name in type(self).model_fields:
+            held = getattr(self, name)
+            given = shape
+            for i, layer in enumerate(held if isinstance(held, tuple) else (held,)):
+                if isinstance(layer, LayerSpec):
+                    yield (name, i) if isinstance(held, tuple) else (name,), layer, given
+                    given = layer.output_shape(given)
+
+    def modules(self, shape: Shape) -> int:
+        """How many layers it is made of: itself and those inside; a map with its norm and activation is one."""
+        return 1 + sum(layer.modules(given) for _, layer, given in self.inside(shape))
+
+    def activations(self, shape: Shape) -> int:
+        """How many values a forward pass keeps of a sample: what comes out, and what comes out of those inside."""
+        within = sum(layer.activations(given) for _, layer, given in self.inside(shape))
+        return flat(self.output_shape(shape)) + within
+
+    def maps(self, shape: Shape) -> Sequence[Affine] | None:
+        """Its linear maps and convolutions, in order: what a constraint projects and a tied decoder shares.
+
+        None if it does not say; only building it tells, then.
+        """
+        return () if self.carries else None
+
+    def batch_norm(self, shape: Shape) -> Shape | None:
+        """The shape whose channels it normalizes over the batch, those of layers inside not counted; else None."""
+        return None
+
+    def draws(self) -> bool:
+        """Whether it adds noise in training, as dropout does."""
+        return False
+
     def build(self, shape: Shape) -> nn.Module:
         """The layer, for inputs [B, *shape]."""
         raise NotImplementedError
@@ -111,6 +170,12 @@ class LatentSpec(Component):
     provides: ClassVar[frozenset[str]] = frozenset()
     #: The field that "the code of x" means: what `encode` returns and what the tap `latent` reads.
     point: ClassVar[str] = "z"
+    #: Whether `z` is drawn, in training, from a posterior: it then wants a term that limits its information.
+    noisy: ClassVar[bool] = False
+    #: Whether how many values may be active is fixed by construction: it wants no sparsity penalty.
+    sparse: ClassVar[bool] = False
+    #: Whether `z` is one of finitely many codes, whose information no penalty has to limit.
+    quantized: ClassVar[bool] = False
     dim: int = Field(ge=1, description="width of the code: values, or channels of a spatial one")
     prior: PriorSpec | None = Field(None, description="density that `sample` draws from")
 
@@ -127,7 +192,17 @@ class LatentSpec(Component):
         raise NotImplementedError
 
     def parameters(self, shape: Shape) -> int:
+        """How many weights it has for features of this shape (counted without torch)."""
         return 0
+
+    def activations(self, shape: Shape) -> int:
+        """How many values a forward pass keeps of a sample: the code, and what it provides."""
+        provided = sum(flat(self.tap_shape(field, shape)) for field in self.provides)
+        return flat(self.code_shape(shape)) + provided
+
+    def maps(self, shape: Shape) -> Sequence[Affine] | None:
+        """As for a layer: its linear maps and convolutions, in order; None if it does not say."""
+        return None
 
     def build(self, shape: Shape) -> nn.Module:
         """A module: `forward(h, generator=None) -> code` (a NamedTuple); without a generator it draws nothing."""
@@ -143,14 +218,32 @@ class LikelihoodSpec(Component):
     kind: ClassVar[str] = "likelihood"
     #: Whether `nll` is that of a density, constants and all: only then is there an ELBO.
     density: ClassVar[bool] = True
+    #: Between what the data must lie; None for any numbers.
+    support: ClassVar[Range | None] = None
 
     def raw_shape(self, shape: Shape) -> Shape:
         """What the decoder has to give for data of `shape`: more channels for more parameters."""
         return shape
 
+    def raw_range(self, data: Range) -> Range | None:
+        """Between what the decoder may have to give its values, for data of this range; None if it does not say."""
+        return None
+
     def parameters(self, shape: Shape) -> int:
         """How many weights it has (counted without torch)."""
         return 0
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        if self.support is None:
+            return
+        low, high = self.support
+        said = spec.input.range if spec.input.normalize == "none" else None
+        if said is None or not low <= said[0] < said[1] <= high:
+            yield Remark(
+                f"{self.tag()} takes data in [{low:g}, {high:g}], and the input does not declare them",
+                f'input = {{shape = [...], range = [{low:g}, {high:g}], normalize = "none"}}, or another likelihood',
+                code="AZ519",
+            )
 
     def build(self, shape: Shape) -> nn.Module:
         """A module with `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample,
@@ -176,6 +269,10 @@ class ScheduleSpec(Component):
         """The number at `step` (from 0) of a run of `steps`."""
         raise NotImplementedError
 
+    def bounds(self) -> Range | None:
+        """Between what its numbers lie, however long the run; None if it does not say."""
+        return None
+
 
 # It stands here, beside its base, so that a plain number needs no registry: weights and rates default to one.
 class ConstantSpec(ScheduleSpec):
@@ -196,6 +293,9 @@ class ConstantSpec(ScheduleSpec):
     def value(self, step: int, steps: int) -> float:
         return self.number
 
+    def bounds(self) -> Range:
+        return self.number, self.number
+
 
 # --- terms ---------------------------------------------------------------------------------------------
 
@@ -209,8 +309,17 @@ class RegularizerSpec(Component):
     kind: ClassVar[str] = "regularizer"
     #: What the latent must provide.
     needs: ClassVar[frozenset[str]] = frozenset()
+    #: Whether it limits what the code can tell of the input, as a KL to the prior does: a rate.
+    rate: ClassVar[bool] = False
+    #: Whether it asks for few active values.
+    sparsifies: ClassVar[bool] = False
     weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the term; a number or a schedule")
     on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
+
+    @property
+    def weighted(self) -> bool:
+        """Whether its weight is ever but 1: only then is `name.weighted` logged beside `name`."""
+        return self.weight.bounds() != (1.0, 1.0)
 
     def build(self, shape: Shape) -> nn.Module:
         """A module: `forward(out: Output) -> Tensor []`. `shape` is that of the tap `on`."""
@@ -221,6 +330,8 @@ class ConstraintSpec(Component):
     """A projection of weights, applied in place after each step."""
 
     kind: ClassVar[str] = "constraint"
+    #: Whether what it holds cannot grow without end.
+    bounding: ClassVar[bool] = False
     on: str = Field("decoder", description="a layer, `decoder.0`, or a whole stack, `decoder`")
 
     def build(self) -> Callable[[nn.Module], None]:
@@ -246,6 +357,10 @@ class ObjectiveSpec(Component):
     players: ClassVar[tuple[str, ...]] = ("model",)
     #: What the first player's own terms are called: names that no regularizer can have.
     terms: ClassVar[frozenset[str]] = frozenset()
+    #: Whether its own terms limit what the code can tell, as the bound of several samples does.
+    rate: ClassVar[bool] = False
+    #: Whether a model that copies its input would be perfect; a masked objective says no.
+    copying: ClassVar[bool] = True
 
     def build(self, spec: Spec) -> nn.Module:
         """A module: `forward(out: Output, player: str) -> dict[str, Tensor []]`, the raw terms of that player.
@@ -265,9 +380,17 @@ class OptimizerSpec(Component):
     @field_validator("lr")
     @classmethod
     def _downhill(cls, lr: ScheduleSpec) -> ScheduleSpec:
-        if min(lr.value(0, 1), lr.value(2**62, 1)) < 0:
+        if min(lr.bounds() or (lr.value(0, 1), lr.value(2**62, 1))) < 0:
             raise ValueError("a learning rate is 0 or more, from first to last")
         return lr
+
+    def state(self) -> int | None:
+        """How many values it keeps for each weight from step to step, at most; None if it does not say."""
+        return None
+
+    def decay(self) -> float:
+        """How strongly it pulls weights to zero: its field `weight_decay`, if it has one."""
+        return float(getattr(self, "weight_decay", 0.0))
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
         """The optimizer over these parameters, fused where torch offers it."""
@@ -355,7 +478,10 @@ class FileDatasetSpec(SplitDatasetSpec):
 
 
 class MetricSpec(Component):
-    """One number that judges a model on a split."""
+    """One number that judges a model on a split.
+
+    An evaluation takes every metric that means something for the spec.
+    """
 
     kind: ClassVar[str] = "metric"
     #: Whether it judges a pass that draws the latent noise, instead of one that draws nothing.

@@ -1,48 +1,49 @@
-"""Text: TOML and JSON <-> mappings. What either cannot say (null, NaN, dates, two equal keys) is refused."""
+"""Text: TOML and JSON <-> mappings. What either cannot say (null, NaN, dates, two equal keys) is refused.
+
+    bytes ──decode──> text ──bounds──> ──parse──> mapping ──foreign──> mapping
+                AZ101, AZ102     AZ104, AZ109   AZ103, AZ105    AZ104, AZ106 .. AZ109
+
+Each stage says all that it finds wrong, with its place, and the next one is not asked then.
+"""
 
 from __future__ import annotations
 
+import codecs
 import json
+import pathlib
 import tomllib
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
 
-from aezoo.errors import Fault, SpecError
+from aezoo.errors import Fault, Path, SpecError, Where
+from aezoo.spec.bounds import MAX_BYTES, excess
+from aezoo.spec.foreign import aliens, foreign
+from aezoo.spec.mistakes import Mistake, json_mistake, toml_mistakes
+from aezoo.spec.places import Place, Ruler, Span, json_places, repeated, toml_places
+from aezoo.spec.tokens import json_tokens, toml_tokens
 
-#: A spec is a page of text; whatever is larger is something else.
-MAX_BYTES = 1 << 20
-MAX_DEPTH = 64
+__all__ = ["MAX_BYTES", "foreign", "parse", "parse_value", "places", "read_text", "to_json", "to_toml"]
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
     """Read a spec's bytes; `.json` names are JSON, all others TOML. Raises `SpecError`."""
-    if len(data) > MAX_BYTES:
-        _refuse(name, "AZ101", f"a spec has at most {MAX_BYTES} bytes, this has {len(data)}")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        _refuse(name, "AZ102", f"not UTF-8 text at byte {error.start}")
-    try:
-        table = _json(text) if name.endswith(".json") else tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
-        _refuse(name, "AZ103", str(error))
-    except (RecursionError, ValueError) as error:
-        _refuse(name, "AZ104", str(error) or "nested too deeply")
-    if not isinstance(table, dict):
-        _refuse(name, "AZ105", "a spec is a table of keys, this is not")
-    fault = foreign(table)
-    if fault:
-        raise SpecError([fault], source=name)
-    return table
+    return _Reading(data, name).table()
 
 
 def parse_value(text: str) -> Any:
     """The right side of `--set path=value`: read as TOML, else a string."""
+    line = f"value = {text}"
     try:
-        value = tomllib.loads(f"value = {text}")
+        found = {} if excess(line, toml_tokens(line)) else tomllib.loads(line)
     except tomllib.TOMLDecodeError:
         return text
-    return value["value"] if set(value) == {"value"} else text
+    return found["value"] if set(found) == {"value"} else text
+
+
+def places(text: str, name: str) -> dict[Path, Place]:
+    """Where every key and value of a text stands that `parse` takes; `.json` names are JSON, all others TOML."""
+    return json_places(text) if name.endswith(".json") else toml_places(text)
 
 
 def to_json(document: dict[str, Any], *, indent: int | None = 1) -> str:
@@ -60,46 +61,85 @@ def to_toml(document: dict[str, Any]) -> str:
     return tomli_w.dumps(document)
 
 
-def read_text(path: Path) -> dict[str, Any]:
-    """Parse the file at `path`."""
+def read_text(path: pathlib.Path) -> dict[str, Any]:
+    """Parse the file at `path`. Raises `SpecError`."""
     with path.open("rb") as file:
         return parse(file.read(MAX_BYTES + 1), str(path))
 
 
-def _json(text: str) -> Any:
-    def constant(word: str) -> NoReturn:
-        raise ValueError(f"{word} is no number of a spec")
+class _Reading:
+    """Bytes on their way to a mapping."""
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(pairs)
-        if len(table) < len(pairs):
-            keys = [key for key, _ in pairs]
-            raise ValueError(f"key {next(k for k in keys if keys.count(k) > 1)!r} stands twice in one table")
+    def __init__(self, data: bytes, name: str) -> None:
+        self.data = data
+        self.name = name
+        self.json = name.endswith(".json")
+        self.text = data.decode("utf-8", errors="replace")
+        self.twice = False
+
+    def table(self) -> dict[str, Any]:
+        self.decode()
+        if found := excess(self.text, (json_tokens if self.json else toml_tokens)(self.text)):
+            raise self.refusal(self.fault(found.code, Mistake(found.message, "a spec is a page of text", *found[2:])))
+        table = self.load()
+        if not isinstance(table, dict):
+            start = len(self.text) - len(self.text.lstrip())
+            raise self.refusal(
+                self.fault("AZ105", Mistake("a spec is a table of keys, this is not", "", start, start + 1))
+            )
+        if faults := [*self.repeats(), *self.aliens(table)]:
+            raise self.refusal(*faults)
         return table
 
-    return json.loads(text, parse_constant=constant, object_pairs_hook=unique)
+    def decode(self) -> None:
+        if len(self.data) > MAX_BYTES:
+            told = f"a spec has at most {MAX_BYTES:,} bytes, this has more"
+            raise self.refusal(Fault((), "AZ101", told, where=Where(self.name)))
+        if self.data.startswith(codecs.BOM_UTF8):
+            mark = Mistake("begins with a byte-order mark", "save it without a byte-order mark", 0, 1)
+            raise self.refusal(self.fault("AZ102", mark))
+        try:
+            self.data.decode()
+        except UnicodeDecodeError as error:
+            at = len(self.data[: error.start].decode())
+            told = f"byte 0x{self.data[error.start]:02x} is not UTF-8 text"
+            raise self.refusal(self.fault("AZ102", Mistake(told, "save it as UTF-8", at, at + 1))) from None
 
+    def load(self) -> object:
+        try:
+            return json.loads(self.text, object_pairs_hook=self.pairs) if self.json else tomllib.loads(self.text)
+        except json.JSONDecodeError as error:
+            raise self.refusal(self.fault("AZ103", json_mistake(self.text, error))) from None
+        except tomllib.TOMLDecodeError:
+            raise self.refusal(*(self.fault("AZ103", mistake) for mistake in toml_mistakes(self.text))) from None
 
-def foreign(value: Any, path: tuple[str | int, ...] = ()) -> Fault | None:
-    """The first value that only one of the two spellings could hold, or that is nested too deeply."""
-    if len(path) > MAX_DEPTH:
-        return Fault(path[:3], "AZ104", f"nested more than {MAX_DEPTH} deep")
-    if isinstance(value, dict):
-        parts: list[tuple[str | int, Any]] = list(value.items())
-    elif isinstance(value, (list, tuple)):
-        parts = list(enumerate(value))
-    else:
-        parts = []
-        if not isinstance(value, (str, bool, int, float)):
-            word = "null" if value is None else f"a {type(value).__name__}"
-            return Fault(path, "AZ106", f"{word} is no value of a spec", "leave the key out")
-        if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
-            return Fault(path, "AZ106", f"{value} is no number of a spec")
-    for key, item in parts:
-        if fault := foreign(item, (*path, key)):
-            return fault
-    return None
+    def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        table = dict(pairs)
+        self.twice |= len(table) < len(pairs)
+        return table
 
+    def repeats(self) -> Iterator[Fault]:
+        """Keys that stand twice; where, only a second look tells."""
+        for path, span in repeated(self.text) if self.twice else ():
+            yield Fault(path, "AZ107", "stands in this table before", "keep one of them", where=self.where(span))
 
-def _refuse(name: str, code: str, message: str) -> NoReturn:
-    raise SpecError([Fault((), code, message)], source=name)
+    def aliens(self, table: dict[str, Any]) -> Iterator[Fault]:
+        found = [*aliens(table)]
+        there = places(self.text, self.name) if found else {}
+        for alien in found:
+            place = there[alien.path]
+            yield alien.fault._replace(where=self.where((alien.key and place.key) or place.value))
+
+    def fault(self, code: str, mistake: Mistake) -> Fault:
+        span = Ruler(self.text).span(mistake.start, mistake.end)
+        return Fault((), code, mistake.message, mistake.hint, where=self.where(span))
+
+    def where(self, span: Span) -> Where:
+        return Where(self.name, *span, self.lines[span.line - 1].rstrip("\r"))
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    def refusal(self, *faults: Fault) -> SpecError:
+        return SpecError(faults, source=self.name)

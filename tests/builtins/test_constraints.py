@@ -1,9 +1,9 @@
-from types import SimpleNamespace
-
 import pytest
 import torch
 from torch import nn
 
+import aezoo
+from aezoo.builder import objective_of
 from aezoo.builtins.constraints import MaxNormSpec, UnitNormSpec
 
 
@@ -38,9 +38,26 @@ def test_max_norm_leaves_short_columns_alone():
     torch.testing.assert_close(lengths(decoder[0][0]), before.clamp_max(limit))
 
 
-@pytest.mark.parametrize("on", ["decoder.0", "decoder.1"])
-def test_a_layer_without_weights_cannot_be_constrained(on):
-    layers = (SimpleNamespace(carries=True), SimpleNamespace(carries=False))
-    spec = SimpleNamespace(decoder_layers=lambda: layers, encoder=())
-    remarks = list(UnitNormSpec(on=on).remarks(spec))
-    assert [remark.level for remark in remarks] == (["error"] if on == "decoder.0" else [])
+SEQUENCE = {
+    "name": "t",
+    "input": [4, 8],
+    "encoder": [{"type": "recurrent", "features": 8}, {"type": "transformer"}, "flatten"],
+    "latent": {"type": "deterministic", "dim": 3},
+}
+
+
+@pytest.mark.parametrize("on", ["encoder.0", "encoder.2", "decoder.1"])
+@pytest.mark.parametrize("part", [UnitNormSpec, MaxNormSpec], ids=lambda part: part.tag())
+def test_a_layer_without_a_map_cannot_be_constrained(part, on):
+    (remark,) = part(on=on).remarks(aezoo.read(SEQUENCE))
+    assert (remark.level, remark.message) == ("error", f"{on!r} has no map to project")
+
+
+@pytest.mark.parametrize("on", ["encoder", "encoder.1", "latent", "decoder", "decoder.0", "decoder.2"])
+def test_what_is_not_refused_is_projected(on):
+    model = aezoo.build({**SEQUENCE, "constraints": {"unit": {"type": "unit_norm", "on": on}}})
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
+    objective_of(model, steps=1).project()
+    changed = {name for name, value in model.network.state_dict().items() if not value.equal(before[name])}
+    assert changed
+    assert all(name.startswith(f"{on}.") for name in changed)

@@ -239,6 +239,34 @@ def test_a_layer_that_cannot_lead_back_says_why(layer, shape, target, message):
         layer.mirror(shape, target=target, style=Style())
 
 
+def test_a_residual_block_of_which_a_mirror_leaves_nothing_is_mirrored_by_its_ending():
+    vanishing = ResidualSpec(body=(DropoutSpec(),))
+    assert vanishing.mirror((2, 8), target=(2, 8), style=Style()) == []
+    back = vanishing.mirror((2, 8), target=(2, 8), style=Style("tanh", "batch"))
+    assert back == [NormSpec(norm="batch"), ActivationSpec(activation="tanh")]
+    with pytest.raises(NoMirror, match="its body keeps its channels"):
+        vanishing.mirror((2, 8), target=(4, 8), style=Style())
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "borrowed"),
+    [
+        (LinearSpec(features=3, norm="batch"), (5,), 15),
+        (ConvSpec(channels=4, kernel=3, groups=2, norm="batch"), (2, 8, 8), 4 * 2 // 2 * 9),
+        (ResidualSpec(body=(ConvSpec(channels=2, kernel=5, norm="batch"),)), (2, 8), 2 * 2 * 5),
+        (ResidualSpec(body=(PoolSpec(), ActivationSpec(), ReshapeSpec(shape=(4, -1)))), (2, 8), 2 * 4),
+        (ActivationSpec(), (5,), 0),
+    ],
+)
+def test_a_tied_layer_borrows_the_weights_of_its_map_alone(layer, shape, borrowed):
+    assert layer.borrowed(shape) == borrowed
+
+
+def test_a_perceptron_of_infinite_width_is_refused():
+    with pytest.raises(ValueError, match="less than or equal to 1024"):
+        TransformerSpec(mlp_ratio=1e308)
+
+
 def test_a_bidirectional_network_takes_an_even_number_of_features():
     with pytest.raises(ValueError, match="even number of features, got 3"):
         RecurrentSpec(features=3, bidirectional=True)

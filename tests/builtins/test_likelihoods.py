@@ -88,7 +88,7 @@ def test_densities_on_the_unit_interval_want_it_declared(spec, wrong):
     [
         ({"variance": "optimal", "sigma": 0.5}, "sigma has no meaning"),
         ({"variance": "fixed", "per_channel": True}, "per_channel goes with"),
-        ({"variance": "fixed", "sigma": 0.0}, "greater than 0"),
+        ({"variance": "fixed", "sigma": 0.0}, "greater than or equal to 0.0000"),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused(fields, says):
@@ -99,3 +99,19 @@ def test_fields_that_contradict_each_other_are_refused(fields, says):
 def test_a_laplace_of_fixed_scale_has_none_per_channel():
     with pytest.raises(ValidationError, match="per_channel goes with"):
         LaplaceSpec(per_channel=True)
+
+
+@pytest.mark.parametrize("scale", [{"sigma": 1e-96}, {"delta": 1e-96}, {"delta": 1e96}])
+def test_a_scale_that_a_32_bit_float_cannot_hold_is_refused(scale):
+    with pytest.raises(ValidationError, match=next(iter(scale))):
+        HuberSpec(**scale)
+
+
+@pytest.mark.parametrize("delta", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("sigma", [1e-12, 1.0, 1e12])
+def test_a_huber_likelihood_is_finite_at_the_ends_of_its_scales(delta, sigma):
+    huber = HuberSpec(delta=delta, sigma=sigma).build((3,))
+    raw, x = torch.randn(4, 3, requires_grad=True), torch.rand(4, 3)
+    huber.nll(raw, x).sum().backward()
+    assert raw.grad.isfinite().all()
+    assert huber.sample(raw.detach(), torch.Generator().manual_seed(0)).isfinite().all()

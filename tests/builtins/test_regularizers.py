@@ -5,7 +5,10 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from aezoo.builtins.layers import FlattenSpec, LinearSpec, NormSpec
+from aezoo.builtins.optimizers import AdamSpec
 from aezoo.builtins.regularizers import COMPONENTS, ContractiveSpec, KLSparsitySpec, KLSpec, L1Spec, L2Spec
+from aezoo.builtins.residual import ResidualSpec
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.latent import Deterministic, Gaussian
 from aezoo.nn.likelihood import SquaredError
@@ -41,14 +44,15 @@ def spec_of(**parts):
         "decoder": SimpleNamespace(tied=False),
         "constraints": {},
         "code_shape": (4,),
-        "training": SimpleNamespace(batch_size=128),
+        "training": SimpleNamespace(batch_size=128, optimizer=AdamSpec()),
+        "input": SimpleNamespace(shape=(6,)),
         "decoder_layers": lambda: (),
     }
     return SimpleNamespace(**(blank | parts))
 
 
-def ending_in(activation, norm="none", tag="linear"):
-    return SimpleNamespace(style=lambda: SimpleNamespace(activation=activation), norm=norm, tag=lambda: tag)
+def ending_in(activation):
+    return SimpleNamespace(style=lambda: SimpleNamespace(activation=activation))
 
 
 @pytest.mark.parametrize("term", TERMS, ids=lambda term: term.model_dump_json(exclude_defaults=True))
@@ -105,13 +109,22 @@ def test_a_free_decoder_draws_a_warning(term):
     (remark,) = term.remarks(spec_of())
     assert remark.level == "warning"
     assert "unit_norm" in remark.hint
-    bounded = {"unit_norm": SimpleNamespace(on="decoder.0")}
+    assert remark.code == ("AZ516" if term.type == "contractive" else "AZ505")
+    bounded = {"unit_norm": SimpleNamespace(on="decoder.0", bounding=True)}
     assert not list(term.remarks(spec_of(constraints=bounded)))
+    elsewhere = {"unit_norm": SimpleNamespace(on="encoder.0", bounding=True)}
+    assert list(term.remarks(spec_of(constraints=elsewhere)))
+    decaying = SimpleNamespace(batch_size=128, optimizer=AdamSpec(weight_decay=0.1))
+    assert not list(term.remarks(spec_of(training=decaying)))
     assert not list(term.remarks(spec_of(decoder=SimpleNamespace(tied=True))))
 
 
-def test_batch_norm_under_a_contraction_draws_a_warning():
-    spec = spec_of(decoder=SimpleNamespace(tied=True), encoder=(ending_in("relu", norm="batch"),))
+NORMED = LinearSpec(features=6, norm="batch")
+
+
+@pytest.mark.parametrize("layer", [NORMED, ResidualSpec(body=[NORMED]), NormSpec(norm="batch")], ids=lambda x: x.tag())
+def test_batch_norm_under_a_contraction_draws_a_warning(layer):
+    spec = spec_of(decoder=SimpleNamespace(tied=True), encoder=(LinearSpec(features=6), layer))
     (remark,) = ContractiveSpec().remarks(spec)
     assert remark.level == "warning"
     assert "depends on its batch" in remark.message
@@ -120,8 +133,8 @@ def test_batch_norm_under_a_contraction_draws_a_warning():
 def test_a_closed_form_of_a_deep_encoder_is_refused_when_it_is_read():
     tied = SimpleNamespace(tied=True)
     term = ContractiveSpec(estimator="closed_form")
-    assert not list(term.remarks(spec_of(decoder=tied, encoder=(ending_in("none", tag="flatten"),))))
-    (remark,) = term.remarks(spec_of(decoder=tied, encoder=(ending_in("relu"),)))
+    assert not list(term.remarks(spec_of(decoder=tied, encoder=(FlattenSpec(),))))
+    (remark,) = term.remarks(spec_of(decoder=tied, encoder=(LinearSpec(features=3),)))
     assert remark.hint == 'estimator = "auto"'
 
 

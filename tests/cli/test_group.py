@@ -193,6 +193,9 @@ def test_faults_with_json_are_a_list(capsys: pytest.CaptureFixture[str]) -> None
             "path": "encoder[1].units",
             "message": "unknown key",
             "hint": "try features",
+            "file": "",
+            "line": 0,
+            "column": 0,
         }
     ]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from aezoo.cli import output
-from aezoo.cli.annotations import type_text
 from aezoo.cli.output import emit, number, plain, table
 
 HEADER = ("name", "what it is", "n")
@@ -48,6 +47,23 @@ def test_a_column_gives_way_before_the_table_becomes_paragraphs(
     assert printed(capsys)[:2] == ["vanilla", "  what it is: the"]
 
 
+def test_a_column_that_folds_goes_on_below_and_loses_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "columns", lambda: 30)
+    table(HEADER, ROWS, right="llr", yields=1, folds=True)
+    assert printed(capsys) == [
+        "name     what it is          n",
+        "vanilla  the plain           7",
+        "         autoencoder of a",
+        "         textbook",
+        "vae      a variational one  11",
+    ]
+    monkeypatch.setattr(output, "columns", lambda: 20)  # narrower than its longest word
+    table(HEADER, ROWS, right="llr", yields=1, folds=True)
+    assert printed(capsys)[:2] == ["vanilla", "  what it is: the"]
+
+
 def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
     emit({"a": float("nan"), "b": [float("inf"), 1.5], "c": Path("x"), "d": (1,)})
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [None, 1.5], "c": "x", "d": [1]}
@@ -56,17 +72,3 @@ def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str])
 
 def test_numbers_have_four_digits() -> None:
     assert [number(value) for value in (1234567, 0.123456, 1e-9, None)] == ["1,234,567", "0.1235", "1e-09", "-"]
-
-
-@pytest.mark.parametrize(
-    ("annotation", "words"),
-    [
-        (int, "integer"),
-        (float | None, "number"),
-        (tuple[int, ...], "list of integer"),
-        (dict[str, float], "table of number"),
-        (bool, "true or false"),
-    ],
-)
-def test_types_are_told_in_words(annotation: object, words: str) -> None:
-    assert type_text(annotation) == words

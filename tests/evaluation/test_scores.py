@@ -121,7 +121,7 @@ def test_k_active_units_of_a_code_give_their_share() -> None:
 
 
 def test_a_code_as_wide_as_the_data_has_no_pca_beside_it() -> None:
-    wide = model(latent={"type": "deterministic", "dim": 36})
+    wide = model(latent={"type": "deterministic", "dim": 36}, regularizers={"l2": {}})
     assert aezoo.evaluate(wide, images()).baseline == {}
 
 

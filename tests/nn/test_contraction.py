@@ -9,6 +9,7 @@ from aezoo.nn.code import Output
 from aezoo.nn.contraction import AutogradJacobian, Contraction, chain
 from aezoo.nn.latent import Deterministic, Gaussian, projection
 from aezoo.nn.likelihood import SquaredError
+from aezoo.nn.sequences import Attention, Recurrent
 
 POINTWISE = [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Identity]
 
@@ -31,6 +32,18 @@ def deep():
 def convolutional():
     encoder = [nn.Conv1d(2, 3, 2), nn.GELU(), nn.Flatten(), nn.Linear(6, 4), nn.Softplus()]
     return model(encoder, Deterministic(nn.Linear(4, 3), nn.Tanh()), shape=(2, 3))
+
+
+def over_positions(layer):
+    return model([layer, nn.Flatten()], Deterministic(nn.Linear(6, 3), nn.Tanh()), shape=(2, 3))
+
+
+def attentive():
+    return over_positions(Attention(2, heads=1))
+
+
+def recurrent():
+    return over_positions(Recurrent("gru", 2, 2, bidirectional=True))
 
 
 def spatial():
@@ -177,6 +190,26 @@ def test_the_penalty_can_be_read_where_nothing_is_recorded(build, guard):
     wanted = Contraction()(passed(net))
     with guard():
         torch.testing.assert_close(Contraction()(passed(net)), wanted.detach())
+
+
+@pytest.mark.parametrize("build", [convolutional, attentive, recurrent])
+def test_the_penalty_has_the_gradient_of_its_finite_differences(build):
+    net = build()
+    weight = next(p for p in net.parameters() if p.ndim > 1)
+    x = passed(net).x
+
+    def penalty():
+        return Contraction(estimator="exact")(net(x))
+
+    (slope,) = torch.autograd.grad(penalty(), weight)
+    step = 1e-5 * torch.randn_like(weight)
+    with torch.no_grad():
+        weight.add_(step)
+        above = penalty()
+        weight.sub_(2 * step)
+        below = penalty()
+    # Central differences err by the third derivative times the step squared, some 1e-10 of the value.
+    torch.testing.assert_close((above - below) / 2, (slope * step).sum(), rtol=1e-5, atol=1e-12)
 
 
 def test_a_closed_form_where_there_is_none_is_refused():

@@ -1,0 +1,75 @@
+"""`aezoo explain`: a fault by its code, why it is one, and the cure."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from textwrap import fill, indent
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aezoo.cli import options
+from aezoo.cli.output import columns, emit, table
+from aezoo.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from aezoo.spec.codes import Code
+
+#: Where there is no terminal to be as wide as.
+WIDTH = 88
+
+
+@click.command()
+@click.argument("code", required=False)
+@click.option("--markdown", is_flag=True, help="Print all codes as a page of Markdown.")
+@options.as_json
+def explain(code: str | None, markdown: bool, as_json: bool) -> None:
+    """Explain a fault by its CODE (AZ203, az203 or 203): cause, example and cure. Without one, list them all."""
+    from aezoo.reference.faults import page
+    from aezoo.spec.codes import codes
+
+    if markdown and (code or as_json):
+        raise UsageError("--markdown prints all codes and nothing else")
+    if markdown:
+        click.echo(page(codes().values()), nl=False)
+    elif as_json:
+        emit(_document(_found(code)) if code else [_document(each) for each in codes().values()])
+    elif code:
+        _tell(_found(code))
+    else:
+        table(("code", "level", "what it is"), [(each.code, each.level, each.title) for each in codes().values()])
+
+
+def _found(name: str) -> Code:
+    """The code of this name. Raises `NotFound`."""
+    from aezoo.spec.codes import codes
+
+    code = f"AZ{name.strip().upper().removeprefix('AZ')}"
+    if code in codes():
+        return codes()[code]
+    close = get_close_matches(code, codes(), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "`aezoo explain` lists all codes"
+    raise NotFound(f"no fault has the code {name!r}", hint=hint)
+
+
+def _tell(code: Code) -> None:
+    from aezoo.reference.faults import circumstances
+
+    click.echo(f"{code.level}[{code.code}]: {code.title}\n\n{_wrapped(code.cause)}\n")
+    click.echo(f"Example:\n{indent(code.example, '    ')}")
+    for line, block in circumstances(code):
+        text = block.partition("\n")[2].removesuffix("```")
+        click.echo(f"{line}:\n{indent(text, '    ')}" if block else f"{line}.\n")
+    click.echo(_wrapped(f"Cure: {code.cure}"))
+    if code.fixed:
+        click.echo(indent(code.fixed, "    ").rstrip("\n"))
+    if code.paper:
+        click.echo(f"\n{_wrapped(f'Paper: {code.paper}')}")
+
+
+def _wrapped(text: str) -> str:
+    return fill(text, min(columns() or WIDTH, WIDTH), break_on_hyphens=False, break_long_words=False)
+
+
+def _document(code: Code) -> dict[str, Any]:
+    return {key: value for key, value in code._asdict().items() if value and value != ("", 0)}

@@ -1,0 +1,24 @@
+"""Requirements: whether what `requires` names is installed. Nothing is imported for it, and nothing installed."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from aezoo.errors import Fault, Path
+
+
+def unmet(text: str, path: Path) -> list[Fault]:
+    """What is wrong with one entry of `requires`, such as `aezoo-sparse>=0.1,<1`; nothing, if it is met."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement:
+        return [Fault(path, "AZ201", f"takes a distribution and its versions, got {text[:80]!r}", "aezoo-sparse>=0.1")]
+    try:
+        there = version(wanted.name)
+    except PackageNotFoundError:
+        return [Fault(path, "AZ304", f"{text} is not installed", f"pip install {str(wanted)!r}; nothing was installed")]
+    if wanted.specifier.contains(there, prereleases=True):
+        return []
+    return [Fault(path, "AZ304", f"{text} is wanted, {there} is installed", f"pip install -U {str(wanted)!r}")]

@@ -1,0 +1,210 @@
+"""Limits: how large a model may be before it is refused, in plain arithmetic, before torch wakes.
+
+    structure   nesting, lengths of lists, number of parts    told from the document alone
+    size        layers, weights, values kept for a sample     told layer by layer, as far as shapes stay in bounds
+
+Nothing is multiplied out, looped over or traced before what it depends on is known to be in bounds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from aezoo.errors import Fault, NoMirror, Path, ShapeError
+from aezoo.spec.parts import parts
+from aezoo.spec.shape import Shape, flat
+
+if TYPE_CHECKING:
+    from aezoo.spec.document import Spec
+    from aezoo.spec.kinds import LayerSpec
+
+#: Of a value that a pass keeps: a float32.
+BYTES = 4
+
+
+class Limits(NamedTuple):
+    """What a spec may ask for.
+
+    Attributes:
+        modules: Layers, those inside layers counted, and all other parts.
+        parameters: Weights.
+        activations: Bytes that a forward pass keeps of one sample.
+        depth: Layers inside each other.
+        repeats: Entries of a list of parts, and repetitions of `each`.
+    """
+
+    modules: int = 4096
+    parameters: int = 2_000_000_000
+    activations: int = 2 << 30
+    depth: int = 32
+    repeats: int = 512
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def excesses(spec: Spec, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
+    """What of a spec goes beyond the limits, once for each limit."""
+    return list(_structure(spec, limits)) or _Measure(spec, limits).faults
+
+
+class Size(NamedTuple):
+    """How large a model is, as its parts declare it.
+
+    Attributes:
+        modules: Layers, those inside layers counted.
+        parameters: Weights.
+        activations: Values that a forward pass keeps of one sample.
+    """
+
+    modules: int
+    parameters: int
+    activations: int
+
+
+def size_of(spec: Spec) -> Size:
+    """How large the model of a spec is whose shapes fit."""
+    measure = _Measure(spec, Limits(*(1 << 99 for _ in Limits._fields)))
+    return Size(measure.modules, measure.parameters, measure.activations // BYTES)
+
+
+def excess(code: str, path: Path, does: str, number: int, name: str, limits: Limits) -> Fault:
+    """The fault of a number beyond its limit.
+
+    Args:
+        code: Of the fault.
+        path: Where the limit is crossed.
+        does: What is counted: `makes {} layers`.
+        number: How many.
+        name: Of the limit.
+        limits: Those in force.
+    """
+    most: int = getattr(limits, name)
+    words = size if name == "activations" else count
+    message = f"{does.format(words(number))}; the limit is {words(most)}"
+    return Fault(path, code, message, f"`--limit {name}=N` raises it, for a spec of your own")
+
+
+# --- numbers in words ---------------------------------------------------------------------------------------
+
+
+def count(number: int) -> str:
+    """`4,096`; a number that nobody would count, by its power of ten."""
+    # Never str() of the number itself: Python refuses to write thousands of digits.
+    return f"{number:,}" if number < 10**15 else f"some 10^{int(number.bit_length() * 0.30103)}"
+
+
+def size(number: int) -> str:
+    """Bytes as people say them: `2 GiB`."""
+    if number >> 50:
+        return f"{count(number >> 40)} TiB"
+    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if number >= unit:
+            return f"{round(number / unit, 1):,g} {name}"
+    return f"{number} bytes"
+
+
+# --- structure ----------------------------------------------------------------------------------------------
+
+
+def _structure(spec: Spec, limits: Limits) -> Iterator[Fault]:
+    there = [*parts(spec)]
+    lists = Counter(path[:-1] for path, _ in there)
+    for path, length in lists.items():
+        if length > limits.repeats:
+            yield excess("AZ605", path, "holds {} entries", length, "repeats", limits)
+    if len(there) > limits.modules:
+        (largest, _), *_ = Counter(path[:1] for path, _ in there).most_common(1)
+        yield excess("AZ602", largest, "stands in a model of {} parts", len(there), "modules", limits)
+    deepest = max(_nested(there), key=lambda at: at[1], default=((), 0))
+    if deepest[1] > limits.depth:
+        yield excess("AZ605", deepest[0][:2], "holds layers inside layers, {} deep", deepest[1], "depth", limits)
+
+
+def _nested(there: Sequence[tuple[Path, object]]) -> Iterator[tuple[Path, int]]:
+    """Every layer and how many layers deep it stands."""
+    from aezoo.spec.kinds import LayerSpec
+
+    above: list[Path] = []
+    for path, part in there:
+        while above and path[: len(above[-1])] != above[-1]:
+            above.pop()
+        if isinstance(part, LayerSpec):
+            above.append(path)
+            yield path, len(above)
+
+
+# --- size ---------------------------------------------------------------------------------------------------
+
+
+class _OutOfBounds(Exception):
+    """A shape so large that nothing that follows from it is worth working out."""
+
+
+class _Measure:
+    """Adds up a model from the input to the output, and stops where a shape leaves all bounds."""
+
+    def __init__(self, spec: Spec, limits: Limits) -> None:
+        self.spec = spec
+        self.limits = limits
+        self.faults: list[Fault] = []
+        self.modules = self.parameters = self.activations = 0
+        with suppress(_OutOfBounds, ShapeError, NoMirror):  # what does not fit is told elsewhere
+            self._model()
+
+    def _model(self) -> None:
+        spec = self.spec
+        self._shape(("input", "shape"), spec.input.shape)
+        features = self._stack(("encoder",), spec.encoder, spec.input.shape)
+        self._add(("latent",), 1, spec.latent.parameters(features), spec.latent.activations(features))
+        self._shape(("latent",), spec.latent.code_shape(features))
+        self._add(("likelihood",), 1, spec.likelihood.parameters(spec.input.shape), flat(spec.raw_shape))
+        self._shape(("likelihood",), spec.raw_shape)
+        own = spec.decoder.type == "layers"
+        place: Path = ("decoder", "layers") if own else ("decoder",)
+        self._stack(place, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
+
+    def _stack(
+        self, place: Path, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False
+    ) -> Shape:
+        """Add a stack of layers, each before what comes out of it is looked at."""
+        for i, layer in enumerate(layers):
+            path = (*place, i) if written else place
+            self._look_inside(path, layer, shape)
+            weights = layer.parameters(shape) - (layer.borrowed(shape) if tied else 0)
+            self._add(path, layer.modules(shape), weights, layer.activations(shape))
+            shape = layer.output_shape(shape)
+            self._shape(path, shape)
+        return shape
+
+    def _look_inside(self, path: Path, layer: LayerSpec, shape: Shape) -> None:
+        for place, inner, given in layer.inside(shape):
+            here = (*path, *place)
+            self._shape(here, given)
+            self._look_inside(here, inner, given)
+
+    def _shape(self, path: Path, shape: Shape) -> None:
+        """Stop where one shape alone is beyond the limit."""
+        if BYTES * flat(shape) > self.limits.activations:
+            self._note("AZ604", path, "makes a value of {} for one sample", BYTES * flat(shape), "activations")
+            raise _OutOfBounds
+
+    def _add(self, path: Path, modules: int, parameters: int, activations: int) -> None:
+        self.modules += modules
+        self.parameters += parameters
+        self.activations += BYTES * activations
+        self._check("AZ602", path, "brings the model to {} layers", "modules")
+        self._check("AZ603", path, "brings the model to {} weights", "parameters")
+        self._check("AZ604", path, "brings what a pass keeps of one sample to {}", "activations")
+
+    def _check(self, code: str, path: Path, does: str, name: str) -> None:
+        if getattr(self, name) > getattr(self.limits, name):
+            self._note(code, path, does, getattr(self, name), name)
+
+    def _note(self, code: str, path: Path, does: str, number: int, name: str) -> None:
+        """Each limit is crossed once."""
+        if code not in {fault.code for fault in self.faults}:
+            self.faults.append(excess(code, path, does, number, name, self.limits))

@@ -1,0 +1,155 @@
+"""Lints: specs that are valid and mean something else than their author thinks; and training that must fail.
+
+Nothing here asks what a part is called. What matters of it is a fact of its declaration (`LatentSpec.sparse`,
+`RegularizerSpec.rate` ...), so that a plugin's part is judged as one in the box is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import inf
+
+from aezoo.errors import Fault, Path
+from aezoo.spec.document import Spec
+from aezoo.spec.kinds import RANGES, LayerSpec, RegularizerSpec
+from aezoo.spec.shape import Shape, flat, text
+
+
+def lints(spec: Spec) -> Iterator[Fault]:
+    """What can be told without shapes."""
+    yield from _rate(spec)
+    yield from _tied_by_hand(spec)
+    for name, term in spec.regularizers.items():
+        place = ("regularizers", name)
+        yield from _weight(place, term)
+        yield from _sparsity(place, term, spec)
+        yield from _quantized(place, term, spec)
+
+
+def shaped_lints(spec: Spec) -> Iterator[Fault]:
+    """What follows from shapes, where these fit."""
+    yield from _copying(spec)
+    yield from _batch_norms(spec)
+    yield from _ending(spec)
+
+
+def _warning(path: Path, code: str, message: str, hint: str = "") -> Fault:
+    return Fault(path, code, message, hint, "warning")
+
+
+# --- terms --------------------------------------------------------------------------------------------------
+
+
+def _idle(term: RegularizerSpec) -> bool:
+    return term.weight.bounds() == (0.0, 0.0)
+
+
+def _rate(spec: Spec) -> Iterator[Fault]:
+    limited = spec.objective.rate or any(term.rate and not _idle(term) for term in spec.regularizers.values())
+    if spec.latent.noisy and not limited:
+        told = f"latent {spec.latent.tag()!r} with no rate term: nothing keeps its codes near the prior"
+        yield _warning(("latent",), "AZ511", told, "add regularizers.kl = {weight = 1.0}")
+
+
+def _tied_by_hand(spec: Spec) -> Iterator[Fault]:
+    if spec.decoder.tied and spec.decoder.type == "layers":
+        yield Fault(("decoder", "tied"), "AZ512", "only a mirrored decoder can be tied", "decoder = {tied = true}")
+
+
+def _weight(place: Path, term: RegularizerSpec) -> Iterator[Fault]:
+    least, most = term.weight.bounds() or (inf, inf)
+    if least < 0:
+        told = f"weight falls to {least:g}: a negative one rewards what the penalty measures, without end"
+        yield _warning((*place, "weight"), "AZ505", told, "take a weight of 0 or more")
+    elif most == 0:
+        told = "weight is 0 throughout: the term is worked out and changes nothing"
+        yield _warning((*place, "weight"), "AZ505", told, "give it a weight, or leave the term out")
+
+
+def _sparsity(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+    if term.sparsifies and spec.latent.sparse and term.on in ("latent", spec.latent.point):
+        told = f"the latent {spec.latent.tag()!r} fixes how many units are active; the penalty only shrinks them"
+        yield _warning(place, "AZ513", f"{told} (arXiv:2406.04093, section 2.3)", "leave the term out")
+
+
+def _quantized(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+    if term.rate and spec.latent.quantized:
+        told = f"the codebook bounds what a code of {spec.latent.tag()!r} tells; a rate term has nothing to limit"
+        yield _warning(place, "AZ514", f"{told} (arXiv:1711.00937, section 3.1)", "leave the term out")
+
+
+# --- shapes -------------------------------------------------------------------------------------------------
+
+
+def _copying(spec: Spec) -> Iterator[Fault]:
+    """A way without a narrow place, noise or penalty: the identity is the best there is."""
+    latent = spec.latent
+    kept = spec.corruption or spec.regularizers or latent.sparse or latent.quantized or latent.noisy
+    if kept or not spec.objective.copying or any(layer.draws() for _, layer, _ in _all_layers(spec)):
+        return
+    narrowest = min(map(flat, [*spec.encoder_shapes, spec.code_shape, *spec.decoder_shapes]))
+    if narrowest >= flat(spec.input.shape) > 1:  # nothing is narrower than one value
+        told = f"a code of {text(spec.code_shape)} holds all of {text(spec.input.shape)}: copying it is perfect"
+        hint = "a narrower latent.dim, a corruption, or a regularizer"
+        yield _warning(("latent",), "AZ517", f"{told} (Vincent et al. 2010, section 2.3)", hint)
+
+
+def _batch_norms(spec: Spec) -> Iterator[Fault]:
+    """Batch norm with one sample in a batch.
+
+    Over one position torch refuses to train. Over more it normalizes each sample by its own moments in training and
+    by running ones afterwards: what is judged is not what was trained.
+    """
+    if spec.training.batch_size > 1:
+        return
+    hint = 'training.batch_size = 2 or more, or norm = "group"'
+    told: set[tuple[Path, str]] = set()
+    for path, layer, shape in _all_layers(spec):
+        over = layer.batch_norm(shape)
+        if over is None:
+            continue
+        alone = flat(over[1:]) == 1
+        why = "has one value a channel: it cannot train" if alone else "trains on other moments than it is judged by"
+        fault = Fault(path, "AZ518", f"batch norm over a batch of 1 {why}", hint, "error" if alone else "warning")
+        if (path, fault.level) not in told:  # a mirror's layers share a place
+            told.add((path, fault.level))
+            yield fault
+
+
+def _ending(spec: Spec) -> Iterator[Fault]:
+    """A decoder of its own whose last function keeps it from what it should give: a forgotten `identity`."""
+    style = spec.decoder.layers[-1].style() if spec.decoder.layers else None
+    data = spec.input.range if spec.input.normalize == "none" else None
+    wanted = spec.likelihood.raw_range(data or (-inf, inf))
+    if style is None or wanted is None:
+        return
+    low, high = RANGES[style.activation]
+    if not low <= wanted[0] <= wanted[1] <= high:
+        told = f"ends in {style.activation}, which gives [{low:g}, {high:g}]"
+        told += f"; the likelihood {spec.likelihood.tag()!r} takes [{wanted[0]:g}, {wanted[1]:g}]"
+        path = ("decoder", "layers", len(spec.decoder.layers) - 1)
+        yield _warning(path, "AZ505", told, 'activation = "identity"')
+
+
+Placed = tuple[Path, LayerSpec, Shape]
+
+
+def _all_layers(spec: Spec) -> Iterator[Placed]:
+    """Every layer, those inside layers too, with the shape it is given; a mirror's layers stand at `decoder`."""
+    yield from _stack(("encoder",), spec.encoder, spec.encoder_shapes)
+    if spec.decoder.type == "layers":
+        yield from _stack(("decoder", "layers"), spec.decoder.layers, spec.decoder_shapes)
+    else:
+        mirrored = _stack((), spec.decoder_layers(), spec.decoder_shapes)
+        yield from ((("decoder",), layer, shape) for _, layer, shape in mirrored)
+
+
+def _stack(place: Path, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> Iterator[Placed]:
+    for i, (layer, shape) in enumerate(zip(layers, shapes, strict=False)):
+        yield from _within((*place, i), layer, shape)
+
+
+def _within(path: Path, layer: LayerSpec, shape: Shape) -> Iterator[Placed]:
+    yield path, layer, shape
+    for place, inner, given in layer.inside(shape):
+        yield from _within((*path, *place), inner, given)

@@ -1,0 +1,52 @@
+"""Memory: how many bytes a model takes, at rest and in training, in plain arithmetic. Without torch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aezoo.spec.document import Spec
+from aezoo.spec.limits import size_of
+
+#: Bytes of a weight, and of a value on the way: under bfloat16 the weights stay in float32.
+WEIGHT = {"float32": 4, "float64": 8, "bfloat16": 4}
+VALUE = {"float32": 4, "float64": 8, "bfloat16": 2}
+
+
+class Memory(NamedTuple):
+    """Bytes that a model takes.
+
+    Activations are counted as the limit on them counts: what comes out of each layer, and of each layer inside one;
+    the code, with all that the latent provides; the parameters of the likelihood; and whatever else a layer says
+    that it keeps, as attention does of its maps. Norms and activations at the end of a layer are not counted apart,
+    nor is what torch needs on top: its own code, workspaces, what an allocator holds back.
+
+    Attributes:
+        weights: All parameters.
+        gradients: As many values again, in training.
+        optimizer: What the optimizer keeps from step to step; None if it does not say.
+        averages: The averaged weights of `training.ema`.
+        activations: Of one sample's way forward.
+        batch: The same for a batch of `training.batch_size`.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int | None
+    averages: int
+    activations: int
+    batch: int
+
+
+def memory(spec: Spec) -> Memory:
+    """The bytes of a spec's model, for the optimizer, precision and batch size of its training."""
+    training, weights = spec.training, spec.parameters * WEIGHT[spec.training.precision]
+    kept = training.optimizer.state()
+    sample = size_of(spec).activations * VALUE[training.precision]
+    return Memory(
+        weights=weights,
+        gradients=weights,
+        optimizer=None if kept is None else kept * weights,
+        averages=weights if training.ema else 0,
+        activations=sample,
+        batch=sample * training.batch_size,
+    )

@@ -1,0 +1,29 @@
+"""Parts: every component that stands in a table, at any depth, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from aezoo.errors import Path
+from aezoo.spec.component import Component
+
+
+def parts(value: Any, path: Path = ()) -> Iterator[tuple[Path, Component]]:
+    """Every part in a spec, a part or a list of them, each before those inside it, in the order of their fields."""
+    if isinstance(value, Component):
+        yield path, value
+    for step, item in _entries(value):
+        yield from parts(item, (*path, step))
+
+
+def _entries(value: Any) -> Iterator[tuple[str | int, Any]]:
+    """What a value holds, by the keys that a spec writes."""
+    if isinstance(value, BaseModel):
+        yield from ((field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items())
+    elif isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, (tuple, list)):
+        yield from enumerate(value)

@@ -1,0 +1,235 @@
+"""`aezoo init`: a starter for any mixture of families and any shape of samples, which reads and trains."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import aezoo as zoo
+from aezoo.cli import init
+from aezoo.cli.starter import FAMILIES, starter
+from aezoo.discovery import default_registry
+from aezoo.reader import check, read
+from aezoo.registry import Registry
+from aezoo.spec.document import Spec
+from aezoo.spec.text import parse
+
+Run = Callable[..., Any]
+MIXTURES = [mixture for size in range(8) for mixture in itertools.combinations(FAMILIES, size)]
+SHAPES = [(784,), (1, 28, 28), (3, 64, 64), (1, 64), (1, 16, 16, 16)]
+#: Those that a starter has to adapt to: too small to halve, too large for a dense layer, no pictures.
+ODD = [(2,), (6,), (1, 2), (2, 5), (1, 5000), (2, 1, 1), (3, 30, 30), (4, 3, 9), (3, 512, 512), (2, 1, 2, 7)]
+
+
+def spec_of(text: str) -> Spec:
+    """The spec in a text, which has to be free of faults and lints."""
+    spec, lints = check(parse(text.encode(), "mine.toml"))
+    assert lints == [], text
+    return spec
+
+
+# --- the text -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, *ODD], ids=str)
+def test_a_starter_of_any_mixture_reads_without_a_lint(shape: tuple[int, ...]) -> None:
+    for mixture in MIXTURES if shape in SHAPES else MIXTURES[:: len(FAMILIES)]:
+        spec = spec_of(starter("mine", mixture, shape))
+        assert (spec.name, spec.input.shape) == ("mine", shape)
+
+
+@pytest.mark.parametrize("mixture", MIXTURES, ids=", ".join)
+def test_every_family_that_was_asked_for_is_in_it(mixture: tuple[str, ...]) -> None:
+    spec = spec_of(starter("mine", mixture, (1, 28, 28)))
+    layers = {layer.tag() for layer in spec.encoder}
+    assert ("denoising" in mixture) == bool(spec.corruption)
+    assert bool({"variational", "vdc"} & {*mixture}) == ("kl" in spec.regularizers)
+    assert bool({"convolutional", "vdc"} & {*mixture}) == ("conv" in layers)
+    assert ("vdc" in mixture) == ("residual" in layers)
+    assert ("sparse" in mixture) == ("sparsity" in spec.regularizers)
+    assert ("contractive" in mixture) == ("contraction" in spec.regularizers)
+
+
+@pytest.mark.parametrize("mixture", [(), ("vdc",), ("contractive",), ("denoising", "sparse", "contractive")], ids=str)
+def test_a_starter_of_digits_trains_at_once(mixture: tuple[str, ...]) -> None:
+    short = ["training.steps=1", "data.limit=300"]
+    run = zoo.train(read(tomllib.loads(starter("mine", mixture, (1, 28, 28))), overrides=short), device="cpu")
+    assert run.record["steps"] == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "mixture"),
+    [
+        ((12,), ()),
+        ((12,), ("convolutional", "variational")),
+        ((2, 16), ("vdc", "contractive")),
+        ((3, 16, 16), ("convolutional", "variational", "denoising")),
+        ((1, 4, 8, 8), ("convolutional", "sparse")),
+        ((1, 1, 1), ("vdc", "sparse")),
+    ],
+    ids=str,
+)
+def test_a_starter_of_other_samples_trains_once_it_has_some(
+    shape: tuple[int, ...], mixture: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "samples.npy"
+    np.save(path, np.random.default_rng(0).random((200, *shape), dtype=np.float32))
+    spec = read(tomllib.loads(starter("mine", mixture, shape)), overrides=["training.epochs=1"])
+    assert spec.data is None
+    assert zoo.train(spec, path, device="cpu").record["ended"]
+
+
+@pytest.mark.parametrize(("shape", "dataset"), [((5,), "table"), ((3, 32, 32), "images"), ((1, 8), "arrays")])
+def test_the_comment_on_data_shows_a_line_that_reads(shape: tuple[int, ...], dataset: str) -> None:
+    text = starter("mine", [], shape)
+    (line,) = [line for line in text.splitlines() if line.startswith("# data = ") and f'"{dataset}"' in line]
+    uncommented = spec_of(text.replace(line, line.removeprefix("# ")))
+    assert uncommented.data is not None
+    assert uncommented.data.tag() == dataset
+
+
+def test_the_comments_show_lines_that_read() -> None:
+    text = starter("mine", ["denoising"], (5,))
+    for line in ("corruption = [{", "input = {"):
+        (told,) = [part.lstrip("# ") for part in text.splitlines() if part.startswith("#") and line in part]
+        key = line.split()[0]
+        value = tomllib.loads(told[told.index(line) :])[key]
+        read({**tomllib.loads(text), key: value})
+
+
+def test_the_schema_is_named_in_the_first_line() -> None:
+    first, *others = starter("mine", [], (5,)).splitlines()
+    assert first == "#:schema ./aezoo.schema.json"
+    assert any("aezoo schema" in line and "--out aezoo.schema.json" in line for line in others)
+
+
+# --- the command --------------------------------------------------------------------------------------------
+
+
+def test_it_writes_a_commented_file_that_passes_check(
+    aezoo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = aezoo("init", "mine", "--variant", "denoising", "--variant", "variational")
+    assert result == (0, "mine.toml\n", "")
+    text = (tmp_path / "mine.toml").read_text()
+    assert "aezoo train mine.toml (into runs/mine)" in text
+    assert aezoo("check", "--strict", "mine.toml").out.startswith("ok: mine (arch ")
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.toml", "folder/mine.toml", "folder/mine"])
+def test_a_name_may_be_that_of_the_file(aezoo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    path = aezoo("init", name).out.strip()
+    assert path == f"{name.removesuffix('.toml')}.toml"
+    assert read(path).name == "mine"
+
+
+def test_it_writes_to_stdout_when_asked(aezoo: Run) -> None:
+    result = aezoo("init", "mine", "--input", "3x32x32", "--variant", "vdc", "--out", "-")
+    assert tomllib.loads(result.out)["input"] == [3, 32, 32]
+    document = json.loads(aezoo("init", "mine", "--out", "-", "--json").out)
+    assert document["arch"] == spec_of(document["text"]).arch
+
+
+def test_it_never_overwrites_without_force(aezoo: Run, tmp_path: Path) -> None:
+    out = tmp_path / "a.toml"
+    out.write_text("precious")
+    assert aezoo("init", "--out", out).code == 7
+    assert out.read_text() == "precious"
+    assert aezoo("init", "--out", out, "--force").code == 0
+    assert out.read_text() != "precious"
+
+
+@pytest.mark.parametrize("shape", ["", "0", "1x-2", "axb", "1x2x3x4x5", "9" * 30])
+def test_what_is_no_shape_is_refused(aezoo: Run, shape: str) -> None:
+    result = aezoo("init", "--input", shape, "--out", "-")
+    assert (result.code, result.out) == (2, "")
+    assert "takes one to four sides" in result.err
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\nb", "..", "x" * 101, ""])
+def test_what_is_no_name_is_refused(aezoo: Run, name: str) -> None:
+    result = aezoo("init", name, "--out", "-")
+    assert (result.code, result.out) == (2, "")
+    assert "is no name of a model" in result.err
+
+
+@pytest.mark.parametrize("shape", ["1", "1x1x1"])
+def test_a_sample_of_one_value_has_nothing_to_code(aezoo: Run, shape: str) -> None:
+    result = aezoo("init", "--input", shape, "--out", "-")
+    assert (result.code, result.out) == (2, "")
+    assert "one value cannot be coded in fewer" in result.err
+
+
+def test_samples_too_large_for_a_dense_layer_are_told_of_convolutions(aezoo: Run) -> None:
+    result = aezoo("init", "--input", "3x1024x1024", "--out", "-")
+    assert result.code == 2
+    assert "--variant convolutional" in result.err
+    assert aezoo("init", "--input", "3x1024x1024", "--variant", "convolutional", "--out", "-").code == 0
+
+
+def test_a_folder_that_is_not_there_is_refused(aezoo: Run, tmp_path: Path) -> None:
+    assert aezoo("init", "--out", tmp_path / "none" / "a.toml").code == 3
+
+
+def test_a_path_in_the_comments_stays_on_its_line(aezoo: Run, tmp_path: Path) -> None:
+    out = tmp_path / "a b\nc = 1.toml"
+    assert aezoo("init", "mine", "--out", out).code == 0
+    assert read(out).name == "mine"
+
+
+# --- variants of plugins ------------------------------------------------------------------------------------
+
+BOUNDED = {"latent": {"type": "deterministic", "activation": "tanh"}, "corruption": [{"type": "mask", "p": 0.3}]}
+
+
+@pytest.fixture
+def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin `more` with one variant, installed."""
+    registry = Registry()
+    registry.add(default_registry().parts())
+    registry.add([], variants={"bounded": BOUNDED}, namespace="more")
+    for place in ("aezoo.discovery.default_registry", "aezoo.reader.default_registry"):
+        monkeypatch.setattr(place, lambda: registry)
+
+
+@pytest.mark.usefixtures("plugged")
+def test_a_variant_of_a_plugin_fills_its_slots(aezoo: Run, tmp_path: Path) -> None:
+    out = tmp_path / "mine.toml"
+    assert aezoo("init", "mine", "--variant", "convolutional", "--variant", "more:bounded", "--out", out).code == 0
+    assert 'variants = ["more:bounded"]' in out.read_text()
+    spec = read(out)
+    assert (spec.latent.tag(), spec.latent.dim, spec.latent.activation) == ("deterministic", 32, "tanh")
+    assert [part.tag() for part in spec.corruption] == ["mask"]
+    assert [layer.tag() for layer in spec.encoder] == ["conv", "conv"]
+
+
+@pytest.mark.usefixtures("plugged")
+def test_a_variant_that_its_plugin_lacks_is_answered_with_the_nearest(aezoo: Run) -> None:
+    result = aezoo("init", "--variant", "more:bound", "--out", "-")
+    assert (result.code, result.out) == (3, "")
+    assert "did you mean 'more:bounded'?" in result.err
+
+
+def test_a_plugin_that_is_not_there_exits_4(aezoo: Run) -> None:
+    assert aezoo("init", "--variant", "nowhere:odd", "--out", "-").code == 4
+
+
+def test_a_family_that_is_not_there_is_answered_with_the_nearest(aezoo: Run) -> None:
+    result = aezoo("init", "--variant", "denoisin", "--out", "-")
+    assert result.code == 2
+    assert "did you mean 'denoising'?" in result.err
+
+
+def test_the_families_of_the_starter_include_every_variant_in_the_box() -> None:
+    assert {*default_registry().variants()} <= {*FAMILIES}
+    assert {*Spec.model_fields} >= init.WHOLE
