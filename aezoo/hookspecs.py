@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from aezoo.room import Room
     from aezoo.spec.component import Component
 
+#: Number of this plugin interface. A plugin module may set `AEZOO_API` to the one it was written for.
+API = 1
+
 hookspec = pluggy.HookspecMarker("aezoo")
 
 

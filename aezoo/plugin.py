@@ -10,6 +10,8 @@ import pluggy
 from pydantic import Field
 
 from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
+from aezoo.hookspecs import API
+from aezoo.mirrors import dense, ending, pointwise
 from aezoo.randomness import rng
 from aezoo.room import Room
 from aezoo.samples import Samples
@@ -40,9 +42,6 @@ from aezoo.spec.kinds import (
 from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
 from aezoo.spec.tying import Affine
-
-#: Number of this plugin interface. A plugin module may set `AEZOO_API` to the one it was written for.
-API = 1
 
 hookimpl = pluggy.HookimplMarker("aezoo")
 
@@ -88,12 +87,15 @@ __all__ = [
     "Style",
     "as_tuple",
     "conv_length",
+    "dense",
+    "ending",
     "flat",
     "flat_parameters",
     "grid",
     "hookimpl",
     "images",
     "mirror_layers",
+    "pointwise",
     "rng",
     "sequence",
     "text",

@@ -88,21 +88,16 @@ class Resolver:
     def _current(self, table: dict[str, Any], source: Source) -> Node:
         """The tree of a table, brought to the present format."""
         version = version_of(table)
-        tree = node_of(table, source)
-        place = tree.value.get("aezoo", tree)
-        if version > CURRENT:  # what else is wrong with it, only a newer aezoo can say
-            told = f"is of format {version}; this aezoo reads {CURRENT}"
-            raise self._refused("AZ209", place, told, "pip install -U aezoo")
         if version == CURRENT:
-            return tree
-        hint = f"`aezoo migrate {source.name or 'FILE'} --write` writes the new one"
-        (fault,) = self._refused("AZ210", place, f"is of format {version}, read as {CURRENT}", hint).faults
-        self.faults.append(fault._replace(level="warning"))
+            return node_of(table, source)
         try:
-            return node_of(migrate(table), source)
-        except SpecError as error:
-            placed = [fault._replace(where=source.where(fault.path, key=True)) for fault in error.faults]
-            raise SpecError(placed if source.name else error.faults) from None
+            current = migrate(table)
+        except SpecError as error:  # of a newer format, or with words for which there is none now
+            raise SpecError([_placed(fault, source) for fault in error.faults]) from None
+        hint = f"`aezoo migrate {source.name or 'FILE'} --write` writes the new one"
+        old = Fault(("aezoo",), "AZ210", f"is of format {version}, read as {CURRENT}", hint, "warning")
+        self.faults.append(_placed(old, source))
+        return node_of(current, source)
 
     def _compose(self, document: Document, *, above: tuple[Path, ...]) -> Node:
         bases = [self._compose(base, above=here) for base, here in self._bases(document, above)]
@@ -170,6 +165,12 @@ class Resolver:
     def _lack(self, faults: Sequence[Fault]) -> None:
         self.faults.extend(faults)
         self.partial = True
+
+
+def _placed(fault: Fault, source: Source) -> Fault:
+    if not source.name:
+        return fault
+    return fault._replace(where=source.where(fault.path, key=fault.path != ("aezoo",)))
 
 
 def locate(source: str | PathLike[str], *, near: Path | None = None) -> Path:

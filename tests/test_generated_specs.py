@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import aezoo
 from aezoo.builder import build, objective_of, skeleton, verify
 from aezoo.card import card
-from aezoo.cli.show import formula, layers
+from aezoo.cli.faults import human
+from aezoo.cli.show import formula
 from aezoo.discovery import default_registry
 from aezoo.errors import Path, SpecError
 from aezoo.nn.objective import Noise
@@ -25,6 +26,7 @@ from aezoo.resolver import Resolver
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec, RegularizerSpec
 from aezoo.spec.limits import DEFAULT_LIMITS
+from aezoo.spec.outline import layers
 from aezoo.spec.source import plain
 from aezoo.spec.text import parse, to_json, to_toml
 from aezoo.testing import Document, mutated, nonsense, parts_of, specs
@@ -111,7 +113,7 @@ def is_refused_in_words_or_keeps_the_laws(document: Document) -> None:
         assert CODE.fullmatch(fault.code)
         assert fault.message.strip()
         assert leads_somewhere(fault.path, document), fault
-    assert all(line.isprintable() for line in str(outcome).split("\n")), outcome
+    assert all(line.isprintable() for line in human(outcome.faults, outcome.source)), outcome
 
 
 def outcome_of(document: Document) -> Spec | SpecError:
@@ -252,7 +254,7 @@ def test_two_of_three_drafts_become_specs(monkeypatch):
     sketch = documents.Sketch
     monkeypatch.setattr(documents, "Sketch", lambda *given: drafts.update(["one"]) or sketch(*given))
 
-    @settings(GENERATED, max_examples=300, phases=[Phase.generate])
+    @settings(GENERATED, max_examples=150, phases=[Phase.generate])
     @given(specs())
     def draw(document):
         finished.update(["one"])
@@ -264,14 +266,14 @@ def test_two_of_three_drafts_become_specs(monkeypatch):
 def test_a_mutation_changes_most_documents():
     outcomes = Counter()
 
-    @settings(GENERATED, max_examples=300, phases=[Phase.generate])
+    @settings(GENERATED, max_examples=150, phases=[Phase.generate])
     @given(mutated(specs()))
     def draw(document):
         outcomes[type(outcome_of(document))] += 1
 
     draw()
-    assert outcomes[Spec] > 3  # some defects are none
-    assert outcomes[SpecError] > 200
+    assert outcomes[Spec] > 2  # some defects are none
+    assert outcomes[SpecError] > 100
 
 
 def test_a_part_of_a_test_s_own_is_drawn_from_its_declaration(registry):
@@ -286,7 +288,7 @@ def test_a_part_of_a_test_s_own_is_drawn_from_its_declaration(registry):
         size: int = Field(ge=3, le=12, multiple_of=3)
         share: float = Field(gt=0, lt=1)
         mode: Literal["a", "b"] = "a"
-        rate: ScheduleSpec = Field(0.5)
+        speed: ScheduleSpec = Field(0.5)
         names: dict[str, float] = Field(default_factory=dict)
 
         def build(self, shape):
@@ -299,7 +301,7 @@ def test_a_part_of_a_test_s_own_is_drawn_from_its_declaration(registry):
     @settings(GENERATED, max_examples=30, phases=[Phase.generate])
     @given(specs(own, containing=OwnSpec))
     def draw(document):
-        drawn.extend(table for table in document["regularizers"].values() if table["type"] == "own")
+        drawn.extend(table for name, table in document["regularizers"].items() if table.get("type", name) == "own")
 
     draw()
     assert {table["size"] for table in drawn} == {3, 6, 9, 12}

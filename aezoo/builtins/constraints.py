@@ -36,15 +36,13 @@ class _ColumnsSpec(ConstraintSpec):
 def _meant(on: str, spec: Spec) -> Iterator[Sequence[Affine] | None]:
     """The maps of each part that `on` names; None for one that does not say."""
     stack, _, index = on.partition(".")
-    if stack == "latent":
+    if on == "latent":
         yield spec.latent.maps(spec.feature_shape)
-        return
-    decoder = stack == "decoder"
-    layers = spec.decoder_layers() if decoder else spec.encoder
-    shapes = spec.decoder_shapes if decoder else spec.encoder_shapes
-    for i, (layer, shape) in enumerate(zip(layers, shapes, strict=False)):
-        if not index or index == str(i):
-            yield layer.maps(shape)
+    elif stack in ("encoder", "decoder"):
+        layers = spec.encoder if stack == "encoder" else spec.decoder_layers()
+        shapes = spec.encoder_shapes if stack == "encoder" else spec.decoder_shapes
+        held = [layer.maps(shape) for layer, shape in zip(layers, shapes, strict=False)]
+        yield from (maps for i, maps in enumerate(held) if not index or index == str(i))
 
 
 class UnitNormSpec(_ColumnsSpec):

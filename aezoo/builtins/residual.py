@@ -87,8 +87,8 @@ class ResidualSpec(LayerSpec):
     def maps(self, shape: Shape) -> Sequence[Affine] | None:
         shapes = trace(self.body, shape)
         held = [layer.maps(s) for layer, s in zip(self.body, shapes, strict=False)]
-        shortcut = () if shapes[-1] == shape else (Affine(shape[0], shapes[-1][0], (1,) * len(shape[1:])),)
-        return None if None in held else (*(one for maps in held for one in maps or ()), *shortcut)
+        own = () if shapes[-1] == shape else (_shortcut(shape, shapes[-1]),)
+        return None if None in held else (*(one for maps in held for one in maps or ()), *own)
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Residual, shortcut
@@ -96,6 +96,14 @@ class ResidualSpec(LayerSpec):
         shapes = trace(self.body, shape)
         body = [layer.build(s) for layer, s in zip(self.body, shapes, strict=False)]
         return Residual(body, shortcut(shape, shapes[-1]), activation=self.activation, scale=self.scale)
+
+
+def _shortcut(shape: Shape, output: Shape) -> Affine:
+    """The map of the shortcut: strided where a stride leads to the size, else at every position."""
+    axes = [(a, b, -(-a // b)) for a, b in zip(shape[1:], output[1:], strict=True)]
+    strided = all((a - 1) // stride + 1 == b for a, b, stride in axes)
+    stride = max((stride for *_, stride in axes), default=1) if strided else 1
+    return Affine(shape[0], output[0], (1,) * len(axes), stride)
 
 
 COMPONENTS: list[type[Component]] = [ResidualSpec]

@@ -14,7 +14,7 @@ HEAD = """\
 aezoo = 1
 name = "NAME"
 description = ""
-license = "" # of the weights, if you publish them: apache-2.0, cc-by-4.0 ...
+license = ""  # of the weights, if you publish them: apache-2.0, cc-by-4.0 ...
 """
 
 VARIANTS = """

@@ -25,13 +25,19 @@ def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 
     chosen = DEFAULT_LIMITS
     for value in values:
-        name, _, number = value.partition("=")
-        try:
-            chosen = chosen._replace(**{name.strip(): int(float(number))})
-        except (ValueError, OverflowError, TypeError):
+        name, _, number = (word.strip() for word in value.partition("="))
+        if name not in DEFAULT_LIMITS._fields or not _positive(number):
             known = ", ".join(DEFAULT_LIMITS._fields)
-            raise click.BadParameter(f"takes NAME=NUMBER ({known}), got {value!r}", ctx=ctx, param=param) from None
+            raise click.BadParameter(f"takes NAME=NUMBER ({known}), got {value!r}", ctx=ctx, param=param)
+        chosen = chosen._replace(**{name: int(float(number))})
     return chosen
+
+
+def _positive(number: str) -> bool:
+    try:
+        return 1 <= float(number) < float("inf")
+    except ValueError:
+        return False
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")

@@ -116,6 +116,14 @@ class Autoencoder(nn.Module):
         """
         return self.normalizer.inverse(self.likelihood.mean(self.expand(z)))
 
+    def embed(self, indices: Tensor) -> Tensor:
+        """The `z` that a discrete code names; only latents that have one know it.
+
+        Shape:
+            indices: [B, *indices] -> [B, *code]
+        """
+        return self.latent.embed(indices)  # type: ignore[no-any-return, operator]
+
     def expand(self, z: Tensor) -> Tensor:
         """The parameters of the likelihood for a code."""
         for layer in self._parts["decoder"]:

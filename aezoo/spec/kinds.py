@@ -176,6 +176,9 @@ class LatentSpec(Component):
     sparse: ClassVar[bool] = False
     #: Whether `z` is one of finitely many codes, whose information no penalty has to limit.
     quantized: ClassVar[bool] = False
+    #: The provided field that names `z` by whole numbers (indices into a codebook), each below `alphabet()`; then
+    #: `encode` can give it, `decode` takes it, and the module has `embed(indices) -> z`. Empty if there is none.
+    discrete: ClassVar[str] = ""
     dim: int = Field(ge=1, description="width of the code: values, or channels of a spatial one")
     prior: PriorSpec | None = Field(None, description="density that `sample` draws from")
 
@@ -186,6 +189,10 @@ class LatentSpec(Component):
     def tap_shape(self, field: str, shape: Shape) -> Shape:
         """Shape of a provided field; the code's own unless the latent says otherwise."""
         return self.code_shape(shape)
+
+    def alphabet(self) -> int:
+        """How many values an entry of the discrete code takes; 0 if there is none."""
+        return 0
 
     def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
         """The layers that lead from `z` back to features of `shape`, ending in `style`."""
@@ -205,7 +212,11 @@ class LatentSpec(Component):
         return None
 
     def build(self, shape: Shape) -> nn.Module:
-        """A module: `forward(h, generator=None) -> code` (a NamedTuple); without a generator it draws nothing."""
+        """A module: `forward(h, generator=None) -> code` (a NamedTuple); without a generator it draws nothing.
+
+        It may learn beside the gradient (running means, restarts) in a forward pass in training, as batch
+        normalization does: in buffers, without a change in evaluation.
+        """
         raise NotImplementedError
 
 

@@ -1,6 +1,6 @@
 """Limits: how large a model may be before it is refused, in plain arithmetic, before torch wakes.
 
-    structure   nesting, lengths of lists, number of parts    told from the document alone
+    structure   nesting, lengths of lists, number of layers   told from the document alone
     size        layers, weights, values kept for a sample     told layer by layer, as far as shapes stay in bounds
 
 Nothing is multiplied out, looped over or traced before what it depends on is known to be in bounds.
@@ -29,7 +29,7 @@ class Limits(NamedTuple):
     """What a spec may ask for.
 
     Attributes:
-        modules: Layers, those inside layers counted, and all other parts.
+        modules: Layers, those inside layers counted.
         parameters: Weights.
         activations: Bytes that a forward pass keeps of one sample.
         depth: Layers inside each other.
@@ -116,12 +116,13 @@ def _structure(spec: Spec, limits: Limits) -> Iterator[Fault]:
     for path, length in lists.items():
         if length > limits.repeats:
             yield excess("AZ605", path, "holds {} entries", length, "repeats", limits)
-    if len(there) > limits.modules:
-        (largest, _), *_ = Counter(path[:1] for path, _ in there).most_common(1)
-        yield excess("AZ602", largest, "stands in a model of {} parts", len(there), "modules", limits)
-    deepest = max(_nested(there), key=lambda at: at[1], default=((), 0))
-    if deepest[1] > limits.depth:
-        yield excess("AZ605", deepest[0][:2], "holds layers inside layers, {} deep", deepest[1], "depth", limits)
+    layers = [*_nested(there)]
+    if len(layers) > limits.modules:
+        (most, _), *_ = Counter(path[:1] for path, _ in layers).most_common(1)
+        yield excess("AZ602", most, "brings the model to {} layers", len(layers), "modules", limits)
+    deepest, depth = max(layers, key=lambda layer: layer[1], default=((), 0))
+    if depth > limits.depth:
+        yield excess("AZ605", deepest[:2], "holds layers inside layers, {} deep", depth, "depth", limits)
 
 
 def _nested(there: Sequence[tuple[Path, object]]) -> Iterator[tuple[Path, int]]:

@@ -19,6 +19,7 @@ def lints(spec: Spec) -> Iterator[Fault]:
     """What can be told without shapes."""
     yield from _rate(spec)
     yield from _tied_by_hand(spec)
+    yield from _patience(spec)
     for name, term in spec.regularizers.items():
         place = ("regularizers", name)
         yield from _weight(place, term)
@@ -54,6 +55,12 @@ def _rate(spec: Spec) -> Iterator[Fault]:
 def _tied_by_hand(spec: Spec) -> Iterator[Fault]:
     if spec.decoder.tied and spec.decoder.type == "layers":
         yield Fault(("decoder", "tied"), "AZ512", "only a mirrored decoder can be tied", "decoder = {tied = true}")
+
+
+def _patience(spec: Spec) -> Iterator[Fault]:
+    if spec.training.patience and spec.training.best_by == "last":
+        told = "patience waits for a better value, and to best_by = 'last' each is better: it never ends the run"
+        yield _warning(("training", "patience"), "AZ505", told, "best_by = 'total', or leave patience out")
 
 
 def _weight(place: Path, term: RegularizerSpec) -> Iterator[Fault]:

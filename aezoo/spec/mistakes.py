@@ -15,7 +15,7 @@ from aezoo.spec.places import Ruler
 from aezoo.spec.tokens import Token, toml_tokens
 
 #: A longer text is told its first mistake alone: looking for the next one means to parse it again.
-SHORT = 1 << 16
+SHORT = 1 << 14
 MANY = 10
 
 NOT_CLOSED = "a string is not closed"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aezoo.errors import Path
-from aezoo.spec.syntax import Array, Blank, Comment, Header, Pair, Table, Value, lines
+from aezoo.spec.syntax import Array, Header, Pair, Table, Value, lines
 from aezoo.spec.tokens import Token, json_tokens
 
 
@@ -114,12 +114,10 @@ class _Survey:
     def value(self, path: Path, value: Value, key: Span | None) -> None:
         self.found[path] = Place(key, self.ruler.span(value.start, value.end))
         if isinstance(value, Table):
-            for pair in value.items:
-                if isinstance(pair, Pair):
-                    self.pair(path, pair)
+            for pair in value.entries:
+                self.pair(path, pair)
         elif isinstance(value, Array):
-            entries = (item for item in value.items if not isinstance(item, (Blank, Comment)))
-            for i, entry in enumerate(entries):
+            for i, entry in enumerate(value.entries):
                 self.value((*path, i), entry, None)
 
 

@@ -55,6 +55,10 @@ class Array(NamedTuple):
     items: list[Leaf | Array | Table | Comment | Blank]
     spread: bool
 
+    @property
+    def entries(self) -> list[Value]:
+        return [item for item in self.items if not isinstance(item, (Comment, Blank))]
+
 
 class Table(NamedTuple):
     """`{ ... }`."""
@@ -62,6 +66,10 @@ class Table(NamedTuple):
     start: int
     end: int
     items: list[Pair | Comment | Blank]
+
+    @property
+    def entries(self) -> list[Pair]:
+        return [item for item in self.items if isinstance(item, Pair)]
 
 
 Value = Leaf | Array | Table
@@ -149,13 +157,19 @@ class _Parser:
         first = self.take()
         if first.kind == "[":
             array = self.items("]", self.value)
-            before = self.tokens[self.at - 2 : self.at]
-            spread = [token.kind for token in before] == [",", "newline"]
+            spread = self.comma_above()
             return Array(first.start, self.take().end, array, spread)
         if first.kind == "{":
             table = self.items("}", self.pair)
             return Table(first.start, self.take().end, table)
         return Leaf(first.start, first.end)
+
+    def comma_above(self) -> bool:
+        """Whether the token before the next one is a comma, on a line above it."""
+        before = self.at - 1
+        while self.tokens[before].kind == "newline":
+            before -= 1
+        return before < self.at - 1 and self.tokens[before].kind == ","
 
 
 def _plain(word: str) -> str:

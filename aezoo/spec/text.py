@@ -23,12 +23,19 @@ from aezoo.spec.mistakes import Mistake, json_mistake, toml_mistakes
 from aezoo.spec.places import Place, Ruler, Span, json_places, repeated, toml_places
 from aezoo.spec.tokens import json_tokens, toml_tokens
 
-__all__ = ["MAX_BYTES", "foreign", "parse", "parse_value", "places", "read_text", "to_json", "to_toml"]
+__all__ = ["MAX_BYTES", "decode", "foreign", "parse", "parse_value", "places", "read_text", "to_json", "to_toml"]
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
     """Read a spec's bytes; `.json` names are JSON, all others TOML. Raises `SpecError`."""
     return _Reading(data, name).table()
+
+
+def decode(data: bytes, name: str) -> str:
+    """The text of a spec's bytes. Raises `SpecError`: too many, not UTF-8, a byte-order mark."""
+    reading = _Reading(data, name)
+    reading.decode()
+    return reading.text
 
 
 def parse_value(text: str) -> Any:
@@ -88,7 +95,7 @@ class _Reading:
                 self.fault("AZ105", Mistake("a spec is a table of keys, this is not", "", start, start + 1))
             )
         if faults := [*self.repeats(), *self.aliens(table)]:
-            raise self.refusal(*faults)
+            raise self.refusal(*sorted(faults, key=lambda fault: fault.where or Where(self.name)))
         return table
 
     def decode(self) -> None:

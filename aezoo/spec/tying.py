@@ -47,9 +47,9 @@ def untied(spec: Spec) -> str:
 
     The shapes of the spec must fit.
     """
-    sources, targets = [*spec.encoder, spec.latent], spec.decoder_layers()
+    sources: list[LayerSpec | LatentSpec] = [*spec.encoder, spec.latent]
     ours = [*_candidates(zip(sources, spec.encoder_shapes, strict=True))]
-    theirs = [*_candidates(zip(targets, spec.decoder_shapes, strict=False))]
+    theirs = [*_candidates(zip(spec.decoder_layers(), spec.decoder_shapes, strict=False))]
     for told in (*ours, *theirs):
         if isinstance(told, str):
             return told

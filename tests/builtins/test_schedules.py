@@ -112,3 +112,23 @@ def test_a_schedule_reads_back_equal():
 def test_what_is_no_number_is_refused(bad):
     with pytest.raises(ValidationError):
         KLSpec(weight=bad)
+
+
+NUMBER, POSITIVE, STEPS = st.floats(-9, 9), st.floats(1e-3, 9), st.integers(1, 40)
+SCHEDULES = st.one_of(
+    st.builds(lambda value: ConstantSpec(value=value), NUMBER),
+    st.builds(LinearScheduleSpec, start=NUMBER, end=NUMBER, steps=st.none() | STEPS, delay=STEPS),
+    st.builds(CosineSpec, start=NUMBER, end=NUMBER, steps=st.none() | STEPS, warmup=st.integers(0, 40)),
+    st.builds(ExponentialSpec, start=POSITIVE, end=POSITIVE, steps=st.none() | STEPS),
+    st.builds(CyclicalSpec, start=NUMBER, end=NUMBER, cycles=STEPS, ratio=st.floats(0.1, 1)),
+    st.builds(lambda a, b, c: PiecewiseSpec(values=(a, b, c), at=(3, 9)), NUMBER, NUMBER, NUMBER),
+)
+
+
+@given(SCHEDULES, STEPS)
+def test_no_number_of_a_schedule_lies_outside_its_bounds(schedule, run):
+    low, high = schedule.bounds()
+    numbers = [schedule.value(step, run) for step in range(run + 2)]
+    assert min(numbers) >= low - 1e-9  # the rounding of a way that is cut into steps
+    assert max(numbers) <= high + 1e-9
+    assert low <= high

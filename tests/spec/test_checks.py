@@ -141,6 +141,7 @@ def test_the_weighted_term_of_a_weight_of_one_is_answered_with_the_term() -> Non
 
 # --- tied decoders ------------------------------------------------------------------------------------------
 
+SHARED = {"type": "gaussian", "dim": 2, "layout": "spatial", "logvar": "per_dim"}
 TIED = {"decoder": {"tied": True}}
 
 
@@ -153,6 +154,7 @@ TIED = {"decoder": {"tied": True}}
         ({"encoder": [{"type": "residual", "body": [{"type": "conv", "channels": 1}]}]}, ""),
         ({"input": [3, 4, 4], "latent": {"type": "deterministic", "dim": 2, "layout": "spatial"}, "encoder": []}, ""),
         ({"latent": {"type": "gaussian", "dim": 3, "logvar": "per_dim"}, "regularizers": {"kl": {}}}, ""),
+        ({"input": [3, 4, 4], "encoder": [], "latent": SHARED, "regularizers": {"kl": {}}}, ""),
         ({"latent": {"type": "gaussian", "dim": 3}, "regularizers": {"kl": {}}}, "each other's transposes"),
         ({"likelihood": {"type": "gaussian", "variance": "per_value"}}, "each other's transposes"),
         ({"encoder": [{"type": "attention"}, "flatten"]}, "'attention' has 2 maps"),
@@ -167,6 +169,8 @@ def test_a_decoder_that_cannot_be_tied_is_refused_without_building_it(changes: T
     found = told(**{**TIED, **changes})
     assert [(fault.code, fault.path) for fault in found] == ([("AZ407", ("decoder", "tied"))] if why else [])
     assert why in (found[0].message if found else "")
+    if not why:
+        assert skeleton(aezoo.read(spec_of(**{**TIED, **changes})))
 
 
 CONVS = st.builds(

@@ -201,6 +201,12 @@ def test_a_weight_below_zero_is_a_reward(registry: Registry, weight: Any, expect
     assert codes(registry, regularizers={"l2": {"weight": weight}}) == expected
 
 
+def test_patience_needs_something_to_wait_for(registry: Registry) -> None:
+    assert codes(registry, training={"patience": 3, "best_by": "last"}) == ["AZ505 training.patience"]
+    assert codes(registry, training={"patience": 3}) == []
+    assert codes(registry, training={"best_by": "last"}) == []
+
+
 TOPK = {"type": "topk", "dim": 8, "k": 2}
 UNIT = {"unit_norm": {}}
 

@@ -217,7 +217,7 @@ def test_all_values_that_only_one_spelling_holds_are_told_at_once() -> None:
 def test_json_that_toml_could_not_say_is_told_all_at_once() -> None:
     text = '{"a": null,\n "b": [NaN, Infinity],\n "c": "\\ud83d",\n "d": {"e": 1, "e": 2}}'
     faults = refused(text, "a.json")
-    assert sorted(spot(fault) for fault in faults) == [
+    assert [spot(fault) for fault in faults] == [
         ("AZ106", 1, 7),
         ("AZ106", 2, 8),
         ("AZ106", 2, 13),

@@ -1,0 +1,152 @@
+"""Schema: the JSON Schema of all that a spec may say, for editors and for validators in other languages.
+
+It describes what people write, macros and shorthands included. What stands in the bases of a spec it cannot see: in
+a spec that `extends` another, or takes `variants`, nothing is required and any table may be a part of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+
+from aezoo.spec.anatomy import fields, tables
+from aezoo.spec.component import Component, Frozen
+from aezoo.spec.compose import DEFAULTS
+from aezoo.spec.document import Spec
+from aezoo.spec.drafts import METASCHEMAS, Draft, Schema, lowered
+from aezoo.spec.forms import bare, cases, described, form, ref, summary, wants
+from aezoo.spec.merge import LISTS, NAMED
+from aezoo.spec.vocabulary import EDIT, TABLE, TEXT, Vocabulary
+
+TITLE = "aezoo spec"
+STRINGS: Schema = {"type": "array", "items": TEXT}
+BASED: Schema = {"anyOf": [{"required": ["extends"]}, {"required": ["variants"]}]}
+UNTYPED: Schema = {"type": "object", "not": {"required": ["type"]}}
+
+
+def schema(
+    parts: Iterable[type[Component]], *, draft: Draft = "2020-12", variants: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The JSON Schema of specs that may name these parts.
+
+    Args:
+        parts: The declarations, as `registry.parts()` gives them.
+        draft: Of JSON Schema. Editors of TOML know draft 4, and many tools no later one than 7.
+        variants: Names of the variants that are installed; any name may be written if none is given.
+    """
+    words = Vocabulary(parts, Spec)
+    root = {
+        "$schema": METASCHEMAS[draft],
+        "title": TITLE,
+        "description": summary(Spec),
+        "type": "object",
+        "properties": {**_macros(variants), **{key: _slot(key, field, words) for key, field in fields(Spec).items()}},
+        "additionalProperties": False,
+        "if": {"not": BASED},
+        "then": _whole(words),
+    }
+    return lowered({**root, "$defs": dict(sorted(words.definitions.items()))}, draft)
+
+
+def _macros(variants: Sequence[str]) -> dict[str, Schema]:
+    """The keys that say how a spec is put together."""
+    name = {"anyOf": [{"enum": [*variants]}, {**TEXT, "pattern": ":"}]} if variants else TEXT
+    return {
+        "$schema": {"description": "where editors find this schema", **TEXT},
+        "extends": {
+            "description": "the path or bundled name of a spec that this one changes, or a list of them",
+            "anyOf": [TEXT, STRINGS],
+        },
+        "variants": {
+            "description": "fragments merged over the bases and under the keys of this file",
+            "type": "array",
+            "items": name,
+        },
+        "unset": {
+            "description": "paths of what to take out of bases and variants: regularizers.kl, encoder.2",
+            **STRINGS,
+        },
+    }
+
+
+# --- forms of slots -----------------------------------------------------------------------------------------
+
+
+def _slot(key: str, field: FieldInfo, words: Vocabulary) -> Schema:
+    told = described(field, words)
+    if key in NAMED:
+        return {**told, "properties": {tag: _called(tag, field, words) for tag in words.parts[_kind(field)]}}
+    if key in LISTS:
+        return {**told, **_shorthand(key, field, words)}
+    return told
+
+
+def _kind(field: FieldInfo) -> str:
+    base = next(tables(field.annotation))
+    assert issubclass(base, Component)
+    return base.kind
+
+
+def _called(tag: str, field: FieldInfo, words: Vocabulary) -> Schema:
+    """A penalty or a constraint that has the name of a part: of that part, unless it or a base says another."""
+    kind = _kind(field)
+    shown = [{}, ref(f"{kind}.{tag}")]
+    return {"description": summary(words.parts[kind][tag]), "allOf": [ref(f"slot.{kind}")], "anyOf": shown}
+
+
+def _shorthand(key: str, field: FieldInfo, words: Vocabulary) -> Schema:
+    """A table for which a list is short, and a bare name, if it has a type."""
+    table, inner = _table_of(field), fields(_table_of(field))
+    listed = described(inner[LISTS[key]], words)
+    entries = {"type": "array", **{word: listed[word] for word in listed.keys() & {"items", "minItems", "maxItems"}}}
+    if "items" not in entries:
+        entries = {**form(inner[LISTS[key]].annotation, (), words, editable=False)}
+    own, edit = words.table(table), bare(_editing(inner[LISTS[key]], words))
+    tests = [(EDIT, edit), (TABLE, own), ({"type": "array"}, entries)]
+    names = {"enum": [*get_args(inner["type"].annotation)]} if "type" in inner else {}
+    types = ["object", "array", *(["string"] if names else [])]
+    chosen = cases(*tests, *([(TEXT, names)] if names else []))
+    return {"type": types, **chosen, "anyOf": [{}, own, entries, *([names] if names else [])]}
+
+
+def _editing(field: FieldInfo, words: Vocabulary) -> Schema:
+    return form(field.annotation, field.metadata, words)
+
+
+def _table_of(field: FieldInfo) -> type[Frozen]:
+    return next(tables(field.annotation))
+
+
+# --- what is wanted where nothing stands below --------------------------------------------------------------
+
+
+def _whole(words: Vocabulary) -> Schema:
+    told = {key: _wanted((key,), field, words) for key, field in fields(Spec).items()}
+    required = [key for key, field in fields(Spec).items() if field.is_required()]
+    return {"required": required, "properties": {key: wanted for key, wanted in told.items() if wanted}}
+
+
+def _wanted(path: tuple[str, ...], field: FieldInfo, words: Vocabulary) -> Schema:
+    key, wanted = path[-1], wants(field.annotation, words)
+    if path in DEFAULTS:
+        return _default(f"{_kind(field)}", DEFAULTS[path], words)
+    if path == (key,) and key in NAMED:
+        kind = _kind(field)
+        return {**wanted, "properties": {tag: _default(kind, tag, words) for tag in words.parts[kind]}}
+    if path == (key,) and key in LISTS:
+        return cases((TABLE, {**wanted, "allOf": [{"not": EDIT}]}))
+    table = next(tables(field.annotation), None)
+    if table and not issubclass(table, Component):
+        inner = {name: _wanted((*path, name), below, words) for name, below in fields(table).items()}
+        return {**wanted, "properties": {name: told for name, told in inner.items() if told}}
+    return wanted
+
+
+def _default(kind: str, tag: str, words: Vocabulary) -> Schema:
+    """A part of the kind; one that says no type is the one called `tag`."""
+    if tag not in words.parts[kind]:
+        return ref(f"whole.{kind}")
+    own = {"allOf": [ref(f"{kind}.{tag}"), words.needs(words.parts[kind][tag])]}
+    return cases((UNTYPED, own), otherwise=ref(f"whole.{kind}"))
