@@ -102,6 +102,7 @@ def objective_of(model: Model, *, steps: int) -> Objective:
     """
     spec, network = model.spec, model.network
     taps = spec.taps
+    constraints = [(part.build(), _layer(network, part.on)) for part in spec.constraints.values()]
     return Objective(
         network,
         spec.objective.build(spec),
@@ -109,7 +110,8 @@ def objective_of(model: Model, *, steps: int) -> Objective:
         corruption=[part.build(spec.input.shape, spec.input.range) for part in spec.corruption],
         regularizers={name: part.build(taps[part.on]) for name, part in spec.regularizers.items()},
         weights={name: weight_of(part.weight, steps) for name, part in spec.regularizers.items()},
-        projections=[partial(part.build(), _layer(network, part.on)) for part in spec.constraints.values()],
+        projections=[partial(project, layer) for project, layer in constraints],
+        tangents=[partial(project.tangent, layer) for project, layer in constraints if hasattr(project, "tangent")],
         autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
         taps=sorted({part.on for part in spec.regularizers.values() if part.on.startswith(("encoder.", "decoder."))}),
     )

@@ -41,7 +41,7 @@ def open_samples(
 ) -> Samples:
     """The samples of a source, as the spec would see them; `check` says whether it can take them.
 
-    The one thing that is mended: images [N, H, W] for an input [1, H, W] get their channel axis.
+    The one thing that is mended: images [N, H, W] for an input [1, H, W] get their channel axis, if `alike`.
 
     Args:
         source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path
@@ -50,7 +50,7 @@ def open_samples(
         seed: Handed to the dataset.
         registry: Where datasets for a path are looked up; all that is loaded, if None.
         alike: Read a path as the spec's own data are read, where these are of the same kind: the same columns,
-            the same resizing.
+            the same resizing. False for what is not the model's input: codes.
 
     Raises:
         DataError: They cannot be read.
@@ -65,7 +65,7 @@ def open_samples(
     if isinstance(source, DatasetSpec):
         source = source.load(shape=spec.input.shape, seed=seed)
     samples = source if isinstance(source, Samples) else _from_array(source)
-    if spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
+    if alike and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
         return replace(samples, values=samples.values[:, None])
     return samples
 

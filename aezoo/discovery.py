@@ -2,89 +2,126 @@
 
 from __future__ import annotations
 
-import os
+import ast
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
+from importlib.metadata import EntryPoint
+from importlib.util import find_spec
+from pathlib import Path
+from threading import RLock
+from typing import Any
 
 import pluggy
 
 from aezoo import hookspecs
+from aezoo.claims import GROUP, IN_THE_BOX, disabled, installed, owner
 from aezoo.errors import PluginError, PluginMissing
 from aezoo.registry import Fragment, Registry
 from aezoo.room import Room
 from aezoo.spec.component import Component
+from aezoo.standing import standing
 
-GROUP = "aezoo"
-#: The namespace that specs may leave out.
-IN_THE_BOX = "aezoo"
+__all__ = ["GROUP", "IN_THE_BOX", "default_registry", "disabled", "installed", "load"]
 
-
-def installed() -> dict[str, list[EntryPoint]]:
-    """Every namespace and the entry points that claim it."""
-    found: dict[str, list[EntryPoint]] = {}
-    for entry in entry_points(group=GROUP):
-        found.setdefault(entry.name, []).append(entry)
-    return found
-
-
-def disabled(namespace: str) -> bool:
-    """Whether `AEZOO_DISABLE_PLUGINS` keeps this namespace unimported."""
-    names = [name.strip() for name in os.environ.get("AEZOO_DISABLE_PLUGINS", "").split(",")]
-    return namespace != IN_THE_BOX and ("*" in names or namespace in names)
+HOOKS = ("aezoo_components", "aezoo_variants")
+#: Two threads that read specs do not register one plugin twice.
+_LOADING = RLock()
 
 
 def load(registry: Registry, namespace: str) -> None:
-    """Import the one plugin of this namespace and register its parts. Raises `PluginError`."""
-    if namespace in registry.loaded:
-        return
-    claims = installed().get(namespace, [])
-    if disabled(namespace):
-        raise PluginError(f"plugin {namespace!r} is disabled by AEZOO_DISABLE_PLUGINS")
-    if not claims:
+    """Import the one plugin of this namespace and register its parts and variants: all or none.
+
+    Raises:
+        PluginMissing: No installed distribution provides it.
+        PluginError: It is disabled, broken, incompatible, or claimed twice.
+    """
+    with _LOADING:
+        if namespace not in registry.loaded:
+            parts, variants = _given(namespace, _imported(_claim(namespace)))
+            registry.add(parts, variants=variants, namespace="" if namespace == IN_THE_BOX else namespace)
+            registry.loaded.add(namespace)
+
+
+def _claim(namespace: str) -> EntryPoint:
+    """The one entry point of the namespace, if nothing is known against it."""
+    entries = installed().get(namespace, [])
+    if not entries and not disabled(namespace):
         raise PluginMissing(
             f"no installed plugin provides the namespace {namespace!r}",
-            hint="install the distribution that provides it; nothing was installed for you",
+            hint=f"by convention its distribution is called aezoo-{namespace}: have a look at it, then"
+            f" `pip install aezoo-{namespace}`; nothing was installed for you",
         )
-    if len(claims) > 1:
-        owners = ", ".join(sorted(_owner(entry) for entry in claims))
-        raise PluginError(f"namespace {namespace!r} is claimed by {owners}; neither is loaded", hint="uninstall one")
-    _register(registry, namespace, _imported(claims[0]))
-    registry.loaded.add(namespace)
+    found = standing(namespace, entries)
+    if not found.usable:
+        raise PluginError(found.reason, hint=found.hint, state=found.state)
+    return entries[0]
 
 
-def _owner(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else entry.value
-
-
-def _imported(entry: EntryPoint) -> ModuleType:
+def _imported(entry: EntryPoint) -> Any:
+    who = f"plugin {entry.name!r} ({owner(entry)})"
     try:
-        module = entry.load()
-    except (Exception, SystemExit) as error:  # a stranger's module may do anything when imported
-        raise PluginError(f"plugin {entry.name!r} ({_owner(entry)}) cannot be imported: {error!r}") from error
-    wanted = getattr(module, "AEZOO_API", 1)
-    if wanted != 1:
-        raise PluginError(f"plugin {entry.name!r} ({_owner(entry)}) was written for plugin API {wanted}; this is 1")
-    return module  # type: ignore[no-any-return]
+        with _guarded(f"{who} cannot be imported"):
+            module = entry.load()
+        wanted = getattr(module, "AEZOO_API", hookspecs.API)
+    except PluginError:  # of a plugin for another interface, that is the better reason
+        wanted = _written_for(entry)
+        if wanted == hookspecs.API:
+            raise
+    if wanted != hookspecs.API:
+        told = f"{who} was written for plugin API {wanted}; this is {hookspecs.API}"
+        raise PluginError(told, hint=f"upgrade {owner(entry)} or aezoo, whichever is older", state="incompatible")
+    return module
 
 
-def _register(registry: Registry, namespace: str, module: ModuleType) -> None:
-    parts, variants = _given(namespace, module)
-    registry.add(parts, variants=variants, namespace="" if namespace == IN_THE_BOX else namespace)
+def _written_for(entry: EntryPoint) -> Any:
+    """The `AEZOO_API` that stands in the source of a module that cannot be imported."""
+    try:
+        found = find_spec(entry.module)
+        for node in ast.parse(Path(str(found and found.origin)).read_bytes()).body:
+            if isinstance(node, ast.Assign) and any(ast.unparse(name) == "AEZOO_API" for name in node.targets):
+                return ast.literal_eval(node.value)
+    except Exception:  # there is no source, or none that can be read
+        pass
+    return hookspecs.API
 
 
-def _given(namespace: str, module: ModuleType) -> tuple[list[type[Component] | Room], dict[str, Fragment]]:
-    """What the hooks of a plugin return. Raises `PluginError` if one is unknown or fails."""
+def _given(namespace: str, module: Any) -> tuple[list[type[Component] | Room], dict[str, Fragment]]:
+    """What the hooks of a plugin return, each called for itself. Raises `PluginError` if one is unknown or fails."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    try:
+    with _guarded(f"plugin {namespace!r}"):
         manager.register(module, name=namespace)
         manager.check_pending()
-        parts = [part for parts in manager.hook.aezoo_components() for part in parts]
-        variants = {name: item for variants in manager.hook.aezoo_variants() for name, item in variants.items()}
-    except (Exception, SystemExit) as error:  # a stranger's hook may do anything when called
-        raise PluginError(f"plugin {namespace!r}: {error!r}") from error
-    return parts, variants
+    for name in HOOKS:
+        if hasattr(module, name) and not getattr(manager.hook, name).get_hookimpls():
+            raise PluginError(f"plugin {namespace!r}: {name} is not marked with @hookimpl", hint=MARK)
+    parts = _called(namespace, manager.hook.aezoo_components, list)
+    variants = _called(namespace, manager.hook.aezoo_variants, dict)
+    return [part for given in parts for part in given], {
+        name: item for given in variants for name, item in given.items()
+    }
+
+
+MARK = "from aezoo.plugin import hookimpl, and @hookimpl above the function"
+
+
+def _called(namespace: str, hook: Callable[[], list[Any]], kind: type[Any]) -> list[Any]:
+    with _guarded(f"plugin {namespace!r}: its {getattr(hook, 'name', 'hook')} failed"):
+        return [kind(given) for given in hook()]
+
+
+@contextmanager
+def _guarded(what: str) -> Iterator[None]:
+    """Turn whatever a stranger's code raises into a `PluginError`, and what it prints away from the results."""
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, and whatever else is no Exception
+        raise PluginError(f"{what}: {error!r}") from error
 
 
 @cache

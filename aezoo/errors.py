@@ -117,11 +117,19 @@ class NotFound(AezooError):
 
 
 class PluginError(AezooError):
-    """A plugin is broken, disabled, in conflict or written for another API."""
+    """A plugin is broken, disabled, in conflict or written for another API.
+
+    Args:
+        state: Which of these, in a word.
+    """
 
     exit_code = 4
     #: Of the fault, where a spec names the plugin.
     code: ClassVar[str] = "AZ303"
+
+    def __init__(self, message: str, *, hint: str = "", state: str = "broken") -> None:
+        super().__init__(message, hint=hint)
+        self.state = state
 
 
 class PluginMissing(PluginError):

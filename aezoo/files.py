@@ -15,7 +15,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part.
 
     Args:
-        path: Its folder has to exist; permissions follow the umask.
+        path: Its folder has to exist; permissions are those of the file that is there, else they follow the umask.
         data: Text is written as UTF-8.
 
     Raises:
@@ -40,7 +40,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         # 0o666 leaves permissions to the umask; tempfile's 0o600 would hide a model from its group.
         handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        mode = os.fstat(handle).st_mode
+        mode = (path.stat() if path.is_file() else os.fstat(handle)).st_mode
         os.close(handle)
         try:
             yield temporary

@@ -21,6 +21,8 @@ from torch import Generator, Tensor
 from aezoo.batches import Batches
 from aezoo.data import check, open_samples
 from aezoo.errors import AnswerNo, DataError, UsageError
+from aezoo.hints import did_you_mean
+from aezoo.indices import Indices, index_shape
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.metrics import nll, rate
@@ -43,7 +45,7 @@ SLACK = 10.0
 class Given(NamedTuple):
     """What a verb was given, ready to pass through."""
 
-    batches: Batches
+    batches: Batches | Indices
     single: bool  # one sample without a batch axis
     like: torch.device | None  # where tensors came from, None for everything else
 
@@ -87,11 +89,19 @@ class Model:
     # --- the verbs ----------------------------------------------------------------------------------------
 
     @overload
-    def encode(self, data: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
+    def encode(self, data: Tensor, *, what: str = "code", batch_size: int = CHUNK) -> Tensor: ...
     @overload
-    def encode(self, data: Array | Samples | str | PathLike[str], *, batch_size: int = CHUNK) -> Array: ...
-    def encode(self, data: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
+    def encode(
+        self, data: Array | Samples | str | PathLike[str], *, what: str = "code", batch_size: int = CHUNK
+    ) -> Array: ...
+    def encode(self, data: Data, *, what: str = "code", batch_size: int = CHUNK) -> Array | Tensor:
         """The code of each sample, nothing drawn: the mean of a Gaussian.
+
+        Args:
+            data: [N, *input].
+            what: The code, or another field that the latent provides: `logvar` of a Gaussian, `indices` of a
+                codebook.
+            batch_size: Samples in one pass.
 
         Shape:
             data: [N, *input] -> [N, *code]
@@ -99,9 +109,15 @@ class Model:
         Raises:
             DataError: Data of another shape or type, or with values that are no numbers.
             NotFound: There is no such file.
+            UsageError: The latent provides no such field.
         """
-        given = self._open(data)
-        return self._pass(given, self.spec.code_shape, self._code, batch_size)
+        latent = self.spec.latent
+        given = None if what == "code" else self._field(what)
+        opened = self._open(data)
+        if given is None:
+            return self._pass(opened, self.spec.code_shape, self._code, batch_size)
+        dtype = torch.int64 if what == latent.discrete else None
+        return self._pass(opened, given, lambda x: getattr(self.network.encode(x), what), batch_size, dtype)
 
     @overload
     def decode(self, codes: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
@@ -110,14 +126,18 @@ class Model:
     def decode(self, codes: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
         """The mean of the data for each code, in data units.
 
+        Whole numbers are the indices that a discrete code is made of: what `encode(..., what="indices")` gives.
+
         Shape:
             codes: [N, *code] -> [N, *input]
 
         Raises:
-            DataError: Codes of another shape, or that are no numbers.
+            DataError: Codes of another shape, or that are no numbers, or indices that name no code.
         """
         given = self._open_codes(codes)
-        return self._pass(given, self.spec.input.shape, self.network.decode, batch_size)
+        named = isinstance(given.batches, Indices)
+        compute = self._decode_indices if named else self.network.decode
+        return self._pass(given, self.spec.input.shape, compute, batch_size)
 
     @overload
     def reconstruct(self, data: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
@@ -206,6 +226,17 @@ class Model:
     def _code(self, x: Tensor) -> Tensor:
         return self.network.code_of(self.network.normalizer(x))
 
+    def _decode_indices(self, indices: Tensor) -> Tensor:
+        return self.network.decode(self.network.embed(indices))
+
+    def _field(self, what: str) -> Shape:
+        """Shape of a field that the latent provides."""
+        latent = self.spec.latent
+        if what not in latent.provides:
+            told = f"latent {latent.tag()!r} provides no {what!r}"
+            raise UsageError(told, hint=did_you_mean(what, ["code", *sorted(latent.provides)]))
+        return latent.tap_shape(what, self.spec.feature_shape)
+
     def _strangeness(self, x: Tensor) -> Tensor:
         return self._measure(self.network(x))
 
@@ -264,9 +295,12 @@ class Model:
         return Given(Batches(samples, self.spec, device=self.device), single, like)
 
     def _open_codes(self, codes: Data) -> Given:
-        shape = self.spec.code_shape
+        named = bool(self.spec.latent.discrete) and _is_whole(codes)
+        shape = index_shape(self.spec) if named else self.spec.code_shape
         single, like = _is_single(codes, shape), _device(codes)
         samples = open_samples(codes[None] if single else codes, self.spec, alike=False)  # type: ignore[index]
+        if self.spec.latent.discrete and samples.values.dtype.kind in "iu":
+            return Given(Indices(samples, self.spec, device=self.device), single, like)
         if samples.shape != shape:
             got, wanted = text(samples.shape) or "single numbers", text(shape)
             raise DataError(f"{samples.source}: codes are {got}, the model's are {wanted}")
@@ -274,12 +308,19 @@ class Model:
             raise DataError(f"{samples.source}: codes take finite floating values, got {samples.values.dtype}")
         return Given(Batches(samples, self.spec, device=self.device), single, like)
 
-    def _pass(self, given: Given, shape: Shape, compute: Callable[[Tensor], Tensor], batch_size: int) -> Array | Tensor:
+    def _pass(
+        self,
+        given: Given,
+        shape: Shape,
+        compute: Callable[[Tensor], Tensor],
+        batch_size: int,
+        dtype: torch.dtype | None = None,
+    ) -> Array | Tensor:
         """All batches through `compute`, into one result that is made beforehand."""
         if batch_size < 1:
             raise UsageError(f"batch_size = {batch_size}", hint="take 1 or more")
         # Made outside of inference mode: what is returned may take part in a later autograd graph.
-        result = torch.empty((len(given.batches), *shape), dtype=self.dtype, device=given.like or "cpu")
+        result = torch.empty((len(given.batches), *shape), dtype=dtype or self.dtype, device=given.like or "cpu")
         with evaluating(self.network), torch.inference_mode():
             start = 0
             for x in given.batches.sequential(batch_size):
@@ -303,6 +344,13 @@ def evaluating(network: torch.nn.Module) -> Iterator[None]:
 
 def _is_single(data: Any, shape: Shape) -> bool:
     return isinstance(data, (np.ndarray, Tensor)) and tuple(data.shape) == shape
+
+
+def _is_whole(data: Any) -> bool:
+    """Whether these are whole numbers, as far as can be told before a file is read."""
+    if isinstance(data, Tensor):
+        return not (data.is_floating_point() or data.is_complex() or data.dtype == torch.bool)
+    return isinstance(data, np.ndarray) and data.dtype.kind in "iu"
 
 
 def _device(data: Any) -> torch.device | None:

@@ -12,6 +12,7 @@ from aezoo.errors import PluginError
 from aezoo.hints import did_you_mean
 from aezoo.room import Room
 from aezoo.spec.component import Component
+from aezoo.spec.foreign import foreign
 from aezoo.spec.kinds import KINDS
 
 Fragment = Mapping[str, Any]
@@ -108,8 +109,7 @@ class Registry:
             full = _full(namespace, name)
             if full in self._variants:
                 raise PluginError(f"two variants are called {full!r}")
-            if not isinstance(fragment, Mapping):
-                raise PluginError(f"variant {full!r} is no table")
+            _admit(full, fragment)
             yield full, fragment
 
     def _commit(self, staged: Mapping[Key, Held], namespace: str) -> None:
@@ -154,6 +154,14 @@ def _staged(entries: Iterable[Entry], there: Mapping[Key, Held]) -> dict[Key, He
             raise PluginError(f"two parts claim {key[0]} {key[1]!r}: {_home(taken)}, {_home(part)}")
         staged[key] = part
     return staged
+
+
+def _admit(name: str, fragment: Any) -> None:
+    """Refuse a variant that is anything but data: what no file could say, no variant can."""
+    if not isinstance(fragment, Mapping):
+        raise PluginError(f"variant {name!r} is no table")
+    for fault in foreign(dict(fragment)):
+        raise PluginError(f"variant {name!r}: {fault.place}: {fault.message}", hint=fault.hint)
 
 
 def _full(namespace: str, name: str) -> str:

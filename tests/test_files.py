@@ -96,3 +96,11 @@ def test_a_name_that_cannot_be_written_is_named_with_the_reason(tmp_path: Path) 
 def test_the_longest_name_that_a_folder_takes_can_be_written(tmp_path: Path) -> None:
     atomic_write(tmp_path / ("n" * 255), "x")
     assert len(names(tmp_path)) == 1
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    path.chmod(0o600)
+    atomic_write(path, "new")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", 0o600)

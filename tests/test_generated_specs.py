@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 import warnings
 from collections import Counter
@@ -19,7 +20,7 @@ from aezoo.card import card
 from aezoo.cli.faults import human
 from aezoo.cli.show import formula
 from aezoo.discovery import default_registry
-from aezoo.errors import Path, SpecError
+from aezoo.errors import AezooError, Path, SpecError
 from aezoo.nn.objective import Noise
 from aezoo.reader import SpecWarning
 from aezoo.resolver import Resolver
@@ -307,3 +308,20 @@ def test_a_part_of_a_test_s_own_is_drawn_from_its_declaration(registry):
     assert {table["size"] for table in drawn} == {3, 6, 9, 12}
     assert all(0 < table["share"] < 1 for table in drawn)
     assert {table.get("mode", "a") for table in drawn} == {"a", "b"}
+
+
+@pytest.mark.parametrize("strategy", [specs, nonsense, lambda: mutated(st.just({}))])
+def test_without_hypothesis_a_strategy_says_what_to_install(strategy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    with pytest.raises(AezooError, match="needs hypothesis") as refusal:
+        strategy()
+    assert refusal.value.hint == "pip install hypothesis"
+
+
+def test_a_document_without_anything_in_it_has_nowhere_for_a_defect():
+    @settings(GENERATED, max_examples=5, phases=[Phase.generate])
+    @given(mutated(st.just({})))
+    def draw(document):
+        assert document == {}
+
+    draw()

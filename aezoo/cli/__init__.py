@@ -53,6 +53,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         # Not `list`: a submodule of that name would hide the builtin in this very file.
         "list": ("catalog", "List the bundled specs."),
         "components": ("components", "List the parts that a spec may name."),
+        "plugins": ("plugins", "List, look at, write and check plugins."),
         "doctor": ("doctor", "Report devices, versions, plugins and folders."),
         "completion": ("completion", "Print the script for tab completion."),
     },
@@ -142,11 +143,13 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 CLOSED_PIPE = 141
 #: Commands that end before their garbage could matter.
-QUICK = frozenset({*COMMANDS["Specs"], *COMMANDS["What is there"]})
+QUICK = frozenset({*COMMANDS["Specs"], *COMMANDS["What is there"]} - {"plugins"})  # its laws train models
 
 
 def _hurry(words: Sequence[str]) -> None:
     """For a process of its own: no time goes into finding garbage that its end takes away anyhow."""
+    # Declarations are ours and our plugins'; what else is installed for pydantic is not imported for them.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     atexit.register(gc.freeze)
     if words and words[0] in QUICK:
         gc.disable()

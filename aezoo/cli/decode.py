@@ -18,7 +18,10 @@ from aezoo.cli.writing import ARRAYS, PICTURE, claim
 @options.force
 @options.as_json
 def decode(model: Path, codes: Path, out: Path, device: str, force: bool, as_json: bool) -> None:
-    """Write what the codes in CODES (.npy, .npz, .safetensors) decode to: an array, or pictures."""
+    """Write what the codes in CODES (.npy, .npz, .safetensors) decode to: an array, or pictures.
+
+    Whole numbers are taken as the indices of a discrete code: what `encode --what indices` writes.
+    """
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)
     samples = loaded.decode(codes)

@@ -14,14 +14,23 @@ from aezoo.cli.writing import ARRAYS, claim, write_array
 @options.model
 @using.source
 @click.option("--out", type=options.AnyPath, required=True, help=f"A file: {', '.join(ARRAYS)}.")
+@click.option(
+    "--what",
+    metavar="FIELD",
+    default="code",
+    show_default=True,
+    help="A field of the latent: mean, logvar, indices ...",
+)
 @using.split
 @options.device
 @options.force
 @options.as_json
-def encode(model: Path, source: Path | None, out: Path, split: str, device: str, force: bool, as_json: bool) -> None:
+def encode(
+    model: Path, source: Path | None, out: Path, what: str, split: str, device: str, force: bool, as_json: bool
+) -> None:
     """Write the codes of INPUT, a file or folder of samples; of the model's own test data by default."""
     claim(out, force=force, suffixes=ARRAYS)
     loaded = using.load(model, device)
-    codes = loaded.encode(using.samples_for(loaded, source, split))
+    codes = loaded.encode(using.samples_for(loaded, source, split), what=what)
     write_array(out, codes)
-    using.tell(out, codes, "codes", as_json)
+    using.tell(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)

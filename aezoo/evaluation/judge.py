@@ -20,6 +20,7 @@ from aezoo.randomness import derive
 from aezoo.samples import Array
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec
+from aezoo.spec.parts import parts
 from aezoo.spec.shape import flat
 
 #: Samples that pictures show.
@@ -62,14 +63,14 @@ class Judge:
 
     def metrics(self) -> Table:
         """Every metric that applies: one pass that draws nothing, and one that does for those that ask for it."""
-        parts = list(_applicable(self.spec))
+        metrics = list(_applicable(self.spec))
         found: Table = {}
         for noisy in (False, True):
-            working = {part.tag(): part.build(self.spec) for part in parts if part.noisy is noisy}
+            working = {part.tag(): part.build(self.spec) for part in metrics if part.noisy is noisy}
             if working:
                 self._feed(working, self._generator("latent") if noisy else None)
             found |= {name: float(metric.result()) for name, metric in working.items()}
-        return {part.tag(): found[part.tag()] for part in parts}
+        return {part.tag(): found[part.tag()] for part in metrics}
 
     def _feed(self, working: dict[str, Accumulator], generator: Generator | None) -> None:
         for x in self.passes():
@@ -156,9 +157,13 @@ class Errors:
 
 
 def _applicable(spec: Spec) -> Iterator[MetricSpec]:
-    """Every metric that means something for the spec and needs no setting."""
+    """Every metric that means something for the spec and needs no setting: in the box, or of a plugin that it names."""
     registry = default_registry()
+    # What another spec had loaded in this process must not change what this one is told.
+    named = {"", *(part.namespace for _, part in parts(spec))}
     for name in registry.names("metric"):
+        if name.rpartition(":")[0] not in named:
+            continue
         part: type[MetricSpec] = registry.get("metric", name)
         settled = not any(info.is_required() for info in part.model_fields.values())
         if settled and part.applies(spec):

@@ -117,6 +117,15 @@ class TopK(nn.Module):
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
         pre = self.project(h.flatten(1))
-        top = pre.topk(self.k, dim=-1, sorted=False)
-        # relu: with fewer than k positive units, topk would let negative ones through.
-        return ActivatedCode(torch.zeros_like(pre).scatter(-1, top.indices, top.values.relu()), pre)
+        return ActivatedCode(largest(pre, self.k), pre)
+
+
+def largest(pre: Tensor, k: int) -> Tensor:
+    """The `k` largest values of each row as they are, those below zero and all others as zero.
+
+    Shape:
+        pre: [B, D] -> [B, D]
+    """
+    top = pre.topk(k, dim=-1, sorted=False)
+    # relu: with fewer than k positive units, topk would let negative ones through.
+    return torch.zeros_like(pre).scatter(-1, top.indices, top.values.relu())

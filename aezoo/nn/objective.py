@@ -44,6 +44,7 @@ class Objective(nn.Module):
         regularizers: Modules `r(out) -> []` by name.
         weights: The factor of each regularizer at a step; None for one that is always 1.
         projections: Constraints: functions that change weights in place after each step.
+        tangents: Functions that take out of a gradient what the projections would undo.
         taps: Layers whose outputs the regularizers read.
         autocast: Lower precision of the model's own products; the terms are computed in full.
     """
@@ -58,6 +59,7 @@ class Objective(nn.Module):
         regularizers: Mapping[str, nn.Module] | None = None,
         weights: Mapping[str, Weight | None] | None = None,
         projections: Sequence[Callable[[], None]] = (),
+        tangents: Sequence[Callable[[], None]] = (),
         taps: Sequence[str] = (),
         autocast: torch.dtype | None = None,
     ) -> None:
@@ -70,6 +72,7 @@ class Objective(nn.Module):
         self.regularizers = nn.ModuleList((regularizers or {}).values())
         self.weights = dict(weights or {})
         self.projections = tuple(projections)
+        self.tangents = tuple(tangents)
         self.taps = tuple(taps)
         self.autocast = autocast
         # Bound once: walking a ModuleDict, or nn.Module's search for an attribute, costs microseconds a step.
@@ -114,6 +117,11 @@ class Objective(nn.Module):
         """Apply the constraints."""
         for projection in self.projections:
             projection()
+
+    def flatten(self) -> None:
+        """Keep of the gradient what lies along the constraints."""
+        for tangent in self.tangents:
+            tangent()
 
 
 def _full(out: Output, dtype: torch.dtype) -> Output:

@@ -21,15 +21,21 @@ def maps(module: nn.Module) -> Iterator[Map]:
             yield part
 
 
-def by_input(layer: Map) -> Tensor:
-    """A view of the weight as [G, out, in, k]; a column [g, :, i, :] is what one input unit is worth."""
+def by_input(layer: Map, values: Tensor | None = None) -> Tensor:
+    """A view of the weight as [G, out, in, k]; a column [g, :, i, :] is what one input unit is worth.
+
+    Args:
+        layer: Whose weight.
+        values: What to view instead, of the weight's shape: its gradient, say.
+    """
     tied = isinstance(layer, Tied)
     source = layer.source if isinstance(layer, Tied) else layer
+    values = source.weight if values is None else values
     if isinstance(source, nn.Linear):
-        return (source.weight.t() if tied else source.weight)[None, :, :, None]
+        return (values.t() if tied else values)[None, :, :, None]
     assert isinstance(source, Convolution | Transposed)
-    first, second = source.weight.shape[:2]
-    kernels = source.weight.view(source.groups, first // source.groups, second, -1)
+    first, second = values.shape[:2]
+    kernels = values.view(source.groups, first // source.groups, second, -1)
     # A convolution holds [out, in / G, *kernel], a transposed one [in, out / G, *kernel]; tied ones swap.
     return kernels.transpose(1, 2) if isinstance(source, Transposed) != tied else kernels
 

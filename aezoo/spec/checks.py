@@ -25,10 +25,11 @@ def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
     Where shapes do not fit, or are too large to be worked out, what does not depend on them is told beside.
     """
     excess = excesses(spec, limits)
-    bounded = not any(fault.level == "error" for fault in excess)
-    misfits = list(_misfits(spec)) if bounded else excess
-    fits = not misfits
-    told = [*misfits, *_names(spec, decoder=_decoder_length(spec, bounded=bounded)), *_choice(spec), *lints(spec)]
+    bounded = all(fault.code == "AZ603" for fault in excess)  # many weights make no shape large
+    misfits = [*_misfits(spec)] if bounded else []
+    fits = bounded and not misfits
+    decoder = _decoder_length(spec, bounded=bounded)
+    told = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
     if fits:
         told += [*_tied(spec), *shaped_lints(spec)]
     return [*told, *(_remarks(spec, fits=fits) if bounded else ())]

@@ -50,7 +50,10 @@ class InputSpec(Frozen):
     kind: Literal["vector", "signal", "image", "volume", "tabular", "activations"] = Field(
         "image", description="by the shape's rank unless it says otherwise"
     )
-    shape: Ints = Field(description="of one sample: [F], [C, L], [C, H, W] or [C, D, H, W]")
+    shape: Ints = Field(
+        description="of one sample: [F], [C, L], [C, H, W] or [C, D, H, W]",
+        json_schema_extra={"minItems": 1, "maxItems": 4, "items": {"type": "integer", "minimum": 1}},
+    )
     range: Interval | None = Field(None, description="lowest and highest value; [0, 1] for images")
     normalize: Literal["none", "standardize"] = Field(
         "none",

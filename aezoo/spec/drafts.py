@@ -22,14 +22,15 @@ SINGLE = frozenset({"items", "additionalProperties", "not", "if", "then", "else"
 def lowered(schema: Schema, draft: Draft) -> Schema:
     """The same schema in the words of a draft.
 
-    Draft 7 calls definitions something else and has no `prefixItems`; draft 4 has no `const`, no `if` and no bounds
-    that are numbers and exclusive at once. `if` becomes an `anyOf`, which says the same and explains it worse.
+    Draft 7 calls definitions something else, reads nothing beside a reference and has no `prefixItems`. Draft 4 has
+    no `const`, no bounds that are numbers and exclusive at once, and no `if`: that becomes an `anyOf`, which says
+    the same and explains it worse.
     """
     if draft == "2020-12":
         return schema
     inner = {keyword: _inner(keyword, value, draft) for keyword, value in schema.items()}
-    inner = _tuples(_renamed(inner))
-    return _bounds(_constant(_conditional(inner))) if draft == "4" else inner
+    inner = _alone(_tuples(_renamed(inner)))
+    return _told(_bounds(_constant(_conditional(inner))) if draft == "4" else inner)
 
 
 def _inner(keyword: str, value: Any, draft: Draft) -> Any:
@@ -44,6 +45,20 @@ def _renamed(schema: Schema) -> Schema:
     if isinstance(schema.get("$ref"), str):
         schema = {**schema, "$ref": schema["$ref"].replace("#/$defs/", "#/definitions/", 1)}
     return {"definitions" if key == "$defs" else key: value for key, value in schema.items()}
+
+
+def _alone(schema: Schema) -> Schema:
+    """Beside a reference nothing is read: a reference with company goes into an `allOf`."""
+    if "$ref" not in schema or len(schema) == 1:
+        return schema
+    return {**_without(schema, "$ref"), "allOf": [{"$ref": schema["$ref"]}, *schema.get("allOf", ())]}
+
+
+def _told(schema: Schema) -> Schema:
+    """taplo shows no description of a schema that has an `allOf`, but those of its clauses."""
+    if "allOf" not in schema or "description" not in schema:
+        return schema
+    return {**schema, "allOf": [{"description": schema["description"]}, *schema["allOf"]]}
 
 
 def _tuples(schema: Schema) -> Schema:

@@ -20,6 +20,9 @@ from aezoo.spec.drafts import Schema
 
 #: What begins every reference.
 DEFINITIONS = "#/$defs/"
+TABLE: Schema = {"type": "object"}
+LIST: Schema = {"type": "array"}
+TEXT: Schema = {"type": "string"}
 UNNAMABLE = (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError)
 
 
@@ -44,16 +47,12 @@ def ref(name: str) -> Schema:
     return {"$ref": f"{DEFINITIONS}{name}"}
 
 
-def bare(schema: Schema) -> Schema:
-    """A schema to which keywords may be added: older drafts read none beside a reference."""
-    return {"anyOf": [schema]} if "$ref" in schema else schema
-
-
 def cases(*pairs: tuple[Schema, Schema], otherwise: Schema | None = None) -> Schema:
-    """The first schema whose test holds."""
+    """The schema beside the first test that holds."""
     chain = otherwise or {}
     for test, then in reversed(pairs):
-        chain = {"if": test, "then": then, **({"else": chain} if chain else {})}
+        if then or chain:
+            chain = {"if": test, "then": then, **({"else": chain} if chain else {})}
     return chain
 
 
@@ -64,12 +63,20 @@ def summary(declaration: type[BaseModel]) -> str:
 
 def described(field: FieldInfo, names: Names) -> Schema:
     """The form of a field with its description and its default."""
-    told: Schema = {"description": field.description} if field.description else {}
-    if (default := _default(field)) is not None:
-        told["default"] = default
+    return {**told(field), **taken(field, names)}
+
+
+def told(field: FieldInfo) -> Schema:
+    """What a field is, and what it is unless said."""
+    said: Schema = {"description": field.description} if field.description else {}
+    default = _default(field)
+    return said if default is None else {**said, "default": default}
+
+
+def taken(field: FieldInfo, names: Names, *, editable: bool = True) -> Schema:
+    """The form of a field; what its declaration says to JSON Schema itself comes on top."""
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-    taken = form(field.annotation, field.metadata, names)
-    return {**told, **(bare(taken) if told or extra else taken), **extra}
+    return {**form(field.annotation, field.metadata, names, editable=editable), **extra}
 
 
 def form(annotation: Any, bounds: Sequence[Any], names: Names, *, editable: bool = True) -> Schema:
@@ -92,7 +99,7 @@ def wants(annotation: Any, names: Names) -> Schema:
     annotation, _ = _stripped(annotation, ())
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (tuple, list):
-        return {"type": "array"}
+        return LIST
     if origin in (Union, UnionType) and not any(held(annotation)):
         return {"not": {"type": "object"}} if any(get_origin(_stripped(arm, ())[0]) is tuple for arm in inner) else {}
     if origin is dict:
@@ -140,8 +147,8 @@ def _list(annotation: Any, bounds: Sequence[Any], names: Names, *, editable: boo
     each = [arm for arm in inner if arm is not Ellipsis]
     entry, _ = _stripped(each[0], ())
     if isinstance(entry, type) and issubclass(entry, Component) and entry.is_slot():
-        taken = names.slots(entry.kind) if editable else {"type": "array", "items": names.slot(entry.kind, listed=True)}
-        return {**bare(taken), **lengths} if lengths else taken
+        whole = {**LIST, "items": names.slot(entry.kind, listed=True)}
+        return {**(names.slots(entry.kind) if editable else whole), **lengths}
     forms = [_entry(arm, names) for arm in each]
     items = {"items": forms[0]} if all(item == forms[0] for item in forms) else {"prefixItems": forms}
     return {"type": ["array", "object"] if editable else "array", **items, **lengths}
@@ -149,10 +156,8 @@ def _list(annotation: Any, bounds: Sequence[Any], names: Names, *, editable: boo
 
 def _entry(annotation: Any, names: Names) -> Schema:
     """An entry of a list is whole, whatever stands below the list."""
-    taken, wanted = form(annotation, (), names, editable=False), wants(annotation, names)
-    if not any(held(annotation)):
-        return taken
-    return {**bare(taken), "allOf": [wanted]} if wanted else taken
+    whole, wanted = form(annotation, (), names, editable=False), wants(annotation, names)
+    return {**whole, "allOf": [wanted]} if any(held(annotation)) and wanted else whole
 
 
 def _lengths(bounds: Sequence[Any]) -> Schema:

@@ -346,7 +346,11 @@ class ConstraintSpec(Component):
     on: str = Field("decoder", description="a layer, `decoder.0`, or a whole stack, `decoder`")
 
     def build(self) -> Callable[[nn.Module], None]:
-        """A function that projects the weights of one module in place."""
+        """A function that projects the weights of one module in place.
+
+        If it has a method `tangent(module)`, that is called after each gradient, before clipping, to take out of it what
+        the projection would undo.
+        """
         raise NotImplementedError
 
 

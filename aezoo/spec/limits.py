@@ -83,9 +83,9 @@ def excess(code: str, path: Path, does: str, number: int, name: str, limits: Lim
         limits: Those in force.
     """
     most: int = getattr(limits, name)
-    words = size if name == "activations" else count
+    words, unit = (size, "BYTES") if name == "activations" else (count, "N")
     message = f"{does.format(words(number))}; the limit is {words(most)}"
-    return Fault(path, code, message, f"`--limit {name}=N` raises it, for a spec of your own")
+    return Fault(path, code, message, f"`--limit {name}={unit}` raises it, for a spec of your own")
 
 
 # --- numbers in words ---------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ def lints(spec: Spec) -> Iterator[Fault]:
         yield from _weight(place, term)
         yield from _sparsity(place, term, spec)
         yield from _quantized(place, term, spec)
+        yield from _names(place, term, spec)
 
 
 def shaped_lints(spec: Spec) -> Iterator[Fault]:
@@ -83,6 +84,12 @@ def _quantized(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault
     if term.rate and spec.latent.quantized:
         told = f"the codebook bounds what a code of {spec.latent.tag()!r} tells; a rate term has nothing to limit"
         yield _warning(place, "AZ514", f"{told} (arXiv:1711.00937, section 3.1)", "leave the term out")
+
+
+def _names(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+    if spec.latent.discrete and term.on == spec.latent.discrete:
+        told = f"{term.on!r} are names of codes, not sizes: there is no gradient to penalize them by"
+        yield Fault((*place, "on"), "AZ502", told, 'on = "latent"')
 
 
 # --- shapes -------------------------------------------------------------------------------------------------

@@ -95,7 +95,8 @@ class Merger:
     def note(self, code: str, node: Node, message: str, hint: str = "") -> None:
         """Note a fault at the place where the node was said."""
         source, path = node.origin
-        at = source.where(path, key=True) if source.name else None
+        # An edit names its entry by a key; all else that can be wrong here is a value.
+        at = source.where(path, key=code == "AZ207") if source.name else None
         self.faults.append(Fault(path, code, message, hint, where=at))
 
 

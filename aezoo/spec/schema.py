@@ -16,12 +16,13 @@ from aezoo.spec.component import Component, Frozen
 from aezoo.spec.compose import DEFAULTS
 from aezoo.spec.document import Spec
 from aezoo.spec.drafts import METASCHEMAS, Draft, Schema, lowered
-from aezoo.spec.forms import bare, cases, described, form, ref, summary, wants
+from aezoo.spec.entries import EDIT
+from aezoo.spec.forms import LIST, TABLE, TEXT, cases, described, ref, summary, taken, told, wants
 from aezoo.spec.merge import LISTS, NAMED
-from aezoo.spec.vocabulary import EDIT, TABLE, TEXT, Vocabulary
+from aezoo.spec.vocabulary import Vocabulary
 
 TITLE = "aezoo spec"
-STRINGS: Schema = {"type": "array", "items": TEXT}
+STRINGS: Schema = {**LIST, "items": TEXT}
 BASED: Schema = {"anyOf": [{"required": ["extends"]}, {"required": ["variants"]}]}
 UNTYPED: Schema = {"type": "object", "not": {"required": ["type"]}}
 
@@ -75,12 +76,12 @@ def _macros(variants: Sequence[str]) -> dict[str, Schema]:
 
 
 def _slot(key: str, field: FieldInfo, words: Vocabulary) -> Schema:
-    told = described(field, words)
-    if key in NAMED:
-        return {**told, "properties": {tag: _called(tag, field, words) for tag in words.parts[_kind(field)]}}
     if key in LISTS:
-        return {**told, **_shorthand(key, field, words)}
-    return told
+        return {**told(field), **_shorthand(key, field, words)}
+    if key in NAMED:
+        called = {tag: _called(tag, field, words) for tag in words.parts[_kind(field)]}
+        return {**described(field, words), "properties": called}
+    return described(field, words)
 
 
 def _kind(field: FieldInfo) -> str:
@@ -93,55 +94,52 @@ def _called(tag: str, field: FieldInfo, words: Vocabulary) -> Schema:
     """A penalty or a constraint that has the name of a part: of that part, unless it or a base says another."""
     kind = _kind(field)
     shown = [{}, ref(f"{kind}.{tag}")]
-    return {"description": summary(words.parts[kind][tag]), "allOf": [ref(f"slot.{kind}")], "anyOf": shown}
+    return {"description": summary(words.parts[kind][tag]), **ref(f"slot.{kind}"), "anyOf": shown}
 
 
 def _shorthand(key: str, field: FieldInfo, words: Vocabulary) -> Schema:
     """A table for which a list is short, and a bare name, if it has a type."""
-    table, inner = _table_of(field), fields(_table_of(field))
-    listed = described(inner[LISTS[key]], words)
-    entries = {"type": "array", **{word: listed[word] for word in listed.keys() & {"items", "minItems", "maxItems"}}}
-    if "items" not in entries:
-        entries = {**form(inner[LISTS[key]].annotation, (), words, editable=False)}
-    own, edit = words.table(table), bare(_editing(inner[LISTS[key]], words))
-    tests = [(EDIT, edit), (TABLE, own), ({"type": "array"}, entries)]
-    names = {"enum": [*get_args(inner["type"].annotation)]} if "type" in inner else {}
-    types = ["object", "array", *(["string"] if names else [])]
-    chosen = cases(*tests, *([(TEXT, names)] if names else []))
-    return {"type": types, **chosen, "anyOf": [{}, own, entries, *([names] if names else [])]}
+    table = next(tables(field.annotation))
+    inner = fields(table)[LISTS[key]]
+    own, entries, edit = words.table(table), taken(inner, words, editable=False), taken(inner, words)
+    named = _names_of(table)
+    chosen = cases((EDIT, edit), (TABLE, own), (LIST, entries), (TEXT, named))
+    types = ["array", "object", *(["string"] if named else [])]
+    return {"type": types, **chosen, "anyOf": [{}, own, entries, *([named] if named else [])]}
 
 
-def _editing(field: FieldInfo, words: Vocabulary) -> Schema:
-    return form(field.annotation, field.metadata, words)
-
-
-def _table_of(field: FieldInfo) -> type[Frozen]:
-    return next(tables(field.annotation))
+def _names_of(table: type[Frozen]) -> Schema:
+    """The types that a table may say, if it has any."""
+    field = fields(table).get("type")
+    return {"enum": [*get_args(field.annotation)]} if field else {}
 
 
 # --- what is wanted where nothing stands below --------------------------------------------------------------
 
 
 def _whole(words: Vocabulary) -> Schema:
-    told = {key: _wanted((key,), field, words) for key, field in fields(Spec).items()}
+    inner = {key: _wanted((key,), field, words) for key, field in fields(Spec).items()}
     required = [key for key, field in fields(Spec).items() if field.is_required()]
-    return {"required": required, "properties": {key: wanted for key, wanted in told.items() if wanted}}
+    return {"required": required, "properties": {key: wanted for key, wanted in inner.items() if wanted}}
 
 
 def _wanted(path: tuple[str, ...], field: FieldInfo, words: Vocabulary) -> Schema:
-    key, wanted = path[-1], wants(field.annotation, words)
     if path in DEFAULTS:
-        return _default(f"{_kind(field)}", DEFAULTS[path], words)
-    if path == (key,) and key in NAMED:
+        return _default(_kind(field), DEFAULTS[path], words)
+    table = field.annotation
+    if isinstance(table, type) and issubclass(table, Frozen) and not issubclass(table, Component):
+        return _wanted_table(path, table, words)
+    wanted = wants(table, words)
+    if path[-1] in NAMED:
         kind = _kind(field)
-        return {**wanted, "properties": {tag: _default(kind, tag, words) for tag in words.parts[kind]}}
-    if path == (key,) and key in LISTS:
-        return cases((TABLE, {**wanted, "allOf": [{"not": EDIT}]}))
-    table = next(tables(field.annotation), None)
-    if table and not issubclass(table, Component):
-        inner = {name: _wanted((*path, name), below, words) for name, below in fields(table).items()}
-        return {**wanted, "properties": {name: told for name, told in inner.items() if told}}
+        wanted["properties"] = {tag: _default(kind, tag, words) for tag in words.parts[kind]}
     return wanted
+
+
+def _wanted_table(path: tuple[str, ...], table: type[Frozen], words: Vocabulary) -> Schema:
+    inner = {key: _wanted((*path, key), field, words) for key, field in fields(table).items()}
+    wanted = {**words.needs(table), "properties": {key: found for key, found in inner.items() if found}}
+    return cases((TABLE, {**wanted, "not": EDIT})) if path[-1] in LISTS else wanted
 
 
 def _default(kind: str, tag: str, words: Vocabulary) -> Schema:

@@ -14,14 +14,15 @@ import pathlib
 import tomllib
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aezoo.errors import Fault, Path, SpecError, Where
 from aezoo.spec.bounds import MAX_BYTES, excess
 from aezoo.spec.foreign import aliens, foreign
-from aezoo.spec.mistakes import Mistake, json_mistake, toml_mistakes
-from aezoo.spec.places import Place, Ruler, Span, json_places, repeated, toml_places
 from aezoo.spec.tokens import json_tokens, toml_tokens
+
+if TYPE_CHECKING:
+    from aezoo.spec.places import Place, Span
 
 __all__ = ["MAX_BYTES", "decode", "foreign", "parse", "parse_value", "places", "read_text", "to_json", "to_toml"]
 
@@ -50,6 +51,8 @@ def parse_value(text: str) -> Any:
 
 def places(text: str, name: str) -> dict[Path, Place]:
     """Where every key and value of a text stands that `parse` takes; `.json` names are JSON, all others TOML."""
+    from aezoo.spec.places import json_places, toml_places  # here and below: only a fault needs it
+
     return json_places(text) if name.endswith(".json") else toml_places(text)
 
 
@@ -87,13 +90,11 @@ class _Reading:
     def table(self) -> dict[str, Any]:
         self.decode()
         if found := excess(self.text, (json_tokens if self.json else toml_tokens)(self.text)):
-            raise self.refusal(self.fault(found.code, Mistake(found.message, "a spec is a page of text", *found[2:])))
+            raise self.refusal(self.fault(found.code, found.message, "a spec is a page of text", *found[2:]))
         table = self.load()
         if not isinstance(table, dict):
             start = len(self.text) - len(self.text.lstrip())
-            raise self.refusal(
-                self.fault("AZ105", Mistake("a spec is a table of keys, this is not", "", start, start + 1))
-            )
+            raise self.refusal(self.fault("AZ105", "a spec is a table of keys, this is not", "", start, start + 1))
         if faults := [*self.repeats(), *self.aliens(table)]:
             raise self.refusal(*sorted(faults, key=lambda fault: fault.where or Where(self.name)))
         return table
@@ -103,22 +104,26 @@ class _Reading:
             told = f"a spec has at most {MAX_BYTES:,} bytes, this has more"
             raise self.refusal(Fault((), "AZ101", told, where=Where(self.name)))
         if self.data.startswith(codecs.BOM_UTF8):
-            mark = Mistake("begins with a byte-order mark", "save it without a byte-order mark", 0, 1)
-            raise self.refusal(self.fault("AZ102", mark))
+            hint = "save it without a byte-order mark"
+            raise self.refusal(self.fault("AZ102", "begins with a byte-order mark", hint, 0, 1))
         try:
             self.data.decode()
         except UnicodeDecodeError as error:
             at = len(self.data[: error.start].decode())
             told = f"byte 0x{self.data[error.start]:02x} is not UTF-8 text"
-            raise self.refusal(self.fault("AZ102", Mistake(told, "save it as UTF-8", at, at + 1))) from None
+            raise self.refusal(self.fault("AZ102", told, "save it as UTF-8", at, at + 1)) from None
 
     def load(self) -> object:
         try:
             return json.loads(self.text, object_pairs_hook=self.pairs) if self.json else tomllib.loads(self.text)
         except json.JSONDecodeError as error:
-            raise self.refusal(self.fault("AZ103", json_mistake(self.text, error))) from None
+            from aezoo.spec.mistakes import json_mistake
+
+            raise self.refusal(self.fault("AZ103", *json_mistake(self.text, error))) from None
         except tomllib.TOMLDecodeError:
-            raise self.refusal(*(self.fault("AZ103", mistake) for mistake in toml_mistakes(self.text))) from None
+            from aezoo.spec.mistakes import toml_mistakes
+
+            raise self.refusal(*(self.fault("AZ103", *mistake) for mistake in toml_mistakes(self.text))) from None
 
     def pairs(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table = dict(pairs)
@@ -127,7 +132,11 @@ class _Reading:
 
     def repeats(self) -> Iterator[Fault]:
         """Keys that stand twice; where, only a second look tells."""
-        for path, span in repeated(self.text) if self.twice else ():
+        if not self.twice:
+            return
+        from aezoo.spec.places import repeated
+
+        for path, span in repeated(self.text):
             yield Fault(path, "AZ107", "stands in this table before", "keep one of them", where=self.where(span))
 
     def aliens(self, table: dict[str, Any]) -> Iterator[Fault]:
@@ -137,9 +146,10 @@ class _Reading:
             place = there[alien.path]
             yield alien.fault._replace(where=self.where((alien.key and place.key) or place.value))
 
-    def fault(self, code: str, mistake: Mistake) -> Fault:
-        span = Ruler(self.text).span(mistake.start, mistake.end)
-        return Fault((), code, mistake.message, mistake.hint, where=self.where(span))
+    def fault(self, code: str, message: str, hint: str, start: int, end: int) -> Fault:
+        from aezoo.spec.places import Ruler
+
+        return Fault((), code, message, hint, where=self.where(Ruler(self.text).span(start, end)))
 
     def where(self, span: Span) -> Where:
         return Where(self.name, *span, self.lines[span.line - 1].rstrip("\r"))

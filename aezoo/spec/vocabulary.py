@@ -13,7 +13,7 @@ For a kind, say layer:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -21,26 +21,9 @@ from pydantic.fields import FieldInfo
 from aezoo.spec.anatomy import fields
 from aezoo.spec.component import Component, Frozen
 from aezoo.spec.drafts import Schema
-from aezoo.spec.forms import bare, cases, described, held, ref, summary, wants
+from aezoo.spec.entries import EACH, demanded, entry, listing, marks, single
+from aezoo.spec.forms import TABLE, TEXT, cases, described, held, ref, summary, wants
 from aezoo.spec.kinds import KINDS
-from aezoo.spec.merge import ENDS, ID, POSITION
-
-TABLE: Schema = {"type": "object"}
-TEXT: Schema = {"type": "string"}
-EACH = "each"
-REPEATS = "repeats the entry, once for every place of its lists: each = { channels = [32, 64] }"
-NAMES_ENTRY = "a name by which whoever extends the spec can edit or unset the entry"
-INDEX = f"^{POSITION.pattern}$"
-#: A table that does nothing but edit a list.
-EDIT: Schema = {
-    "type": "object",
-    "minProperties": 1,
-    "properties": {end: {} for end in ENDS},
-    "patternProperties": {INDEX: {}},
-    "additionalProperties": False,
-}
-#: A table whose keys are all positions: some of the entries that carry an id.
-SOME: Schema = {**TABLE, "minProperties": 1, "patternProperties": {INDEX: {}}, "additionalProperties": False}
 
 
 class Vocabulary:
@@ -68,8 +51,7 @@ class Vocabulary:
         """A part of the kind; `listed`, as an entry of a list."""
         if listed:
             return ref(f"entry.{kind}")
-        alone = {"not": {"anyOf": [{"required": [EACH]}, {"required": ["id"]}]}}
-        return {**bare(ref(f"slot.{kind}")), **alone} if kind in self._listed else ref(f"slot.{kind}")
+        return single(kind) if kind in self._listed else ref(f"slot.{kind}")
 
     def slots(self, kind: str) -> Schema:
         """A list of parts of the kind, or a table that edits one."""
@@ -79,19 +61,17 @@ class Vocabulary:
         """A table with keys of its own, or one part, where a field takes no other."""
         if issubclass(table, Component):
             return ref(f"{table.kind}.{table.tag()}") if table.tag() in self.parts[table.kind] else {}
-        if table not in self._tables:
-            name = f"table.{table.__name__.removesuffix('Spec').lower()}"
-            while name in self._tables.values():
-                name += "_"
-            self._tables[table] = name
-            self.definitions[name] = {"description": summary(table), **self._table(fields(table))}
-        return ref(self._tables[table])
+        return ref(self._named(table))
 
     def wanted(self, table: type[Frozen]) -> Schema:
         """What a table, or a part of a kind, wants where nothing stands below it."""
         if issubclass(table, Component) and table.is_slot():
             return ref(f"whole.{table.kind}")
-        return self.needs(table)
+        name = f"whole.{self._named(table)}"
+        if name not in self.definitions:
+            self.definitions[name] = {}  # it may hold itself
+            self.definitions[name] = self.needs(table)
+        return ref(name)
 
     def needs(self, table: type[Frozen]) -> Schema:
         """The keys that a table requires, and what each of its keys wants; empty if nothing."""
@@ -112,10 +92,10 @@ class Vocabulary:
         seen.add(table)
         for field in table.model_fields.values():
             for inner, listed in held(field.annotation):
-                slot = issubclass(inner, Component) and inner.is_slot()
-                if slot and listed:
-                    self._listed.add(inner.kind)
-                for found in self.parts[inner.kind].values() if slot else (inner,):
+                kind = inner.kind if issubclass(inner, Component) and inner.is_slot() else ""
+                if kind and listed:
+                    self._listed.add(kind)
+                for found in self.parts[kind].values() if kind else (inner,):
                     self._look(found, seen)
 
     def _kind(self, kind: str) -> None:
@@ -127,9 +107,18 @@ class Vocabulary:
         self.definitions[f"slot.{kind}"] = self._slot(kind)
         self.definitions[f"whole.{kind}"] = self._whole(kind)
         if kind in self._listed:
-            entry = {"description": summary(KINDS[kind]), **bare(ref(f"slot.{kind}")), "allOf": [ref(f"whole.{kind}")]}
-            self.definitions[f"entry.{kind}"] = entry
-            self.definitions[f"list.{kind}"] = _listing(kind)
+            self.definitions[f"entry.{kind}"] = entry(kind)
+            self.definitions[f"list.{kind}"] = listing(kind)
+
+    def _named(self, table: type[Frozen]) -> str:
+        """What the definition of a table is called; it is made when it is first asked for."""
+        if table not in self._tables:
+            name = f"table.{table.__name__.removesuffix('Spec').lower()}"
+            while name in self._tables.values():
+                name += "_"
+            self._tables[table] = name
+            self.definitions[name] = {"description": summary(table), **self._table(fields(table))}
+        return self._tables[table]
 
     def _table(self, keys: Mapping[str, FieldInfo]) -> Schema:
         properties = {key: described(field, self) for key, field in keys.items()}
@@ -140,7 +129,7 @@ class Vocabulary:
         table = self._table(keys)
         properties = {"type": ref(f"type.{part.kind}"), **table["properties"]}
         if listed:
-            properties |= {"id": _id(), EACH: _each(f"{part.kind}.{part.tag()}", keys)}
+            properties |= marks(f"{part.kind}.{part.tag()}", keys)
         told = {"description": summary(part), "x-provider": part.namespace or "aezoo"}
         return {**told, **table, "properties": properties}
 
@@ -174,7 +163,7 @@ class Vocabulary:
         named = {"not": {"enum": wanting}} if wanting else {}
         listed = kind in self._listed
         clauses = [*self._by_type(kind, self._needs_of)]
-        table = {**_demanded(["type"], listed=listed), **({"allOf": clauses} if clauses else {})}
+        table = {**demanded(["type"], listed=listed), **({"allOf": clauses} if clauses else {})}
         return cases((TEXT, named), (TABLE, table))
 
     def _own(self, part: type[Component]) -> Schema:
@@ -183,7 +172,7 @@ class Vocabulary:
     def _needs_of(self, part: type[Component]) -> Schema:
         needs = self.needs(part)
         required = needs.pop("required", [])
-        return {**_demanded(required, listed=part.kind in self._listed), **needs}
+        return {**demanded(required, listed=part.kind in self._listed), **needs}
 
     def _by_type(self, kind: str, told: Any) -> Iterable[Schema]:
         for tag, part in self.parts[kind].items():
@@ -193,14 +182,6 @@ class Vocabulary:
 
 def _required(table: type[Frozen]) -> list[str]:
     return [key for key, field in fields(table).items() if field.is_required() and key != "type"]
-
-
-def _demanded(keys: Sequence[str], *, listed: bool) -> Schema:
-    """These keys have to be there; in an entry of a list, `each` may hold some of them."""
-    if not keys or not listed:
-        return {"required": [*keys]} if keys else {}
-    either = [{"anyOf": [{"required": [key]}, {"properties": {EACH: {"required": [key]}}}]} for key in keys]
-    return cases(({"required": [EACH]}, {"allOf": either}), otherwise={"required": [*keys]})
 
 
 def _types(kind: str, parts: Mapping[str, type[Component]]) -> Schema:
@@ -213,37 +194,4 @@ def _types(kind: str, parts: Mapping[str, type[Component]]) -> Schema:
         "enum": [*parts],
         "enumDescriptions": told,
         "x-taplo": {"docs": {"enumValues": told}},
-    }
-
-
-def _id() -> Schema:
-    return {"description": NAMES_ENTRY, "type": "string", "pattern": f"^{ID.pattern}$", "not": {"enum": [*ENDS]}}
-
-
-def _each(name: str, keys: Mapping[str, FieldInfo]) -> Schema:
-    rows = {key: {"type": "array", "minItems": 1, "items": ref(f"{name}/properties/{key}")} for key in ("type", *keys)}
-    rows["id"] = {"type": "array", "minItems": 1, "items": _id()}
-    return {
-        "description": REPEATS,
-        "type": "object",
-        "minProperties": 1,
-        "properties": rows,
-        "additionalProperties": False,
-    }
-
-
-def _listing(kind: str) -> Schema:
-    """A list of whole parts; or a table whose keys are positions and ids, and whose values change what is there."""
-    entries = {"type": "array", "items": ref(f"entry.{kind}")}
-    single = {**bare(ref(f"entry.{kind}")), "not": {"required": [EACH]}}
-    change = {**bare(ref(f"slot.{kind}")), "not": {"required": [EACH]}}
-    added = {"type": ["array", "object", "string"], "items": ref(f"entry.{kind}"), **cases((entries, {}), otherwise=single)}
-    some = {**SOME, "patternProperties": {INDEX: change}}
-    return {
-        "type": ["array", "object"],
-        "items": ref(f"entry.{kind}"),
-        "properties": {end: {"description": f"entries to {end}", **added} for end in ENDS},
-        "patternProperties": {INDEX: change},
-        "additionalProperties": cases((SOME, some), otherwise=change),
-        "anyOf": [{}, entries],
     }

@@ -240,6 +240,7 @@ class Player:
         self.rate = self.lr(0, loop.steps)
         self.optimizer: Optimizer = optimizer.build(self.parameters, lr=self.rate)
         self.clip = loop.training.clip
+        self.tangents = loop.objective.tangents if name == loop.objective.players[0] else ()
         self.meter = Meter()
         # Only a line search must have a closure; for the others it is a context more at every step.
         closure = inspect.signature(self.optimizer.step).parameters.get("closure")
@@ -269,6 +270,8 @@ class Player:
             p.grad = None
         losses = self.loop.losses(self.batch, self.name, self.now)
         losses.total.backward()  # type: ignore[no-untyped-call]
+        if self.tangents:
+            self.loop.objective.flatten()
         if self.clip is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         if self.first:

@@ -22,6 +22,7 @@ from aezoo.spec.document import Spec
 from aezoo.training import device as devices
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
+from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
@@ -94,6 +95,7 @@ def train(
     objective = objective_of(model, steps=steps).to(place.device).train()
     if spec.training.precision == "float64":
         objective.double()
+    prepare(objective, batches["train"], spec.training)
     history = History(folder / "metrics.jsonl" if folder else None)
     loop = Loop(
         objective,

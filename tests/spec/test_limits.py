@@ -193,6 +193,12 @@ def test_a_raised_limit_lets_a_spec_of_ones_own_pass() -> None:
     assert read(table, limits=DEFAULT_LIMITS._replace(parameters=10**10)).parameters > 2 * 10**9
 
 
+def test_many_weights_hide_nothing_else() -> None:
+    table = spec_of(corruption=[{"type": "mask", "p": 0}], regularizers={"l2": {"weight": -1}}, decoder={"tied": True})
+    codes = [fault.code for fault in faults(table, limits=DEFAULT_LIMITS._replace(parameters=10))]
+    assert sorted(codes) == ["AZ505", "AZ505", "AZ603"]
+
+
 def test_attention_counts_its_matrix() -> None:
     positions, heads, channels = 64, 2, 4
     layer = default_registry().get("layer", "attention")(heads=heads)

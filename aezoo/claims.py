@@ -1,0 +1,61 @@
+"""Claims: which installed distributions say that they provide a namespace. Metadata is read, nothing imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+
+GROUP = "aezoo"
+#: The namespace that specs may leave out: nobody else can have it.
+IN_THE_BOX = "aezoo"
+
+
+def installed() -> dict[str, list[EntryPoint]]:
+    """Every namespace and the entry points that claim it."""
+    found: dict[str, list[EntryPoint]] = {}
+    for entry in _entries():
+        if entry.name != IN_THE_BOX or owner(entry) == IN_THE_BOX:
+            found.setdefault(entry.name, []).append(entry)
+    return found
+
+
+def usurpers() -> list[EntryPoint]:
+    """Claims of strangers to the namespace of the parts in the box; they count for nothing."""
+    return [entry for entry in _entries() if entry.name == IN_THE_BOX != owner(entry)]
+
+
+def disabled(namespace: str) -> bool:
+    """Whether `AEZOO_DISABLE_PLUGINS` keeps this namespace unimported."""
+    names = [name.strip() for name in os.environ.get("AEZOO_DISABLE_PLUGINS", "").split(",")]
+    return namespace != IN_THE_BOX and ("*" in names or namespace in names)
+
+
+def owner(entry: EntryPoint) -> str:
+    """The distribution that makes the claim; its module, where that is not known."""
+    return entry.dist.name if entry.dist else entry.value
+
+
+def version(entry: EntryPoint) -> str:
+    """Of the distribution that makes the claim; empty where it is not known."""
+    return (entry.dist.version or "") if entry.dist else ""
+
+
+def _entries() -> Iterable[EntryPoint]:
+    try:
+        return entry_points(group=GROUP)
+    except Exception:  # one damaged file among all that is installed: do without that one
+        return [*_guarded(distributions())]
+
+
+def _guarded(found: Iterable[Distribution]) -> Iterator[EntryPoint]:
+    """As `entry_points` does it, each distribution for itself: the first of a name on the path counts."""
+    seen: set[str] = set()
+    for distribution in found:
+        try:
+            name, entries = distribution.name, [*distribution.entry_points.select(group=GROUP)]
+        except Exception:  # of a stranger's distribution, which need not be a plugin at all
+            continue
+        if name not in seen:
+            seen.add(name)
+            yield from entries

@@ -1,0 +1,214 @@
+"""`aezoo plugins`: which there are, what each brings, a new one, and whether one obeys the laws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from aezoo.cli import options
+from aezoo.cli.output import emit, table
+from aezoo.errors import AnswerNo, PluginError, PluginMissing
+from aezoo.hints import did_you_mean
+
+if TYPE_CHECKING:
+    from aezoo.standing import Standing
+    from aezoo.trial import Found
+
+#: Milliseconds: a plugin that takes longer keeps everybody waiting who reads a spec that names it.
+SLOW = 100.0
+
+
+class Looked(NamedTuple):
+    """A plugin as it is told here: what its metadata say, and what came of importing it, where that was tried."""
+
+    standing: Standing
+    found: Found | None = None
+
+    @property
+    def state(self) -> str:
+        return (self.found or self.standing).state
+
+    @property
+    def reason(self) -> str:
+        return (self.found or self.standing).reason
+
+    @property
+    def hint(self) -> str:
+        return (self.found or self.standing).hint
+
+    @property
+    def owners(self) -> str:
+        from aezoo.claims import owner, version
+
+        return ", ".join(f"{owner(entry)} {version(entry)}".rstrip() for entry in self.standing.entries)
+
+    def warnings(self) -> Iterator[str]:
+        """What its author should look at again."""
+        if self.found is None or self.found.milliseconds is None:
+            return
+        if self.found.torch:
+            yield f"plugin {self.standing.namespace!r} imports torch: import it inside build()"
+        elif self.found.milliseconds > SLOW:
+            told = "import what is heavy inside build(), or promise the parts in a Room"
+            yield f"plugin {self.standing.namespace!r} takes {self.found.milliseconds:,.0f} ms to import: {told}"
+
+    def document(self) -> dict[str, Any]:
+        """The plugin as one JSON object; of one that was not imported, less."""
+        from aezoo.claims import owner, version
+
+        claims = [{"name": owner(e), "version": version(e), "module": e.value} for e in self.standing.entries]
+        said = {"namespace": self.standing.namespace, "state": self.state, "reason": self.reason, "hint": self.hint}
+        if self.found is None:
+            return {**said, "distributions": claims}
+        timing = {"milliseconds": self.found.milliseconds, "torch": self.found.torch}
+        held = {"parts": self.found.parts, "variants": self.found.variants}
+        return {**said, "distributions": claims, **timing, "warnings": [*self.warnings()], **held}
+
+
+@click.group()
+def plugins() -> None:
+    """List the plugins, look at one, write a new one, or check one against the laws."""
+
+
+@plugins.command("list")
+@click.option("--load", is_flag=True, help="Import each in a process of its own, and say how long it takes.")
+@options.as_json
+def _list(load: bool, as_json: bool) -> None:
+    """List every installed plugin with its state, and the reason where it cannot be used.
+
+    Without --load nothing is imported: `installed` then means that nothing is known against it.
+    """
+    looked = [_look(standing) if load else Looked(standing) for standing in _standings()]
+    if as_json:
+        emit([one.document() for one in looked])
+    elif not looked:
+        click.echo("no plugins are installed", err=True)
+    else:
+        for line in (line for one in looked for line in one.warnings()):
+            click.echo(f"warning: {line}", err=True)
+        header = ("plugin", "state", "distribution", *(("import",) if load else ()), "reason")
+        rows = [_row(one, timed=load) for one in looked]
+        table(header, rows, right="lllr" if load else "", yields=len(header) - 1, folds=True)
+
+
+def _standings() -> Iterator[Standing]:
+    """Every plugin but the one in the box."""
+    from aezoo.claims import IN_THE_BOX
+    from aezoo.standing import standings
+
+    return (found for found in standings() if found.namespace != IN_THE_BOX or not found.usable)
+
+
+def _look(standing: Standing) -> Looked:
+    from aezoo.trial import trial
+
+    return Looked(standing, trial(standing.namespace) if standing.usable else None)
+
+
+def _row(one: Looked, *, timed: bool) -> tuple[str, ...]:
+    spent = one.found.milliseconds if one.found else None
+    cells = ("" if spent is None else f"{spent:,.0f} ms",) if timed else ()
+    return one.standing.namespace, one.state, one.owners, *cells, one.reason
+
+
+# --- info ------------------------------------------------------------------------------------------------------
+
+
+@plugins.command("info")
+@click.argument("name")
+@options.as_json
+def _info(name: str, as_json: bool) -> None:
+    """Show the plugin NAME: its distribution, its file, its parts and variants."""
+    one = _look(_standing(name))
+    if as_json:
+        emit({**one.document(), "file": _file(one.standing)})
+    else:
+        _describe(one)
+    if one.state != "loaded":
+        raise PluginError(one.reason, hint=one.hint, state=one.state)
+
+
+def _standing(name: str) -> Standing:
+    """What is known of the plugin. Raises `PluginMissing`."""
+    from aezoo.standing import standings
+
+    there = {found.namespace: found for found in standings()}
+    if name not in there:
+        hint = did_you_mean(name, there, "`aezoo plugins list` names those that are")
+        raise PluginMissing(f"no plugin is called {name!r}", hint=hint)
+    return there[name]
+
+
+def _file(standing: Standing) -> str | None:
+    """Where its package lies; found without importing it."""
+    from importlib.util import find_spec
+
+    try:
+        found = find_spec(standing.entries[0].module.partition(".")[0])
+    except (ImportError, ValueError):
+        return None
+    return found.origin if found else None
+
+
+def _describe(one: Looked) -> None:
+    spent = one.found.milliseconds if one.found else None
+    click.echo(f"plugin: {one.standing.namespace}")
+    click.echo(f"distribution: {one.owners}")
+    click.echo(f"state: {one.state}" + ("" if spent is None else f", imported in {spent:,.0f} ms"))
+    click.echo(f"file: {_file(one.standing) or 'not found'}")
+    for line in one.warnings():
+        click.echo(f"warning: {line}", err=True)
+    if one.found and one.found.parts:
+        rows = [(part["kind"], part["name"], part["summary"]) for part in one.found.parts]
+        click.echo()
+        table(("kind", "part", "what it is"), rows, yields=2)
+    if one.found and one.found.variants:
+        click.echo()
+        table(("variant", "what it does"), [*one.found.variants.items()], yields=1)
+
+
+# --- new and check -----------------------------------------------------------------------------------------------
+
+
+@plugins.command("new")
+@click.argument("name")
+@click.option("--kind", required=True, metavar="KIND", help="Of its first part: layer, latent, metric ..., or variant.")
+@click.option("--out", type=options.AnyPath, help="The folder to write; aezoo-NAME by default.")
+@options.force
+@options.as_json
+def _new(name: str, kind: str, out: Path | None, force: bool, as_json: bool) -> None:
+    """Write a distribution that adds a part of KIND under the namespace NAME, with tests that pass."""
+    from aezoo.scaffold import scaffold
+
+    folder, written = scaffold(name, kind, out, force=force)
+    if as_json:
+        emit({"namespace": name, "kind": kind, "folder": folder, "files": written})
+        return
+    click.echo(str(folder))
+    for line in (f"pip install -e {folder}", f"pytest {folder}", f"aezoo plugins check {name}"):
+        click.echo(f"next: {line}", err=True)
+
+
+@plugins.command("check")
+@click.argument("name")
+@options.as_json
+def _check(name: str, as_json: bool) -> None:
+    """Run the laws that every part obeys on the parts of plugin NAME; exit 1 if one is broken."""
+    from aezoo.testing import examine
+
+    standing = _standing(name)
+    if not standing.usable:
+        raise PluginError(standing.reason, hint=standing.hint, state=standing.state)
+    breaches = examine(name)
+    if as_json:
+        emit([breach._asdict() for breach in breaches])
+    for breach in () if as_json else breaches:
+        click.echo(f"{breach.id} {breach.part}: {breach.message}")
+        click.echo(f"  hint: {breach.hint}")
+    if breaches:
+        raise AnswerNo(f"{name}: {len(breaches)} breaches of the laws")
+    if not as_json:
+        click.echo(f"{name}: all laws hold")

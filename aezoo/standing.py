@@ -1,0 +1,85 @@
+"""Standing: what is known of a plugin from its metadata alone, and why it cannot be used if it cannot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from importlib.metadata import EntryPoint, version
+from typing import Literal, NamedTuple
+
+from aezoo import claims
+from aezoo.claims import IN_THE_BOX
+
+State = Literal["installed", "loaded", "disabled", "conflict", "invalid", "incompatible", "broken"]
+#: What a spec can write before the colon.
+NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+class Standing(NamedTuple):
+    """A namespace, who claims it, and what became of that.
+
+    Attributes:
+        state: `installed` is well as far as metadata tell; `loaded` was imported, and gave its parts.
+        reason: Why it is neither.
+        hint: What to do about it.
+    """
+
+    namespace: str
+    state: State
+    reason: str
+    hint: str
+    entries: tuple[EntryPoint, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing is known against it."""
+        return self.state in ("installed", "loaded")
+
+
+def standings() -> Iterator[Standing]:
+    """Every namespace that is claimed, by name; nothing is imported."""
+    for namespace, entries in sorted(claims.installed().items()):
+        yield standing(namespace, entries)
+    for entry in claims.usurpers():
+        told = f"the namespace {IN_THE_BOX!r} is that of the parts in the box"
+        yield Standing(IN_THE_BOX, "invalid", told, f"tell the author of {claims.owner(entry)}", (entry,))
+
+
+def standing(namespace: str, entries: Sequence[EntryPoint]) -> Standing:
+    """What becomes of a namespace that these entry points claim."""
+    state, reason, hint = _obstacle(namespace, entries) or ("installed", "", "")
+    return Standing(namespace, state, reason, hint, tuple(entries))
+
+
+def _obstacle(namespace: str, entries: Sequence[EntryPoint]) -> tuple[State, str, str] | None:
+    owners = ", ".join(sorted(map(claims.owner, entries)))
+    if claims.disabled(namespace):
+        return "disabled", f"plugin {namespace!r} is disabled by AEZOO_DISABLE_PLUGINS", "clear that variable"
+    if len(entries) > 1:
+        return "conflict", f"namespace {namespace!r} is claimed by {owners}; neither is loaded", "uninstall one"
+    if not NAMESPACE.fullmatch(namespace):
+        told = f"namespace {namespace!r} of {owners} cannot be written in a spec"
+        return "invalid", told, "its author names it with letters, digits, '_' and '-'"
+    wanted = _unmet(entries[0])
+    if wanted:
+        told = f"plugin {namespace!r} ({owners}) wants {wanted}, {version('aezoo')} is installed"
+        return "incompatible", told, f"upgrade {owners} or aezoo, whichever is older"
+    return None
+
+
+def _unmet(entry: EntryPoint) -> str:
+    """The requirement of a plugin that this aezoo does not meet; empty if it meets all."""
+    said = [text for text in (entry.dist.requires or () if entry.dist else ()) if text.lower().startswith("aezoo")]
+    if not said:
+        return ""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for text in said:
+        try:
+            wanted = Requirement(text)
+        except InvalidRequirement:
+            continue
+        here = wanted.name == "aezoo" and (wanted.marker is None or wanted.marker.evaluate({"extra": ""}))
+        if here and not wanted.specifier.contains(version("aezoo"), prereleases=True):
+            return f"aezoo{wanted.specifier}"
+    return ""

@@ -1,0 +1,78 @@
+"""The smallest spec that can hold a part: what its example says, and of all else the first that it can live with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from aezoo.errors import AezooError, Fault, SpecError
+from aezoo.reader import check
+from aezoo.registry import Registry
+from aezoo.spec.document import Spec
+
+Document = dict[str, Any]
+
+#: Wider than any example's code, and with axes for layers of any rank.
+INPUTS: tuple[tuple[int, ...], ...] = ((4, 12, 12), (4, 144), (576,), (4, 4, 6, 6))
+#: What the rest of a spec may be, the plainest first.
+RESTS: tuple[Document, ...] = (
+    {"latent": {"type": "deterministic", "dim": 2}},
+    {"latent": {"type": "gaussian", "dim": 2}, "regularizers": {"kl": {}}, "likelihood": "gaussian"},
+    {"latent": {"type": "deterministic", "dim": 2, "activation": "sigmoid"}},
+    {"latent": {"type": "topk", "dim": 8, "k": 2}},
+)
+SIDE_BY_SIDE = ("regularizers", "constraints", "training")
+
+
+class NoSpec(AezooError):
+    """No small spec can hold what was to be held."""
+
+
+def smallest(
+    table: Mapping[str, Any],
+    *,
+    registry: Registry | None = None,
+    suits: Callable[[Spec], bool] = lambda spec: True,
+    inputs: Collection[Sequence[int]] = INPUTS,
+    rests: Iterable[Document] = RESTS,
+    lints: bool = False,
+) -> Spec:
+    """The first spec around an example that reads without an error or a warning.
+
+    Args:
+        table: The example as it stands in a spec; it may fill other slots beside its part's own.
+        registry: Where parts are looked up.
+        suits: What else is asked of the spec.
+        inputs: Shapes of the input, in the order in which they are tried.
+        rests: What may stand in the slots that the table leaves, in that order.
+        lints: Whether one that reads with a warning will do.
+
+    Raises:
+        NoSpec: There is none; says why each was refused.
+    """
+    refused: dict[str, None] = {}
+    tried = (around(table, shape, rest) for shape in inputs for rest in tuple(rests))
+    for spec, told in _readings(tried, registry):
+        if spec is not None and (lints or not told) and suits(spec):
+            return spec
+        refused |= dict.fromkeys(told or ["it does not suit"])
+    raise NoSpec("\n".join(["no small spec holds it:", *refused]))
+
+
+def around(table: Mapping[str, Any], shape: Sequence[int], rest: Document) -> Document:
+    """A spec of one step; named tables stand side by side, all else is as the table has it."""
+    whole: Document = {"aezoo": 1, "name": "smallest", "input": list(shape), "training": {"steps": 1}, **rest}
+    for key, value in table.items():
+        whole[key] = {**whole.get(key, {}), **value} if key in SIDE_BY_SIDE else value
+    return whole
+
+
+def _readings(documents: Iterable[Document], registry: Registry | None) -> Iterator[tuple[Spec | None, list[str]]]:
+    for document in documents:
+        faults: Sequence[Fault]
+        try:
+            spec, faults = check(document, registry=registry)
+        except SpecError as error:
+            yield None, [str(fault) for fault in error.faults]
+        else:
+            yield spec, [str(fault) for fault in faults]

@@ -1,0 +1,18 @@
+"""Discrete codes: vector quantization, residual, finite scalar and lookup-free; in specs as `quantize:vq` ..."""
+
+from __future__ import annotations
+
+from aezoo.plugin import Room, hookimpl
+
+AEZOO_API = 1
+
+ROOMS = [
+    Room(f"{__name__}.latents", latent=("vq", "residual_vq", "fsq", "lfq")),
+    Room(f"{__name__}.regularizers", regularizer=("commitment", "codebook", "entropy")),
+    Room(f"{__name__}.metrics", metric=("perplexity", "usage")),
+]
+
+
+@hookimpl
+def aezoo_components() -> list[Room]:
+    return ROOMS

@@ -1,0 +1,134 @@
+"""Codebook: K vectors, the nearest of which stands for a vector; and how they learn without a gradient."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from aezoo_quantize.kmeans import kmeans, nearest
+
+#: Added to every count, so that a code that stands for nothing divides by something (Sonnet's epsilon).
+SMOOTHING = 1e-5
+
+
+class Found(NamedTuple):
+    """What a codebook makes of vectors."""
+
+    vectors: Tensor  # [N, D], what was given, on the unit sphere if the codebook goes by angles
+    codes: Tensor  # [N, D], the nearest to each
+    indices: Tensor  # [N]
+
+
+class Codebook(nn.Module):
+    """K codes, moved by running means or by a gradient, restarted where nobody uses them.
+
+    The running means are those of van den Oord et al. 2017, arXiv:1711.00937, appendix A.1:
+
+        n_k <- decay n_k + (1 - decay) count of k      code_k = s_k / n_k
+        s_k <- decay s_k + (1 - decay) sum of the vectors of k
+
+    They move in a forward pass in training, after the codes were looked up. A code whose n_k falls below `restart`
+    times the mean of all is put on a vector of the batch, with the mean as its n_k (Dhariwal et al. 2020,
+    arXiv:2005.00341, section 3.1). All of it is in buffers; what is drawn comes from the generator alone, and
+    without one a start is the farthest point of all and a restart does not happen.
+
+    Args:
+        codes: K.
+        dim: Width D of a code.
+        learned: Whether codes are a parameter that a loss moves, instead of running means.
+        decay: Of the running means, for each batch.
+        kmeans: Whether the first batch in training is where the codes start.
+        restart: Below which share of the mean count; 0 for never.
+        cosine: Whether vectors and codes are scaled to norm 1.
+
+    Shape:
+        x: [N, D] -> vectors, codes: [N, D]; indices: [N]
+    """
+
+    codes: Tensor
+    counts: Tensor
+    sums: Tensor
+    started: Tensor
+
+    def __init__(
+        self,
+        codes: int,
+        dim: int,
+        *,
+        learned: bool = False,
+        decay: float = 0.99,
+        kmeans: bool = True,
+        restart: float = 0.1,
+        cosine: bool = False,
+    ) -> None:
+        super().__init__()
+        self.learned, self.decay, self.restart, self.cosine = learned, decay, restart, cosine
+        first = torch.empty(codes, dim).uniform_(-1 / codes, 1 / codes)
+        first = F.normalize(first, dim=-1) if cosine else first
+        if learned:
+            self.codes = nn.Parameter(first)
+        else:
+            self.register_buffer("codes", first)
+            self.register_buffer("sums", first.clone())
+        self.register_buffer("counts", torch.ones(codes))
+        self.register_buffer("started", torch.tensor(not kmeans))
+
+    def forward(self, x: Tensor, generator: Generator | None = None) -> Found:
+        # In the precision of the codes: three digits of bfloat16 do not tell neighbours apart.
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(self.codes.dtype)
+            x = F.normalize(x, dim=-1) if self.cosine else x
+            given = x.detach()
+            if self.training and not self.started:
+                self._start(given, generator)
+            indices = nearest(given, self.codes.detach())
+            found = Found(x, self.embed(indices), indices)
+            if self.training:
+                self._learn(given, indices, generator)
+            return found
+
+    def embed(self, indices: Tensor) -> Tensor:
+        """The codes of these indices: [...] -> [..., D]."""
+        codes = F.normalize(self.codes, dim=-1) if self.cosine else self.codes
+        # A copy even of a buffer: its running means may move before the backward pass.
+        return F.embedding(indices, codes)
+
+    @torch.no_grad()
+    def _start(self, x: Tensor, generator: Generator | None) -> None:
+        centres, counts = kmeans(x, len(self.codes), generator, cosine=self.cosine)
+        self._place(torch.ones_like(self.counts, dtype=torch.bool), centres, counts)
+        self.started.fill_(True)
+
+    @torch.no_grad()
+    def _learn(self, x: Tensor, indices: Tensor, generator: Generator | None) -> None:
+        # As a product: sums by index are in no fixed order on some accelerators.
+        members = F.one_hot(indices, len(self.codes)).to(x.dtype)  # [N, K]
+        self.counts.lerp_(members.sum(dim=0), 1 - self.decay)
+        if not self.learned:
+            self.sums.lerp_(members.t() @ x, 1 - self.decay)
+            self.codes.copy_(self._means())
+        if self.restart and generator is not None:
+            self._revive(x, generator)
+
+    def _means(self) -> Tensor:
+        """The mean of what each code stands for; counts are smoothed towards each other, and their sum kept."""
+        total = self.counts.sum()
+        counts = (self.counts + SMOOTHING) * (total / (total + SMOOTHING * len(self.counts)))
+        means = self.sums / counts[:, None]
+        return F.normalize(means, dim=-1) if self.cosine else means
+
+    def _revive(self, x: Tensor, generator: Generator) -> None:
+        """Put codes that hardly anything uses on vectors of the batch; as many are drawn at every step."""
+        rows = torch.randint(len(x), (len(self.codes),), generator=generator, device=x.device)
+        fair = self.counts.mean()
+        self._place(self.counts < self.restart * fair, x[rows], fair.expand_as(self.counts))
+
+    def _place(self, which: Tensor, codes: Tensor, counts: Tensor) -> None:
+        """Set some codes, and what is remembered of them."""
+        self.codes.copy_(torch.where(which[:, None], codes, self.codes))
+        self.counts.copy_(torch.where(which, counts, self.counts))
+        if not self.learned:
+            self.sums.copy_(torch.where(which[:, None], codes * counts[:, None], self.sums))

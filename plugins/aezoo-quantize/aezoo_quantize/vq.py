@@ -1,0 +1,123 @@
+"""Vector quantization: a vector is replaced by a code, or by a sum of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from aezoo.nn.latent import flatten_for
+from torch import Generator, Tensor, nn
+
+from aezoo_quantize.codebook import Codebook
+
+
+class VectorCode(NamedTuple):
+    """A code that stands in a codebook, or a sum of such."""
+
+    z: Tensor  # [B, D, *grid], its gradient goes to `pre`
+    pre: Tensor  # [B, D, *grid], before quantization
+    indices: Tensor  # [B, *grid], or [B, depth, *grid]
+    commitment: Tensor  # [B, D, *grid], (pre - sg(code))^2
+    codebook: Tensor  # [B, D, *grid], (sg(pre) - code)^2
+
+
+def straight_through(pre: Tensor, code: Tensor) -> Tensor:
+    """`code`, with the gradient of `pre` (Bengio et al. 2013, arXiv:1308.3432)."""
+    return pre + (code - pre).detach()
+
+
+def vectors(h: Tensor) -> Tensor:
+    """Each place's channels as a vector: [B, D, *grid] -> [N, D]."""
+    return h.movedim(1, -1).flatten(0, -2)
+
+
+def planes(x: Tensor, like: Tensor) -> Tensor:
+    """Vectors back in the places they came from: [N, D] -> [B, D, *grid]."""
+    return x.view(len(like), *like.shape[2:], -1).movedim(-1, 1)
+
+
+class VQ(nn.Module):
+    """The nearest code of one codebook, van den Oord et al. 2017, arXiv:1711.00937.
+
+    Args:
+        project: The affine map of the features to D values, or channels.
+        codebook: The codes.
+
+    Shape:
+        h: [B, *shape] -> z, pre: [B, D, *grid]; indices: [B, *grid]
+    """
+
+    def __init__(self, project: nn.Module, codebook: Codebook) -> None:
+        super().__init__()
+        self.project = project
+        self.codebook = codebook
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> VectorCode:
+        h = self.project(flatten_for(self.project, h))
+        found = self.codebook(vectors(h), generator)
+        pre, code = planes(found.vectors, h), planes(found.codes, h)
+        return VectorCode(
+            straight_through(pre, code),
+            pre,
+            found.indices.view(len(h), *h.shape[2:]),
+            (pre - code.detach()).square(),
+            (pre.detach() - code).square(),
+        )
+
+    def embed(self, indices: Tensor) -> Tensor:
+        """The codes that these indices name: [B, *grid] -> [B, D, *grid]."""
+        return self.codebook.embed(indices).movedim(-1, 1)
+
+
+class ResidualVQ(nn.Module):
+    """A sum of codes, each the nearest to what those before it leave of a vector.
+
+    Zeghidour et al. 2021, "SoundStream", arXiv:2107.03312, section III.C. With `dropout` that share of the samples
+    takes the first n codes alone, n uniform in 1..depth and drawn for each sample (arXiv:2306.06546, section 3.2).
+    Codebooks learn from all samples: what is left for the code n + 1 does not depend on whether it is taken.
+
+    Args:
+        project: The affine map of the features to D values, or channels.
+        codebooks: One for each code of the sum.
+        dropout: Share of the samples, in training.
+
+    Shape:
+        h: [B, *shape] -> z, pre: [B, D, *grid]; indices: [B, depth, *grid]
+    """
+
+    def __init__(self, project: nn.Module, codebooks: Sequence[Codebook], *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.project = project
+        self.codebooks = nn.ModuleList(codebooks)
+        self.dropout = dropout
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> VectorCode:
+        pre = self.project(flatten_for(self.project, h))
+        taken = self._taken(pre, generator)  # [B, 1, ...]
+        left, code = pre, torch.zeros_like(pre)
+        commitment, codebook, indices = torch.zeros_like(pre), torch.zeros_like(pre), []
+        for i, book in enumerate(self.codebooks):
+            found = book(vectors(left), generator)
+            step, kept = planes(found.codes, pre), (taken > i).to(pre.dtype)
+            commitment = commitment + kept * (left - step.detach()).square()
+            codebook = codebook + kept * (left.detach() - step).square()
+            code, left = code + kept * step, left - step.detach()
+            indices.append(found.indices.view(len(pre), *pre.shape[2:]))
+        return VectorCode(straight_through(pre, code), pre, torch.stack(indices, dim=1), commitment, codebook)
+
+    def embed(self, indices: Tensor) -> Tensor:
+        """The sum of the codes that these indices name; the first few are enough: [B, n, *grid] -> [B, D, *grid]."""
+        pairs = zip(self.codebooks, indices.unbind(dim=1), strict=False)
+        codes = torch.stack([book.embed(named) for book, named in pairs])  # type: ignore[operator]
+        return codes.sum(dim=0).movedim(-1, 1)
+
+    def _taken(self, pre: Tensor, generator: Generator | None) -> Tensor:
+        """How many codes each sample takes."""
+        depth, count = len(self.codebooks), len(pre)
+        taken = torch.full((count,), depth, device=pre.device)
+        if self.training and self.dropout and generator is not None:
+            fewer = torch.randint(1, depth + 1, (count,), generator=generator, device=pre.device)
+            struck = torch.rand(count, generator=generator, device=pre.device) < self.dropout
+            taken = torch.where(struck, fewer, taken)
+        return taken.view(-1, *(1 for _ in pre.shape[1:]))

@@ -1,0 +1,36 @@
+"""Sparse dictionaries: few of many directions explain each sample.
+
+    x ── encoder ──> h ── W (h - c) + b ──> pre ── which may be active ──> z ── D z + d ──> x^
+
+Latents choose what may be active, penalties and an objective say what is wanted of the code, a constraint keeps the
+directions (columns of D) of length 1, and a dataset of known directions shows whether they are found.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from aezoo.plugin import Room, hookimpl
+
+#: The plugin interface this was written for.
+AEZOO_API = 1
+
+ROOMS = [
+    Room(f"{__name__}.latents", latent=("topk", "batch_topk", "jumprelu", "gated")),
+    Room(f"{__name__}.terms", regularizer=("auxk", "l0", "gate"), objective="matryoshka", constraint="unit_norm"),
+    Room(f"{__name__}.dictionary", dataset="dictionary"),
+    Room(f"{__name__}.metrics", metric=("l0", "dead", "explained_variance", "recovery")),
+]
+
+
+@hookimpl
+def aezoo_components() -> list[Room]:
+    return ROOMS
+
+
+@hookimpl
+def aezoo_variants() -> Mapping[str, Mapping[str, Any]]:
+    return tomllib.loads(files(__name__).joinpath("variants.toml").read_text(encoding="utf-8"))

@@ -1,0 +1,189 @@
+"""Bottlenecks: features in, a sparse code out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.latent import ActivatedCode, largest
+from aezoo_sparse.start import couple
+
+#: Steps whose share in a young running mean is one half, about: a mean of n steps remembers the last n / 8.
+RECENT = 8
+
+
+class StepCode(NamedTuple):
+    """A code of thresholds."""
+
+    z: Tensor  # [B, D]
+    pre: Tensor  # [B, D]
+    active: Tensor  # [B, D], 1 where the unit is active; its gradient reaches the thresholds alone
+
+
+class GatedCode(NamedTuple):
+    """A code of gates."""
+
+    z: Tensor  # [B, D]
+    pre: Tensor  # [B, D], the magnitude before its relu
+    gate: Tensor  # [B, D], after a relu: positive where the unit is active
+
+
+class Dictionary(nn.Module):
+    """pre = W (h - c) + b: what all sparse codes are selected from.
+
+    Args:
+        features: Width F of what it is given.
+        dim: Units D.
+        center: Whether there is a c.
+        coupled: Whether `prepare` makes W the transpose of the decoder's first map.
+    """
+
+    def __init__(self, features: int, dim: int, *, center: bool = True, coupled: bool = True) -> None:
+        super().__init__()
+        self.center = nn.Parameter(torch.zeros(features)) if center else None
+        self.project = nn.Linear(features, dim)
+        self.coupled = coupled
+
+    def scores(self, h: Tensor) -> Tensor:
+        """The units before any selection.
+
+        Shape:
+            h: [B, *shape] -> [B, D]
+        """
+        h = h.flatten(1)
+        return self.project(h if self.center is None else h - self.center)  # type: ignore[no-any-return]
+
+    def prepare(self, given: Tensor, *, model: Autoencoder, generator: Generator) -> None:
+        """Start as a dictionary: see `couple`."""
+        if self.coupled:
+            couple(self.project, self.center, model.decoder, given.flatten(1))
+
+
+class TopK(Dictionary):
+    """The `k` largest units of each sample (Gao et al. 2024, arXiv:2406.04093, section 2.3).
+
+    Shape:
+        h: [B, *shape] -> z, pre: [B, D]
+    """
+
+    def __init__(self, features: int, dim: int, *, k: int, center: bool = True, coupled: bool = True) -> None:
+        super().__init__(features, dim, center=center, coupled=coupled)
+        self.k = k
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
+        pre = self.scores(h)
+        return ActivatedCode(largest(pre, self.k), pre)
+
+
+class BatchTopK(Dictionary):
+    """The `k` B largest units of a batch; outside training, those above a running threshold.
+
+    Bussmann et al. 2024, "BatchTopK sparse autoencoders", arXiv:2412.06410. The threshold is the running mean over
+    batches of the smallest active value. The authors begin to average after 1,000 steps; here the mean is short while it
+    is young, so that short runs have a threshold, too.
+
+    Args:
+        k: Active units of a sample, on average.
+        momentum: Share of the past in the running mean, once it is old.
+
+    Shape:
+        h: [B, *shape] -> z, pre: [B, D]
+    """
+
+    threshold: Tensor
+    batches: Tensor
+
+    def __init__(
+        self, features: int, dim: int, *, k: int, momentum: float = 0.999, center: bool = True, coupled: bool = True
+    ) -> None:
+        super().__init__(features, dim, center=center, coupled=coupled)
+        self.k = k
+        self.momentum = momentum
+        self.register_buffer("threshold", torch.zeros(()))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
+        pre = self.scores(h)
+        if not self.training:
+            return ActivatedCode(pre.where(pre > self.threshold, 0.0), pre)
+        z = largest(pre.view(1, -1), self.k * len(pre)).view_as(pre)
+        self._remember(z.detach())
+        return ActivatedCode(z, pre)
+
+    @torch.no_grad()
+    def _remember(self, z: Tensor) -> None:
+        smallest = z.where(z > 0, torch.inf).min()
+        weight = (RECENT / (self.batches + RECENT)).clamp_min(1 - self.momentum)
+        # A batch in which nothing is active has no smallest value.
+        known = smallest.isfinite()
+        self.threshold.lerp_(smallest.where(known, 0.0), weight.where(known, 0.0))
+        self.batches.add_(known)
+
+
+class JumpReLU(Dictionary):
+    """Units above thresholds of their own (Rajamanoharan et al. 2024, arXiv:2407.14435).
+
+    Args:
+        threshold: Of every unit, to start with.
+        bandwidth: Width of the box that stands for the delta in the gradients of the thresholds.
+
+    Shape:
+        h: [B, *shape] -> z, pre, active: [B, D]
+    """
+
+    def __init__(
+        self,
+        features: int,
+        dim: int,
+        *,
+        threshold: float,
+        bandwidth: float,
+        center: bool = True,
+        coupled: bool = True,
+    ) -> None:
+        super().__init__(features, dim, center=center, coupled=coupled)
+        # Its logarithm, so that it stays positive.
+        self.log_threshold = nn.Parameter(torch.full((dim,), threshold).log())
+        self.bandwidth = bandwidth
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> StepCode:
+        pre = self.scores(h)
+        threshold = self.log_threshold.exp()
+        above = (pre > threshold).to(pre.dtype)
+        through = straight_through(pre.detach(), threshold, self.bandwidth)
+        return StepCode(pre * above + threshold.detach() * through, pre, above + through)
+
+
+def straight_through(pre: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
+    """Zero, with the gradient -K((pre - threshold) / bandwidth) / bandwidth to the threshold; K is the box of width 1.
+
+    That is an estimate of how the step 1[pre > threshold] moves with its threshold (arXiv:2407.14435, equation 12); times
+    the threshold, of how z = pre 1[pre > threshold] does (equation 11).
+
+    Shape:
+        pre: [B, D], threshold: [D] -> [B, D]
+    """
+    inside = ((pre - threshold).abs() < bandwidth / 2).to(pre.dtype)
+    return inside.detach() / bandwidth * (threshold.detach() - threshold)
+
+
+class Gated(Dictionary):
+    """A gate and a magnitude for each unit, from one map (Rajamanoharan et al. 2024, arXiv:2404.16014, section 3.2).
+
+    Shape:
+        h: [B, *shape] -> z, pre, gate: [B, D]
+    """
+
+    def __init__(self, features: int, dim: int, *, center: bool = True, coupled: bool = True) -> None:
+        super().__init__(features, dim, center=center, coupled=coupled)
+        self.log_scale = nn.Parameter(torch.zeros(dim))
+        self.offset = nn.Parameter(torch.zeros(dim))
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> GatedCode:
+        gate = self.scores(h)
+        assert self.project.bias is not None
+        magnitude = (gate - self.project.bias) * self.log_scale.exp() + self.offset
+        return GatedCode(magnitude.relu().where(gate > 0, 0.0), magnitude, gate.relu())

@@ -1,0 +1,57 @@
+"""How a dictionary starts: directions of length 1, an encoder that is their transpose, biases amid the data."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from aezoo.nn.projection import maps, scale_to_unit
+
+
+def geometric_median(x: Tensor, *, iterations: int = 100, tolerance: float = 1e-6) -> Tensor:
+    """The point whose summed distance to the rows is least, by Weiszfeld's iteration (1937).
+
+    Unlike a mean it does not follow a few samples that lie far off.
+
+    Args:
+        iterations: At most.
+        tolerance: Of the sum of distances, relative: where to stop.
+
+    Shape:
+        x: [N, F] -> [F]
+    """
+    # In double precision: the sum is flat about its minimum.
+    x = x.double() if x.device.type != "mps" else x
+    point, last = x.mean(dim=0), torch.inf
+    for _ in range(iterations):
+        distances = torch.linalg.vector_norm(x - point, dim=1)
+        total = distances.sum().item()
+        if last - total <= tolerance * total:
+            break
+        last = total
+        # A sample under the point would weigh without end.
+        weights = 1 / distances.clamp_min(1e-8 * (1 + total / len(x)))
+        point = (x * weights[:, None]).sum(dim=0) / weights.sum()
+    return point
+
+
+@torch.no_grad()
+def couple(project: nn.Linear, center: Tensor | None, decoder: nn.Module, features: Tensor) -> None:
+    """Couple an encoder's map to the decoder's first (Gao et al. 2024, arXiv:2406.04093, appendix A.1).
+
+    D: columns of length 1, W = D^T, b = 0, c = the decoder's bias = the geometric median of the features; without
+    a c, b = -W c says the same. A tied decoder has W's transpose already.
+
+    Shape:
+        features: [N, F]
+    """
+    back = next(maps(decoder))
+    median = geometric_median(features).to(features.dtype)
+    if isinstance(back, nn.Linear):
+        scale_to_unit(back)
+        project.weight.copy_(back.weight.t())
+    if back.bias is not None:
+        back.bias.copy_(median)
+    if center is not None:
+        center.copy_(median)
+    project.bias.copy_(torch.zeros_like(project.bias) if center is not None else -project.weight @ median)
