@@ -119,7 +119,7 @@ def test_a_later_version_that_adds_fields_with_defaults_leaves_fingerprints_as_t
 
     def arch(part: type[Component]) -> tuple[str, str]:
         parts = Registry()
-        parts.add([*registry.parts(), part])
+        parts.add([*(there for there in registry.parts() if not there.namespace), part])
         spec, _ = check(source, registry=parts)
         return spec.arch, spec.run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -74,6 +74,7 @@ class MaskSpec(CorruptionSpec):
     """
 
     type: Literal["mask"] = "mask"
+    strengths: ClassVar[tuple[str, ...]] = ("p",)
     p: Probability = Field(0.25, description="share of values that are hidden; [low, high] draws one for each sample")
     value: float = Field(0.0, description="what stands in their place, in data units")
     per: Per = Field("value", description="value: each for itself; pixel: all channels of a place together")
@@ -100,6 +101,7 @@ class GaussianNoiseSpec(CorruptionSpec):
     """
 
     type: Literal["gaussian_noise"] = "gaussian_noise"
+    strengths: ClassVar[tuple[str, ...]] = ("std",)
     std: Deviation = Field(0.5, description="standard deviation, in data units; [low, high] draws one for each sample")
     clip: bool = Field(False, description="whether the sum is clipped to the declared range")
 
@@ -131,6 +133,7 @@ class SaltAndPepperSpec(CorruptionSpec):
     """
 
     type: Literal["salt_and_pepper"] = "salt_and_pepper"
+    strengths: ClassVar[tuple[str, ...]] = ("p",)
     p: Probability = Field(0.1, description="share of values that are sent; [low, high] draws one for each sample")
     per: Per = Field("value", description="value: each for itself; pixel: all channels of a place together")
 

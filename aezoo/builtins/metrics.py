@@ -192,7 +192,8 @@ class SparsitySpec(MetricSpec):
     @classmethod
     def applies(cls, spec: Spec) -> bool:
         # Codes that can be zero: those that pass through a relu or a selection.
-        return "pre" in spec.latent.provides and getattr(spec.latent, "activation", "relu") == "relu"
+        selects = "pre" in spec.latent.provides and not spec.latent.quantized
+        return selects and getattr(spec.latent, "activation", "relu") == "relu"
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import Mean, active_share

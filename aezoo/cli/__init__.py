@@ -72,8 +72,10 @@ class Group(click.Group):
             return None
         module, _ = TABLE[cmd_name]
         command: click.Command = getattr(import_module(f"aezoo.cli.{module}"), module)
-        if not any(option.name == "debug" for option in command.params):
-            command.params.append(_debug())
+        inner = command.commands.values() if isinstance(command, click.Group) else ()
+        for one in (command, *inner):
+            if not any(option.name == "debug" for option in one.params):
+                one.params.append(_debug())
         return command
 
     def resolve_command(

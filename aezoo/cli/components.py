@@ -8,12 +8,11 @@ import click
 
 from aezoo.cli import options
 from aezoo.cli.output import emit, table
-from aezoo.errors import NotFound, PluginError, UsageError
+from aezoo.errors import NotFound, UsageError
 from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
     from aezoo.reference.entry import Entry
-    from aezoo.registry import Registry
     from aezoo.spec.component import Component
 
 
@@ -63,27 +62,13 @@ def _meant(part: type[Component], name: str | None) -> bool:
 
 def _parts(name: str | None) -> list[type[Component]]:
     """All parts: of the box, and of every plugin that loads; of those that do not, a line on stderr."""
-    from aezoo.discovery import IN_THE_BOX, default_registry, disabled, installed
-
-    registry = default_registry()
-    wanted = (name or "").rpartition(":")[0]
-    for namespace in installed():
-        if namespace != IN_THE_BOX and not disabled(namespace):
-            _load(registry, namespace)
-    if wanted:  # says which plugin is missing, broken or disabled
-        _load(registry, wanted, strict=True)
-    return list(registry.parts())
-
-
-def _load(registry: Registry, namespace: str, *, strict: bool = False) -> None:
+    from aezoo.cli.everything import everything, parts
     from aezoo.discovery import load
 
-    try:
-        load(registry, namespace)
-    except PluginError as error:
-        if strict:
-            raise
-        click.echo(f"warning: {error.message}", err=True)
+    registry = everything()
+    if wanted := (name or "").rpartition(":")[0]:
+        load(registry, wanted)  # says which plugin is missing, broken or disabled
+    return parts(registry)
 
 
 def _nearest(name: str, parts: list[type[Component]]) -> str:

@@ -157,17 +157,22 @@ class Errors:
 
 
 def _applicable(spec: Spec) -> Iterator[MetricSpec]:
-    """Every metric that means something for the spec and needs no setting: in the box, or of a plugin that it names."""
+    """What the spec asks for, and every metric that means something for it and needs no setting.
+
+    Those are metrics in the box, and of plugins that the spec names.
+    """
     registry = default_registry()
+    asked = {metric.tag(): metric for metric in spec.metrics}
     # What another spec had loaded in this process must not change what this one is told.
     named = {"", *(part.namespace for _, part in parts(spec))}
     for name in registry.names("metric"):
-        if name.rpartition(":")[0] not in named:
+        if name in asked or name.rpartition(":")[0] not in named:
             continue
         part: type[MetricSpec] = registry.get("metric", name)
         settled = not any(info.is_required() for info in part.model_fields.values())
         if settled and part.applies(spec):
             yield part()  # type: ignore[call-arg]
+    yield from asked.values()
 
 
 def _array(x: Tensor) -> Array:

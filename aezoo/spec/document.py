@@ -17,6 +17,7 @@ from aezoo.spec.kinds import (
     LatentSpec,
     LayerSpec,
     LikelihoodSpec,
+    MetricSpec,
     ObjectiveSpec,
     RegularizerSpec,
     Style,
@@ -139,6 +140,9 @@ class Spec(Frozen):
         description="projections of weights by name, after each step; the type defaults to the name",
     )
     objective: ObjectiveSpec = Field(default="standard", description="how the loss is made")  # type: ignore[assignment]
+    metrics: Annotated[tuple[MetricSpec, ...], BeforeValidator(as_tuple)] = Field(
+        (), description="what judges it, beside the metrics that apply by themselves"
+    )
     data: DatasetSpec | None = Field(
         None, description="where samples come from; train and evaluate can be given others"
     )

@@ -20,17 +20,15 @@ SINGLE = frozenset({"items", "additionalProperties", "not", "if", "then", "else"
 
 
 def lowered(schema: Schema, draft: Draft) -> Schema:
-    """The same schema in the words of a draft.
+    """The same schema in the words of a draft, and in those that editors understand.
 
-    Draft 7 calls definitions something else, reads nothing beside a reference and has no `prefixItems`. Draft 4 has
-    no `const`, no bounds that are numbers and exclusive at once, and no `if`: that becomes an `anyOf`, which says
-    the same and explains it worse.
+    No reference has company: older drafts read nothing beside it, and some editors merge both badly. Draft 7 calls
+    definitions something else and has no `prefixItems`. Draft 4 has no `const`, no bounds that are numbers and
+    exclusive at once, and no `if`: that becomes an `anyOf`, which says the same and explains it worse.
     """
-    if draft == "2020-12":
-        return schema
-    inner = {keyword: _inner(keyword, value, draft) for keyword, value in schema.items()}
-    inner = _alone(_tuples(_renamed(inner)))
-    return _told(_bounds(_constant(_conditional(inner))) if draft == "4" else inner)
+    told = {keyword: _inner(keyword, value, draft) for keyword, value in schema.items()}
+    told = _alone(told if draft == "2020-12" else _tuples(_renamed(told)))
+    return _told(_bounds(_constant(_conditional(told))) if draft == "4" else told)
 
 
 def _inner(keyword: str, value: Any, draft: Draft) -> Any:
@@ -42,13 +40,13 @@ def _inner(keyword: str, value: Any, draft: Draft) -> Any:
 
 
 def _renamed(schema: Schema) -> Schema:
-    if isinstance(schema.get("$ref"), str):
+    if "$ref" in schema:
         schema = {**schema, "$ref": schema["$ref"].replace("#/$defs/", "#/definitions/", 1)}
     return {"definitions" if key == "$defs" else key: value for key, value in schema.items()}
 
 
 def _alone(schema: Schema) -> Schema:
-    """Beside a reference nothing is read: a reference with company goes into an `allOf`."""
+    """A reference with company goes into an `allOf`."""
     if "$ref" not in schema or len(schema) == 1:
         return schema
     return {**_without(schema, "$ref"), "allOf": [{"$ref": schema["$ref"]}, *schema.get("allOf", ())]}

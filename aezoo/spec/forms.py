@@ -23,6 +23,8 @@ DEFINITIONS = "#/$defs/"
 TABLE: Schema = {"type": "object"}
 LIST: Schema = {"type": "array"}
 TEXT: Schema = {"type": "string"}
+#: A part's table that leaves its type to its place, or to a base.
+UNTYPED: Schema = {"type": "object", "not": {"required": ["type"]}}
 UNNAMABLE = (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError)
 
 
@@ -54,6 +56,18 @@ def cases(*pairs: tuple[Schema, Schema], otherwise: Schema | None = None) -> Sch
         if then or chain:
             chain = {"if": test, "then": then, **({"else": chain} if chain else {})}
     return chain
+
+
+def joined(schemas: Sequence[Schema]) -> Schema:
+    """What several parts take under one key: where they differ, the values that any of them can take."""
+    first = schemas[0]
+    if all(schema == first for schema in schemas):
+        return first
+    told = " / ".join(dict.fromkeys(schema["description"] for schema in schemas if "description" in schema))
+    said: Schema = {"description": told} if told else {}
+    if all("enum" in schema for schema in schemas):
+        said["enum"] = [*dict.fromkeys(word for schema in schemas for word in schema["enum"])]
+    return said
 
 
 def summary(declaration: type[BaseModel]) -> str:

@@ -358,6 +358,8 @@ class CorruptionSpec(Component):
     """What spoils the input, in training only; the target stays clean."""
 
     kind: ClassVar[str] = "corruption"
+    #: Fields that say how strong it is: with all of these at 0 it leaves every input as it is.
+    strengths: ClassVar[tuple[str, ...]] = ()
 
     def build(self, shape: Shape, range: Range | None) -> nn.Module:
         """A module: `forward(x, generator) -> Tensor` of x's shape; `x` [B, *shape] is not modified."""
@@ -495,7 +497,8 @@ class FileDatasetSpec(SplitDatasetSpec):
 class MetricSpec(Component):
     """One number that judges a model on a split.
 
-    An evaluation takes every metric that means something for the spec.
+    An evaluation takes every metric that means something for the spec: in the box, of a plugin that the spec names,
+    and those in its `metrics`.
     """
 
     kind: ClassVar[str] = "metric"
@@ -508,6 +511,12 @@ class MetricSpec(Component):
     def applies(cls, spec: Spec) -> bool:
         """Whether the number means something for this spec."""
         return True
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        if not self.applies(spec):
+            yield Remark(f"{self.tag()} means nothing for this spec", "leave it out")
+        if sum(metric.tag() == self.tag() for metric in spec.metrics) > 1:
+            yield Remark(f"{self.tag()} stands twice", "a metric has one number: keep one of them")
 
     def build(self, spec: Spec) -> Accumulator:
         """An object with `update(out: Output)` for each batch and `result() -> float`."""

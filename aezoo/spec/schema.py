@@ -17,14 +17,13 @@ from aezoo.spec.compose import DEFAULTS
 from aezoo.spec.document import Spec
 from aezoo.spec.drafts import METASCHEMAS, Draft, Schema, lowered
 from aezoo.spec.entries import EDIT
-from aezoo.spec.forms import LIST, TABLE, TEXT, cases, described, ref, summary, taken, told, wants
+from aezoo.spec.forms import LIST, TABLE, TEXT, UNTYPED, cases, described, ref, summary, taken, told, wants
 from aezoo.spec.merge import LISTS, NAMED
 from aezoo.spec.vocabulary import Vocabulary
 
 TITLE = "aezoo spec"
 STRINGS: Schema = {**LIST, "items": TEXT}
 BASED: Schema = {"anyOf": [{"required": ["extends"]}, {"required": ["variants"]}]}
-UNTYPED: Schema = {"type": "object", "not": {"required": ["type"]}}
 
 
 def schema(
@@ -43,7 +42,7 @@ def schema(
         "title": TITLE,
         "description": summary(Spec),
         "type": "object",
-        "properties": {**_macros(variants), **{key: _slot(key, field, words) for key, field in fields(Spec).items()}},
+        "properties": {**{key: _slot(key, field, words) for key, field in fields(Spec).items()}, **_macros(variants)},
         "additionalProperties": False,
         "if": {"not": BASED},
         "then": _whole(words),
@@ -55,7 +54,6 @@ def _macros(variants: Sequence[str]) -> dict[str, Schema]:
     """The keys that say how a spec is put together."""
     name = {"anyOf": [{"enum": [*variants]}, {**TEXT, "pattern": ":"}]} if variants else TEXT
     return {
-        "$schema": {"description": "where editors find this schema", **TEXT},
         "extends": {
             "description": "the path or bundled name of a spec that this one changes, or a list of them",
             "anyOf": [TEXT, STRINGS],
@@ -69,6 +67,7 @@ def _macros(variants: Sequence[str]) -> dict[str, Schema]:
             "description": "paths of what to take out of bases and variants: regularizers.kl, encoder.2",
             **STRINGS,
         },
+        "$schema": {"description": "in JSON, where editors find this schema", **TEXT},
     }
 
 
@@ -93,8 +92,8 @@ def _kind(field: FieldInfo) -> str:
 def _called(tag: str, field: FieldInfo, words: Vocabulary) -> Schema:
     """A penalty or a constraint that has the name of a part: of that part, unless it or a base says another."""
     kind = _kind(field)
-    shown = [{}, ref(f"{kind}.{tag}")]
-    return {"description": summary(words.parts[kind][tag]), **ref(f"slot.{kind}"), "anyOf": shown}
+    told = {"description": summary(words.parts[kind][tag])}
+    return {**told, **ref(f"slot.{kind}"), "anyOf": [told, ref(f"{kind}.{tag}")]}
 
 
 def _shorthand(key: str, field: FieldInfo, words: Vocabulary) -> Schema:

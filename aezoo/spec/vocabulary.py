@@ -21,8 +21,8 @@ from pydantic.fields import FieldInfo
 from aezoo.spec.anatomy import fields
 from aezoo.spec.component import Component, Frozen
 from aezoo.spec.drafts import Schema
-from aezoo.spec.entries import EACH, demanded, entry, listing, marks, single
-from aezoo.spec.forms import TABLE, TEXT, cases, described, held, ref, summary, wants
+from aezoo.spec.entries import EACH, REPEATS, demanded, entry, listing, marks, single
+from aezoo.spec.forms import TABLE, TEXT, UNTYPED, described, held, joined, ref, summary, wants
 from aezoo.spec.kinds import KINDS
 
 
@@ -134,37 +134,35 @@ class Vocabulary:
         return {**told, **table, "properties": properties}
 
     def _keys(self, kind: str) -> Schema:
-        """The keys of all parts of a kind: which part is meant, only the base tells."""
-        forms: dict[str, list[Schema]] = {}
+        """The keys of all parts of a kind, for a table without a type: which part is meant, only the base tells."""
+        forms: dict[str, list[Schema]] = {"type": [ref(f"type.{kind}")]}
         for tag in self.parts[kind]:
             for key, schema in self.definitions[f"{kind}.{tag}"]["properties"].items():
-                if key != "type" and schema not in forms.setdefault(key, []):
-                    forms[key].append(schema)
-        properties = {key: told[0] if len(told) == 1 else {"anyOf": told} for key, told in forms.items()}
+                forms.setdefault(key, []).append(schema)
+        properties = {key: joined(told) for key, told in forms.items()}
         if EACH in properties:  # with `each = { type = [...] }` its keys are those of several parts
-            properties[EACH] = TABLE
-        return {**TABLE, "properties": properties, "additionalProperties": False}
+            properties[EACH] = {"description": REPEATS, **TABLE}
+        # `type` is among them for editors alone.
+        return {**UNTYPED, "properties": properties, "additionalProperties": False}
 
     def _slot(self, kind: str) -> Schema:
         number = not isinstance(KINDS[kind].expand(0.0), float)
-        named = {"properties": {"type": ref(f"type.{kind}")}, "allOf": [*self._by_type(kind, self._own)]}
-        table = cases(({"required": ["type"]}, named), otherwise=ref(f"keys.{kind}"))
-        shown = [{}, ref(f"type.{kind}"), *(ref(f"{kind}.{tag}") for tag in self.parts[kind])]
+        names, keys = ref(f"type.{kind}"), ref(f"keys.{kind}")
+        told = {"description": summary(KINDS[kind])}
         return {
-            "description": summary(KINDS[kind]),
+            **told,
             "type": ["string", "object", *(["number"] if number else [])],
-            **cases((TEXT, ref(f"type.{kind}")), (TABLE, table)),
-            # It refuses nothing: editors that do not follow `if` complete from it.
-            "anyOf": shown,
+            "properties": {"type": names},
+            "allOf": [_if(TEXT, names), _if(UNTYPED, keys), *self._by_type(kind, self._own)],
+            # Its first clause lets everything pass: the others are for editors that do not follow `if`.
+            "anyOf": [told, names, keys],
         }
 
     def _whole(self, kind: str) -> Schema:
         wanting = [tag for tag, part in self.parts[kind].items() if _required(part)]
-        named = {"not": {"enum": wanting}} if wanting else {}
-        listed = kind in self._listed
-        clauses = [*self._by_type(kind, self._needs_of)]
-        table = {**demanded(["type"], listed=listed), **({"allOf": clauses} if clauses else {})}
-        return cases((TEXT, named), (TABLE, table))
+        table = {**TABLE, **demanded(["type"], listed=kind in self._listed)}
+        clauses = [_if(TABLE, table), *self._by_type(kind, self._needs_of)]
+        return {"allOf": [*([_if(TEXT, {"not": {"enum": wanting}})] if wanting else []), *clauses]}
 
     def _own(self, part: type[Component]) -> Schema:
         return ref(f"{part.kind}.{part.tag()}")
@@ -177,7 +175,11 @@ class Vocabulary:
     def _by_type(self, kind: str, told: Any) -> Iterable[Schema]:
         for tag, part in self.parts[kind].items():
             if then := told(part):
-                yield {"if": {"properties": {"type": {"const": tag}}, "required": ["type"]}, "then": then}
+                yield _if({**TABLE, "properties": {"type": {"const": tag}}, "required": ["type"]}, then)
+
+
+def _if(test: Schema, then: Schema) -> Schema:
+    return {"if": test, "then": then}
 
 
 def _required(table: type[Frozen]) -> list[str]:

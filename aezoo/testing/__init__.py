@@ -6,17 +6,24 @@
 
 Everything is drawn from what the declarations say (fields, bounds, shapes, needs), so a part is covered by being
 registered. Needs `hypothesis`, which is imported when a strategy is asked for.
+
+The laws that every part obeys are one line in the tests of a plugin; docs/laws.md lists them. They need
+`jsonschema`, too.
+
+    test_laws = law_tests("shuffle")
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aezoo.errors import AezooError
 from aezoo.registry import Registry
 from aezoo.spec.component import Component
+from aezoo.testing.law import Breach, Law
+from aezoo.testing.site import Site, installed
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -24,7 +31,21 @@ if TYPE_CHECKING:
 
     from aezoo.testing.workshop import Workshop
 
-__all__ = ["Document", "mutated", "nonsense", "parts_of", "specs"]
+__all__ = [
+    "Breach",
+    "Document",
+    "Law",
+    "Site",
+    "cases",
+    "examine",
+    "installed",
+    "law_tests",
+    "laws",
+    "mutated",
+    "nonsense",
+    "parts_of",
+    "specs",
+]
 
 Document = dict[str, Any]
 
@@ -46,7 +67,7 @@ def specs(
         AezooError: Hypothesis is not installed.
         PluginError: An installed plugin is broken.
     """
-    _hypothesis()
+    _needs("hypothesis")
     from aezoo.testing.documents import documents
 
     return documents(_workshop(registry, parts, containing))
@@ -54,7 +75,7 @@ def specs(
 
 def mutated(strategy: SearchStrategy[Document]) -> SearchStrategy[Document]:
     """The documents of `strategy` with one to four defects each; some, by chance, still valid."""
-    _hypothesis()
+    _needs("hypothesis")
     from aezoo.testing.defects import defective
 
     return defective(strategy)
@@ -62,7 +83,7 @@ def mutated(strategy: SearchStrategy[Document]) -> SearchStrategy[Document]:
 
 def nonsense() -> SearchStrategy[Document]:
     """Mappings of any JSON-like values, some under the keys of a spec."""
-    _hypothesis()
+    _needs("hypothesis")
     from aezoo.testing.defects import tables
 
     return tables()
@@ -73,6 +94,59 @@ def parts_of(value: BaseModel) -> Iterator[Component]:
     from aezoo.testing.workshop import walk
 
     return walk(value)
+
+
+def law_tests(namespace: str, *, registry: Registry | None = None) -> Callable[..., None]:
+    """A test function for pytest: one test for each law and each part of a plugin.
+
+    Args:
+        namespace: Of the plugin, as its entry point says it; `aezoo` for the parts in the box.
+        registry: Where its parts are; by default they are loaded as for a spec.
+
+    Raises:
+        AezooError: Hypothesis or jsonschema is not installed.
+        PluginError: The plugin cannot be loaded.
+    """
+    import pytest
+
+    found = [pytest.param(check, id=name) for name, check in cases(namespace, registry=registry)]
+
+    @pytest.mark.parametrize("law", found)
+    def test_law(law: Callable[[], None]) -> None:
+        law()
+
+    return test_law
+
+
+def cases(namespace: str, *, registry: Registry | None = None) -> list[tuple[str, Callable[[], None]]]:
+    """Every law for every part of a plugin: an id, and what raises `AssertionError` if the law is broken.
+
+    As `law_tests`, for another test runner.
+    """
+    _needs("hypothesis", "jsonschema")
+    from aezoo.testing.examination import cases_of
+    from aezoo.testing.subject import Plugin
+
+    found: list[tuple[str, Callable[[], None]]] = []
+    found += ((case.id, case) for case in cases_of(Plugin(namespace, registry)))
+    return found
+
+
+def examine(namespace: str, *, registry: Registry | None = None) -> list[Breach]:
+    """Every breach of a law by a plugin, as `law_tests` would find them; empty if it keeps all."""
+    _needs("hypothesis", "jsonschema")
+    from aezoo.testing.examination import cases_of
+    from aezoo.testing.subject import Plugin
+
+    return [breach for case in cases_of(Plugin(namespace, registry)) for breach in case.breaches()]
+
+
+def laws(kind: str) -> list[Law]:
+    """The laws of a kind of part, or of `variant` or `plugin`, by id. Raises `UsageError` for anything else."""
+    _needs("hypothesis", "jsonschema")
+    from aezoo.testing.examination import laws_of
+
+    return laws_of(kind)
 
 
 def _workshop(
@@ -94,8 +168,9 @@ def _everything() -> Registry:
     return registry
 
 
-def _hypothesis() -> None:
-    try:
-        import_module("hypothesis")
-    except ImportError:
-        raise AezooError("aezoo.testing needs hypothesis", hint="pip install hypothesis") from None
+def _needs(*modules: str) -> None:
+    for name in modules:
+        try:
+            import_module(name)
+        except ImportError:
+            raise AezooError(f"aezoo.testing needs {name}", hint=f"pip install {name}") from None

@@ -37,7 +37,7 @@ class Breach(NamedTuple):
     Attributes:
         id: Of the law.
         kind: Of the part.
-        name: Of the part, as a spec writes it.
+        part: Its name, as a spec writes it.
         says: The law.
         message: What was seen.
         hint: What to do.
@@ -45,13 +45,13 @@ class Breach(NamedTuple):
 
     id: str
     kind: str
-    name: str
+    part: str
     says: str
     message: str
     hint: str
 
     def __str__(self) -> str:
-        return f"{self.id} {self.kind} {self.name}: {self.message}\n  law: {self.says}\n  hint: {self.hint}"
+        return f"{self.id} {self.kind} {self.part}: {self.message}\n  law: {self.says}\n  hint: {self.hint}"
 
 
 def law(id: str, *kinds: str, says: str, hint: str) -> Callable[[Check], Law]:

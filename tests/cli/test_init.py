@@ -196,7 +196,7 @@ BOUNDED = {"latent": {"type": "deterministic", "activation": "tanh"}, "corruptio
 def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
     """A plugin `more` with one variant, installed."""
     registry = Registry()
-    registry.add(default_registry().parts())
+    registry.add(part for part in default_registry().parts() if not part.namespace)
     registry.add([], variants={"bounded": BOUNDED}, namespace="more")
     for place in ("aezoo.discovery.default_registry", "aezoo.reader.default_registry"):
         monkeypatch.setattr(place, lambda: registry)

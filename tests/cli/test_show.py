@@ -59,7 +59,7 @@ class TwiceSpec(LayerSpec):
 def plugged() -> Registry:
     """The parts in the box and one of a plugin."""
     registry = Registry()
-    registry.add(default_registry().parts())
+    registry.add(part for part in default_registry().parts() if not part.namespace)
     registry.add([TwiceSpec], namespace="more")
     return registry
 

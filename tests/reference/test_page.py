@@ -70,7 +70,7 @@ def test_slots_are_found_in_specs_in_kinds_and_in_parts(kan: Registry) -> None:
     assert found["layer"] == ["`encoder`", "`decoder.layers`", "`inner` of layer `kan:spline`"]
     assert found["prior"] == ["`prior` of every latent"]
     assert found["optimizer"] == ["`training.optimizer`"]
-    assert found["metric"] == []
+    assert found["metric"] == ["`metrics`"]
 
 
 def test_a_plugin_gets_the_page_of_its_own_parts(kan: Registry) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -10,8 +11,8 @@ from torch.nn import functional as F
 
 from aezoo_quantize.kmeans import kmeans, nearest
 
-#: Added to every count, so that a code that stands for nothing divides by something (Sonnet's epsilon).
-SMOOTHING = 1e-5
+#: Running counts below this are of codes that nothing has used for long: they stay where they are.
+UNUSED = 1e-5
 
 
 class Found(NamedTuple):
@@ -30,10 +31,11 @@ class Codebook(nn.Module):
         n_k <- decay n_k + (1 - decay) count of k      code_k = s_k / n_k
         s_k <- decay s_k + (1 - decay) sum of the vectors of k
 
-    They move in a forward pass in training, after the codes were looked up. A code whose n_k falls below `restart`
-    times the mean of all is put on a vector of the batch, with the mean as its n_k (Dhariwal et al. 2020,
-    arXiv:2005.00341, section 3.1). All of it is in buffers; what is drawn comes from the generator alone, and
-    without one a start is the farthest point of all and a restart does not happen.
+    They move in a forward pass in training, after the codes were looked up. A code that is out of use stays where it
+    is; Sonnet adds 1e-5 to its count instead, which draws it to the origin. A code whose n_k falls below `restart`
+    times the mean of all is put on a vector of the batch, with that mean as its n_k (Dhariwal et al. 2020,
+    arXiv:2005.00341, section 3.1). All of it is in buffers. What is drawn comes from the generator alone; without one
+    a start takes the farthest points and no code is restarted.
 
     Args:
         codes: K.
@@ -78,7 +80,7 @@ class Codebook(nn.Module):
 
     def forward(self, x: Tensor, generator: Generator | None = None) -> Found:
         # In the precision of the codes: three digits of bfloat16 do not tell neighbours apart.
-        with torch.autocast(x.device.type, enabled=False):
+        with _in_full(x.device):
             x = x.to(self.codes.dtype)
             x = F.normalize(x, dim=-1) if self.cosine else x
             given = x.detach()
@@ -109,16 +111,15 @@ class Codebook(nn.Module):
         self.counts.lerp_(members.sum(dim=0), 1 - self.decay)
         if not self.learned:
             self.sums.lerp_(members.t() @ x, 1 - self.decay)
-            self.codes.copy_(self._means())
+            self._follow()
         if self.restart and generator is not None:
             self._revive(x, generator)
 
-    def _means(self) -> Tensor:
-        """The mean of what each code stands for; counts are smoothed towards each other, and their sum kept."""
-        total = self.counts.sum()
-        counts = (self.counts + SMOOTHING) * (total / (total + SMOOTHING * len(self.counts)))
-        means = self.sums / counts[:, None]
-        return F.normalize(means, dim=-1) if self.cosine else means
+    def _follow(self) -> None:
+        """Move each code to the mean of what it stands for."""
+        means = self.sums / self.counts.clamp_min(UNUSED)[:, None]
+        means = F.normalize(means, dim=-1) if self.cosine else means
+        self.codes.copy_(torch.where(self.counts[:, None] > UNUSED, means, self.codes))
 
     def _revive(self, x: Tensor, generator: Generator) -> None:
         """Put codes that hardly anything uses on vectors of the batch; as many are drawn at every step."""
@@ -132,3 +133,8 @@ class Codebook(nn.Module):
         self.counts.copy_(torch.where(which, counts, self.counts))
         if not self.learned:
             self.sums.copy_(torch.where(which[:, None], codes * counts[:, None], self.sums))
+
+
+def _in_full(device: torch.device) -> AbstractContextManager[object]:
+    known = torch.amp.is_autocast_available(device.type)  # meta knows none
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()

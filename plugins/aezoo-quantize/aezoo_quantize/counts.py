@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from aezoo.nn.code import Output
 from torch import Tensor
+
+from aezoo.nn.code import Output
 
 
 class Counts:
@@ -45,4 +46,5 @@ def entropies(counts: Tensor) -> Tensor:
         [M, K] -> [M]
     """
     shares = counts.double() / counts.sum(dim=-1, keepdim=True).clamp_min(1)
-    return -torch.special.xlogy(shares, shares).sum(dim=-1)
+    found: Tensor = -torch.special.xlogy(shares, shares).sum(dim=-1)
+    return found

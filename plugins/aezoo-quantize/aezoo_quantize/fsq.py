@@ -8,9 +8,9 @@ from operator import mul
 from typing import NamedTuple
 
 import torch
-from aezoo.nn.latent import flatten_for
 from torch import Generator, Tensor, nn
 
+from aezoo.nn.latent import flatten_for
 from aezoo_quantize.vq import straight_through
 
 #: How far the outermost values may lie beyond the outermost levels, of the width of all: they stay reachable.
@@ -56,8 +56,9 @@ class FSQ(nn.Module):
     def forward(self, h: Tensor, generator: Generator | None = None) -> ScalarCode:
         pre = self.project(flatten_for(self.project, h))
         values = pre.movedim(1, -1)  # [B, *grid, D]
-        half = (self.levels - 1) * ((1 + SLACK) / 2)
-        offset = (self.levels % 2 == 0) / 2
+        levels = self.levels.to(values.dtype)
+        half = (levels - 1) * ((1 + SLACK) / 2)
+        offset = (levels % 2 == 0).to(levels) / 2
         bounded = half * torch.tanh(values + torch.atanh(offset / half)) - offset
         rounded = straight_through(bounded, bounded.round())
         indices = ((rounded.detach().round().long() + self.levels // 2) * self.radix).sum(dim=-1)

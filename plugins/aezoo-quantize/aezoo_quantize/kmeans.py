@@ -7,7 +7,7 @@ from torch import Generator, Tensor
 from torch.nn import functional as F
 
 #: Rounds of Lloyd's algorithm.
-ROUNDS = 10
+ROUNDS = 20
 
 
 def nearest(x: Tensor, codes: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pydantic import field_validator, model_validator
+
 from aezoo.plugin import (
     Affine,
     Component,
@@ -23,7 +25,6 @@ from aezoo.plugin import (
     grid,
     pointwise,
 )
-from pydantic import field_validator, model_validator
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,9 +116,7 @@ class CodebookSpec(QuantizedSpec):
         needed = frozenset().union(*(term.needs for term in spec.regularizers.values()))
         if self.update == "loss" and "codebook" not in needed:
             hint = 'regularizers.codebook = {type = "quantize:codebook"}, or update = "ema"'
-            yield Remark(
-                'update = "loss" without a term `codebook`: nothing moves the codes', hint, "warning", at="update"
-            )
+            yield Remark("no term `codebook`: nothing moves the codes", hint, "warning", at="update")
         if "commitment" not in needed:
             hint = 'regularizers.commitment = {type = "quantize:commitment", weight = 0.25}'
             yield Remark("no term `commitment`: vectors may run away from their codes", hint, "warning")
@@ -247,8 +246,8 @@ class FSQSpec(QuantizedSpec):
 class LFQSpec(QuantizedSpec):
     """The sign of each value: 2^dim codes without a table to look them up in (Yu et al. 2023, arXiv:2310.05737).
 
-    It wants the term `entropy`, or few of the codes are used. Beside `pre` and `indices` it provides `commitment`, and
-    `logits`: the log odds of each sign, 4 pre / temperature, if a code c has the weight exp(-|pre - c|^2 / temperature).
+    It wants the term `entropy`, or few of the codes are used. It provides `pre`, `indices`, `commitment`, and the log
+    odds of each sign, `logits` = 4 pre / temperature: those of weights exp(-|pre - c|^2 / temperature) of the codes c.
 
     Example:
         [latent]
@@ -277,7 +276,7 @@ class LFQSpec(QuantizedSpec):
     def build(self, shape: Shape) -> nn.Module:
         from aezoo_quantize.lfq import LFQ
 
-        return LFQ(self.project(shape), temperature=self.temperature)
+        return LFQ(self.project(shape), self.dim, temperature=self.temperature)
 
 
 COMPONENTS: list[type[Component]] = [VQSpec, ResidualVQSpec, FSQSpec, LFQSpec]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from aezoo.nn.latent import flatten_for
 from torch import Generator, Tensor, nn
 
+from aezoo.nn.latent import flatten_for
 from aezoo_quantize.vq import straight_through
 
 
@@ -28,6 +28,7 @@ class LFQ(nn.Module):
 
     Args:
         project: The affine map of the features to D values, or channels.
+        dim: D, how many signs a vector has.
         temperature: T of the weights exp(-|pre - c|^2 / T) that codes c have for the entropies.
 
     Shape:
@@ -36,12 +37,12 @@ class LFQ(nn.Module):
 
     powers: Tensor
 
-    def __init__(self, project: nn.Module, *, temperature: float = 1.0) -> None:
+    def __init__(self, project: nn.Module, dim: int, *, temperature: float = 1.0) -> None:
         super().__init__()
         self.project = project
         self.temperature = temperature
-        width = project.out_features if isinstance(project, nn.Linear) else project.out_channels
-        self.register_buffer("powers", 2 ** torch.arange(width), persistent=False)
+        # Not saved: the declaration says it.
+        self.register_buffer("powers", 2 ** torch.arange(dim), persistent=False)
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> SignCode:
         pre = self.project(flatten_for(self.project, h))

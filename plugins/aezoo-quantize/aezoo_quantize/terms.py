@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from aezoo.nn.code import Output
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aezoo.nn.code import Output
 from aezoo_quantize.vq import vectors
 
 
@@ -65,7 +65,8 @@ def evenness(logits: Tensor) -> Tensor:
     half = logits.shape[1] // 2
     mean = _combinations(logits[:, :half]).t() @ _combinations(logits[:, half:]) / len(logits)
     # xlogy: a combination that never occurs has 0 log 0 = 0.
-    return -torch.special.xlogy(mean, mean).sum()
+    found: Tensor = -torch.special.xlogy(mean, mean).sum()
+    return found
 
 
 def _combinations(logits: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from aezoo.nn.latent import flatten_for
 from torch import Generator, Tensor, nn
 
+from aezoo.nn.latent import flatten_for
 from aezoo_quantize.codebook import Codebook
 
 

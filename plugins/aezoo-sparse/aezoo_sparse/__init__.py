@@ -19,7 +19,7 @@ from aezoo.plugin import Room, hookimpl
 AEZOO_API = 1
 
 ROOMS = [
-    Room(f"{__name__}.latents", latent=("topk", "batch_topk", "jumprelu", "gated")),
+    Room(f"{__name__}.latents", latent=("relu", "topk", "batch_topk", "jumprelu", "gated")),
     Room(f"{__name__}.terms", regularizer=("auxk", "l0", "gate"), objective="matryoshka", constraint="unit_norm"),
     Room(f"{__name__}.dictionary", dataset="dictionary"),
     Room(f"{__name__}.metrics", metric=("l0", "dead", "explained_variance", "recovery")),

@@ -62,6 +62,18 @@ class Dictionary(nn.Module):
             couple(self.project, self.center, model.decoder, given.flatten(1))
 
 
+class ReLU(Dictionary):
+    """Every unit that is positive.
+
+    Shape:
+        h: [B, *shape] -> z, pre: [B, D]
+    """
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
+        pre = self.scores(h)
+        return ActivatedCode(pre.relu(), pre)
+
+
 class TopK(Dictionary):
     """The `k` largest units of each sample (Gao et al. 2024, arXiv:2406.04093, section 2.3).
 
@@ -81,9 +93,9 @@ class TopK(Dictionary):
 class BatchTopK(Dictionary):
     """The `k` B largest units of a batch; outside training, those above a running threshold.
 
-    Bussmann et al. 2024, "BatchTopK sparse autoencoders", arXiv:2412.06410. The threshold is the running mean over
-    batches of the smallest active value. The authors begin to average after 1,000 steps; here the mean is short while it
-    is young, so that short runs have a threshold, too.
+    Bussmann et al. 2024, "BatchTopK sparse autoencoders", arXiv:2412.06410. The threshold is the mean over batches of
+    the smallest active value. A running mean that is young is short, so that a run of any length ends with a threshold
+    of its last batches.
 
     Args:
         k: Active units of a sample, on average.
@@ -109,14 +121,14 @@ class BatchTopK(Dictionary):
         pre = self.scores(h)
         if not self.training:
             return ActivatedCode(pre.where(pre > self.threshold, 0.0), pre)
-        z = largest(pre.view(1, -1), self.k * len(pre)).view_as(pre)
+        z = largest(pre.reshape(1, -1), self.k * len(pre)).view_as(pre)
         self._remember(z.detach())
         return ActivatedCode(z, pre)
 
     @torch.no_grad()
     def _remember(self, z: Tensor) -> None:
         smallest = z.where(z > 0, torch.inf).min()
-        weight = (RECENT / (self.batches + RECENT)).clamp_min(1 - self.momentum)
+        weight = (RECENT / (self.batches + RECENT)).clamp_min(1 - self.momentum).to(smallest.dtype)
         # A batch in which nothing is active has no smallest value.
         known = smallest.isfinite()
         self.threshold.lerp_(smallest.where(known, 0.0), weight.where(known, 0.0))
@@ -160,8 +172,8 @@ class JumpReLU(Dictionary):
 def straight_through(pre: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
     """Zero, with the gradient -K((pre - threshold) / bandwidth) / bandwidth to the threshold; K is the box of width 1.
 
-    That is an estimate of how the step 1[pre > threshold] moves with its threshold (arXiv:2407.14435, equation 12); times
-    the threshold, of how z = pre 1[pre > threshold] does (equation 11).
+    That is an estimate of how the step 1[pre > threshold] moves with its threshold; times the threshold, of how
+    z = pre 1[pre > threshold] does (Rajamanoharan et al. 2024, arXiv:2407.14435, section 3).
 
     Shape:
         pre: [B, D], threshold: [D] -> [B, D]

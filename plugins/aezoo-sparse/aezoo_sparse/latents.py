@@ -38,7 +38,7 @@ class _DictionarySpec(LatentSpec):
     center: bool = Field(True, description="subtract a learned vector from the features")
     start: Literal["transposed", "random"] = Field(
         "transposed",
-        description="transposed: the encoder is the decoder's transpose, biases the geometric median of the first batch",
+        description="transposed: encoder the decoder's transpose, biases the geometric median of the first batch",
     )
 
     def code_shape(self, shape: Shape) -> Shape:
@@ -69,6 +69,31 @@ class _DictionarySpec(LatentSpec):
                 'start = "random"',
                 at="start",
             )
+
+
+class ReLUSpec(_DictionarySpec):
+    """Every unit that is positive (Bricken et al. 2023, "Towards monosemanticity"); with an `l1`, which makes it sparse.
+
+    The penalty shrinks what is active, too. The other latents here are ways around that.
+
+    Example:
+        [latent]
+        type = "sparse:relu"
+        dim = 256
+
+        [regularizers.l1]
+        weight = 0.5
+
+        [constraints.dictionary]
+        type = "sparse:unit_norm"
+    """
+
+    type: Literal["relu"] = "relu"
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo_sparse.coding import ReLU
+
+        return ReLU(flat(shape), self.dim, center=self.center, coupled=self.start == "transposed")
 
 
 class _SelectionSpec(_DictionarySpec):
@@ -125,16 +150,14 @@ class BatchTopKSpec(_SelectionSpec):
         from aezoo_sparse.coding import BatchTopK
 
         coupled = self.start == "transposed"
-        return BatchTopK(
-            flat(shape), self.dim, k=self.k, momentum=self.momentum, center=self.center, coupled=coupled
-        )
+        return BatchTopK(flat(shape), self.dim, k=self.k, momentum=self.momentum, center=self.center, coupled=coupled)
 
 
 class JumpReLUSpec(_DictionarySpec):
     """Each unit has a threshold of its own, learned: z = pre where pre > threshold, else 0 (arXiv:2407.14435).
 
-    The gradient to a threshold is estimated from the values within `bandwidth` of it (section 3 there): -(threshold /
-    bandwidth) K of z and -(1 / bandwidth) K of `active`, the unit step, with K a box. `active` is what `sparse:l0` counts.
+    The gradient to a threshold is estimated from the values within `bandwidth` of it (section 3 there): that of z is
+    -(threshold / bandwidth) K, that of `active`, the unit step that `sparse:l0` counts, -(1 / bandwidth) K; K is a box.
 
     Example:
         [latent]
@@ -145,8 +168,8 @@ class JumpReLUSpec(_DictionarySpec):
 
     type: Literal["jumprelu"] = "jumprelu"
     provides: ClassVar[frozenset[str]] = frozenset({"pre", "active"})
-    threshold: float = Field(0.001, gt=0, description="of every unit, to start with")
-    bandwidth: float = Field(0.001, gt=0, description="width of the box, in units of the values before the threshold")
+    threshold: float = Field(0.05, gt=0, description="of every unit, to start with")
+    bandwidth: float = Field(0.05, gt=0, description="width of the box, in units of the values before the threshold")
 
     def vectors(self, shape: Shape) -> int:
         return super().vectors(shape) + self.dim
@@ -167,8 +190,8 @@ class JumpReLUSpec(_DictionarySpec):
 class GatedSpec(_DictionarySpec):
     """Which units are active, and how strongly, from one map with two biases (arXiv:2404.16014, section 3.2).
 
-    gate = W (h - c) + b, magnitude = exp(r) W (h - c) + m, z = relu(magnitude) where gate > 0. The step sends the gate no
-    gradient: an `l1` on the tap `gate` (the gate after a relu) and `sparse:gate` train it.
+    gate = W (h - c) + b, magnitude = exp(r) W (h - c) + m, z = relu(magnitude) where gate > 0. The step sends the gate
+    no gradient: an `l1` on the tap `gate` (the gate after a relu) and `sparse:gate` train it.
 
     Example:
         [latent]
@@ -188,4 +211,4 @@ class GatedSpec(_DictionarySpec):
         return Gated(flat(shape), self.dim, center=self.center, coupled=self.start == "transposed")
 
 
-COMPONENTS: list[type[Component]] = [TopKSpec, BatchTopKSpec, JumpReLUSpec, GatedSpec]
+COMPONENTS: list[type[Component]] = [ReLUSpec, TopKSpec, BatchTopKSpec, JumpReLUSpec, GatedSpec]

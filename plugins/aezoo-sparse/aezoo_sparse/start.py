@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from aezoo.nn.layers import Tied
 from aezoo.nn.projection import maps, scale_to_unit
 
 
@@ -40,17 +41,18 @@ def couple(project: nn.Linear, center: Tensor | None, decoder: nn.Module, featur
     """Couple an encoder's map to the decoder's first (Gao et al. 2024, arXiv:2406.04093, appendix A.1).
 
     D: columns of length 1, W = D^T, b = 0, c = the decoder's bias = the geometric median of the features; without
-    a c, b = -W c says the same. A tied decoder has W's transpose already.
+    a c, b = -W c says the same. A tied decoder has W's transpose already; of one that begins with any other kind of
+    map, only c is taken care of.
 
     Shape:
         features: [N, F]
     """
-    back = next(maps(decoder))
     median = geometric_median(features).to(features.dtype)
-    if isinstance(back, nn.Linear):
+    back = next(maps(decoder), None)
+    if isinstance(back, nn.Linear) and back.weight.t().shape == project.weight.shape:
         scale_to_unit(back)
         project.weight.copy_(back.weight.t())
-    if back.bias is not None:
+    if isinstance(back, nn.Linear | Tied) and back.bias is not None and back.bias.shape == median.shape:
         back.bias.copy_(median)
     if center is not None:
         center.copy_(median)

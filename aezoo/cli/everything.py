@@ -1,0 +1,47 @@
+"""Everything that a spec may name: what is in the box, and each plugin; of one that fails, a line on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from aezoo.errors import PluginError
+
+if TYPE_CHECKING:
+    from aezoo.registry import Registry
+    from aezoo.spec.component import Component
+
+
+def everything() -> Registry:
+    """The registry of this process, with every plugin that loads."""
+    from aezoo.discovery import IN_THE_BOX, default_registry, disabled, installed, load
+
+    registry = default_registry()
+    for namespace in installed():
+        if namespace != IN_THE_BOX and not disabled(namespace):
+            with _told():
+                load(registry, namespace)
+    return registry
+
+
+def parts(registry: Registry) -> list[type[Component]]:
+    """Every declaration, by kind and name; those of a room that cannot be imported are left out."""
+    from aezoo.spec.kinds import KINDS
+
+    found: list[type[Component]] = []
+    for kind in sorted(KINDS):
+        for name in registry.names(kind):
+            with _told():
+                found.append(registry.get(kind, name))
+    return found
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except PluginError as error:
+        click.echo(f"warning: {error.message}", err=True)

@@ -1,0 +1,55 @@
+"""`aezoo schema`: the JSON Schema of all that a spec may say here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aezoo.cli import options
+from aezoo.cli.everything import everything, parts
+from aezoo.cli.writing import claim
+from aezoo.files import atomic_write
+
+if TYPE_CHECKING:
+    from aezoo.spec.drafts import Draft
+
+
+@click.command()
+@click.option(
+    "--draft",
+    type=click.Choice(["2020-12", "7", "4"]),
+    default="2020-12",
+    show_default=True,
+    help="Of JSON Schema.",
+)
+@click.option("--out", type=options.AnyPath, help="A file, written anew if it is an aezoo schema, instead of stdout.")
+@options.force
+def schema(draft: Draft, out: Path | None, force: bool) -> None:
+    """Print the JSON Schema of specs, with the parts and variants of every plugin that is installed."""
+    from aezoo.spec import schema as of
+
+    if out is not None:
+        claim(out, force=force or _is_schema(out))
+    registry = everything()
+    told = of.schema(parts(registry), draft=draft, variants=registry.variants())
+    text = json.dumps(told, indent=1, ensure_ascii=False)
+    if out is None:
+        click.echo(text)
+    else:
+        atomic_write(out, f"{text}\n")
+        click.echo(f"wrote {out}", err=True)
+
+
+def _is_schema(path: Path) -> bool:
+    """Whether an aezoo schema lies there: it says nothing that cannot be written again."""
+    from aezoo.spec.schema import TITLE
+
+    try:
+        with path.open(encoding="utf-8") as file:
+            held = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(held, dict) and held.get("title") == TITLE and "$schema" in held

@@ -1,0 +1,95 @@
+"""Examination: every law held against every part of a plugin."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from aezoo.errors import UsageError
+from aezoo.spec.kinds import KINDS
+from aezoo.testing.chance import undisturbed
+from aezoo.testing.law import PLUGIN, VARIANT, Breach, Law
+from aezoo.testing.lawbook import densities, imports, runs, shapes, tensors, terms, words
+from aezoo.testing.subject import Plugin, Subject, Variant
+
+#: All of them, by id.
+BOOK: tuple[Law, ...] = tuple(
+    sorted(
+        [
+            *words.LAWS,
+            *imports.LAWS,
+            *shapes.LAWS,
+            *tensors.LAWS,
+            *densities.LAWS,
+            *terms.LAWS,
+            *runs.LAWS,
+        ],
+        key=lambda law: law.id,
+    )
+)
+#: What has laws: every kind of part, and what is none.
+HAVE_LAWS = (*KINDS, VARIANT, PLUGIN)
+#: Breaches of one law by one part that are told; the rest are likely the same.
+TOLD = 3
+
+
+class Case(NamedTuple):
+    """One law held against one thing."""
+
+    law: Law
+    subject: Subject | Variant | Plugin
+
+    @property
+    def id(self) -> str:
+        """`L12-layer-shuffle:space_to_depth`: for a test."""
+        return f"{self.law.id}-{self.subject.kind}-{self.subject.name}"
+
+    def breaches(self) -> list[Breach]:
+        """How the law is broken; a check that fails with an exception is a breach that says it."""
+        law, subject = self.law, self.subject
+        told = _messages(law, subject)
+        return [Breach(law.id, subject.kind, subject.name, law.says, message, law.hint) for message in told]
+
+    def __call__(self) -> None:
+        """Raise `AssertionError` if the law is broken."""
+        __tracebackhide__ = True
+        broken = self.breaches()
+        if broken:
+            raise AssertionError("\n".join(map(str, broken)))
+
+
+def cases_of(plugin: Plugin) -> Iterator[Case]:
+    """Every law that there is for every part, variant and the plugin as a whole."""
+    subjects: list[Subject | Variant | Plugin] = [Subject(part, plugin) for part in plugin.parts]
+    subjects += [Variant(name, plugin) for name in plugin.variants]
+    for subject in (*subjects, plugin):
+        yield from (Case(law, subject) for law in BOOK if subject.kind in law.kinds)
+
+
+def laws_of(kind: str) -> list[Law]:
+    """The laws of a kind, by id. Raises `UsageError` for what has none."""
+    if kind not in HAVE_LAWS:
+        raise UsageError(f"nothing that has laws is called {kind!r}", hint=f"there are: {', '.join(HAVE_LAWS)}")
+    return [law for law in BOOK if kind in law.kinds]
+
+
+def _messages(law: Law, subject: Subject | Variant | Plugin) -> list[str]:
+    found: list[str] = []
+    try:
+        with undisturbed():
+            for message in law.check(subject):
+                found.append(message)
+                if len(found) == TOLD:
+                    break
+    except Exception as error:  # a stranger's part may raise anything
+        found.append(_raised(error))
+    return found
+
+
+def _raised(error: Exception) -> str:
+    """An exception in a line, with the place in the part's own files, if it has been there."""
+    frames = traceback.extract_tb(error.__traceback__)
+    strangers = [frame for frame in frames if "/aezoo/testing/" not in frame.filename.replace("\\", "/")]
+    frame = (strangers or frames)[-1]
+    return f"{type(error).__name__} at {frame.filename}:{frame.lineno}: {error}"

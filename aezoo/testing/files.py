@@ -1,0 +1,60 @@
+"""Files: a small one for the example of a dataset to read, where it names one that is not there."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aezoo.spec.kinds import FileDatasetSpec
+
+#: Samples in a file that is made.
+ROWS = 160
+
+
+def provide(dataset: FileDatasetSpec, folder: Path) -> FileDatasetSpec | None:
+    """The set at a file that is there: the one it names, or one made in `folder`; None for an unknown format."""
+    path = Path(dataset.path).expanduser()
+    if path.exists():
+        return dataset
+    make = MAKERS.get(path.suffix)
+    if make is None:
+        return None
+    made = folder / (path.name or "samples")
+    make(made, dataset)
+    return dataset.model_copy(update={"path": str(made)})
+
+
+def _arrays(path: Path, dataset: FileDatasetSpec) -> None:
+    import numpy as np
+
+    values = np.random.default_rng(0).integers(0, 256, (ROWS, 1, 12, 12), dtype=np.uint8)
+    if path.suffix == ".npy":
+        np.save(path, values)
+    else:
+        arrays: dict[str, Any] = {getattr(dataset, "key", None) or "values": values}
+        np.savez(path, **arrays)
+
+
+def _folder(path: Path, dataset: FileDatasetSpec) -> None:
+    from PIL import Image
+
+    path.mkdir()
+    for i in range(20):
+        Image.new("L", (14, 12), i).save(path / f"{i}.png")
+
+
+def _table(path: Path, dataset: FileDatasetSpec) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a", "b", "c", getattr(dataset, "label", None) or "label"])
+        writer.writerows([i, i**0.5, -i, i % 2] for i in range(ROWS))
+
+
+MAKERS: dict[str, Callable[[Path, FileDatasetSpec], None]] = {
+    ".npz": _arrays,
+    ".npy": _arrays,
+    "": _folder,
+    ".csv": _table,
+}

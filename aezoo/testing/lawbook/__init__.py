@@ -1,0 +1,1 @@
+"""Lawbook: the laws, one file for each thing they are about."""

@@ -1,0 +1,162 @@
+"""Laws of what training adds to a pass: corruptions, penalties, objectives, constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aezoo.builder import build
+from aezoo.spec.kinds import CorruptionSpec
+from aezoo.testing.law import law
+from aezoo.testing.specimen import Term, generator, specimens
+from aezoo.testing.subject import Subject
+
+#: Samples in a batch.
+MANY = 6
+
+
+# --- terms --------------------------------------------------------------------------------------------------
+
+
+@law(
+    "L40",
+    "regularizer",
+    "objective",
+    says="Each term is one finite number, in training and in evaluation.",
+    hint="sum over a sample's axes, average over the batch, return a tensor without axes",
+)
+def one_number(subject: Subject) -> Iterator[str]:
+    for specimen in _terms(subject):
+        for training in (True, False):
+            module = specimen.build().train(training)
+            given = specimen.run(module, specimen.inputs(MANY, generator(1)), generator(2))
+            for name, value in given.items():
+                if value.ndim:
+                    yield f"{specimen}: {name} has the axes {list(value.shape)}"
+                elif not bool(value.isfinite()):
+                    yield f"{specimen}: {name} is {float(value)}"
+
+
+@law(
+    "L41",
+    "regularizer",
+    "objective",
+    says="A term is an average over the batch: the same samples twice do not double it.",
+    hint="divide by `len(values)`, or take `.mean(dim=0)` of what each sample costs",
+)
+def averaged(subject: Subject) -> Iterator[str]:
+    for specimen in _terms(subject):
+        module = specimen.build().double().eval()
+        ratios: dict[str, list[float]] = {}
+        for seed in range(3):
+            for name, once, twice in _doubled(specimen, module, seed):
+                ratios.setdefault(name, []).append(twice / once if once else 0.0)
+        for name, found in ratios.items():
+            if all(abs(ratio - 2) < 1e-6 for ratio in found):
+                yield f"{specimen}: {name} doubles with the batch: it is summed over the samples"
+
+
+def _doubled(specimen: Term, module: nn.Module, seed: int) -> Iterator[tuple[str, float, float]]:
+    """Each term for a batch, and for the same samples twice."""
+    x = specimen.inputs(MANY, generator(seed))[0].double()
+    with torch.no_grad():
+        once, twice = (specimen.terms(module, specimen.out(module, batch)) for batch in (x, torch.cat([x, x])))
+    for name, value in once.items():
+        yield name, float(value), float(twice[name])
+
+
+@law(
+    "L42",
+    "objective",
+    says="Each player has terms, the first those that are declared; each after the first has weights, which they move.",
+    hint="let `terms` name what the first player is told, and `own(player)` give the weights of the others",
+)
+def players(subject: Subject) -> Iterator[str]:
+    for specimen in _terms(subject):
+        module: Any = specimen.build()
+        out = specimen.out(module, specimen.inputs(MANY, generator(1))[0], generator(2))
+        for index, player in enumerate(specimen.part.players):
+            told = module["term"](out, player)
+            if not told:
+                yield f"{specimen}: player {player!r} is told nothing"
+            elif index:
+                yield from _moves(specimen, module, player, told)
+            elif set(told) != specimen.part.terms:
+                yield f"{specimen}: it declares {sorted(specimen.part.terms)}, {player!r} is told {sorted(told)}"
+
+
+def _moves(specimen: Term, module: Any, player: str, told: dict[str, Tensor]) -> Iterator[str]:
+    own = list(module["term"].own(player))
+    if not own:
+        yield f"{specimen}: player {player!r} has no weights"
+        return
+    gradients = torch.autograd.grad(torch.stack([*told.values()]).sum(), own, allow_unused=True)
+    if any(gradient is None for gradient in gradients):
+        yield f"{specimen}: the terms of {player!r} reach not all of its weights"
+
+
+def _terms(subject: Subject) -> Iterator[Term]:
+    for specimen in specimens(subject):
+        assert isinstance(specimen, Term)
+        yield specimen
+
+
+# --- corruption ---------------------------------------------------------------------------------------------
+
+
+@law(
+    "L43",
+    "corruption",
+    says="At strength zero a corruption leaves every input as it is.",
+    hint="let `strengths` name the fields that say how strong it is, and 0 in all of them change nothing",
+)
+def nothing_spoilt(subject: Subject) -> Iterator[str]:
+    for specimen in specimens(subject):
+        part: CorruptionSpec = specimen.part
+        if not part.strengths:
+            continue
+        idle = part.model_copy(update=dict.fromkeys(part.strengths, 0.0))
+        still = type(specimen)(idle, specimen.spec, specimen.shape)
+        module, (x,) = still.build(), still.inputs(MANY, generator(1))
+        if not torch.equal(still.run(module, (x,), generator(2))["spoilt"], x):
+            yield f"{still} changes its input"
+
+
+# --- constraints --------------------------------------------------------------------------------------------
+
+
+@law(
+    "L44",
+    "constraint",
+    says="A projection is one: done twice it changes nothing more; weights stay finite, the same tensors, in no graph.",
+    hint="write to the weights in place under `torch.no_grad()`, and mind weights that are all zero",
+)
+def projected_once(subject: Subject) -> Iterator[str]:
+    for spec, _, part in subject.placed:
+        network = build(spec, seed=0).network
+        held = network.get_submodule(part.on)
+        for scale in (3.0, 0.0, 0.01):
+            with torch.no_grad():
+                for p in held.parameters():
+                    p.copy_(scale * torch.randn(p.shape, generator=generator(1)))
+            yield from (f"{part.tag()}: {fault}" for fault in _projected(part.build(), held))
+
+
+def _projected(project: Any, held: nn.Module) -> Iterator[str]:
+    before = dict(held.named_parameters())
+    project(held)
+    once = {name: p.detach().clone() for name, p in held.named_parameters()}
+    project(held)
+    for name, p in held.named_parameters():
+        if p is not before[name] or p.grad_fn is not None or not p.is_leaf:
+            yield f"{name} is another tensor afterwards"
+        elif not bool(p.isfinite().all()):
+            yield f"{name} is not finite afterwards"
+        elif not torch.allclose(p, once[name], rtol=1e-4, atol=1e-6):
+            yield f"{name} moves again when it is projected again"
+
+
+LAWS = [one_number, averaged, players, nothing_spoilt, projected_once]

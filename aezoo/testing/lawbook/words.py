@@ -1,0 +1,196 @@
+"""Laws of declarations: what a part says, and how a spec says it. They need no torch."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from aezoo.errors import AezooError
+from aezoo.reader import check
+from aezoo.reference.entry import fields_of, text_of
+from aezoo.spec.component import Component
+from aezoo.spec.document import Spec
+from aezoo.spec.kinds import KINDS
+from aezoo.spec.text import parse, to_json, to_toml
+from aezoo.testing.law import law
+from aezoo.testing.subject import Plugin, Subject, places
+
+EVERY = tuple(KINDS)
+IN_SLOTS = tuple(kind for kind in KINDS if kind != "metric")
+#: No part has a field of this name.
+STRANGER = "no_such_key"
+
+
+@law(
+    "L01",
+    *EVERY,
+    says="The docstring begins with one line that says what the part is.",
+    hint="write a first line of its own that ends in a full stop; `aezoo components` prints it",
+)
+def docstring(subject: Subject) -> Iterator[str]:
+    summary = text_of(subject.part).summary
+    if not summary:
+        yield "it has no docstring"
+    elif not summary.endswith((".", ":", "?", "!")):
+        yield f"its first line is no sentence: {summary!r}"
+
+
+@law(
+    "L02",
+    *EVERY,
+    says="Every field has a description.",
+    hint='write `Field(default, description="what it is")`; the reference and editors show it',
+)
+def descriptions(subject: Subject) -> Iterator[str]:
+    silent = [field.name for field in fields_of(subject.part) if not field.description.strip()]
+    if silent:
+        yield f"nothing is said of {', '.join(silent)}"
+
+
+@law(
+    "L03",
+    *EVERY,
+    says="The docstring has an `Example:` in TOML that reads, in a small spec, as this part.",
+    hint="write it as it stands in a spec, other slots included that it needs; of a metric, `type` and its fields",
+)
+def example(subject: Subject) -> Iterator[str]:
+    if not text_of(subject.part).example:
+        yield "its docstring has no `Example:`"
+        return
+    try:
+        spec = subject.read_example()
+    except tomllib.TOMLDecodeError as error:
+        yield f"its example is no TOML: {error}"
+    except (AezooError, ValidationError) as error:
+        yield f"its example does not read: {error}"
+    else:
+        held = (part for _, part in places(spec))
+        if subject.kind != "metric" and not any(type(part) is subject.part for part in held):
+            yield "its example reads, and does not hold it"
+
+
+@law(
+    "L04",
+    *IN_SLOTS,
+    says="A spec with the part, written as TOML or JSON and read again, is the same spec.",
+    hint="keep to fields that TOML can say (no None but as a default, no objects), and leave the serializer alone",
+)
+def text(subject: Subject) -> Iterator[str]:
+    for spec in subject.specs[:1]:
+        for name, document in _copies(spec.document()):
+            again, _ = check(document, registry=subject.plugin.registry)
+            if again != spec or again.run != spec.run:
+                yield f"read again from {name}: {_other(spec, again, subject)}"
+    for _, _, part in subject.placed:
+        for name, table in _copies(_table(part) or {}):
+            copy = subject.part.model_validate(table, context=subject.context) if table else part
+            if copy != part:
+                yield f"read again from {name}: {part!r} became {copy!r}"
+
+
+def _copies(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A table written in both languages, and read again."""
+    for name, write in {"spec.toml": to_toml, "spec.json": to_json}.items():
+        yield name, parse(write(table).encode(), name)
+
+
+@law(
+    "L05",
+    *IN_SLOTS,
+    says="A spec with the part is valid by the JSON Schema that `aezoo schema` prints.",
+    hint="what validators in code refuse or convert, the annotations of the fields should say, too",
+)
+def in_schema(subject: Subject) -> Iterator[str]:
+    validator = _validator(subject.plugin)
+    for spec in subject.specs:
+        for error in validator.iter_errors(json.loads(to_json(spec.document()))):
+            yield f"{error.json_path}: {error.message[:200]}"
+            return
+
+
+@law(
+    "L06",
+    *EVERY,
+    says="A key that the part does not know is refused.",
+    hint='leave `model_config` alone: `extra = "forbid"` is in the base',
+)
+def unknown_keys(subject: Subject) -> Iterator[str]:
+    for _, part in _settings(subject):
+        table = _table(part)
+        if table is None:
+            continue
+        if not _refused(subject, {**table, STRANGER: 1}):
+            yield f"{STRANGER} = 1 is taken beside {table}"
+        return
+
+
+@law(
+    "L07",
+    *EVERY,
+    says="A part is frozen and hashable, and takes no text for a number.",
+    hint="leave `model_config` alone: `strict` and `frozen` are in the base; take `Ints` or `Floats` for lists",
+)
+def strict(subject: Subject) -> Iterator[str]:
+    for _, part in _settings(subject):
+        yield from _loose(subject, part)
+        return
+
+
+def _loose(subject: Subject, part: Component) -> Iterator[str]:
+    try:
+        hash(part)
+    except TypeError as error:
+        yield f"{part!r} cannot be hashed: {error}"
+    if not type(part).model_config.get("frozen"):
+        yield "its fields can be set: it is not frozen"
+    table = _table(part) or {}
+    for key, value in table.items():
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            taken = {**table, key: str(value)}
+            if not _refused(subject, taken):
+                yield f"{key} = {str(value)!r} is taken for a number"
+
+
+def _settings(subject: Subject) -> Iterator[tuple[Any, Component]]:
+    """The part in every setting; of a metric, that of its example."""
+    if subject.kind != "metric":
+        yield from ((spec, part) for spec, _, part in subject.placed)
+    elif subject.example is not None:
+        yield subject.example, subject.metric
+
+
+def _table(part: Component) -> dict[str, Any] | None:
+    """The part as a table; None for one that is written as a number."""
+    written = part.model_dump(mode="json", exclude_none=True, by_alias=True)
+    return written if isinstance(written, dict) else None
+
+
+def _refused(subject: Subject, table: dict[str, Any]) -> bool:
+    try:
+        subject.part.model_validate(table, context=subject.context)
+    except ValidationError:
+        return True
+    return False
+
+
+def _other(spec: Spec, again: Spec, subject: Subject) -> str:
+    ours = [part for _, part in places(spec) if type(part) is subject.part]
+    theirs = [part for _, part in places(again) if type(part) is subject.part]
+    return f"{ours[0]!r} became {theirs[0]!r}" if ours and theirs and ours != theirs else "it is another spec"
+
+
+@cache
+def _validator(plugin: Plugin) -> Any:
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+    from aezoo.spec.schema import schema
+
+    return Draft202012Validator(schema(plugin.registry.parts(), variants=plugin.registry.variants()))
+
+
+LAWS = [docstring, descriptions, example, text, in_schema, unknown_keys, strict]

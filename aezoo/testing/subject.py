@@ -1,0 +1,219 @@
+"""Subject: what laws are held against. A part with the specs around it, a variant, or a plugin as a whole."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel
+
+from aezoo.discovery import IN_THE_BOX, default_registry, installed, load
+from aezoo.errors import AezooError, SpecError
+from aezoo.reader import check
+from aezoo.reference.entry import text_of
+from aezoo.registry import Fragment, Registry
+from aezoo.spec.component import Component
+from aezoo.spec.document import Spec
+from aezoo.spec.kinds import KINDS, DatasetSpec, MetricSpec
+from aezoo.spec.shape import Shape, flat
+from aezoo.testing.law import PLUGIN, VARIANT
+from aezoo.testing.smallest import INPUTS, RESTS, Document, NoSpec, around, smallest
+
+#: Drafts of a part that are made up; of those that fit into a spec, so many are kept.
+DRAFTS, KEPT = 40, 6
+#: Kinds of which the laws take more than the example; those of the others need no other settings.
+VARIED = frozenset({"layer", "latent", "prior", "likelihood", "corruption", "regularizer", "schedule", "optimizer"})
+
+Path = tuple[str | int, ...]
+
+
+class Plugin:
+    """A plugin as a whole.
+
+    Args:
+        namespace: Of its parts; `aezoo` for those in the box.
+        registry: Where it is registered; by default that of this process, into which it is loaded.
+
+    Raises:
+        PluginError: It cannot be loaded.
+    """
+
+    kind = PLUGIN
+
+    def __init__(self, namespace: str, registry: Registry | None = None) -> None:
+        self.namespace = self.name = namespace
+        self.registry = default_registry() if registry is None else registry
+        if registry is None:
+            load(self.registry, namespace)
+
+    @cached_property
+    def parts(self) -> list[type[Component]]:
+        """Its declarations, by kind and name."""
+        names = [(kind, name) for kind in KINDS for name in self.registry.names(kind) if self._owns(name)]
+        return [self.registry.get(kind, name) for kind, name in names]
+
+    @cached_property
+    def variants(self) -> dict[str, Fragment]:
+        """Its fragments by name."""
+        return {name: self.registry.variant(name) for name in self.registry.variants() if self._owns(name)}
+
+    @cached_property
+    def modules(self) -> list[str]:
+        """What is imported when all its parts are: its entry point first."""
+        entries = [entry.module for entry in installed().get(self.namespace, [])]
+        return list(dict.fromkeys([*entries, *(part.__module__ for part in self.parts)]))
+
+    @cached_property
+    def rests(self) -> tuple[Document, ...]:
+        """What may stand around an example: as for parts in the box, or a latent of the plugin's own."""
+        latents = [part for part in self.parts if part.kind == "latent"]
+        return (*RESTS, *(example for part in latents if (example := example_of(part))))
+
+    def _owns(self, name: str) -> bool:
+        space, _, _ = name.rpartition(":")
+        return (space or IN_THE_BOX) == self.namespace
+
+
+class Variant:
+    """A fragment of a spec."""
+
+    kind = VARIANT
+
+    def __init__(self, name: str, plugin: Plugin) -> None:
+        self.name = name
+        self.plugin = plugin
+        self.fragment = plugin.variants[name]
+
+
+class Subject:
+    """A part, and specs that it stands in."""
+
+    def __init__(self, part: type[Component], plugin: Plugin) -> None:
+        self.part = part
+        self.plugin = plugin
+        self.kind = part.kind
+        self.name = part.tag()
+
+    @cached_property
+    def example(self) -> Spec | None:
+        """The smallest spec around the part's example; None if there is none: a law of its own says so."""
+        try:
+            return self.read_example()
+        except (AezooError, ValueError):
+            return None
+
+    def tiny(self, inputs: Sequence[Shape]) -> Spec:
+        """As `example`, for the first of these inputs that it can live with. Raises `NoSpec`."""
+        return self._smallest(example_of(self.part), inputs=(*inputs, *INPUTS))
+
+    def read_example(self) -> Spec:
+        """As `example`. Raises what is wrong with it: `NoSpec`, or no TOML."""
+        table = tomllib.loads(text_of(self.part).example)
+        if self.kind == MetricSpec.kind:
+            metric, others = self._parted(table)
+            return self._smallest(others, suits=metric.applies)
+        return self._smallest(table)
+
+    @cached_property
+    def metric(self) -> Any:
+        """A metric as its example says it; metrics stand in no slot."""
+        return self._parted(tomllib.loads(text_of(self.part).example))[0]
+
+    @cached_property
+    def specs(self) -> list[Spec]:
+        """The example's spec, and others with settings and shapes that are made up; the smallest of these first."""
+        if self.example is None:
+            return []
+        return [self.example, *self._others()] if self.kind in VARIED else [self.example]
+
+    @property
+    def placed(self) -> Iterator[tuple[Spec, Path, Any]]:
+        """The part wherever it stands: the spec, the place in its document, the part."""
+        for spec in self.specs:
+            for path, part in places(spec):
+                if type(part) is self.part:
+                    yield spec, path, part
+
+    def _smallest(self, table: Mapping[str, Any], suits: Any = lambda spec: True, inputs: Sequence[Shape] = ()) -> Spec:
+        given = {"registry": self.plugin.registry, "suits": suits, "inputs": inputs or self._inputs(table)}
+        rests = self.plugin.rests
+        try:
+            return smallest(table, rests=rests, **given)
+        except NoSpec:
+            return smallest(table, rests=rests, lints=True, **given)
+
+    def _inputs(self, table: Mapping[str, Any]) -> tuple[Shape, ...]:
+        if self.kind != DatasetSpec.kind:
+            return INPUTS
+        dataset = self.part.model_validate(table.get("data", {}), context=self.context)
+        shape = dataset.sample_shape() if isinstance(dataset, DatasetSpec) else None
+        return (shape, *INPUTS) if shape else INPUTS
+
+    def _parted(self, table: Mapping[str, Any]) -> tuple[Any, Document]:
+        """A metric, and what its example says of the rest of a spec."""
+        own = {"type", *(field.alias or name for name, field in self.part.model_fields.items())}
+        metric = {key: value for key, value in table.items() if key in own}
+        others = {key: value for key, value in table.items() if key not in own}
+        return self.part.model_validate(metric, context=self.context), others
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """For pydantic: where slots look parts up."""
+        return {"registry": self.plugin.registry}
+
+    def _others(self) -> list[Spec]:
+        from aezoo.testing.draws import settings_of
+
+        kept: list[Spec] = []
+        for setting in settings_of(self.part, self.plugin.registry, DRAFTS):
+            spec = self._around(setting.shape, setting.written) if len(kept) < KEPT else None
+            kept += [spec] if spec else []
+        return sorted(kept, key=lambda spec: (flat(spec.input.shape), spec.arch))
+
+    def _around(self, shape: Shape, written: Any) -> Spec | None:
+        """A spec with the part so written: a layer by itself, any other part where the example has it."""
+        if self.kind == "layer":
+            documents = [around({"encoder": [written]}, shape, rest) for rest in self.plugin.rests[:1]]
+        else:
+            documents = [self._put(written, of) for of in (shape, None)]
+        return next((spec for document in documents if (spec := self._read(document))), None)
+
+    def _put(self, written: Any, shape: Shape | None) -> Document:
+        """The example's document with the part so written, for inputs of another shape if one is given."""
+        assert self.example is not None
+        document = self.example.document()
+        path = next(path for path, part in places(self.example) if type(part) is self.part)
+        here: Any = document
+        for step in path[:-1]:
+            here = here[step]
+        here[path[-1]] = written
+        return {**document, "input": list(shape)} if shape else document
+
+    def _read(self, document: Document) -> Spec | None:
+        try:
+            return check(document, registry=self.plugin.registry)[0]
+        except SpecError:
+            return None
+
+
+def example_of(part: type[Component]) -> Document:
+    """The TOML of a part's example; empty if it has none, or none that is TOML."""
+    try:
+        return tomllib.loads(text_of(part).example)
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def places(value: Any, path: Path = ()) -> Iterator[tuple[Path, Component]]:
+    """Every part inside a spec, with its path in the spec's document."""
+    if isinstance(value, Component):
+        yield path, value
+    if isinstance(value, BaseModel):
+        told = type(value).model_fields.items()
+        value = {field.alias or name: getattr(value, name) for name, field in told}
+    items: Any = value.items() if isinstance(value, Mapping) else ()
+    items = enumerate(value) if isinstance(value, (list, tuple)) else items
+    for step, item in items:
+        yield from places(item, (*path, step))

@@ -1,0 +1,99 @@
+"""Metrics of sparse codes. Report recovery beside explained variance: wrong directions can explain everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from aezoo.plugin import Component, MetricSpec, Spec
+from aezoo_sparse.dictionary import DictionarySpec
+
+if TYPE_CHECKING:
+    from aezoo.nn.code import Accumulator
+
+
+def _selects(spec: Spec) -> bool:
+    """Whether values of the code can be zero: those of a relu or a selection."""
+    return "pre" in spec.latent.provides and getattr(spec.latent, "activation", "relu") == "relu"
+
+
+class L0Spec(MetricSpec):
+    """How many values of a code are not zero, averaged over samples.
+
+    Example:
+        type = "sparse:l0"
+    """
+
+    type: Literal["l0"] = "l0"
+    better: ClassVar[str] = ""
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return _selects(spec)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import Mean
+        from aezoo_sparse.judging import active_count
+
+        return Mean(active_count)
+
+
+class DeadSpec(MetricSpec):
+    """Share of the units that are active for no sample of the split.
+
+    Example:
+        type = "sparse:dead"
+    """
+
+    type: Literal["dead"] = "dead"
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return _selects(spec)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo_sparse.judging import DeadShare
+
+        return DeadShare()
+
+
+class ExplainedVarianceSpec(MetricSpec):
+    """Share of the variance of the split that reconstructions explain: 1 - fvu.
+
+    Example:
+        type = "sparse:explained_variance"
+    """
+
+    type: Literal["explained_variance"] = "explained_variance"
+    better: ClassVar[str] = "higher"
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo_sparse.judging import ExplainedVariance
+
+        return ExplainedVariance()
+
+
+class RecoverySpec(MetricSpec):
+    """How well the true directions are found: of each, its cosine with the nearest column of the decoder; their mean.
+
+    For models of the dataset `sparse:dictionary` whose decoder is one linear map ("mean max cosine similarity", Sharkey
+    et al. 2022). 1 is perfect, and says nothing of the units that are no true direction.
+
+    Example:
+        type = "sparse:recovery"
+    """
+
+    type: Literal["recovery"] = "recovery"
+    better: ClassVar[str] = "higher"
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return isinstance(spec.data, DictionarySpec) and len(spec.decoder_layers()) == 1
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo_sparse.judging import Recovery
+
+        assert isinstance(spec.data, DictionarySpec)
+        return Recovery(spec.data.directions())
+
+
+COMPONENTS: list[type[Component]] = [L0Spec, DeadSpec, ExplainedVarianceSpec, RecoverySpec]

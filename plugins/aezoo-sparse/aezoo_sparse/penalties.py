@@ -1,0 +1,86 @@
+"""Penalties on sparse codes: dead units, how many are active, gates."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from aezoo.nn.code import Output
+from aezoo.nn.freezing import frozen
+from aezoo.nn.latent import largest
+
+
+class AuxK(nn.Module):
+    """What dead units leave unexplained of the error, when they try (Gao et al. 2024, arXiv:2406.04093, appendix A.2).
+
+    Dead units share a decoder's bias with the live ones; what they add is decode(z_aux) - decode(0), which is D z_aux
+    for a linear decoder.
+
+    Args:
+        units: How many a code has.
+        k: How many dead ones a sample may use; None for half the width of the input.
+        after: Samples without being active that make a unit dead.
+        relative: Whether the error is measured in its own variance, times that of x.
+    """
+
+    silent: Tensor
+
+    def __init__(self, units: int, *, k: int | None, after: int, relative: bool = True) -> None:
+        super().__init__()
+        self.k = k
+        self.after = after
+        self.relative = relative
+        self.register_buffer("silent", torch.zeros(units, dtype=torch.int64))  # samples since a unit was active
+
+    def forward(self, out: Output) -> Tensor:
+        z = out.tap("latent").detach()
+        if self.training:
+            self.silent.add_(len(z)).masked_fill_((z != 0).any(dim=0), 0)
+        dead = self.silent >= self.after
+        # On an accelerator this waits for the device once a step; a decoder pass for nothing costs more.
+        return self._unexplained(out, dead) if bool(dead.any()) else out.x.new_zeros(())
+
+    def _unexplained(self, out: Output, dead: Tensor) -> Tensor:
+        error = (out.x - out.tap("output")).detach()
+        added = self._added(out, dead)
+        missed = (error - added).square().flatten(1).sum(dim=1).mean()
+        return missed * _variance(out.x) / _variance(error) if self.relative else missed
+
+    def _added(self, out: Output, dead: Tensor) -> Tensor:
+        """What each sample's strongest dead units add to its reconstruction: [B, *input]."""
+        pre = out.code.pre.masked_fill(~dead, -torch.inf)
+        z = largest(pre, min(self.k or max(out.x[0].numel() // 2, 1), pre.shape[1]))
+        model = out.model
+        decode = model.likelihood.mean
+        return decode(model.expand(z)) - decode(model.expand(torch.zeros_like(z[:1])))  # type: ignore[no-any-return]
+
+
+def _variance(x: Tensor) -> Tensor:
+    """Squared distance to the mean, averaged over the batch; never 0."""
+    return (x - x.mean(dim=0)).square().flatten(1).sum(dim=1).mean().clamp_min(torch.finfo(x.dtype).tiny)
+
+
+class ActiveCount(nn.Module):
+    """How many units are active: L0, or (L0 / target - 1)^2 (Rajamanoharan et al. 2024, arXiv:2407.14435).
+
+    Args:
+        target: The L0 that is wanted, or None.
+    """
+
+    def __init__(self, *, target: float | None = None) -> None:
+        super().__init__()
+        self.target = target
+
+    def forward(self, out: Output) -> Tensor:
+        count: Tensor = out.code.active.sum(dim=-1).mean()
+        return count if self.target is None else (count / self.target - 1).square()
+
+
+class GateReconstruction(nn.Module):
+    """|x - decode(gate)|^2, the decoder held constant (Rajamanoharan et al. 2024, arXiv:2404.16014, section 3.2)."""
+
+    def forward(self, out: Output) -> Tensor:
+        # All of the model: a tied decoder uses the encoder's weights.
+        with frozen(out.model):
+            x = out.model.likelihood.mean(out.model.expand(out.code.gate))
+        return (out.x - x).square().flatten(1).sum(dim=1).mean()  # type: ignore[no-any-return]
