@@ -100,8 +100,15 @@ def objective_of(model: Model, *, steps: int) -> Objective:
     Args:
         steps: Length of the run, for schedules that span it.
     """
-    spec, network = model.spec, model.network
+    # What it has of its own is drawn as the model is: from the seed, whatever was drawn before.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(model.spec.training.seed, "objective"))
+        return _objective(model.spec, model.network, steps)
+
+
+def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
     taps = spec.taps
+    factors = {name: part.weight for name, part in spec.regularizers.items()} | dict(spec.objective.weights())
     constraints = [(part.build(), _layer(network, part.on)) for part in spec.constraints.values()]
     return Objective(
         network,
@@ -109,7 +116,7 @@ def objective_of(model: Model, *, steps: int) -> Objective:
         players=spec.objective.players,
         corruption=[part.build(spec.input.shape, spec.input.range) for part in spec.corruption],
         regularizers={name: part.build(taps[part.on]) for name, part in spec.regularizers.items()},
-        weights={name: weight_of(part.weight, steps) for name, part in spec.regularizers.items()},
+        weights={name: weight_of(factor, steps) for name, factor in factors.items()},
         projections=[partial(project, layer) for project, layer in constraints],
         tangents=[partial(project.tangent, layer) for project, layer in constraints if hasattr(project, "tangent")],
         autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,

@@ -1,11 +1,12 @@
 """Bundle: a model and its folder, the same on a disk and on the Hub.
 
-    config.json         the resolved spec, its format version and fingerprints
-    model.safetensors   the weights; the header holds config.json again, so this file alone rebuilds the model
-    metrics.json        scores beside those of baselines
-    training.json       the run: device, seed, versions, time, history
-    README.md           the model card
-    samples/*.png       originals against reconstructions, samples from the prior, interpolations
+    config.json           the resolved spec, its format version and fingerprints
+    model.safetensors     the weights; the header holds config.json again, so this file alone rebuilds the model
+    metrics.json          scores beside those of baselines
+    training.json         the run: device, seed, versions, time, history
+    training.safetensors  what only training needs, where there is any: the weights of a critic
+    README.md             the model card
+    samples/*.png         originals against reconstructions, samples from the prior, interpolations
 
 A folder is a model once config.json is there: it is removed first and written last.
 """
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from aezoo import manifest, weights
+from aezoo import manifest, sidecar, weights
 from aezoo.builder import assemble, skeleton
 from aezoo.card import card
 from aezoo.errors import NotFound, Refused, RunFailed
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from aezoo.evaluation.scores import Scores
     from aezoo.training.run import Run
 
-OWNED = (manifest.NAME, weights.NAME, "metrics.json", "training.json", "README.md")
+OWNED = (manifest.NAME, weights.NAME, sidecar.NAME, "metrics.json", "training.json", "README.md")
 STAGING = ".staging-"
 #: Samples of the prior in a picture, steps and pairs of an interpolation; columns of plots, wider than images.
 DRAWN, STEPS, PAIRS, PLOTS = 25, 10, 3, 6
@@ -112,6 +113,7 @@ def _write(model: Model, stage: Path, scores: Scores | None, run: Run | None) ->
     if scores:
         atomic_write(stage / "metrics.json", _json(scores.as_dict()))
     if run:
+        sidecar.write(stage, spec, run.beside)
         atomic_write(stage / "training.json", _json({**record, "history": run.history}))
     (stage / "samples").mkdir()
     drawn = []

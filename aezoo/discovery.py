@@ -50,7 +50,7 @@ def _claim(namespace: str) -> EntryPoint:
     if not entries and not disabled(namespace):
         raise PluginMissing(
             f"no installed plugin provides the namespace {namespace!r}",
-            hint=f"by convention its distribution is called aezoo-{namespace}: have a look at it, then"
+            hint=f"by convention it comes with aezoo-{namespace}: have a look at that, then"
             f" `pip install aezoo-{namespace}`; nothing was installed for you",
         )
     found = standing(namespace, entries)

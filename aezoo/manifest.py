@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aezoo.errors import NotFound, Refused, SpecError
+from aezoo.claims import installed, owner, version
+from aezoo.errors import Fault, NotFound, Refused, SpecError
 from aezoo.reader import check
 from aezoo.registry import Registry
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.parts import parts
 from aezoo.spec.text import parse, read_text
 
 NAME = "config.json"
@@ -19,12 +22,21 @@ FORMAT = 1
 
 def manifest(spec: Spec) -> dict[str, Any]:
     """What config.json holds, and, on one line, the header of model.safetensors."""
-    return {
+    told = {
         "aezoo": FORMAT,
         "spec": spec.document(),
         "requires": list(spec.requires),
         "fingerprints": {"arch": spec.arch, "run": spec.run},
     }
+    providers = _providers(spec)
+    return {**told, "plugins": providers} if providers else told
+
+
+def _providers(spec: Spec) -> dict[str, str]:
+    """The plugins that the spec names, each with its distribution as it is here: `aezoo-kan>=0.3`."""
+    named = {part.namespace for _, part in parts(spec)} - {""}
+    there = installed() if named else {}
+    return {name: f"{owner(there[name][0])}>={version(there[name][0])}" for name in sorted(named & there.keys())}
 
 
 def read_manifest(folder: Path, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:
@@ -60,7 +72,7 @@ def spec_of(
     try:
         spec, _ = check(document["spec"], registry=registry, limits=limits, trusted=False)
     except SpecError as error:
-        raise type(error)(error.faults, source=name) from None
+        raise type(error)([_advised(fault, document) for fault in error.faults], source=name) from None
     if prints.get("arch") != spec.arch:
         raise Refused(
             f"{name}: the spec is not the one that was written: its fingerprint is {spec.arch[:12]},"
@@ -68,3 +80,21 @@ def spec_of(
             hint="take the original file; a changed spec is trained anew",
         )
     return spec
+
+
+def noted(folder: Path) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """The spec in a model's folder and its fingerprints, as they stand there: for one that cannot be read here."""
+    document = read_text(folder / NAME)
+    prints = {key: value for key, value in document["fingerprints"].items() if isinstance(value, str)}
+    return document["spec"], prints
+
+
+def _advised(fault: Fault, document: Mapping[str, Any]) -> Fault:
+    """Of a missing plugin, how to install the one that the model was made with, where it is noted."""
+    providers = document.get("plugins")
+    names = re.findall(r"provides the namespace '([^']*)'", fault.message) if fault.code == "AZ302" else []
+    wanted = providers.get(names[0]) if names and isinstance(providers, dict) else None
+    # Nothing but a name and a version: the file may come from anywhere.
+    if not isinstance(wanted, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]*>=[\w.+!]+", wanted, re.ASCII):
+        return fault
+    return fault._replace(hint=f"have a look at it, then `pip install '{wanted}'`; nothing was installed for you")

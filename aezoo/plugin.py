@@ -40,6 +40,7 @@ from aezoo.spec.kinds import (
     flat_parameters,
 )
 from aezoo.spec.mirror import mirror_layers, trace
+from aezoo.spec.player import PlayerSpec
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
 from aezoo.spec.tying import Affine
 
@@ -72,6 +73,7 @@ __all__ = [
     "NotFound",
     "ObjectiveSpec",
     "OptimizerSpec",
+    "PlayerSpec",
     "PriorSpec",
     "Range",
     "RegularizerSpec",

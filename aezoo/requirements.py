@@ -13,6 +13,8 @@ def unmet(text: str, path: Path) -> list[Fault]:
 
     try:
         wanted = Requirement(text)
+        if wanted.url:  # what a spec wants is looked up by its name, and never where a spec says
+            raise InvalidRequirement
     except InvalidRequirement:
         return [Fault(path, "AZ201", f"takes a distribution and its versions, got {text[:80]!r}", "aezoo-sparse>=0.1")]
     try:

@@ -18,14 +18,14 @@ Array = npt.NDArray[Any]
 
 
 def as_samples(values: Array, path: Path) -> Array:
-    """The array, if it can be a set of samples."""
+    """The array, if it can be a set of samples, or of codes: those may be whole numbers, and one for a sample."""
     if not isinstance(values, np.ndarray):
         raise DataError(f"{path}: holds something that is no array")
-    if values.ndim < 2:
+    if values.ndim < 1:
         raise DataError(f"{path}: an array {values.shape} is no set of samples; one is [N, ...]")
     if not len(values):
         raise DataError(f"{path}: holds no samples: {values.shape}")
-    if values.dtype != np.uint8 and values.dtype.kind != "f":
+    if values.dtype.kind not in "iuf":
         hint = "save uint8 (0..255 spans the declared range) or float32"
         raise DataError(f"{path}: values are {values.dtype}", hint=hint)
     # torch takes neither a foreign byte order nor unaligned memory.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.plugin import Component, PriorSpec, Shape
 
@@ -41,6 +41,7 @@ class FittedGaussianSpec(PriorSpec):
     """
 
     type: Literal["fitted_gaussian"] = "fitted_gaussian"
+    fitted: ClassVar[bool] = True
 
     def build(self, shape: Shape) -> Prior:
         from aezoo.nn.prior import FittedGaussian

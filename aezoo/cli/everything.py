@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def everything() -> Registry:
-    """The registry of this process, with every plugin that loads."""
-    from aezoo.discovery import IN_THE_BOX, default_registry, disabled, installed, load
+    """A registry with every plugin that loads; that of this process keeps to what its specs name."""
+    from aezoo.discovery import IN_THE_BOX, disabled, installed, load
+    from aezoo.registry import Registry
 
-    registry = default_registry()
+    registry = Registry(load)
+    load(registry, IN_THE_BOX)
     for namespace in installed():
         if namespace != IN_THE_BOX and not disabled(namespace):
             with _told():

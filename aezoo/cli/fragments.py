@@ -5,7 +5,7 @@ from __future__ import annotations
 HEAD = """\
 #:schema ./aezoo.schema.json
 # With the line above an editor completes and checks this file, once this has written the schema beside it:
-#   aezoo schema --draft 4 --out aezoo.schema.json
+#   aezoo schema --draft 7 --out aezoo.schema.json
 #
 # A FAMILIES autoencoder of samples LIST. `aezoo components` explains every part.
 # Check it:  aezoo check FILE

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aezoo.cli import options, output
+from aezoo.cli import options, output, partly
 from aezoo.cli.faults import visible
 from aezoo.cli.phrases import phrase
-from aezoo.cli.sources import spec_of
+from aezoo.cli.sources import known_of
 from aezoo.spec.outline import Row, Term, layers, terms
 
 if TYPE_CHECKING:
@@ -31,11 +31,16 @@ def show(source: str, overrides: tuple[str, ...], limits: Limits, as_json: bool)
     """Show the layers of SPEC or MODEL with shapes and parameters, its loss as a formula, and the memory it takes.
 
     Layers are called by the names of their taps, which `on` takes. What a layer holds stands below it, indented.
+    Where a plugin is missing, what is known without it is shown, and the exit code is 4.
     """
+    from aezoo.spec.document import Spec
     from aezoo.spec.memory import memory
     from aezoo.spec.shape import text
 
-    spec = spec_of(source, overrides, limits=limits)
+    spec = known_of(source, overrides, limits=limits)
+    if not isinstance(spec, Spec):
+        output.emit(partly.document(spec)) if as_json else partly.tell(spec)
+        raise spec.error
     rows, needed = list(layers(spec)), memory(spec)
     if as_json:
         output.emit(_document(spec, rows, needed))

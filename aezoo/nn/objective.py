@@ -3,12 +3,14 @@
 x --corruption--> x~ --model--> Output --play--> raw terms of a player
                                   └--regularizers--> raw terms of the first player
                                        total = sum of weight(step) * term
+
+Several players take turns at each step, each with a pass, terms and weights of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -39,10 +41,12 @@ class Objective(nn.Module):
 
     Args:
         model: What is trained, published and used.
-        play: `play(out, player) -> raw terms`; has `players`, and `own(player)` for those after the first.
+        play: `play(out, player) -> raw terms`; says what each player moves, as for `moved_by`.
+        players: Who takes a turn at each step.
         corruption: Modules `c(x, generator)`, applied in order.
         regularizers: Modules `r(out) -> []` by name.
-        weights: The factor of each regularizer at a step; None for one that is always 1.
+        weights: The factor of each regularizer, and of what else is not 1, at a step; None for one that is always 1.
+            Of a player after the first by `player.term`.
         projections: Constraints: functions that change weights in place after each step.
         tangents: Functions that take out of a gradient what the projections would undo.
         taps: Layers whose outputs the regularizers read.
@@ -78,6 +82,10 @@ class Objective(nn.Module):
         # Bound once: walking a ModuleDict, or nn.Module's search for an attribute, costs microseconds a step.
         self._pass = model, play
         self._terms = [(name, term, self.weights[name]) for name, term in (regularizers or {}).items()]
+        self._factors = {player: list(self._factors_of(player)) for player in self.players}
+        # A player that moves nothing of the model needs no way back through it.
+        inside = set(model.parameters())
+        self._still = {name for name in self.players[1:] if inside.isdisjoint(self.parameters_of(name))}
         self._spoil = list(self.corruption)
 
     def forward(self, x: Tensor, player: str, step: int, noise: Noise) -> Losses:
@@ -92,11 +100,17 @@ class Objective(nn.Module):
             for spoil in self._spoil:
                 corrupted = spoil(corrupted, noise.corruption)
         model, play = self._pass
-        out = model(x, corrupted, noise.latent, self.taps)
+        if player in self._still:
+            with torch.no_grad():
+                out = model(x, corrupted, noise.latent, self.taps)
+        else:
+            out = model(x, corrupted, noise.latent, self.taps)
         raw: dict[str, Tensor] = play(out, player)
         weighted = raw
+        if factors := self._factors[player]:
+            weighted = raw | {name: raw[name] * weight(step) for name, weight in factors}
         if player == self.players[0] and self._terms:
-            weighted = dict(raw)
+            weighted = dict(weighted)
             for name, term, weight in self._terms:
                 raw[name] = value = term(out)
                 weighted[name] = value if weight is None else value * weight(step)
@@ -108,10 +122,21 @@ class Objective(nn.Module):
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
         """What this player may move."""
-        owned: Iterator[nn.Parameter] = (
-            self.model.parameters() if player == self.players[0] else self.play.own(player)  # type: ignore[operator]
-        )
-        return (p for p in owned if p.requires_grad)
+        return moved_by(player, self.play, self.model, first=player == self.players[0])
+
+    def _factors_of(self, player: str) -> Iterator[tuple[str, Weight]]:
+        """The weights of this player's own terms."""
+        prefix = "" if player == self.players[0] else f"{player}."
+        penalties = {name for name, *_ in self._terms}
+        for name, weight in self.weights.items():
+            term = name.removeprefix(prefix)
+            if weight is not None and name == prefix + term and "." not in term and name not in penalties:
+                yield term, weight
+
+    @property
+    def beside(self) -> dict[str, Tensor]:
+        """The state of all but the model: critics, running means of penalties."""
+        return {name: value for name, value in self.state_dict().items() if not name.startswith("model.")}
 
     def project(self) -> None:
         """Apply the constraints."""
@@ -124,8 +149,26 @@ class Objective(nn.Module):
             tangent()
 
 
+def moved_by(player: str, play: nn.Module, model: nn.Module, *, first: bool) -> Iterator[nn.Parameter]:
+    """The weights that a player moves, each once.
+
+    Args:
+        player: Its name.
+        play: Has `own(player) -> parameters` if there are players after the first; and, if it is not the first one that
+            moves the model and all of it, `split(model) -> {player: modules of the model}`.
+        model: What is trained.
+        first: Whether it is the first player.
+    """
+    game: Any = play
+    parts = game.split(model).get(player, ()) if hasattr(game, "split") else [model] if first else ()
+    own = () if first else game.own(player)
+    found = [*(p for part in parts for p in part.parameters()), *own]
+    return (p for p in dict.fromkeys(found) if p.requires_grad)
+
+
 def _full(out: Output, dtype: torch.dtype) -> Output:
     """The pass in full precision: three digits of a bfloat16 KL are none to train by."""
-    code = type(out.code)(*(value.to(dtype) for value in out.code))
+    # Indices stay the whole numbers they are.
+    code = type(out.code)(*(value.to(dtype) if value.is_floating_point() else value for value in out.code))
     taps = {name: value.to(dtype) for name, value in out.taps.items()}
     return out._replace(code=code, raw=out.raw.to(dtype), taps=taps)

@@ -141,6 +141,7 @@ def _choice(spec: Spec) -> Iterator[Fault]:
     """The term that chooses the weights must be one that is logged; found now, not after the first epoch."""
     chosen, terms = spec.training.best_by, spec.regularizers
     weighted = {f"{name}.weighted" for name, term in terms.items() if term.weighted}
+    weighted |= {f"{name}.weighted" for name, w in spec.objective.weights().items() if w.bounds() != (1.0, 1.0)}
     known = {"last", "total", *spec.objective.terms, *terms, *weighted}
     if not spec.objective.terms or chosen in known:
         return

@@ -66,6 +66,9 @@ def _fields(first: Frozen, second: Frozen, place: Place) -> Iterator[Change]:
     for name, field in type(first).model_fields.items():
         key = field.alias or name
         yield from _values(getattr(first, name), getattr(second, name), place.at(key, key))
+    before, after = first.model_extra or {}, second.model_extra or {}  # of a table that takes any keys
+    for key in dict.fromkeys([*before, *after]):
+        yield from _values(before.get(key), after.get(key), place.at(key, key))
 
 
 def _values(first: Any, second: Any, place: Place) -> Iterator[Change]:

@@ -14,10 +14,16 @@ EACH = "each"
 REPEATS = "repeats the entry, once for every place of its lists: each = { channels = [32, 64] }"
 NAMES_ENTRY = "a name by which whoever extends the spec can edit or unset the entry"
 INDEX = f"^{POSITION.pattern}$"
-#: A table whose keys are all positions: under an id, some of the entries that carry it.
-SOME: Schema = {**TABLE, "minProperties": 1, "patternProperties": {INDEX: {}}, "additionalProperties": False}
+#: A table with a position among its keys: under an id, it says something of some of the entries that carry it.
+SOME: Schema = {**TABLE, "not": {"patternProperties": {INDEX: {"not": {}}}}}
 #: A table that does nothing but edit a list.
-EDIT: Schema = {**SOME, "properties": {end: {} for end in ENDS}}
+EDIT: Schema = {
+    **TABLE,
+    "minProperties": 1,
+    "properties": {end: {} for end in ENDS},
+    "patternProperties": {INDEX: {}},
+    "additionalProperties": False,
+}
 
 
 def entry(kind: str) -> Schema:
@@ -29,14 +35,13 @@ def listing(kind: str) -> Schema:
     """A list of whole parts; or a table whose keys are positions and ids, and whose values change what is there."""
     entries = {**LIST, "items": ref(f"entry.{kind}")}
     change = _once(ref(f"slot.{kind}"))
-    some = {**SOME, "patternProperties": {INDEX: change}}
     added = cases((LIST, entries), otherwise=_once(ref(f"entry.{kind}")))
     return {
         "type": ["array", "object"],
         "items": ref(f"entry.{kind}"),
         "properties": {end: {"description": f"entries to {end}", **added} for end in ENDS},
         "patternProperties": {INDEX: change},
-        "additionalProperties": cases((SOME, some), otherwise=change),
+        "additionalProperties": cases((SOME, {"patternProperties": {INDEX: change}}), otherwise=change),
         # It refuses nothing: editors look for the list here.
         "anyOf": [{}, entries],
     }
@@ -44,7 +49,7 @@ def listing(kind: str) -> Schema:
 
 def single(kind: str) -> Schema:
     """A part of a kind that can stand in lists, where it does not: nothing names or repeats it."""
-    return {**ref(f"slot.{kind}"), "not": {"anyOf": [{"required": [EACH]}, {"required": ["id"]}]}}
+    return {**ref(f"slot.{kind}"), "not": {**TABLE, "anyOf": [{"required": [EACH]}, {"required": ["id"]}]}}
 
 
 def marks(name: str, keys: Mapping[str, FieldInfo]) -> dict[str, Schema]:
@@ -72,4 +77,4 @@ def _id() -> Schema:
 
 def _once(part: Schema) -> Schema:
     """A part that is not repeated: only a list can hold what `each` makes."""
-    return {**part, "not": {"required": [EACH]}}
+    return {**part, "not": {**TABLE, "required": [EACH]}}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aezoo.nn.code import Accumulator, Prior
     from aezoo.samples import Samples
     from aezoo.spec.document import Spec
+    from aezoo.spec.player import PlayerSpec
 
 # --- layers --------------------------------------------------------------------------------------------
 
@@ -156,6 +157,8 @@ class PriorSpec(Component):
     """A density over codes: what `sample` draws from."""
 
     kind: ClassVar[str] = "prior"
+    #: Whether it is fitted to codes after training: until then there is nothing to draw from.
+    fitted: ClassVar[bool] = False
 
     def build(self, shape: Shape) -> Prior:
         """A module with `sample(n, generator) -> [n, *shape]`, `log_prob(z) -> [B]`, `fit(codes)`."""
@@ -348,8 +351,8 @@ class ConstraintSpec(Component):
     def build(self) -> Callable[[nn.Module], None]:
         """A function that projects the weights of one module in place.
 
-        If it has a method `tangent(module)`, that is called after each gradient, before clipping, to take out of it what
-        the projection would undo.
+        If it has a method `tangent(module)`, that is called after each gradient, before clipping, to take out of it
+        what the projection would undo.
         """
         raise NotImplementedError
 
@@ -379,9 +382,25 @@ class ObjectiveSpec(Component):
     #: Whether a model that copies its input would be perfect; a masked objective says no.
     copying: ClassVar[bool] = True
 
+    def player(self, name: str) -> PlayerSpec | None:
+        """How and when this player moves; None for as `training` says, at every step."""
+        return None
+
+    def weights(self) -> Mapping[str, ScheduleSpec]:
+        """Factors of its own terms, 1 for those not named; of a player after the first by `player.term`."""
+        return {}
+
+    def parameters(self, spec: Spec) -> int:
+        """How many weights it has of its own, a critic's (counted without torch)."""
+        return 0
+
     def build(self, spec: Spec) -> nn.Module:
         """A module: `forward(out: Output, player: str) -> dict[str, Tensor []]`, the raw terms of that player.
-        Parameters of its own (a critic's) belong to the players after the first: `own(player) -> parameters`."""
+
+        Parameters of its own (a critic's) belong to the players after the first: `own(player) -> parameters`. The first
+        player moves the model, unless there is a method `split(model) -> {player: modules of the model that it moves}`.
+        What a player does not move is held still in its turn.
+        """
         raise NotImplementedError
 
 

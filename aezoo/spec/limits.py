@@ -167,6 +167,7 @@ class _Measure:
         own = spec.decoder.type == "layers"
         place: Path = ("decoder", "layers") if own else ("decoder",)
         self._stack(place, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
+        self._add(("objective",), 0, spec.objective.parameters(spec), 0)
 
     def _stack(
         self, place: Path, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False

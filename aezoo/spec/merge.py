@@ -72,13 +72,15 @@ class Merger:
         return self.merge(entry, change)
 
     def _chosen(self, entries: Sequence[Node], key: str, value: Node) -> Iterator[tuple[int, Node]]:
-        """Which entries a key means: one by its position, or all that carry the id, or some of these."""
+        """What a key changes: one entry by its position, or all that carry the id, and some of these by theirs."""
         found = select(entries, key)
         if not found or any(entries[index] is _GONE for index in found):
             self.note("AZ207", value, *_no_entry(entries, key))
-        elif _positions(value) and not POSITION.fullmatch(key):
+        elif isinstance(value.value, dict) and not POSITION.fullmatch(key):
             group = [entries[index] for index in found]
-            for inner, change in value.value.items():
+            some, all_of = _by_position(value)
+            yield from ((index, all_of) for index in found if all_of.value or not some)
+            for inner, change in some.items():
                 for index, picked in self._chosen(group, inner, change):
                     yield found[index], picked
         else:
@@ -151,6 +153,12 @@ def swept(node: Node) -> Node:
 def _id(entry: Node) -> str:
     named = entry.value.get("id") if isinstance(entry.value, dict) else None
     return named.value if named is not None and isinstance(named.value, str) else ""
+
+
+def _by_position(node: Node) -> tuple[dict[str, Node], Node]:
+    """What a table under an id says of some of the entries that carry it, and what it says of all."""
+    some = {key: item for key, item in node.value.items() if POSITION.fullmatch(key)}
+    return some, Node({key: item for key, item in node.value.items() if key not in some}, node.origin)
 
 
 def _positions(node: Node) -> bool:

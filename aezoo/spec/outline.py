@@ -65,9 +65,10 @@ def layers(spec: Spec) -> Iterator[Row]:
 
 def terms(spec: Spec) -> Iterator[Term]:
     """What is added up to the loss: the objective's own terms, then the penalties."""
-    own = sorted(spec.objective.terms) or [spec.objective.tag()]
+    own, factors = sorted(spec.objective.terms) or [spec.objective.tag()], spec.objective.weights()
     for name in own:
-        yield Term(name, spec.likelihood.tag(), 1.0, ("output", "input.clean"))
+        factor = factors[name].model_dump(mode="json", exclude_none=True) if name in factors else 1.0
+        yield Term(name, spec.likelihood.tag(), factor, ("output", "input.clean"))
     for name, penalty in spec.regularizers.items():
         weight = penalty.weight.model_dump(mode="json", exclude_none=True)
         yield Term(name, penalty.tag(), weight, _reads(penalty, spec))

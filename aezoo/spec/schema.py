@@ -33,7 +33,7 @@ def schema(
 
     Args:
         parts: The declarations, as `registry.parts()` gives them.
-        draft: Of JSON Schema. Editors of TOML know draft 4, and many tools no later one than 7.
+        draft: Of JSON Schema. Many tools know no later one than 7; the oldest, 4, explains faults worst.
         variants: Names of the variants that are installed; any name may be written if none is given.
     """
     words = Vocabulary(parts, Spec)
@@ -65,7 +65,7 @@ def _macros(variants: Sequence[str]) -> dict[str, Schema]:
         },
         "unset": {
             "description": "paths of what to take out of bases and variants: regularizers.kl, encoder.2",
-            **STRINGS,
+            "anyOf": [TEXT, STRINGS],
         },
         "$schema": {"description": "in JSON, where editors find this schema", **TEXT},
     }
@@ -92,8 +92,8 @@ def _kind(field: FieldInfo) -> str:
 def _called(tag: str, field: FieldInfo, words: Vocabulary) -> Schema:
     """A penalty or a constraint that has the name of a part: of that part, unless it or a base says another."""
     kind = _kind(field)
-    told = {"description": summary(words.parts[kind][tag])}
-    return {**told, **ref(f"slot.{kind}"), "anyOf": [told, ref(f"{kind}.{tag}")]}
+    about = {"description": summary(words.parts[kind][tag])}
+    return {**about, **ref(f"slot.{kind}"), "anyOf": [about, ref(f"{kind}.{tag}")]}
 
 
 def _shorthand(key: str, field: FieldInfo, words: Vocabulary) -> Schema:

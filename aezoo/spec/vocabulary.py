@@ -67,7 +67,8 @@ class Vocabulary:
         """What a table, or a part of a kind, wants where nothing stands below it."""
         if issubclass(table, Component) and table.is_slot():
             return ref(f"whole.{table.kind}")
-        name = f"whole.{self._named(table)}"
+        held_as = f"{table.kind}.{table.tag()}" if issubclass(table, Component) else self._named(table)
+        name = f"whole.{held_as}"
         if name not in self.definitions:
             self.definitions[name] = {}  # it may hold itself
             self.definitions[name] = self.needs(table)

@@ -127,9 +127,7 @@ def cases(namespace: str, *, registry: Registry | None = None) -> list[tuple[str
     from aezoo.testing.examination import cases_of
     from aezoo.testing.subject import Plugin
 
-    found: list[tuple[str, Callable[[], None]]] = []
-    found += ((case.id, case) for case in cases_of(Plugin(namespace, registry)))
-    return found
+    return [(case.id, case.hold) for case in cases_of(Plugin(namespace, registry))]
 
 
 def examine(namespace: str, *, registry: Registry | None = None) -> list[Breach]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from math import isinf
 from typing import Any
 
@@ -16,6 +17,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec
 from aezoo.spec.shape import Shape
 from aezoo.spec.text import to_json
+from aezoo.testing.chance import reseed
 from aezoo.testing.subject import Subject
 
 Tensors = tuple[Tensor, ...]
@@ -220,3 +222,18 @@ def _within(x: Tensor, ends: tuple[float, float]) -> Tensor:
     if isinf(low) or isinf(high):
         return x if isinf(low) and isinf(high) else low + x.exp() if isinf(high) else high - x.exp()
     return low + (high - low) * x.sigmoid()
+
+
+def passed(
+    specimen: Specimen, module: nn.Module, given: Sequence[Tensor], noise: int | None = None, chance: int = 0
+) -> dict[str, Tensor]:
+    """A pass that leaves no trace: of a copy, as training may move buffers; over copies, all generators seeded."""
+    reseed(chance)
+    with torch.no_grad():
+        copies = [x.clone() for x in given]
+        return specimen.run(deepcopy(module), copies, None if noise is None else generator(noise))
+
+
+def same(one: Tensor, two: Tensor) -> bool:
+    """Whether the values are the same, to the last bit; NaN equals NaN."""
+    return one.shape == two.shape and bool(((one == two) | ((one != one) & (two != two))).all())

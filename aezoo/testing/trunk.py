@@ -50,7 +50,8 @@ def _begin(sketch: Sketch) -> bool:
     author, wanted = sketch.author, sketch.workshop.containing
     data = author.part(DatasetSpec) if _has_data(sketch) else None
     shape: Shape = (data.part.sample_shape() if data else None) or sketch.draw(SHAPES)
-    source = author.table(InputSpec, NOWHERE, {"shape": list(shape)})
+    sources = (author.table(InputSpec, NOWHERE, {"shape": list(shape)}) for _ in range(TRIES))
+    source = next(filter(None, sources), None)
     if source is None:
         return False
     must = wanted if sketch.workshop.forces(LayerSpec.kind) else None
@@ -60,7 +61,16 @@ def _begin(sketch: Sketch) -> bool:
     latent = _latent(sketch, trace([layer.part for layer in layers], shape)[-1])
     if latent is None or not _start(sketch, source, layers, latent):
         return False
-    return data is None or sketch.keep("data", data.part, data.written)
+    return data is None or _suits(sketch, data)
+
+
+def _suits(sketch: Sketch, data: Drawn) -> bool:
+    """Take the data, if they have nothing against the spec; whether it is sound is seen at its end."""
+    candidate = sketch.with_("data", data.part)
+    if any(remark.level == "error" for remark in data.part.remarks(candidate)):
+        return False
+    sketch.spec, sketch.written["data"] = candidate, data.written
+    return True
 
 
 def _has_data(sketch: Sketch) -> bool:

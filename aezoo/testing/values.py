@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -144,7 +144,8 @@ def _covariance(draw: Draw) -> list[list[float]]:
     return [[float(sum(a * b for a, b in zip(one, two, strict=True))) for two in rows] for one in rows]
 
 
-@cache
+# As many as there are fields of parts, at the shapes of a few documents.
+@lru_cache(maxsize=4096)
 def _scalars(annotation: Any, bounds: tuple[tuple[str, Any], ...], hints: Hints) -> st.SearchStrategy[Any]:
     told = dict(bounds)
     if annotation is bool:
@@ -180,7 +181,9 @@ def _floats(bounds: Mapping[str, Any]) -> st.SearchStrategy[float]:
 def _texts(bounds: Mapping[str, Any]) -> st.SearchStrategy[str]:
     least, most = bounds.get("min_length", 0), bounds.get("max_length", 1000)
     if pattern := bounds.get("pattern"):
-        # `$` of Python's patterns lets a last line break through, that of pydantic's does not.
-        matching = st.from_regex(pattern, fullmatch=True).filter(lambda text: not text.endswith("\n"))
+        # `$` of Python's patterns lets a last line break through, and `\w` numbers such as a half; pydantic's do not.
+        letters = st.characters(codec="utf-8", exclude_categories=["No"])
+        matching = st.from_regex(pattern, fullmatch=True, alphabet=letters)
+        matching = matching.filter(lambda text: not text.endswith("\n"))
         return matching.filter(lambda text: least <= len(text) <= most)
     return st.text(TEXT, min_size=least, max_size=min(most, least + 11))

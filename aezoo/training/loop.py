@@ -11,7 +11,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
@@ -24,6 +24,7 @@ from aezoo.batches import Batches
 from aezoo.errors import AezooError, Interrupted, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
+from aezoo.spec.player import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot
 from aezoo.training.history import History
@@ -37,6 +38,7 @@ class Outcome:
 
     Attributes:
         state: The weights to keep: the best by the spec's `best_by`, else the last good ones.
+        beside: What all but the model held at that step: the critics' weights.
         step: Steps done.
         best_step: The step that `state` is from.
         why: "finished", "patience", "interrupted" or "not finite".
@@ -44,6 +46,7 @@ class Outcome:
     """
 
     state: dict[str, Tensor]
+    beside: dict[str, Tensor] = field(default_factory=dict)
     step: int = 0
     best_step: int = 0
     best: float = math.inf
@@ -64,6 +67,7 @@ class Loop:
         steps: Length of the run.
         history: Takes a record now and then.
         progress: Is shown the terms now and then.
+        turns: How players move that do not move as `training` says.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class Loop:
         steps: int,
         history: History | None = None,
         progress: Progress | None = None,
+        turns: Mapping[str, PlayerSpec] | None = None,
     ) -> None:
         self.objective = objective
         self.training = training
@@ -89,7 +94,8 @@ class Loop:
         self.corrupts = len(objective.corruption) > 0
         self.on_cpu = self.device.type == "cpu"
         self.step = 0
-        self.players = [Player(self, name) for name in objective.players]
+        told = turns or {}
+        self.players = [Player(self, name, told.get(name, PlayerSpec())) for name in objective.players]
         self.average = Average(objective.model, training.ema) if training.ema else None
         self.stopping = False
 
@@ -97,7 +103,7 @@ class Loop:
 
     def run(self) -> Outcome:
         """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
-        outcome = Outcome(snapshot(self.objective.model))
+        outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.beside))
         started = time.monotonic()
         self.progress.start(self.steps)
         try:
@@ -145,7 +151,8 @@ class Loop:
         step = self.step
         self.draw("train", step)
         for player in self.players:
-            player.step(x, step)
+            if player.always or player.turn.moves(step):
+                player.step(x, step)
         self.step = step + 1
         if self.objective.projections:
             self.objective.project()
@@ -171,10 +178,7 @@ class Loop:
 
     def means(self) -> Means:
         """The means of this epoch so far; terms of the players after the first go by `player.term`."""
-        found = self.players[0].meter.means()
-        for player in self.players[1:]:
-            found |= {f"{player.name}.{name}": value for name, value in player.meter.means().items()}
-        return found
+        return _joined({player.name: player.meter for player in self.players})
 
     def _log(self) -> None:
         terms = _finite(self.means())
@@ -200,8 +204,9 @@ class Loop:
 
     def _settled(self, terms: Means) -> Means:
         """Training means under the weights of the schedules' end, as in validation: totals of two epochs compare."""
-        weights = self.objective.weights.items()
-        off = {name: weight(self.steps) * terms[name] - terms[f"{name}.weighted"] for name, weight in weights if weight}
+        # A name with a point is of another player: no part of this total.
+        weights = [(name, weight) for name, weight in self.objective.weights.items() if weight and "." not in name]
+        off = {name: weight(self.steps) * terms[name] - terms[f"{name}.weighted"] for name, weight in weights}
         return {**terms, "total": terms["total"] + sum(off.values())}
 
     def _keep(self, terms: Means, outcome: Outcome) -> bool:
@@ -213,33 +218,38 @@ class Loop:
         if value >= outcome.best:
             return False
         outcome.best, outcome.best_step, outcome.validation = value, self.step, terms
-        outcome.state = snapshot(self.objective.model)
+        outcome.state, outcome.beside = snapshot(self.objective.model), _copy(self.objective.beside)
         return True
 
     @torch.no_grad()
     def validate(self, batches: Batches) -> Means:
         """Means over a split, with the same noise at every call and the weights of the schedules' end."""
-        meter = Meter()
+        meters = {name: Meter() for name in self.objective.players}
         self.objective.eval()
         for i, x in enumerate(batches.sequential(self.training.batch_size)):
-            self.draw("validation", i)
-            meter.add(self.losses(x, self.objective.players[0], self.steps), rows=x.shape[0])
+            for name, meter in meters.items():
+                self.draw("validation", i)
+                meter.add(self.losses(x, name, self.steps), rows=x.shape[0])
         self.objective.train()
-        return meter.means()
+        return _joined(meters)
 
 
 class Player:
     """One player: its parameters, its optimizer, its share of a step."""
 
-    def __init__(self, loop: Loop, name: str) -> None:
+    def __init__(self, loop: Loop, name: str, turn: PlayerSpec) -> None:
         self.loop = loop
         self.name = name
+        self.turn = turn
+        self.always = turn.every == 1 and turn.start == 0
         self.parameters = list(loop.objective.parameters_of(name))
-        optimizer = loop.training.optimizer
+        # In a game, what is not its own stays as it is: no gradient is even worked out. Alone, all is its own.
+        self.inputs = self.parameters if len(loop.objective.players) > 1 else None
+        optimizer = turn.optimizer or loop.training.optimizer
         self.lr: Callable[[int, int], float] = optimizer.lr.value
         self.rate = self.lr(0, loop.steps)
         self.optimizer: Optimizer = optimizer.build(self.parameters, lr=self.rate)
-        self.clip = loop.training.clip
+        self.clip = loop.training.clip if turn.clip is None else turn.clip
         self.tangents = loop.objective.tangents if name == loop.objective.players[0] else ()
         self.meter = Meter()
         # Only a line search must have a closure; for the others it is a context more at every step.
@@ -269,7 +279,7 @@ class Player:
         for p in self.parameters:  # optimizer.zero_grad() does the same, and a good deal more
             p.grad = None
         losses = self.loop.losses(self.batch, self.name, self.now)
-        losses.total.backward()  # type: ignore[no-untyped-call]
+        losses.total.backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
         if self.tangents:
             self.loop.objective.flatten()
         if self.clip is not None:
@@ -278,6 +288,19 @@ class Player:
             self.first = False
             self.meter.add(losses)
         return losses.total  # type: ignore[return-value]
+
+
+def _joined(meters: Mapping[str, Meter]) -> Means:
+    """The means of all players: of the first by their names, of the others as `player.term`."""
+    first, *others = meters
+    found = meters[first].means()
+    for player in others:
+        found |= {f"{player}.{name}": value for name, value in meters[player].means().items()}
+    return found
+
+
+def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
 
 
 class _NotFinite(Exception):

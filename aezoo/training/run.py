@@ -19,6 +19,7 @@ from aezoo.model import Model
 from aezoo.reader import Source, read
 from aezoo.samples import Samples
 from aezoo.spec.document import Spec
+from aezoo.spec.player import turns_of
 from aezoo.training import device as devices
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
@@ -39,6 +40,7 @@ class Run:
         record: What only this run knows: device, seed, versions, time.
         history: Every record of `metrics.jsonl`.
         out: The folder that holds it all, or None.
+        beside: The state of what only training needs, of the same step: critics, running means of penalties.
     """
 
     model: Model
@@ -46,6 +48,7 @@ class Run:
     scores: Scores | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     out: Path | None = None
+    beside: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
 
 def train(
@@ -105,6 +108,7 @@ def train(
         steps=steps,
         history=history,
         progress=progress,
+        turns=turns_of(spec.objective),
     )
     try:
         outcome = loop.run()
@@ -120,7 +124,7 @@ def train(
             scores = evaluate(model, data)
         except KeyboardInterrupt:
             failure = Interrupted("interrupted while the trained model was judged; its weights are kept")
-    run = Run(model, record, scores, history.records, folder)
+    run = Run(model, record, scores, history.records, folder, outcome.beside)
     if folder:
         _save(run, folder)
     if failure:

@@ -187,6 +187,16 @@ def test_encode_writes_one_code_for_each_test_sample(aezoo: Run, work: Path) -> 
     assert np.load(work / "codes.npy").shape == (6, 3)
 
 
+def test_encode_writes_any_field_of_the_code(aezoo: Run, work: Path) -> None:
+    result = aezoo("encode", "runs/tiny", "--what", "logvar", "--out", work / "logvar.npy")
+    assert result.code == 0
+    assert "6 codes (logvar), 3 each" in result.out
+    assert (np.load(work / "logvar.npy") <= 10).all()
+    refused = aezoo("encode", "runs/tiny", "--what", "indices", "--out", work / "indices.npy")
+    assert refused.code == 2
+    assert "latent 'gaussian' provides no 'indices'" in refused.err
+
+
 def test_encode_takes_a_file(aezoo: Run, work: Path) -> None:
     assert aezoo("encode", "runs/tiny", "images.npy", "--out", work / "codes.npz").code == 0
     with np.load(work / "codes.npz") as stored:

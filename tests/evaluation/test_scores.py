@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.errors import DataError, UsageError
+from aezoo.errors import DataError, SpecError, UsageError
 from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
 
@@ -111,6 +111,23 @@ def test_metrics_are_those_that_mean_something(latent: dict[str, Any], present: 
     names = set(aezoo.evaluate(model(latent=latent), images()).metrics)
     assert present <= names
     assert not absent & names
+
+
+def test_a_metric_that_the_spec_asks_for_takes_its_settings_and_changes_no_fingerprint_of_the_weights() -> None:
+    changes: dict[str, Any] = {"latent": {"type": "gaussian", "dim": 4}, "regularizers": {"kl": {}}}
+    metrics = [{"type": "active_units", "threshold": 0.0}]
+    plain, asked = model(**changes), model(**changes, metrics=metrics)
+    assert aezoo.evaluate(plain, images()).metrics["active_units"] == 0  # its means hardly move yet
+    assert aezoo.evaluate(asked, images()).metrics["active_units"] == 4
+    assert plain.spec.arch == asked.spec.arch
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"), [(["rate"], "rate means nothing for this spec"), (["mse", "mse"], "mse stands twice")]
+)
+def test_a_metric_that_means_nothing_or_stands_twice_is_refused(metrics: list[str], said: str) -> None:
+    with pytest.raises(SpecError, match=said):
+        model(metrics=metrics)
 
 
 def test_k_active_units_of_a_code_give_their_share() -> None:

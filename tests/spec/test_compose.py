@@ -117,6 +117,12 @@ def test_a_table_over_a_list_edits_its_entries(edit: Table, channels: list[int |
     assert not any("id" in layer for layer in table["encoder"]), "ids are gone when the spec is put together"
 
 
+def test_all_entries_of_an_id_can_be_changed_and_some_of_them_besides() -> None:
+    table = put({"encoder": {"body": {"norm": "group", "1": {"channels": 96}}}}, LAYERS)
+    body = [{"type": "conv", "norm": "group", "channels": n} for n in (16, 96)]
+    assert table["encoder"][1:3] == body
+
+
 def test_an_edit_that_changes_the_type_replaces_the_entry_whole() -> None:
     assert put({"encoder": {"0": "flatten"}}, LAYERS)["encoder"][0] == {"type": "flatten"}
     assert put({"encoder": {"2": {"type": "linear", "features": 3}}}, LAYERS)["encoder"][2] == {

@@ -36,7 +36,7 @@ def docstring(subject: Subject) -> Iterator[str]:
     summary = text_of(subject.part).summary
     if not summary:
         yield "it has no docstring"
-    elif not summary.endswith((".", ":", "?", "!")):
+    elif not summary.endswith("."):
         yield f"its first line is no sentence: {summary!r}"
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.latent import flatten_for
-from aezoo_quantize.vq import straight_through
+from aezoo_quantize.vq import channels_first, straight_through
 
 #: How far the outermost values may lie beyond the outermost levels, of the width of all: they stay reachable.
 SLACK = 1e-3
@@ -62,11 +62,11 @@ class FSQ(nn.Module):
         bounded = half * torch.tanh(values + torch.atanh(offset / half)) - offset
         rounded = straight_through(bounded, bounded.round())
         indices = ((rounded.detach().round().long() + self.levels // 2) * self.radix).sum(dim=-1)
-        return ScalarCode((rounded / (self.levels // 2)).movedim(-1, 1), pre, indices)
+        return ScalarCode(channels_first(rounded / (self.levels // 2)), pre, indices)
 
     def embed(self, indices: Tensor) -> Tensor:
         """The levels that these indices name: [B, *grid] -> [B, D, *grid]."""
         half = self.levels // 2
         digits = indices[..., None] // self.radix % self.levels
         # In the precision of the weights, which a state dict may have changed.
-        return ((digits - half) / half).to(next(self.project.parameters()).dtype).movedim(-1, 1)
+        return channels_first(((digits - half) / half).to(next(self.project.parameters()).dtype))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from aezoo.plugin import (
     Affine,
     Component,
     Field,
-    Ints,
     LatentSpec,
     LayerSpec,
     Remark,
     Shape,
     Spec,
     Style,
+    as_tuple,
     dense,
     flat,
     flat_parameters,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 #: A metric counts every code: 2^20 counters are 8 MB.
 MOST_CODES = 2**20
+Levels = Annotated[tuple[Annotated[int, Field(ge=2)], ...], BeforeValidator(as_tuple)]
 
 
 class QuantizedSpec(LatentSpec):
@@ -213,7 +214,7 @@ class FSQSpec(QuantizedSpec):
 
     type: Literal["fsq"] = "fsq"
     dim: int = Field(0, ge=0, description="width of the code: as many as there are levels, and need not be said")
-    levels: Ints = Field(min_length=1, description="levels of each value; five and more work best (section 4.1)")
+    levels: Levels = Field(min_length=1, description="levels of each value; five and more work best (section 4.1)")
 
     @model_validator(mode="before")
     @classmethod
@@ -224,8 +225,8 @@ class FSQSpec(QuantizedSpec):
     @field_validator("levels")
     @classmethod
     def _countable(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
-        if min(levels) < 2 or prod(levels) > MOST_CODES:
-            raise ValueError(f"takes levels of 2 and more, whose product is {MOST_CODES:,} at most")
+        if prod(levels) > MOST_CODES:
+            raise ValueError(f"they make {prod(levels):,} codes; {MOST_CODES:,} can be counted")
         return levels
 
     @model_validator(mode="after")

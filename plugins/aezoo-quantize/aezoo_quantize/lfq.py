@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.latent import flatten_for
-from aezoo_quantize.vq import straight_through
+from aezoo_quantize.vq import channels_first, straight_through
 
 
 class SignCode(NamedTuple):
@@ -55,4 +55,4 @@ class LFQ(nn.Module):
     def embed(self, indices: Tensor) -> Tensor:
         """The signs that these indices name: [B, *grid] -> [B, D, *grid]."""
         bits = indices[..., None] // self.powers % 2
-        return (2 * bits - 1).to(next(self.project.parameters()).dtype).movedim(-1, 1)
+        return channels_first((2 * bits - 1).to(next(self.project.parameters()).dtype))

@@ -64,9 +64,8 @@ def evenness(logits: Tensor) -> Tensor:
     """
     half = logits.shape[1] // 2
     mean = _combinations(logits[:, :half]).t() @ _combinations(logits[:, half:]) / len(logits)
-    # xlogy: a combination that never occurs has 0 log 0 = 0.
-    found: Tensor = -torch.special.xlogy(mean, mean).sum()
-    return found
+    # A combination that never occurs adds 0 log 0 = 0, and its gradient must be finite, too.
+    return -(mean * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()).sum()
 
 
 def _combinations(logits: Tensor) -> Tensor:

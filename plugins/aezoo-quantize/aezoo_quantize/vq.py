@@ -24,7 +24,8 @@ class VectorCode(NamedTuple):
 
 def straight_through(pre: Tensor, code: Tensor) -> Tensor:
     """`code`, with the gradient of `pre` (Bengio et al. 2013, arXiv:1308.3432)."""
-    return pre + (code - pre).detach()
+    # In this order it is `code` to the last bit, so that a code and its index decode to the same.
+    return code.detach() + (pre - pre.detach())
 
 
 def vectors(h: Tensor) -> Tensor:
@@ -34,7 +35,12 @@ def vectors(h: Tensor) -> Tensor:
 
 def planes(x: Tensor, like: Tensor) -> Tensor:
     """Vectors back in the places they came from: [N, D] -> [B, D, *grid]."""
-    return x.view(len(like), *like.shape[2:], -1).movedim(-1, 1)
+    return channels_first(x.view(len(like), *like.shape[2:], -1))
+
+
+def channels_first(x: Tensor) -> Tensor:
+    """[B, *grid, D] -> [B, D, *grid], in memory too: the same values in another order decode to other last bits."""
+    return x.movedim(-1, 1).contiguous()
 
 
 class VQ(nn.Module):
@@ -67,7 +73,7 @@ class VQ(nn.Module):
 
     def embed(self, indices: Tensor) -> Tensor:
         """The codes that these indices name: [B, *grid] -> [B, D, *grid]."""
-        return self.codebook.embed(indices).movedim(-1, 1)
+        return channels_first(self.codebook.embed(indices))
 
 
 class ResidualVQ(nn.Module):
@@ -110,7 +116,7 @@ class ResidualVQ(nn.Module):
         """The sum of the codes that these indices name; the first few are enough: [B, n, *grid] -> [B, D, *grid]."""
         pairs = zip(self.codebooks, indices.unbind(dim=1), strict=False)
         codes = torch.stack([book.embed(named) for book, named in pairs])  # type: ignore[operator]
-        return codes.sum(dim=0).movedim(-1, 1)
+        return channels_first(codes.sum(dim=0))
 
     def _taken(self, pre: Tensor, generator: Generator | None) -> Tensor:
         """How many codes each sample takes."""

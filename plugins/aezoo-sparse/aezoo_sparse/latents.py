@@ -72,9 +72,9 @@ class _DictionarySpec(LatentSpec):
 
 
 class ReLUSpec(_DictionarySpec):
-    """Every unit that is positive (Bricken et al. 2023, "Towards monosemanticity"); with an `l1`, which makes it sparse.
+    """Every unit that is positive (Bricken et al. 2023, "Towards monosemanticity").
 
-    The penalty shrinks what is active, too. The other latents here are ways around that.
+    An `l1` makes it sparse, and shrinks what is active, too. The other latents here are ways around that.
 
     Example:
         [latent]

@@ -80,6 +80,11 @@ class RecoverySpec(MetricSpec):
 
     Example:
         type = "sparse:recovery"
+        input = [32]
+
+        [data]
+        type = "sparse:dictionary"
+        features = 32
     """
 
     type: Literal["recovery"] = "recovery"

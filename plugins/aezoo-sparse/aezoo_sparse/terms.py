@@ -32,9 +32,9 @@ def _latent_only(term: RegularizerSpec) -> Iterator[Remark]:
 class AuxKSpec(RegularizerSpec):
     """Revive dead units: let them explain what the live ones leave over (arXiv:2406.04093, appendix A.2).
 
-    |e - D z_aux|^2 Var(x) / Var(e), with e = x - x^ held constant, z_aux the `k` largest dead units of each sample after
-    a relu, and variances over the batch; 0 while none is dead. A unit is dead if it was active for none of the last
-    `after` training samples. `weight` is the paper's alpha, there 1/32.
+    |e - D z_aux|^2 Var(x) / Var(e), with e = x - x^ held constant, z_aux the `k` largest dead units of a sample after a
+    relu, and variances over the batch; 0 while none is dead. A unit is dead if none of the last `after` training
+    samples made it active. `weight` is the paper's alpha, there 1/32.
 
     Example:
         [latent]
@@ -45,7 +45,7 @@ class AuxKSpec(RegularizerSpec):
         [regularizers.revive]
         type = "sparse:auxk"
         weight = 0.03125
-        after = 100000
+        after = 32  # for a small run; by default ten million samples
     """
 
     type: Literal["auxk"] = "auxk"

@@ -1,0 +1,116 @@
+"""Law of training: a small model with the part learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from aezoo.batches import Batches
+from aezoo.builder import build, objective_of
+from aezoo.discovery import default_registry
+from aezoo.nn.objective import Objective
+from aezoo.samples import Samples
+from aezoo.spec.document import Spec
+from aezoo.spec.player import turns_of
+from aezoo.spec.training import TrainingSpec
+from aezoo.testing.law import law
+from aezoo.testing.specimen import generator
+from aezoo.testing.subject import Subject
+from aezoo.training.loop import Loop
+from aezoo.training.preparation import prepare
+
+#: Share of the variance of eight samples that may stay unexplained.
+LEFT = 0.5
+#: Smaller inputs than those of other laws, where the example can live with them.
+INPUTS = ((4, 6, 6), (4, 12), (24,))
+
+
+class Lesson(NamedTuple):
+    """How long, and how fast."""
+
+    steps: int
+    rate: float
+
+    def training(self) -> TrainingSpec:
+        """All eight samples at each step."""
+        optimizer = {"type": "adam", "lr": self.rate}
+        table = {"steps": self.steps, "batch_size": 8, "optimizer": optimizer, "best_by": "last"}
+        return TrainingSpec.model_validate(table, context={"registry": default_registry()})
+
+
+#: One of these will do: the loss is a sum over a sample's axes, and grows with them.
+LESSONS = (Lesson(150, 0.03), Lesson(150, 0.003), Lesson(300, 0.01), Lesson(1000, 0.003))
+
+
+@law(
+    "L50",
+    "layer",
+    "latent",
+    "likelihood",
+    "prior",
+    "regularizer",
+    "corruption",
+    "constraint",
+    "objective",
+    says="A small model with the part learns eight samples by heart: it explains half of their variance.",
+    hint="look at signs and scales of gradients; of an example, at weights or strengths that drown all else",
+)
+def learns(subject: Subject) -> Iterator[str]:
+    if subject.example is None:
+        return
+    spec, left = subject.tiny(INPUTS), math.inf
+    for lesson, smooth in product(LESSONS, (True, False)):
+        left = min(left, _taught(spec, lesson, samples(spec, smooth=smooth)))
+        if left < LEFT:
+            return
+    yield f"its example explains {max(0, 1 - left):.0%} of the variance of eight samples"
+
+
+def _taught(spec: Spec, lesson: Lesson, x: Tensor) -> float:
+    """What stays unexplained of samples after a short run; infinite if it fails."""
+    spec = spec.model_copy(update={"training": lesson.training()})
+    model = build(spec, seed=0)
+    objective = objective_of(model, steps=lesson.steps).train()
+    batches = Batches(Samples(x.numpy(), "eight samples"), spec)
+    prepare(objective, batches, spec.training)
+    outcome = Loop(objective, spec.training, batches, steps=lesson.steps, turns=turns_of(spec.objective)).run()
+    if outcome.failure:
+        return math.inf
+    model.network.load_state_dict(outcome.state)
+    return _unexplained(objective.eval(), x)
+
+
+def samples(spec: Spec, *, smooth: bool) -> Tensor:
+    """Eight samples on a circle in a plane of patterns, in the input's range.
+
+    Smooth ones are mostly one value for a channel, which pooling keeps; the others have none, which a norm keeps.
+    """
+    shape, noise = spec.input.shape, generator(0)
+    channels = torch.randn(2, shape[0], *(1 for _ in shape[1:]), generator=noise)
+    patterns = torch.randn(2, *shape, generator=noise)
+    patterns = channels + 0.5 * patterns if smooth else patterns
+    turn = torch.arange(8) * math.pi / 4
+    x = torch.stack([turn.cos(), turn.sin()], dim=1) @ patterns.flatten(1)
+    low, high = spec.input.range or (-2.0, 2.0)
+    return (low + (high - low) * (0.5 + x / (2 * x.abs().max()))).reshape(8, *shape).float()
+
+
+@torch.no_grad()
+def _unexplained(objective: Objective, x: Tensor) -> float:
+    """Squared error of reconstructions of what training is given, as a share of the variance of the samples."""
+    error, network = 0.0, objective.model
+    for seed in range(4):
+        spoilt = x
+        for spoil in objective.corruption:
+            spoilt = spoil(spoilt, generator(seed))
+        mean = network.decode(getattr(network.encode(spoilt), network.point))
+        error += float((mean - x).square().sum()) / 4
+    return error / float((x - x.mean(dim=0)).square().sum())
+
+
+LAWS = [learns]

@@ -1,0 +1,90 @@
+"""Laws of what is left as it is, and of what is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import nn
+
+from aezoo.testing.law import MODULES, law
+from aezoo.testing.specimen import Specimen, generator, passed, same, specimens
+from aezoo.testing.subject import Subject
+from aezoo.weights import read_weights, write_weights
+
+#: Samples in a batch.
+MANY = 8
+
+
+@law(
+    "L24",
+    *MODULES,
+    "regularizer",
+    "objective",
+    says="What the part is given is left as it is.",
+    hint="an operation that ends in `_` writes to its input: take the one without, or clone first",
+)
+def input_kept(subject: Subject) -> Iterator[str]:
+    for specimen in specimens(subject):
+        for training in (True, False):
+            module = specimen.build().train(training)
+            given = specimen.inputs(4, generator(11))
+            kept = [x.clone() for x in given]
+            with torch.no_grad():
+                specimen.run(module, given, generator(12))
+            if not all(map(torch.equal, given, kept)):
+                yield f"{specimen}: its input is another one after a pass in {'training' if training else 'evaluation'}"
+
+
+@law(
+    "L25",
+    "layer",
+    "latent",
+    "likelihood",
+    "prior",
+    says="The state dict holds all: written to safetensors and read into a new module, it gives the same bits.",
+    hint="keep what is learned in parameters and persistent buffers of fixed shape, not in attributes",
+)
+def state(subject: Subject) -> Iterator[str]:
+    for specimen in specimens(subject):
+        module = specimen.build()
+        with torch.no_grad():
+            for seed in range(2):
+                specimen.run(module, specimen.inputs(MANY, generator(seed)), generator(seed))
+        yield from (f"{specimen}: {fault}" for fault in _reloaded(specimen, module.eval()))
+
+
+def _reloaded(specimen: Specimen, module: nn.Module) -> Iterator[str]:
+    stored = _stored(module)
+    fresh = _fresh(specimen)
+    missing, unexpected = fresh.load_state_dict(stored, strict=False)
+    if missing or unexpected:
+        yield f"a new module has other names: {', '.join([*missing, *unexpected])}"
+        return
+    for name, value in fresh.state_dict().items():
+        if not torch.equal(value, module.state_dict()[name]):
+            yield f"{name} is another after a round trip"
+    given = specimen.inputs(4, generator(13))
+    before, after = (passed(specimen, one, given, 14) for one in (module, fresh))
+    for name, value in before.items():
+        if not same(value, after[name]):
+            yield f"{name} of a new module with the same state dict is another: something is kept beside it"
+
+
+def _fresh(specimen: Specimen) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(99)
+        return specimen.made().eval()
+
+
+def _stored(module: nn.Module) -> dict[str, Any]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        write_weights(path, module.state_dict(), "a law")
+        return read_weights(path)
+
+
+LAWS = [input_kept, state]

@@ -1,0 +1,101 @@
+"""Laws of what changes from step to step: schedules and optimizers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aezoo.spec.kinds import OptimizerSpec
+from aezoo.testing.law import law
+from aezoo.testing.specimen import generator
+from aezoo.testing.subject import Subject
+
+#: Lengths of a run for which schedules are asked.
+RUNS = (1, 2, 10, 1000)
+#: Steps in which an optimizer has to get lower.
+STEPS = 50
+
+
+@law(
+    "L51",
+    "schedule",
+    says="A schedule is a finite number at every step of any run, and after it, within the bounds that it declares.",
+    hint="mind runs of one step and steps after the last; let `bounds()` hold the smallest and largest value",
+)
+def finite(subject: Subject) -> Iterator[str]:
+    for part in dict.fromkeys(part for _, _, part in subject.placed):
+        low, high = part.bounds() or (-math.inf, math.inf)
+        slack = 1e-9 * max(1.0, *(abs(end) for end in (low, high) if not math.isinf(end)), 1.0)
+        for steps in RUNS:
+            for step in {0, 1, steps // 2, steps - 1, steps, 10 * steps}:
+                value = part.value(step, steps)
+                if not isinstance(value, (int, float)) or not math.isfinite(value):
+                    yield f"{part!r}: {value!r} at step {step} of {steps}"
+                elif not low - slack <= value <= high + slack:
+                    yield f"{part!r}: {value:g} at step {step} of {steps}, declared are [{low:g}, {high:g}]"
+
+
+@law(
+    "L52",
+    "optimizer",
+    says=f"{STEPS} steps at the default rate lower a quadratic.",
+    hint="look at the sign of the step, and at whether the rate that is given arrives",
+)
+def descends(subject: Subject) -> Iterator[str]:
+    for part in _optimizers(subject):
+        losses = _descent(part)[0]
+        if not losses[-1] < losses[0]:
+            yield f"{part!r}: |x|^2 / 2 goes from {losses[0]:.4g} to {losses[-1]:.4g}"
+
+
+@law(
+    "L53",
+    "optimizer",
+    says="An optimizer keeps no more values for a weight than it declares.",
+    hint="let `state()` say how many: what a run costs in memory is told from it",
+)
+def remembers(subject: Subject) -> Iterator[str]:
+    for part in _optimizers(subject):
+        declared = part.state()
+        held = sum(_numbers(value) for value in _descent(part)[1].state.values()) / 64
+        if declared is not None and held > declared + 0.5:
+            yield f"{part!r}: it keeps {held:.1f} values for a weight, and declares {declared}"
+
+
+def _optimizers(subject: Subject) -> list[OptimizerSpec]:
+    found = dict.fromkeys(part for _, _, part in subject.placed)
+    return [part for part in found if min(part.lr.bounds() or (0.0,)) > 0 and part.decay() == 0]
+
+
+def _descent(part: OptimizerSpec) -> tuple[list[float], Any]:
+    """The losses of a descent of |x|^2 / 2 from 64 values, at the rate of the part's class, and its optimizer."""
+    x = torch.randn(64, generator=generator(0)).requires_grad_()
+    default = type(part).model_fields["lr"].default
+    optimizer = part.build([x], lr=default.value(0, STEPS))
+    losses: list[float] = []
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = x.square().sum() / 2
+        loss.backward()  # type: ignore[no-untyped-call]
+        losses.append(loss.item())
+        return loss
+
+    for _ in range(STEPS):
+        optimizer.step(closure)  # type: ignore[arg-type]
+    return [*losses, x.detach().square().sum().item() / 2], optimizer
+
+
+def _numbers(value: Any) -> int:
+    """Values in the tensors that an optimizer keeps, those of one number not counted."""
+    if isinstance(value, Tensor):
+        return value.numel() if value.numel() > 1 else 0
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return sum(map(_numbers, items))
+
+
+LAWS = [finite, descends, remembers]

@@ -1,0 +1,26 @@
+"""Autoencoders with a critic: AAE, WAE-GAN, FactorVAE and VAE-GAN.
+
+    x ── encoder ──> z ── decoder ──> x^
+                     │                │
+                  critic of        critic of
+                    codes           samples
+
+A critic learns to tell two kinds of codes, or samples, apart; what it has learnt is the gradient that makes them alike.
+"""
+
+from __future__ import annotations
+
+from aezoo.plugin import Room, hookimpl
+
+#: The plugin interface this was written for.
+AEZOO_API = 1
+
+ROOMS = [
+    Room(f"{__name__}.objectives", objective=("aae", "wae_gan", "factor_vae", "vae_gan")),
+    Room(f"{__name__}.metrics", metric=("mmd", "total_correlation")),
+]
+
+
+@hookimpl
+def aezoo_components() -> list[Room]:
+    return ROOMS

@@ -1,0 +1,86 @@
+"""How far codes are from the prior, and from independent values: sums over a split."""
+
+from __future__ import annotations
+
+import torch
+from aezoo.nn.code import Output
+from torch import Generator, Tensor
+
+#: Directions in which codes are compared, and codes that are drawn from the prior.
+DIRECTIONS, DRAWN = 1024, 20_000
+
+
+class Discrepancy:
+    """Squared maximum mean discrepancy of codes and prior, unbiased, under a mean of cosines (random Fourier features).
+
+    Rahimi and Recht 2007, "Random features for large-scale kernel machines": cos(w (a - b)) with w ~ N(0, I / D) is on
+    average exp(-|a - b|^2 / 2 D), and a mean of such cosines is a kernel of its own. So sums are enough, whatever the
+    number of codes; and as Gretton et al. 2012 (JMLR 13:723, equation 3) the pairs of a code with itself are left out.
+    """
+
+    def __init__(self) -> None:
+        self.sums: Tensor | None = None
+        self.count = 0
+
+    def update(self, out: Output) -> None:
+        codes = out.code.z.flatten(1)
+        if self.sums is None:
+            self._start(out, codes)
+        assert self.sums is not None
+        self.sums = self.sums + self._features(codes).sum(dim=0)
+        self.count += len(codes)
+
+    def result(self) -> float:
+        if self.sums is None or self.count < 2:
+            return float("nan")
+        drawn, codes = self.prior / DRAWN, self.sums / self.count
+        return float(_paired(drawn, DRAWN) + _paired(codes, self.count) - 2 * drawn @ codes)
+
+    def _start(self, out: Output, codes: Tensor) -> None:
+        generator = Generator(codes.device).manual_seed(0)
+        width = codes.shape[1]
+        draws = torch.randn((width, DIRECTIONS), generator=generator, device=codes.device, dtype=codes.dtype)
+        self.directions = draws / width**0.5
+        self.sums = draws.new_zeros(2 * DIRECTIONS, dtype=torch.float64)
+        self.prior = self._features(out.model.prior.sample(DRAWN, generator).flatten(1)).sum(dim=0)
+
+    def _features(self, codes: Tensor) -> Tensor:
+        """[B, 2 * DIRECTIONS], of length 1."""
+        turns = codes @ self.directions
+        features: Tensor = torch.cat([turns.cos(), turns.sin()], dim=1).double() / DIRECTIONS**0.5
+        return features
+
+
+def _paired(mean: Tensor, count: int) -> Tensor:
+    """Mean kernel of two different ones out of `count`, from the mean of their features."""
+    return (mean @ mean * count - 1) / (count - 1)
+
+
+class TotalCorrelation:
+    """Total correlation of a Gaussian with the covariance C of the codes: (sum ln C_ii - ln det C) / 2, in nats."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sums: Tensor | None = None
+        self.products: Tensor | None = None
+
+    def update(self, out: Output) -> None:
+        z = out.code.z.flatten(1).double()
+        self.count += len(z)
+        self.sums = z.sum(dim=0) if self.sums is None else self.sums + z.sum(dim=0)
+        self.products = z.T @ z if self.products is None else self.products + z.T @ z
+
+    def result(self) -> float:
+        if self.sums is None or self.products is None or self.count <= len(self.sums):
+            return float("nan")
+        mean = self.sums / self.count
+        return gaussian_total_correlation(self.products / self.count - mean[:, None] * mean)
+
+
+def gaussian_total_correlation(covariance: Tensor) -> float:
+    """(sum ln C_ii - ln det C) / 2, in nats; infinite where a value follows from others.
+
+    Shape:
+        covariance: [D, D]
+    """
+    return float((covariance.diagonal().log().sum() - covariance.logdet()) / 2)

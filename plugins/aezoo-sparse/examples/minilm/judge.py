@@ -1,0 +1,90 @@
+"""Judge a dictionary by what the transformer makes of it, and show what some of its units are about.
+
+    python judge.py runs/minilm
+
+The reconstructed activations of a layer take the place of the real ones, and the layers above go on from there. How
+near is the embedding of a text then to what it was (cosine)? Beside it the same for PCA with as many directions as a
+token has active units, and for the mean activation in place of every one. Then units, with the pieces of text where
+each is most active.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from activations import BATCH, folder
+from bert import Bert, embedding
+from torch import Tensor
+from wordpiece import WordPiece
+
+import aezoo
+
+#: Sequences that are judged: the last ones.
+JUDGED = 128
+#: Units that are shown, from the rare to the frequent, and tokens of each.
+UNITS, TOKENS = 12, 8
+
+
+def inside(h: Tensor, others: Tensor) -> Tensor:
+    """Hidden states with all but the first and last token replaced: [B, N, F], [B * (N - 2), F] -> [B, N, F]."""
+    replaced = h.clone()
+    replaced[:, 1:-1] = others.view(len(h), -1, h.shape[-1])
+    return replaced
+
+
+def faithfulness(bert: Bert, model: aezoo.Model, tokens: Tensor, layer: int, values: Tensor) -> dict[str, float]:
+    """Mean cosine between embeddings as they were and as they are with each stand-in for a layer."""
+    mean = values.mean(dim=0)
+    active = round((torch.from_numpy(model.encode(values[:4096].numpy())) != 0).sum(dim=1).double().mean().item())
+    axes = torch.linalg.eigh(torch.cov((values - mean).T)).eigenvectors[:, -active:]
+    stand_ins = {
+        "dictionary": lambda x: torch.from_numpy(model.reconstruct(x.numpy())),
+        f"PCA, {active} directions": lambda x: mean + (x - mean) @ axes @ axes.T,
+        "mean": lambda x: mean.expand_as(x),
+    }
+    sums = dict.fromkeys(stand_ins, 0.0)
+    for chunk in tokens.split(BATCH):
+        h = bert.hidden(chunk, layer)
+        truth = embedding(bert.onward(h, layer))
+        for name, stand_in in stand_ins.items():
+            again = embedding(bert.onward(inside(h, stand_in(h[:, 1:-1].flatten(0, 1))), layer))
+            sums[name] += (truth * again).sum().item()
+    return {name: total / len(tokens) for name, total in sums.items()}
+
+
+def shown(model: aezoo.Model, values: Tensor, tokens: Tensor, pieces: list[str]) -> list[str]:
+    """A line a unit: how often it is active, and where most."""
+    codes = torch.from_numpy(model.encode(values.numpy()))  # [N, D]
+    around = tokens[:, 1:-1].flatten().tolist()
+    share = (codes != 0).double().mean(dim=0)
+    living = (share > 0).nonzero().flatten()
+    chosen = living[share[living].argsort()][torch.linspace(len(living) // 2, len(living) - 1, UNITS).long()]
+    lines = []
+    for unit in chosen.tolist():
+        at = codes[:, unit].topk(TOKENS).indices.tolist()
+        said = (f"{' '.join(pieces[t] for t in around[max(i - 2, 0) : i])} [{pieces[around[i]]}]" for i in at)
+        lines.append(f"{unit:5d}  {share[unit]:6.2%}  {' · '.join(said)}")
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--layer", type=int, default=3)
+    parser.add_argument("--activations", type=Path, default=Path("activations.npy"))
+    asked = parser.parse_args()
+    model = aezoo.load(asked.model)
+    values = torch.from_numpy(np.load(asked.activations))
+    tokens = torch.from_numpy(np.load(asked.activations.with_name("tokens.npy")))
+    bert, pieces = Bert(folder() / "model.safetensors"), WordPiece(folder() / "vocab.txt").pieces
+    for name, cosine in faithfulness(bert, model, tokens[-JUDGED:], asked.layer, values).items():
+        print(f"{cosine:.4f}  {name}")
+    rows = JUDGED * (tokens.shape[1] - 2)
+    print("", *shown(model, values[-rows:], tokens[-JUDGED:], pieces), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""The laws: parts in the box keep them, and each catches the parts that are made to break it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from aezoo.discovery import default_registry
+from aezoo.errors import PluginMissing, UsageError
+from aezoo.registry import Registry
+from aezoo.spec.component import Component
+from aezoo.spec.kinds import KINDS
+from aezoo.testing import Law, cases, examine, law_tests, laws
+from aezoo.testing.examination import BOOK, HAVE_LAWS, Case
+from aezoo.testing.files import provide
+from aezoo.testing.lawbook.imports import watched
+from aezoo.testing.subject import Plugin, Subject, Variant
+from tests import wrong_parts
+from tests.wrong_parts import NAMESPACE, RIGHT, WRONG, WRONG_MODULES, WRONG_VARIANTS, Wrong
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "laws.md"
+#: Laws of the whole plugin have wrong modules instead of wrong parts.
+OF_PLUGINS = {law.id for law in laws("plugin")}
+
+test_the_parts_in_the_box_keep_every_law = law_tests("aezoo")
+
+
+def beside_the_box(*parts: type[Component], variants: dict[str, object] | None = None) -> Registry:
+    """A registry of the parts in the box, and these in a namespace of their own."""
+    registry = Registry()
+    registry.add(part for part in default_registry().parts() if not part.namespace)
+    registry.add(parts, namespace=NAMESPACE, variants=variants)
+    return registry
+
+
+def broken_by(part: type[Component]) -> set[str]:
+    """Ids of the laws that a part breaks."""
+    subject = Subject(part, Plugin(NAMESPACE, beside_the_box(part)))
+    found = (Case(law, subject).breaches() for law in laws(part.kind))
+    return {breach.id for breaches in found for breach in breaches}
+
+
+# --- wrong parts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong.law}-{wrong.part.__name__}")
+def test_a_wrong_part_breaks_the_law_that_it_is_made_for_and_no_unrelated_one(wrong: Wrong) -> None:
+    broken = broken_by(wrong.part)
+    assert wrong.law in broken
+    assert broken <= {wrong.law, *wrong.also}
+
+
+@pytest.mark.parametrize("part", RIGHT, ids=lambda part: part.__name__)
+def test_the_right_parts_that_the_wrong_ones_are_made_of_keep_every_law(part: type[Component]) -> None:
+    assert broken_by(part) == set()
+
+
+@pytest.mark.parametrize("name", WRONG_VARIANTS)
+def test_a_wrong_variant_is_caught(name: str) -> None:
+    plugin = Plugin(NAMESPACE, beside_the_box(variants={name: WRONG_VARIANTS[name]}))
+    (law,) = laws("variant")
+    (breach,) = Case(law, Variant(f"{NAMESPACE}:{name}", plugin)).breaches()
+    assert (breach.id, breach.part) == ("L57", f"{NAMESPACE}:{name}")
+
+
+def test_a_right_variant_keeps_its_law() -> None:
+    plugin = Plugin(NAMESPACE, beside_the_box(variants={"right": wrong_parts.RIGHT_VARIANT}))
+    (law,) = laws("variant")
+    assert Case(law, Variant(f"{NAMESPACE}:right", plugin)).breaches() == []
+
+
+@pytest.fixture
+def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that modules are imported from."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    return tmp_path
+
+
+def breaches_of_importing(modules: list[str]) -> dict[str, list[str]]:
+    """Messages by law."""
+    plugin = Plugin(NAMESPACE, Registry())
+    plugin.modules = modules  # type: ignore[misc]  # what is cached is a plain attribute
+    return {law.id: [*law.check(plugin)] for law in laws("plugin")}
+
+
+@pytest.mark.parametrize("name", WRONG_MODULES)
+def test_a_module_that_does_what_no_import_may_do_is_caught(name: str, beside: Path) -> None:
+    wanted, source = WRONG_MODULES[name]
+    (beside / f"wrong_{name}.py").write_text(f"from aezoo.plugin import LayerSpec\n{source}\n")
+    found = breaches_of_importing([f"wrong_{name}"])
+    assert {law for law, messages in found.items() if messages} == {wanted}
+    assert all(message.startswith(f"wrong_{name}") for message in found[wanted])
+
+
+def test_a_module_that_only_declares_keeps_the_laws_of_importing(beside: Path) -> None:
+    (beside / "right_module.py").write_text("from aezoo.plugin import LayerSpec\n\nclass A(LayerSpec):\n    pass\n")
+    assert not any(breaches_of_importing(["right_module"]).values())
+
+
+def test_a_module_that_wakes_torch_in_a_build_keeps_the_laws_of_importing() -> None:
+    found = watched(("aezoo.builtins", "aezoo.builtins.latents"))
+    assert [seen["torch"] or seen["events"] or seen["changed"] for seen in found.values()] == [[], []]
+
+
+def test_every_law_catches_a_wrong_part() -> None:
+    caught = {wrong.law for wrong in WRONG} | {law for law, _ in WRONG_MODULES.values()} | {"L57"}
+    assert caught == {law.id for law in BOOK}
+
+
+# --- what laws are held against -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("law", [law for law in BOOK if law.id not in OF_PLUGINS | {"L57"}], ids=lambda law: law.id)
+def test_every_law_has_something_to_look_at_in_the_box(law) -> None:
+    plugin = Plugin("aezoo")
+    parts = [part for part in plugin.parts if part.kind in law.kinds]
+    assert parts
+    assert all(Subject(part, plugin).example is not None for part in parts)
+
+
+def test_settings_and_shapes_vary_and_are_the_same_every_time(registry: Registry) -> None:
+    part = registry.get("layer", "conv")
+    one, two = (Subject(part, Plugin("aezoo")) for _ in range(2))
+    assert one.specs == two.specs
+    assert len({spec.input.shape for spec in one.specs}) > 3
+    assert len({str(layer) for _, _, layer in one.placed}) > 3
+
+
+def test_every_part_in_the_box_is_looked_at_in_settings_of_its_own(registry: Registry) -> None:
+    plugin = Plugin("aezoo")
+    few = [part.tag() for part in plugin.parts if part.kind in ("layer", "latent") and not more(part, plugin)]
+    assert few == []
+
+
+def more(part: type[Component], plugin: Plugin) -> bool:
+    return len(list(Subject(part, plugin).placed)) > 2
+
+
+def test_a_law_is_checked_without_a_trace_in_the_global_generators() -> None:
+    import random
+
+    import numpy as np
+    import torch
+
+    def drawn() -> tuple[float, float, float]:
+        return torch.rand(()).item(), np.random.random(), random.random()
+
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    before = drawn()
+    torch.set_rng_state(states[0])
+    np.random.set_state(states[1])
+    random.setstate(states[2])
+    subject = Subject(default_registry().get("corruption", "mask"), Plugin("aezoo"))
+    for law in laws("corruption"):
+        Case(law, subject).hold()
+    assert drawn() == before
+
+
+# --- the doors ------------------------------------------------------------------------------------------------
+
+
+def test_a_case_is_a_test_with_an_id_and_says_law_and_hint_when_it_fails() -> None:
+    (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "StuckSpec")
+    found = dict(cases(NAMESPACE, registry=beside_the_box(part)))
+    told = r"L20 layer wrong:stuck: .*no gradient reaches its weight weight"
+    with pytest.raises(AssertionError, match=told) as failure:
+        found["L20-layer-wrong:stuck"]()
+    assert "\n  law: A gradient reaches" in str(failure.value)
+    assert "\n  hint: look for `detach`" in str(failure.value)
+    found["L12-layer-wrong:stuck"]()
+
+
+def test_an_examination_gives_every_breach_and_nothing_else() -> None:
+    (part,) = (wrong.part for wrong in WRONG if wrong.law == "L14")
+    breaches = examine(NAMESPACE, registry=beside_the_box(part))
+    # The module of the wrong parts imports torch, as none with declarations may.
+    told = {("L14", "layer", "wrong:miscounted"), ("L08", "plugin", "wrong")}
+    assert {(breach.id, breach.kind, breach.part) for breach in breaches} == told
+
+
+def test_a_part_that_raises_is_a_breach_that_says_where() -> None:
+    (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "PeekingSpec")
+    (law,) = (law for law in BOOK if law.id == "L11")
+    (breach,) = Case(law, Subject(part, Plugin(NAMESPACE, beside_the_box(part)))).breaches()
+    assert re.match(r"RuntimeError at .*wrong_parts\.py:\d+: .*meta", breach.message)
+
+
+def test_a_plugin_that_is_not_there_is_said_to_be_missing() -> None:
+    with pytest.raises(PluginMissing):
+        examine("nobody_has_this")
+
+
+def test_laws_are_told_by_kind_and_an_unknown_kind_is_refused() -> None:
+    assert "L43" in {law.id for law in laws("corruption")}
+    with pytest.raises(UsageError, match="'lair'"):
+        laws("lair")
+
+
+def test_a_dataset_whose_file_nobody_can_make_is_left_alone(registry: Registry, tmp_path: Path) -> None:
+    arrays = registry.get("dataset", "arrays")
+    assert provide(arrays(path="samples.h5"), tmp_path) is None
+    made = provide(arrays(path="samples.npz", key="x"), tmp_path)
+    assert made.load().shape == (1, 12, 12)
+    assert provide(made, tmp_path / "elsewhere") is made
+
+
+# --- the page ---------------------------------------------------------------------------------------------------
+
+
+def test_ids_are_unique_and_every_law_says_what_to_do() -> None:
+    assert len({law.id for law in BOOK}) == len(BOOK)
+    for law in BOOK:
+        assert re.fullmatch(r"L\d\d", law.id)
+        assert law.says.endswith(".")
+        assert law.hint
+        assert set(law.kinds) <= set(HAVE_LAWS)
+    assert all(laws(kind) for kind in HAVE_LAWS)
+
+
+def of(law: Law) -> str:
+    """The kinds of a law in words."""
+    missing = [kind for kind in KINDS if kind not in law.kinds]
+    if len(missing) > 1:
+        return ", ".join(law.kinds)
+    return "every part" + "".join(f" but a {kind}" for kind in missing)
+
+
+def test_the_page_of_laws_has_a_row_for_each(golden: bool) -> None:
+    rows = "\n".join(f"| {law.id} | {of(law)} | {law.says} | {law.hint} |" for law in BOOK)
+    text = PAGE.read_text(encoding="utf-8")
+    head, mark, rest = text.partition("| law | of | says | if it is broken |\n|---|---|---|---|\n")
+    tail = rest[rest.index("\n\n") :]
+    if golden:
+        PAGE.write_text(f"{head}{mark}{rows}{tail}", encoding="utf-8", newline="\n")
+    assert f"{mark}{rows}{tail}" in PAGE.read_text(encoding="utf-8"), "pytest tests/test_laws.py --golden writes it"
