@@ -8,7 +8,7 @@ from aezoo.errors import Fault, Path
 
 
 def unmet(text: str, path: Path) -> list[Fault]:
-    """What is wrong with one entry of `requires`, such as `aezoo-sparse>=0.1,<1`; nothing, if it is met."""
+    """What is wrong with one entry of `requires`, such as `aezoo-kan>=0.1,<1`; nothing, if it is met."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -16,7 +16,7 @@ def unmet(text: str, path: Path) -> list[Fault]:
         if wanted.url:  # what a spec wants is looked up by its name, and never where a spec says
             raise InvalidRequirement
     except InvalidRequirement:
-        return [Fault(path, "AZ201", f"takes a distribution and its versions, got {text[:80]!r}", "aezoo-sparse>=0.1")]
+        return [Fault(path, "AZ201", f"takes a distribution and its versions, got {text[:80]!r}", "aezoo-kan>=0.1")]
     try:
         there = version(wanted.name)
     except PackageNotFoundError:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,54 @@ def test_no_file_pickles() -> None:
         text = path.read_text(encoding="utf-8")
         assert "torch.load(" not in text, path
         assert "allow_pickle=True" not in text, path
+
+
+#: Files that speak of the families in the box because that is what they are for.
+ABOUT_FAMILIES = {
+    "card.py": "tags by which people find a model",
+    "cli/init.py": "hints about what the starter can write",
+    "cli/starter.py": "the texts of starters",
+    "spec/format0/loss.py": "a key of an older format",
+}
+
+
+def words(path: Path) -> set[str]:
+    """The texts in the code of a file, docstrings left out, and all that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+CORE = [path for path in files("") if "builtins" not in path.parts]
+
+
+@pytest.mark.parametrize("plugin", sorted(path.parent for path in (ROOT.parent / "plugins").glob("*/pyproject.toml")))
+def test_nothing_in_the_core_names_an_official_plugin(plugin: Path) -> None:
+    project = tomllib.loads((plugin / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    ((namespace, module),) = project["entry-points"]["aezoo"].items()
+    named = re.compile(rf"\b({re.escape(project['name'])}|{re.escape(module)}|{namespace}:\w+)\b")
+    assert {(path.name, word) for path in CORE for word in words(path) if named.search(word)} == set()
+
+
+def test_nothing_in_the_core_names_a_variant_but_what_is_about_the_families() -> None:
+    variants = tomllib.loads((ROOT / "builtins" / "variants.toml").read_text(encoding="utf-8")).keys()
+    naming = {path.relative_to(ROOT).as_posix() for path in CORE if variants & words(path)}
+    assert naming == ABOUT_FAMILIES.keys()
+
+
+def test_the_core_reaches_the_parts_in_the_box_by_their_entry_point_alone() -> None:
+    reaching = {path.relative_to(ROOT).as_posix() for path in CORE for word in words(path) if "aezoo.builtins" in word}
+    # What a plugin's mirror may be made of is offered by name, and fetched when it is asked for.
+    assert reaching == {"mirrors.py"}
+
+
+def test_the_walk_finds_what_it_looks_for(tmp_path: Path) -> None:
+    path = tmp_path / "naming.py"
+    path.write_text('"""sparse"""\nimport aezoo_sparse.topk\nif kind == "denoising":\n    pass\n', encoding="utf-8")
+    assert words(path) == {"aezoo_sparse.topk", "denoising"}

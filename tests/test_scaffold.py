@@ -84,7 +84,8 @@ def test_a_new_plugin_satisfies_mypy_at_its_strictest(roots: dict[str, Path], ki
 def test_no_trace_of_the_template_is_left_and_the_lines_stay_within_bounds(tmp_path: Path, name: str) -> None:
     for kind in KINDS:
         folder, written = scaffold(name, kind, tmp_path / kind)
-        assert {"pyproject.toml", "README.md", ".github/workflows/tests.yml", f"src/aezoo_{name}/py.typed"} <= {*written}
+        assert {"pyproject.toml", "README.md", ".github/workflows/tests.yml"} <= {*written}
+        assert {f"src/aezoo_{name}/py.typed", f"src/aezoo_{name}/__init__.py"} <= {*written}
         for path in written:
             text = (folder / path).read_text(encoding="utf-8")
             assert "newborn" not in (path + text).lower()

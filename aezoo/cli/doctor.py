@@ -94,22 +94,20 @@ def _device() -> dict[str, Any]:
 
 
 def _plugins() -> dict[str, Any]:
-    from aezoo.discovery import disabled, installed, load
-    from aezoo.registry import Registry
+    """Each is imported in a process of its own: what one does to that is told, and hinders nobody."""
+    from aezoo.standing import standings
+    from aezoo.trial import trial
 
     states: dict[str, Any] = {}
     broken = []
-    for namespace in sorted(installed()):
-        if disabled(namespace):
-            states[namespace] = "disabled"
-            continue
-        try:
-            registry = Registry()
-            load(registry, namespace)
-            states[namespace] = f"loaded, {sum(1 for _ in registry.parts())} parts"
-        except Exception as error:  # a stranger's plugin may raise anything; the others are still looked at
-            states[namespace] = f"broken: {error}"
-            broken.append(namespace)
+    for standing in standings():
+        told = trial(standing.namespace) if standing.usable else standing
+        parts = getattr(told, "parts", ())
+        name = standing.namespace if standing.state != "invalid" else f"{standing.namespace} (invalid)"
+        states[name] = told.state + (f", {len(parts)} parts" if parts else "")
+        if told.reason and told.state != "disabled":
+            states[name] += f": {told.reason}"
+            broken.append(name)
     return {**states, "broken": ", ".join(broken)} if broken else states
 
 

@@ -206,9 +206,9 @@ def _check(name: str, as_json: bool) -> None:
     if as_json:
         emit([breach._asdict() for breach in breaches])
     for breach in () if as_json else breaches:
-        click.echo(f"{breach.id} {breach.part}: {breach.message}")
+        click.echo(f"{breach.id} {breach.kind} {breach.part}: {breach.message}")
         click.echo(f"  hint: {breach.hint}")
     if breaches:
-        raise AnswerNo(f"{name}: {len(breaches)} breaches of the laws")
+        raise AnswerNo(f"{name} breaks the laws {len(breaches)} times", hint="docs/laws.md says what each is about")
     if not as_json:
         click.echo(f"{name}: all laws hold")

@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from aezoo.spec.component import Frozen, Interval, Ints, Strings, as_tuple
 from aezoo.spec.kinds import (
@@ -121,7 +121,7 @@ class Spec(Frozen):
     description: str = Field("", description="one line for people")
     license: str = Field("", description="of the model: Apache-2.0, CC-BY-4.0 ...")
     paper: str = Field("", description="where the model comes from: arXiv:1312.6114")
-    requires: Strings = Field((), description="distributions that must be installed: `aezoo-sparse>=0.1`")
+    requires: Strings = Field((), description="distributions that must be installed: `aezoo-kan>=0.1`")
     input: InputSpec = Field(description="what goes in; a list is short for its `shape`")
     corruption: Annotated[tuple[CorruptionSpec, ...], BeforeValidator(as_tuple)] = Field(
         (), description="what spoils the input, in order, in training only"
@@ -147,6 +147,13 @@ class Spec(Frozen):
         None, description="where samples come from; train and evaluate can be given others"
     )
     training: TrainingSpec = Field(default_factory=dict, validate_default=True, description="how it is trained")
+
+    @field_validator("aezoo", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # which Python takes for 1
+            raise ValueError("takes the number of the format")
+        return value
 
     def __hash__(self) -> int:
         return hash(to_json(self.document()))

@@ -12,6 +12,7 @@ import pytest
 
 from aezoo.errors import AezooError
 from aezoo.testing import Site, installed
+from aezoo.testing.law import Breach
 
 PYPROJECT = """\
 [build-system]
@@ -234,6 +235,66 @@ def test_info_on_an_absent_plugin_suggests_the_nearest(site: Site) -> None:
     assert done.err == "error: no plugin is called 'goood'\nhint: did you mean 'good'?\n"
 
 
+# --- check -----------------------------------------------------------------------------------------------------
+
+
+def test_check_prints_each_breach_with_its_law_and_a_hint_and_exits_1(site: Site) -> None:
+    done = site.aezoo("plugins", "check", "good")
+    assert done.code == 1
+    assert re.search(r"^L03 layer good:double: .*\n  hint: .", done.out, flags=re.MULTILINE)
+    assert re.search(r"^error: good breaks the laws \d+ times", done.err, flags=re.MULTILINE)
+
+
+def test_check_tells_machines_the_same(aezoo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    breach = Breach("L03", "layer", "aezoo:x", "The law.", "What was seen.", "what to do")
+    monkeypatch.setattr("aezoo.testing.examine", lambda name: [breach])
+    done = aezoo("plugins", "check", "aezoo", "--json")
+    assert (done.code, json.loads(done.out)) == (1, [breach._asdict()])
+
+
+def test_check_of_a_plugin_that_cannot_be_used_says_why(site: Site) -> None:
+    for namespace, said in (("twice", "claimed by aezoo-one, aezoo-two"), ("broken", "no_such_module_at_all")):
+        done = site.aezoo("plugins", "check", namespace)
+        assert (done.code, done.out) == (4, "")
+        assert said in done.err
+
+
+# --- new -------------------------------------------------------------------------------------------------------
+
+
+def test_new_prints_the_folder_and_says_what_comes_next(aezoo: Any, tmp_path: Path) -> None:
+    done = aezoo("plugins", "new", "kan", "--kind", "layer", "--out", tmp_path / "mine")
+    assert (done.code, done.out) == (0, f"{tmp_path / 'mine'}\n")
+    assert "aezoo plugins check kan" in done.err
+    assert (tmp_path / "mine" / "src" / "aezoo_kan" / "__init__.py").is_file()
+
+
+def test_new_refuses_what_is_there_and_tells_machines_what_it_wrote(aezoo: Any, tmp_path: Path) -> None:
+    words = ("plugins", "new", "kan", "--kind", "metric", "--out", tmp_path / "mine", "--json")
+    told = json.loads(aezoo(*words).out)
+    assert (told["namespace"], told["kind"]) == ("kan", "metric")
+    assert all((tmp_path / "mine" / name).is_file() for name in told["files"])
+    refused = aezoo(*words)
+    assert refused.code == 7
+    assert json.loads(refused.err)["hint"].endswith("--force replaces its files")
+    assert aezoo(*words, "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("new", "Kan", "--kind", "layer"), "cannot be the name of a plugin"),
+        (("new", "kan", "--kind", "lair"), "did you mean 'layer'?"),
+        (("new", "kan"), "--kind"),
+        (("nwe",), "nwe"),
+    ],
+)
+def test_a_wrong_call_is_a_usage_error(aezoo: Any, words: tuple[str, ...], said: str) -> None:
+    done = aezoo("plugins", *words)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
 # --- isolation ---------------------------------------------------------------------------------------------------
 
 
@@ -241,6 +302,23 @@ def test_info_on_an_absent_plugin_suggests_the_nearest(site: Site) -> None:
 def test_what_names_no_plugin_works_beside_all_of_them(site: Site, words: tuple[str, ...]) -> None:
     done = site.aezoo(*words)
     assert (done.code, done.err) == (0, "")
+
+
+def test_what_tells_of_all_plugins_tells_of_the_good_ones_and_warns_of_the_others(site: Site) -> None:
+    # One that ends the process that imports it can be told only from another process, as `plugins list` does.
+    done = site.aezoo("components", "layer", "--json", AEZOO_DISABLE_PLUGINS="crashing,slow,heavy")
+    names = {part["name"] for part in json.loads(done.out)}
+    assert (done.code, {"conv", "good:double"} <= names) == (0, True)
+    for namespace in ("broken", "leaving", "twice", "misspelt"):
+        assert f"'{namespace}'" in done.err
+
+
+def test_the_doctor_survives_them_all_and_names_the_broken(site: Site) -> None:
+    done = site.aezoo("doctor", "--json", AEZOO_DISABLE_PLUGINS="canary")
+    found = json.loads(done.out)["plugins"]
+    assert (done.code, found["good"], found["canary"]) == (1, "loaded, 1 parts", "disabled")
+    assert {"crashing", "broken", "twice"} <= set(found["broken"].split(", "))
+    assert not {"good", "canary", "slow"} & set(found["broken"].split(", "))
 
 
 def test_a_good_plugin_works_beside_the_bad_ones_and_its_chatter_is_no_result(site: Site, spec: Any) -> None:
@@ -274,7 +352,7 @@ def test_a_distribution_with_damaged_metadata_does_no_harm_to_others(site: Site,
     (facts / "entry_points.txt").write_text("[console_scripts]\nno equals sign\n", encoding="utf-8")
     both = f"{tmp_path / 'site'}:{site.folder}"
     done = site.python("-P", "-m", "aezoo", "check", spec("good:double"), PYTHONPATH=both)
-    assert (done.code, done.out) == (0, done.out)
+    assert done.code == 0, done.out
     assert "aezoo-good" in site.python("-P", "-m", "aezoo", "plugins", "list", PYTHONPATH=both).out
 
 

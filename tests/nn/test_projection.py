@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from aezoo.nn.layers import tie
-from aezoo.nn.projection import Projection, column_norms, maps, scale_below, scale_to_unit
+from aezoo.nn.projection import Projection, by_input, column_norms, maps, scale_below, scale_to_unit
 
 LAYERS = [
     nn.Linear(5, 3),
@@ -84,3 +84,8 @@ def test_a_projection_leaves_no_graph_behind():
     Projection(scale_to_unit)(layer)
     assert layer.weight.is_leaf
     layer(torch.randn(1, 2)).sum().backward()
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=str)
+def test_any_tensor_of_the_weights_shape_is_viewed_as_the_weight_is(layer):
+    torch.testing.assert_close(by_input(layer, 2 * layer.weight), 2 * by_input(layer))

@@ -14,6 +14,8 @@ from typing import Any
 from aezoo.testing.law import PLUGIN, law
 from aezoo.testing.subject import Plugin
 
+#: Seconds in which all modules of a plugin are imported.
+PATIENCE = 120
 LATER = "import it inside `build()`, `load()` or a hook"
 
 
@@ -59,9 +61,8 @@ def watched(modules: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What importing each module does, one after the other, in a process of its own."""
     source = files(__package__).joinpath("watch.py").read_text(encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", source, *modules], capture_output=True, env=environment, check=False, text=True
-    )
+    command = [sys.executable, "-P", "-c", source, *modules]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False, text=True, timeout=PATIENCE)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         return {modules[0]: {"error": [why], "torch": False, "events": [], "changed": []}} if modules else {}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from aezoo.builder import build
-from aezoo.errors import AezooError
+from aezoo.errors import AezooError, DataError
 from aezoo.nn.code import Output
 from aezoo.reader import check
 from aezoo.samples import Samples
@@ -80,12 +80,23 @@ def repeats(subject: Subject) -> Iterator[str]:
 
 
 def _loaded(subject: Subject) -> Iterator[tuple[Any, Samples]]:
-    """The set of the example and its samples; nothing for one whose file nobody can make."""
+    """The set of the example and its samples; nothing for one whose file is not there, and cannot be made."""
     for _, _, part in subject.placed:
         with TemporaryDirectory() as folder:
             found = provide(part, Path(folder)) if isinstance(part, FileDatasetSpec) else part
-            if found is not None:
-                yield found, found.load()
+            given = None if found is None else _read(found, made=found is not part)
+            if given is not None:
+                yield found, given
+
+
+def _read(dataset: Any, *, made: bool) -> Samples | None:
+    """Its samples; None where its file was made, and is not what this set reads."""
+    try:
+        return dataset.load()  # type: ignore[no-any-return]
+    except DataError:
+        if not made:
+            raise
+        return None
 
 
 @law(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from aezoo.nn.code import Output
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
+
+from aezoo.nn.code import Output
 
 
 class Critic(nn.Module):
@@ -50,7 +51,7 @@ def discrimination(first: Tensor, second: Tensor) -> Tensor:
 
 
 def adversarial(logits: Tensor) -> Tensor:
-    """-log of the chance that the critic takes these for the first kind: the loss that does not saturate (section 3)."""
+    """-log of the chance that the critic takes these for the first kind; it does not saturate (section 3)."""
     return F.softplus(-logits).mean()
 
 

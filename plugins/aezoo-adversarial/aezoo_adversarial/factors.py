@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from aezoo.nn.code import Output
 from torch import Generator, Tensor, nn
 
+from aezoo.nn.code import Output
 from aezoo_adversarial.critic import Critic, discrimination, noise
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.code import Output
 from torch import Tensor, nn
 
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Output
 from aezoo_adversarial.critic import Critic, adversarial, discrimination, drawn
 
 
@@ -15,8 +15,8 @@ class VAEGAN(nn.Module):
     """Compare samples by the features of a critic that tells data from what is decoded.
 
     Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric", arXiv:1512.09300, algorithm 1;
-    with the adversarial loss that does not saturate, and each of the three kinds of samples (data, reconstructed, decoded
-    from the prior) with the weights 2 : 1 : 1.
+    with the adversarial loss that does not saturate, and each of the three kinds of samples (data, reconstructed,
+    decoded from the prior) with the weights 2 : 1 : 1.
 
     Args:
         critic: Of samples: the first kind are data, the second are decoded.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.code import Output
 from torch import Tensor, nn
 
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Output
 from aezoo_adversarial.critic import Critic, adversarial, discrimination, drawn
 
 

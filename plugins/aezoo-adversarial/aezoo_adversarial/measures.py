@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-from aezoo.nn.code import Output
 from torch import Generator, Tensor
+
+from aezoo.nn.code import Output
 
 #: Directions in which codes are compared, and codes that are drawn from the prior.
 DIRECTIONS, DRAWN = 1024, 20_000

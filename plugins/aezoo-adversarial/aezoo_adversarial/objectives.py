@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
+from pydantic import BeforeValidator
+
 from aezoo.plugin import (
     Component,
     ConstantSpec,
@@ -22,7 +24,6 @@ from aezoo.plugin import (
     flat_parameters,
     trace,
 )
-from pydantic import BeforeValidator
 
 if TYPE_CHECKING:
     from torch import nn
@@ -128,8 +129,8 @@ class AAESpec(_GameSpec):
 class WAEGANSpec(_GameSpec):
     """The Wasserstein autoencoder with a critic of codes, WAE-GAN (arXiv:1711.01558, algorithm 1).
 
-    The model is told the reconstruction and `weight` times the adversarial loss, in one step; the critic, in another, to
-    tell codes from draws of `latent.prior`.
+    The model is told the reconstruction and `weight` times the adversarial loss, in one step; the critic, in another,
+    to tell codes from draws of `latent.prior`.
 
     Example:
         [latent]
@@ -212,9 +213,9 @@ class FactorVAESpec(_GameSpec):
 class VAEGANSpec(_GameSpec):
     """VAE-GAN: samples compared by what a critic of samples sees in them (arXiv:1512.09300).
 
-    The encoder is told the squared error of the critic's features and the penalties (a `kl`); the decoder `weight` times
-    that error and the adversarial loss of what it makes, reconstructed and from the prior; the critic to tell these from
-    data. The likelihood gives the mean, and its density is not asked.
+    The encoder is told the squared error of the critic's features and the penalties (a `kl`); the decoder `weight`
+    times that error and the adversarial loss of what it makes, reconstructed and from the prior; the critic to tell
+    these from data. The likelihood gives the mean, and its density is not asked.
 
     Example:
         [latent]

@@ -33,6 +33,13 @@ def test_scalar_codes_of_a_normal_variable_are_as_good_as_lloyds_and_maxs(
     assert scores.metrics["quantize:usage"] == 1.0
 
 
+def test_with_restarts_a_codebook_of_digits_is_used_to_the_full() -> None:
+    spec = aezoo.read(SPECS / "vqvae-digits.toml", overrides=["training.epochs=2"])
+    scores = aezoo.train(spec).scores
+    assert scores is not None
+    assert scores.metrics["quantize:usage"] >= 0.98
+
+
 def tiny(latent: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {
         "name": "tiny",

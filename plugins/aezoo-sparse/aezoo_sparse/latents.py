@@ -197,10 +197,26 @@ class GatedSpec(_DictionarySpec):
         [latent]
         type = "sparse:gated"
         dim = 256
+
+        [regularizers.l1]
+        on = "gate"
+        weight = 0.5
+
+        [regularizers.gate]
+        type = "sparse:gate"
     """
 
     type: Literal["gated"] = "gated"
     provides: ClassVar[frozenset[str]] = frozenset({"pre", "gate"})
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from super().remarks(spec)
+        if not any("gate" in term.needs for term in spec.regularizers.values()):
+            yield Remark(
+                "nothing trains the gates: the code sends them no gradient",
+                'regularizers.gate = "sparse:gate", and an l1 with on = "gate"',
+                "warning",
+            )
 
     def vectors(self, shape: Shape) -> int:
         return super().vectors(shape) + 2 * self.dim

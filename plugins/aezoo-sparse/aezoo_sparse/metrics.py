@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Component, MetricSpec, Spec
+from aezoo.plugin import Affine, Component, MetricSpec, Spec
 from aezoo_sparse.dictionary import DictionarySpec
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ class RecoverySpec(MetricSpec):
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        return isinstance(spec.data, DictionarySpec) and len(spec.decoder_layers()) == 1
+        back = spec.decoder_layers()
+        maps = back[0].maps(spec.code_shape) if len(back) == 1 else None
+        return isinstance(spec.data, DictionarySpec) and maps == (Affine(spec.latent.dim, spec.data.features),)
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo_sparse.judging import Recovery

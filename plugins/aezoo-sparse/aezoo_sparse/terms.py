@@ -58,6 +58,8 @@ class AuxKSpec(RegularizerSpec):
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _latent_only(self)
+        if len(spec.code_shape) != 1:
+            yield Remark(f"a dead unit is one of a flat code; this one has {len(spec.code_shape)} axes")
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo_sparse.penalties import AuxK

@@ -137,3 +137,13 @@ def test_without_a_center_nothing_is_subtracted():
     h = features(5)
     torch.testing.assert_close(coder(h).pre, coder.project(h))
     assert coder.center is None
+
+
+@pytest.mark.parametrize("k", [0, 13])
+def test_more_active_units_than_there_are_and_none_are_refused(k):
+    from aezoo_sparse.latents import BatchTopKSpec, TopKSpec
+    from pydantic import ValidationError
+
+    for spec in (TopKSpec, BatchTopKSpec):
+        with pytest.raises(ValidationError):
+            spec(dim=12, k=k)

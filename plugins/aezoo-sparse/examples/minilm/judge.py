@@ -5,7 +5,7 @@
 The reconstructed activations of a layer take the place of the real ones, and the layers above go on from there. How
 near is the embedding of a text then to what it was (cosine)? Beside it the same for PCA with as many directions as a
 token has active units, and for the mean activation in place of every one. Then units, with the pieces of text where
-each is most active.
+each is most active. All of it is of sequences that were held out.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from activations import BATCH, folder
+from activations import BATCH, folder, inner
 from bert import Bert, embedding
 from torch import Tensor
 from wordpiece import WordPiece
 
 import aezoo
 
-#: Sequences that are judged: the last ones.
-JUDGED = 128
 #: Units that are shown, from the rare to the frequent, and tokens of each.
 UNITS, TOKENS = 12, 8
 
@@ -37,7 +35,7 @@ def inside(h: Tensor, others: Tensor) -> Tensor:
 
 def faithfulness(bert: Bert, model: aezoo.Model, tokens: Tensor, layer: int, values: Tensor) -> dict[str, float]:
     """Mean cosine between embeddings as they were and as they are with each stand-in for a layer."""
-    mean = values.mean(dim=0)
+    mean = values.mean(dim=0)  # of what was trained on, as the axes
     active = round((torch.from_numpy(model.encode(values[:4096].numpy())) != 0).sum(dim=1).double().mean().item())
     axes = torch.linalg.eigh(torch.cov((values - mean).T)).eigenvectors[:, -active:]
     stand_ins = {
@@ -74,16 +72,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--layer", type=int, default=3)
-    parser.add_argument("--activations", type=Path, default=Path("activations.npy"))
+    parser.add_argument("--data", type=Path, default=Path(), help="folder that activations.py wrote to")
     asked = parser.parse_args()
-    model = aezoo.load(asked.model)
-    values = torch.from_numpy(np.load(asked.activations))
-    tokens = torch.from_numpy(np.load(asked.activations.with_name("tokens.npy")))
-    bert, pieces = Bert(folder() / "model.safetensors"), WordPiece(folder() / "vocab.txt").pieces
-    for name, cosine in faithfulness(bert, model, tokens[-JUDGED:], asked.layer, values).items():
+    model, bert = aezoo.load(asked.model), Bert(folder() / "model.safetensors")
+    trained = torch.from_numpy(np.load(asked.data / "activations.npy"))
+    tokens = torch.from_numpy(np.load(asked.data / "held-tokens.npy"))
+    for name, cosine in faithfulness(bert, model, tokens, asked.layer, trained).items():
         print(f"{cosine:.4f}  {name}")
-    rows = JUDGED * (tokens.shape[1] - 2)
-    print("", *shown(model, values[-rows:], tokens[-JUDGED:], pieces), sep="\n")
+    pieces = WordPiece(folder() / "vocab.txt").pieces
+    print("", *shown(model, inner(bert, tokens, asked.layer), tokens, pieces), sep="\n")
 
 
 if __name__ == "__main__":

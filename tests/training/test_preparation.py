@@ -1,0 +1,131 @@
+"""Preparation: parts that start from the first batch are given it once, in order, and from counted randomness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+import aezoo
+from aezoo.batches import Batches
+from aezoo.builder import build, objective_of
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Output
+from aezoo.nn.objective import Objective
+from aezoo.samples import Samples
+from aezoo.training.preparation import prepare
+
+SPEC: dict[str, Any] = {
+    "name": "small",
+    "input": {"shape": [3], "normalize": "none"},
+    "encoder": [{"type": "linear", "features": 4, "activation": "identity"}, {"type": "dropout", "p": 0.5}],
+    "latent": {"type": "deterministic", "dim": 2},
+    "regularizers": {"l2": {"weight": 0.1}},
+    "training": {"batch_size": 8, "steps": 2},
+}
+VALUES = np.random.default_rng(0).standard_normal((20, 3)).astype("float32") * 5 + 7
+
+
+class Whitening(nn.Module):
+    """Takes mean and deviation from what it is given first."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(features))
+        self.register_buffer("scale", torch.ones(features))
+        self.calls: list[tuple[Tensor, bool, int]] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.shift) / self.scale
+
+    def prepare(self, given: Tensor, *, model: Autoencoder, generator: Generator) -> None:
+        self.calls.append((given.clone(), self.training, int(torch.randint(2**40, (), generator=generator))))
+        self.shift.copy_(given.mean(dim=0))  # type: ignore[operator]
+        self.scale.copy_(given.std(dim=0))  # type: ignore[operator]
+
+
+class Watching(nn.Module):
+    """A penalty that looks at the first pass."""
+
+    seen: Output | None = None
+
+    def forward(self, out: Output) -> Tensor:
+        return out.raw.square().mean()
+
+    def prepare(self, given: Output, *, model: Autoencoder, generator: Generator) -> None:
+        self.seen = given
+
+
+def objective(*layers: nn.Module, penalty: nn.Module | None = None) -> tuple[Objective, Batches, Any]:
+    model = build(SPEC)
+    for position, layer in enumerate(layers):
+        model.network.encoder.insert(2 * position, layer)
+    made = objective_of(model, steps=2)
+    if penalty is not None:
+        terms: dict[str, nn.Module] = {"watching": penalty}
+        made = Objective(model.network, made.play, regularizers=terms, weights={"watching": None})
+    return made.train(), Batches(Samples(VALUES, "made up"), model.spec), model.spec.training
+
+
+def test_a_part_is_given_the_first_batch_in_evaluation_and_all_train_afterwards() -> None:
+    layer = Whitening(3)
+    made, batches, training = objective(layer)
+    prepare(made, batches, training)
+    ((given, trained, _),) = layer.calls
+    assert torch.equal(given, next(batches.epoch(0, training.batch_size, training.seed)))
+    assert not trained
+    assert all(part.training for part in made.modules())
+    assert all(p.grad is None for p in made.parameters())
+
+
+def test_each_is_given_what_those_before_it_have_made_of_it_once_prepared() -> None:
+    first, second = Whitening(3), Whitening(4)
+    made, batches, training = objective(first, second)
+    prepare(made, batches, training)
+    x = next(batches.epoch(0, training.batch_size, training.seed))
+    with torch.no_grad():
+        torch.testing.assert_close(second.calls[0][0], made.model.encoder[1](first(x)))
+
+
+def test_each_draws_from_a_generator_of_its_own_that_the_seed_alone_decides() -> None:
+    drawn = []
+    for seed in (0, 0, 1):
+        first, second = Whitening(3), Whitening(4)
+        made, batches, training = objective(first, second)
+        prepare(made, batches, training.model_copy(update={"seed": seed}))
+        drawn.append((first.calls[0][2], second.calls[0][2]))
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0][0] != drawn[0][1]
+
+
+def test_a_penalty_is_given_the_whole_pass() -> None:
+    penalty = Watching()
+    made, batches, training = objective(penalty=penalty)
+    prepare(made, batches, training)
+    assert penalty.seen is not None
+    assert penalty.seen.model is made.model
+    assert not penalty.seen.raw.requires_grad
+
+
+def test_global_randomness_is_left_alone_and_nothing_is_passed_if_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, batches, training = objective(Whitening(3))
+    before = torch.get_rng_state()
+    prepare(made, batches, training)
+    assert torch.equal(before, torch.get_rng_state())
+    made, batches, training = objective()
+    monkeypatch.setattr(Objective, "forward", lambda *args: pytest.fail("a pass for nothing"))
+    prepare(made, batches, training)
+
+
+def test_a_run_prepares_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Tensor] = []
+
+    def start(self: nn.Module, given: Tensor, *, model: Autoencoder, generator: Generator) -> None:
+        seen.append(model.encoder[0].weight.detach().clone() if hasattr(model.encoder[0], "weight") else given)
+
+    monkeypatch.setattr("aezoo.nn.latent.Deterministic.prepare", start, raising=False)
+    aezoo.train(SPEC, VALUES, device="cpu")
+    assert len(seen) == 1
