@@ -100,11 +100,12 @@ class Objective(nn.Module):
             for spoil in self._spoil:
                 corrupted = spoil(corrupted, noise.corruption)
         model, play = self._pass
+        run = model if self.autocast is None else self._lower
         if player in self._still:
             with torch.no_grad():
-                out = model(x, corrupted, noise.latent, self.taps)
+                out = run(x, corrupted, noise.latent, self.taps)
         else:
-            out = model(x, corrupted, noise.latent, self.taps)
+            out = run(x, corrupted, noise.latent, self.taps)
         raw: dict[str, Tensor] = play(out, player)
         weighted = raw
         if factors := self._factors[player]:
@@ -119,6 +120,13 @@ class Objective(nn.Module):
         for value in values:
             total = total + value
         return Losses(total, raw, weighted)
+
+    def _lower(self, x: Tensor, *rest: Any) -> Output:
+        """A pass whose products are in the lower precision; what it gives is in full, for the terms."""
+        model, _ = self._pass
+        with torch.autocast(x.device.type, self.autocast):
+            out: Output = model(x, *rest)
+        return _full(out, x.dtype)
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
         """What this player may move."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -39,11 +40,17 @@ def reseed(seed: int) -> None:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Leave the global generators as they were found."""
+    """Leave the global generators as they were found, and let denormals be what they are meanwhile.
+
+    A run flushes them for the whole process, and Hypothesis counts on there being a number next to zero.
+    """
     python, numpy = random.getstate(), np.random.get_state()
+    flushed = sys.float_info.min / 2 == 0
+    torch.set_flush_denormal(False)
     try:
         with torch.random.fork_rng(devices=[]):
             yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)
+        torch.set_flush_denormal(flushed)

@@ -198,6 +198,9 @@ def test_bfloat16_products_leave_the_terms_in_full_precision() -> None:
     assert all(p.dtype == torch.float32 for p in run.model.network.parameters())
     kl = run.history[-1]["kl"]
     assert kl != torch.tensor(kl).bfloat16().item()
+    full = aezoo.train(spec())
+    assert kl != full.history[-1]["kl"], "the products were in bfloat16"
+    assert kl == pytest.approx(full.history[-1]["kl"], rel=0.1)  # eight bits of each product
 
 
 def test_a_penalty_may_have_a_name_that_python_uses() -> None:
