@@ -84,7 +84,7 @@ def builds_as_declared(spec: Spec) -> None:
 def trains_and_samples(spec: Spec) -> None:
     """One step: through corruption, penalties and constraints; then what a trained model is asked for."""
     model, noise = build(spec, seed=0), torch.Generator().manual_seed(0)
-    objective = objective_of(model, steps=10).train()
+    objective = objective_of(model, steps=10).to(dtype_of(spec)).train()
     low, high = spec.input.range or (0.0, 1.0)
     x = (low + (high - low) * torch.rand(4, *spec.input.shape, generator=noise, dtype=torch.double)).to(dtype_of(spec))
     total = objective(x, objective.players[0], 0, Noise(noise, noise)).total

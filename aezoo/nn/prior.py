@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.errors import UsageError
+from aezoo.errors import RunFailed, UsageError
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -62,10 +62,17 @@ class FittedGaussian(nn.Module):
 
     @torch.no_grad()
     def fit(self, codes: Tensor) -> None:
-        """Maximum likelihood on codes [N, *code], a millionth of the mean variance added to each axis."""
+        """Maximum likelihood on codes [N, *code], a millionth of the mean variance added to each axis.
+
+        Raises:
+            UsageError: There are fewer than two codes.
+            RunFailed: A code is not finite.
+        """
         if len(codes) < 2:
             raise UsageError(f"a Gaussian is fitted to at least 2 codes, got {len(codes)}")
         flat = codes.detach().flatten(1).cpu().double()
+        if not flat.isfinite().all():
+            raise RunFailed("a Gaussian cannot be fitted to codes that are not finite", hint="the model has diverged")
         mean = flat.mean(dim=0)
         centred = flat - mean
         covariance = centred.T @ centred / len(flat)

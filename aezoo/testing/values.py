@@ -23,6 +23,8 @@ Table = dict[str, Any]
 
 #: Numbers stay so near to their lower bound that models stay small.
 SPAN = 7
+#: Smaller ones have no square or reciprocal in 32 bits: what is made of them is no model that trains.
+TINIEST = 1e-9
 #: Numbers that people write.
 USUAL = (0.0, 1.0, 0.5, 0.25, 2.0)
 BOUNDS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
@@ -175,6 +177,8 @@ def _floats(bounds: Mapping[str, Any]) -> st.SearchStrategy[float]:
         return st.integers(0, SPAN).map(lambda n: n * step).filter(lambda number: least <= number <= most)
     usual = [n for n in USUAL if least <= n <= most and n not in (bounds.get("gt"), bounds.get("lt"))]
     any_ = st.floats(least, most, exclude_min="gt" in bounds, exclude_max="lt" in bounds, allow_subnormal=False)
+    if max(abs(least), abs(most)) > TINIEST:
+        any_ = any_.filter(lambda number: number == 0 or abs(number) >= TINIEST)
     return st.sampled_from(usual) | any_ if usual else any_
 
 

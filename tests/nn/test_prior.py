@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal
 
-from aezoo.errors import UsageError
+from aezoo.errors import RunFailed, UsageError
 from aezoo.nn.prior import FittedGaussian, StandardNormal
 
 
@@ -66,6 +66,13 @@ def test_a_fit_survives_the_state_dict():
 def test_a_fit_needs_two_codes():
     with pytest.raises(UsageError, match="at least 2 codes, got 1"):
         FittedGaussian((4,)).fit(codes(n=1))
+
+
+def test_a_fit_refuses_codes_of_a_model_that_has_diverged():
+    spoiled = codes(n=10)
+    spoiled[3, 1] = float("nan")
+    with pytest.raises(RunFailed, match="codes that are not finite"):
+        FittedGaussian((4,)).fit(spoiled)
 
 
 def test_a_standard_normal_leaves_nothing_to_save():
