@@ -1,6 +1,9 @@
 """The specs that this plugin ships, and its variants."""
 
+import re
+import tomllib
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +49,12 @@ def test_the_threshold_is_saved_with_the_weights_and_gives_the_same_codes(dictio
     assert (codes == run.model.encode(samples)).all()
     alone = loaded.encode(samples[:1])  # a sample stands alone; products of another size round differently
     assert alone == pytest.approx(codes[:1], abs=1e-5)
+
+
+def test_what_the_readme_shows_and_the_example_read_without_a_doubt():
+    root = Path(__file__).parent.parent
+    shown = re.findall(r"```toml\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert shown
+    for text in shown:
+        aezoo.read(tomllib.loads(text))
+    assert aezoo.read(root / "examples" / "minilm" / "minilm-batch-topk.toml").latent.tag() == "sparse:batch_topk"
