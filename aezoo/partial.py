@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn, Self, cast
 
 from pydantic import ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from aezoo.discovery import default_registry
-from aezoo.errors import NoMirror, PluginError, ShapeError
+from aezoo.errors import NoMirror, PluginError, ShapeError, UnmetSpec
 from aezoo.reader import UNMET
 from aezoo.registry import Fragment, Registry
 from aezoo.resolver import Resolver, Spelled
@@ -76,6 +77,8 @@ class StandIns(Registry):
     def __init__(self, registry: Registry) -> None:
         super().__init__()
         self._here = registry
+        #: Variants that were asked for in vain.
+        self.unknown: list[str] = []
 
     def get(self, kind: str, name: str) -> type[Any]:
         """The part, or a stand-in where its plugin is missing or cannot be used."""
@@ -86,7 +89,11 @@ class StandIns(Registry):
 
     def variant(self, name: str) -> Fragment:
         """The variant; nothing can stand in for one."""
-        return self._here.variant(name)
+        try:
+            return self._here.variant(name)
+        except PluginError:
+            self.unknown.append(name)
+            raise
 
 
 class Partial(NamedTuple):
@@ -97,26 +104,28 @@ class Partial(NamedTuple):
             an absent part repeats a default.
         error: What is missing, and where; to be raised once the rest is told.
         noted: The fingerprints in a model's config, which were right when it was saved; of a spec, none.
+        variants: Those that are not here: what they would say is no part of `spec`.
     """
 
     spec: Spec
     error: PluginError
-    noted: Mapping[str, str] = {}
+    noted: Mapping[str, str] = MappingProxyType({})
+    variants: tuple[str, ...] = ()
 
     @property
     def absent(self) -> list[str]:
-        """The parts that are not here, as the spec names them."""
-        return sorted({part.tag() for _, part in parts(self.spec) if isinstance(part, StandIn)})
+        """The parts and variants that are not here, as the spec names them."""
+        return sorted({part.tag() for _, part in parts(self.spec) if isinstance(part, StandIn)} | {*self.variants})
 
     @property
-    def arch(self) -> str:
-        """Fingerprint of what weights depend on, as noted or as written."""
-        return self.noted.get("arch", self.spec.arch)
+    def arch(self) -> str | None:
+        """Fingerprint of what weights depend on, as noted or as written; None where an absent variant has a say."""
+        return self.noted.get("arch", None if self.variants else self.spec.arch)
 
     @property
-    def run(self) -> str:
-        """Fingerprint of all but names, as noted or as written."""
-        return self.noted.get("run", self.spec.run)
+    def run(self) -> str | None:
+        """Fingerprint of all but names, as noted or as written; None where an absent variant has a say."""
+        return self.noted.get("run", None if self.variants else self.spec.run)
 
 
 class KnownRow(NamedTuple):
@@ -130,7 +139,7 @@ class KnownRow(NamedTuple):
 
 def partial(
     source: Spelled,
-    error: PluginError,
+    error: UnmetSpec,
     *,
     overrides: Sequence[str] = (),
     limits: Limits = DEFAULT_LIMITS,
@@ -139,18 +148,23 @@ def partial(
 ) -> Partial | None:
     """The spec that `error` refused, as far as it is known; None if plugins are not all that it lacks.
 
-    Raises:
-        SpecError, NotFound: As for `read`.
+    Args:
+        source: As for `read`; with `noted`, the spec in a model's config, which is not trusted.
+        error: What `read` said of it.
+        overrides: As for `read`.
+        limits: As for `read`.
+        noted: The fingerprints in a model's config.
+        registry: As for `read`.
     """
-    here = StandIns(registry or default_registry())
-    resolved = Resolver(here, limits=limits).resolve(source, overrides)
-    if any(fault.level == "error" and fault.code not in UNMET for fault in resolved.faults):
+    if any(fault.level == "error" and fault.code not in UNMET for fault in error.faults):
         return None
+    here = StandIns(registry or default_registry())
+    resolved = Resolver(here, limits=limits, trusted=noted is None).resolve(source, overrides)
     try:
         spec = Spec.model_validate(plain(resolved.tree), context={"registry": here})
     except ValidationError:
         return None
-    return Partial(spec, error, noted or {})
+    return Partial(spec, error, noted or {}, tuple(here.unknown))
 
 
 def rows(spec: Spec) -> Iterator[KnownRow]:

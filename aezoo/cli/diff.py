@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from aezoo.cli import options, output
+from aezoo.cli import options, output, partly
 from aezoo.cli.phrases import phrase
 from aezoo.cli.sources import known_of
 
@@ -71,8 +71,9 @@ def _partly(first: str, a: Spec | Partial, second: str, b: Spec | Partial, *, as
     for change in () if as_json else changes:
         _say(_line(change), COLOURS[change.kind])
     if not as_json:
-        alike = "the same" if a.arch == b.arch else "changed"
-        _say(f"architecture: {alike}, {_both(a.arch[:8], b.arch[:8])}; sizes and shapes are unknown here")
+        alike = "unknown" if None in (a.arch, b.arch) else "the same" if a.arch == b.arch else "changed"
+        prints = _both(partly.brief(a.arch), partly.brief(b.arch))
+        _say(f"architecture: {alike}, {prints}; sizes and shapes are unknown here")
     raise next(one.error for one in (a, b) if isinstance(one, Partial))
 
 

@@ -25,7 +25,8 @@ def tell(found: Partial) -> None:
 
     spec = found.spec
     click.echo(f"{spec.name}: {visible(spec.description)}" if spec.description else spec.name)
-    click.echo(f"input {text(spec.input.shape)}, arch {found.arch[:8]}, run {found.run[:8]}, {standing(found)}")
+    prints = f"arch {brief(found.arch)}, run {brief(found.run)}, {standing(found)}"
+    click.echo(f"input {text(spec.input.shape)}, {prints}")
     click.echo()
     output.table(HEADER, list(_cells(rows(spec))), right="lllrrl", yields=2, folds=True)
     click.echo()
@@ -37,7 +38,14 @@ def standing(found: Partial) -> str:
     """What the fingerprints of a partial spec are worth."""
     if found.noted:
         return "as noted when the model was saved"
+    if found.variants:
+        return "which an absent variant has a say in"
     return "of what is written" if found.absent else "as ever"
+
+
+def brief(fingerprint: str | None) -> str:
+    """The first digits of a fingerprint, or a question mark."""
+    return UNKNOWN if fingerprint is None else fingerprint[:8]
 
 
 def document(found: Partial) -> dict[str, Any]:

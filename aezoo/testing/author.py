@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from hypothesis import strategies as st
@@ -24,7 +25,6 @@ TRIES, PATIENCE = 8, 4
 LONGEST = 4
 #: Values of a sample between two layers.
 LARGEST = 16_384
-SELDOM = st.integers(0, 3).map(lambda n: n == 3)
 
 
 class Drawn(NamedTuple):
@@ -81,10 +81,8 @@ class Author:
             given: Fields that are not drawn.
         """
         written: Table = dict(given)
-        for name, field in model.model_fields.items():
-            key = field.alias or name
-            if key not in written and self._wanted(field):
-                written[key] = draw_value(self, field.annotation, field.metadata, hints)
+        for key, field in self._wanted(model, given):
+            written[key] = draw_value(self, field.annotation, field.metadata, hints)
         try:
             part = model.model_validate(written, context={"registry": self.workshop.registry})
         except ValidationError:
@@ -128,12 +126,22 @@ class Author:
         finally:
             self._depth -= 1
 
-    def _wanted(self, field: FieldInfo) -> bool:
-        kinds = slots_in(field.annotation)
-        if field.is_required() or self.workshop.forces(*kinds) or self._homeless(field, kinds):
-            return True
-        # Slots are where parts meet: every other one is filled, and one in four of the other fields.
-        return bool(self.draw(st.booleans() if kinds else SELDOM))
+    def _wanted(self, model: type[BaseModel], given: Mapping[str, Any]) -> Iterator[tuple[str, FieldInfo]]:
+        """The fields that are written, by their keys: those that must be, and of the others what one number says."""
+        optional: list[tuple[str, FieldInfo, int]] = []
+        for key, field, kinds in _fields(model):
+            if key in given:
+                continue
+            if field.is_required() or self.workshop.forces(*kinds) or self._homeless(field, kinds):
+                yield key, field
+            else:
+                # Slots are where parts meet: every other one is filled, and one in four of the other fields.
+                optional.append((key, field, 2 if kinds else 3))
+        dice = self.draw(st.integers(0, 4 ** len(optional) - 1))
+        for key, field, least in optional:
+            dice, thrown = divmod(dice, 4)
+            if thrown >= least:
+                yield key, field
 
     def _homeless(self, field: FieldInfo, kinds: Collection[str]) -> bool:
         """Whether a slot's default is a part that is not there."""
@@ -145,6 +153,12 @@ class Author:
         if drawn.written != {"type": tag} or base.expand(tag) != drawn.written:
             return drawn
         return drawn._replace(written=tag) if self.draw(st.booleans()) else drawn
+
+
+@cache
+def _fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo, frozenset[str]]]:
+    """Keys and fields of a table, and the kinds of part that may stand in each."""
+    return [(field.alias or name, field, slots_in(field.annotation)) for name, field in model.model_fields.items()]
 
 
 def _accepted(accept: Callable[[Any], bool], part: Component) -> bool:
