@@ -1,6 +1,6 @@
 """Train the dictionaries on known directions with several seeds, and say what was found and what was explained.
 
-    python benchmarks/dictionaries.py [--seeds 0 1 2] [--only SPEC ...] > table.md
+    python benchmarks/dictionaries.py [--seeds 0 1 2] [--only SPEC ...] [--jobs N] > table.md
 
 A row a spec and seed: recovery of directions, fraction of variance unexplained, active units, dead units, strength
 (how large active units are, as a share of the true coefficient) and seconds. Recovery and FVU belong together: a code
@@ -14,7 +14,9 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from importlib.resources import as_file, files
+from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
@@ -85,14 +87,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=SPECS, default=SPECS, metavar="SPEC")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side, one thread each")
     asked = parser.parse_args()
     print("| spec | seed | recovery | FVU | L0 | dead | strength | CPU s |\n|---|---|---|---|---|---|---|---|")
     rows = []
-    for name in asked.only:
-        for seed in asked.seeds:
-            rows.append(row := measured(name, seed))
+    names, seeds = zip(*((name, seed) for name in asked.only for seed in asked.seeds), strict=True)
+    # A process each: one thread of torch, and CPU seconds of its own.
+    with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        for row in pool.map(measured, names, seeds):
+            rows.append(row)
             numbers = f"{row.recovery:.4f} | {row.fvu:.5f} | {row.l0:.2f} | {row.dead:.3f} | {row.strength:.2f}"
-            print(f"| {name} | {seed} | {numbers} | {row.seconds:.0f} |", flush=True)
+            print(f"| {row.spec} | {row.seed} | {numbers} | {row.seconds:.0f} |", flush=True)
     if set(asked.only) != set(SPECS):
         return 0
     held = list(gates(rows))
