@@ -1,4 +1,4 @@
-"""aezoo: declare an autoencoder in a file, train it, judge it, keep it.
+"""aezoo: declare an autoencoder in a file, train it, judge it, keep it, publish it.
 
 The public verbs, each fetched on first use, so that `import aezoo` answers at once and wakes neither torch nor
 pydantic.
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aezoo.reader import read
     from aezoo.spec.document import Spec
     from aezoo.training.run import Run, train
+    from aezoo.zoo.pulling import pull
+    from aezoo.zoo.pushing import push
 
     __version__: str
 
@@ -30,6 +32,8 @@ _HOMES = {
     "build": "aezoo.builder",
     "evaluate": "aezoo.evaluation.scores",
     "load": "aezoo.bundle",
+    "pull": "aezoo.zoo.pulling",
+    "push": "aezoo.zoo.pushing",
     "read": "aezoo.reader",
     "save": "aezoo.bundle",
     "train": "aezoo.training.run",
@@ -45,6 +49,8 @@ __all__ = [
     "errors",
     "evaluate",
     "load",
+    "pull",
+    "push",
     "read",
     "save",
     "train",

@@ -1,6 +1,6 @@
 """Bundle: a model and its folder, the same on a disk and on the Hub.
 
-    config.json           the resolved spec, its format version and fingerprints
+    config.json           the resolved spec, its format version and fingerprints, the sha256 of the weights
     model.safetensors     the weights; the header holds config.json again, so this file alone rebuilds the model
     metrics.json          scores beside those of baselines
     training.json         the run: device, seed, versions, time, history
@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -28,14 +27,16 @@ import torch
 from aezoo import manifest, sidecar, weights
 from aezoo.builder import assemble, skeleton
 from aezoo.card import card
-from aezoo.errors import NotFound, Refused, RunFailed
+from aezoo.errors import Refused, RunFailed
 from aezoo.files import atomic_write, sync
 from aezoo.model import Model
 from aezoo.report import pictures
-from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.text import to_json
 from aezoo.training import device as devices
+from aezoo.zoo import layout, lock
+from aezoo.zoo.examination import examine_weights
+from aezoo.zoo.pulling import locate
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -43,14 +44,10 @@ if TYPE_CHECKING:
     from aezoo.evaluation.scores import Scores
     from aezoo.training.run import Run
 
-OWNED = (manifest.NAME, weights.NAME, sidecar.NAME, "metrics.json", "training.json", "README.md")
+OWNED = (manifest.NAME, weights.NAME, sidecar.NAME, layout.METRICS, layout.TRAINING, layout.CARD, lock.NAME)
 STAGING = ".staging-"
 #: Samples of the prior in a picture, steps and pairs of an interpolation; columns of plots, wider than images.
 DRAWN, STEPS, PAIRS, PLOTS = 25, 10, 3, 6
-
-
-class WeightsWarning(UserWarning):
-    """Weights that can be used, and that somebody should look at."""
 
 
 # --- save ------------------------------------------------------------------------------------------------
@@ -107,14 +104,15 @@ def _claim(folder: Path, *, force: bool) -> None:
 
 def _write(model: Model, stage: Path, scores: Scores | None, run: Run | None) -> None:
     spec = model.spec
-    document = manifest.manifest(spec)
     record: dict[str, Any] = run.record if run else {}
-    weights.write_weights(stage / weights.NAME, model.network.state_dict(), to_json(document, indent=None))
-    if scores:
-        atomic_write(stage / "metrics.json", _json(scores.as_dict()))
+    text = to_json(manifest.manifest(spec), indent=None)
+    weights.write_weights(stage / weights.NAME, model.network.state_dict(), text)
+    metrics = scores.as_dict() if scores else None
+    if metrics:
+        atomic_write(stage / layout.METRICS, _json(metrics))
     if run:
         sidecar.write(stage, spec, run.beside)
-        atomic_write(stage / "training.json", _json({**record, "history": run.history}))
+        atomic_write(stage / layout.TRAINING, _json({**record, "history": run.history}))
     (stage / "samples").mkdir()
     drawn = []
     for name, picture in _pictures(model, scores):
@@ -122,8 +120,8 @@ def _write(model: Model, stage: Path, scores: Scores | None, run: Run | None) ->
         picture.save(buffer, "PNG", optimize=True)
         atomic_write(stage / "samples" / f"{name}.png", buffer.getvalue())
         drawn.append(name)
-    atomic_write(stage / "README.md", card(spec, scores, record, pictures=drawn))
-    atomic_write(stage / manifest.NAME, _json(document))
+    atomic_write(stage / layout.CARD, card(spec, metrics, record, pictures=drawn))
+    atomic_write(stage / manifest.NAME, _json(manifest.config(spec, stage / weights.NAME)))
 
 
 def _json(document: dict[str, Any]) -> str:
@@ -169,54 +167,35 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
 # --- load ------------------------------------------------------------------------------------------------
 
 
-def load(folder: str | os.PathLike[str], *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
-    """The model of a folder; or of a weight file alone, whose header holds its spec.
+def load(source: str | os.PathLike[str], *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
+    """The model of a folder; of a weight file alone, whose header holds its spec; of the zoo; or of the Hub.
 
-    Names, types and shapes are compared with the spec before any weight is read.
+    Names, types and shapes are compared with the spec before any weight is read, and a folder that was pulled is held
+    to the hash of each of its files.
 
     Args:
-        folder: What `save` or `train` wrote.
+        source: What `save` or `train` wrote; `vae-mnist`, a model of the embedded zoo; `owner/name@revision`, which is
+            pulled unless it is here.
         device: `auto`, `cpu`, `cuda:1` ...
         limits: How large the model may be; checked before memory is touched.
 
     Raises:
         NotFound: There is no model.
+        HubError: It is not here, and the Hub does not give it.
         Refused: It is damaged, or spec and weights do not belong together.
         SpecError, PluginError: Its spec cannot be read here.
     """
-    place = Path(folder)
-    path = place if place.is_file() else place / weights.NAME
-    spec = None if place.is_file() else manifest.read_manifest(place, limits=limits)
-    header = weights.read_header(path)
-    spec = _agreed(path, header, spec, limits)
+    place = locate(source, limits=limits)
+    alone = place.is_file()
+    path = place if alone else place / weights.NAME
+    if not alone:
+        lock.verify(place)
+    spec = None if alone else manifest.read_manifest(place, limits=limits)
+    digest = None if alone else manifest.digest_noted(place)
+    header, spec = examine_weights(path, spec, limits=limits)
     weights.compare(path, header, skeleton(spec).state_dict())
     # Assembled anew, not on the meta device: buffers that are not saved have to hold what they hold.
     with torch.random.fork_rng(devices=[]):
         network = assemble(spec)
-    tensors = weights.read_weights(path)
-    _warn_of_strange(path, tensors)
-    network.load_state_dict(tensors)
+    network.load_state_dict(weights.read_weights(path, digest=digest))
     return Model(spec, network.eval()).to(devices.choose(device).device)
-
-
-def _agreed(path: Path, header: weights.Header, spec: Spec | None, limits: Limits) -> Spec:
-    """The spec of config.json and of the weights' header, if they agree on what weights depend on."""
-    text = header.metadata.get(weights.KEY)
-    if text is None:
-        if spec is None:
-            raise NotFound(f"{path} holds no spec", hint="name the folder of a model")
-        return spec
-    own = manifest.parse_manifest(text, str(path), limits=limits)
-    if spec is not None and own.arch != spec.arch:
-        raise Refused(
-            f"{path} was written for another spec than {manifest.NAME} beside it:"
-            f" {own.arch[:12]}, not {spec.arch[:12]}",
-            hint="files of two models were mixed",
-        )
-    return spec or own
-
-
-def _warn_of_strange(path: Path, tensors: dict[str, torch.Tensor]) -> None:
-    bad = [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
-    if bad:
-        warnings.warn(WeightsWarning(f"{path}: {bad[0]} holds NaN or infinity"), stacklevel=3)

@@ -1,19 +1,21 @@
-"""The model card: README.md of a model's folder, as people and the Hub read it."""
+"""The model card: README.md of a model's folder, as people and the Hub read it.
+
+It is told from what stands in the folder: the spec, metrics.json, training.json. What people write before the first
+marker or after the last is theirs, and is kept when the card is written anew.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, text
 
-if TYPE_CHECKING:
-    from aezoo.evaluation.scores import Scores
-
+Facts = Mapping[str, Any]
 Row = tuple[str, str, str, str]
 #: What each picture shows.
 CAPTIONS = {
@@ -23,63 +25,114 @@ CAPTIONS = {
 }
 
 
+#: What makes codes sparse, of the parts in the box.
+SPARSE = frozenset({"l1", "kl_sparsity", "topk"})
+#: All that `families` may say.
+FAMILIES = ("vanilla", "denoising", "sparse", "contractive", "convolutional", "variational")
+#: Around what is written anew.
+BEGIN = "<!-- aezoo: what follows is written anew at each push -->"
+END = "<!-- aezoo: what follows is kept -->"
+#: Of the block `aezoo` in the front matter.
+FORMAT = 1
+
+
 def card(
     spec: Spec,
-    scores: Scores | None = None,
-    record: Mapping[str, Any] | None = None,
+    metrics: Facts | None = None,
+    record: Facts | None = None,
     *,
     pictures: Sequence[str] = (),
+    address: str = "",
+    around: tuple[str, str] = ("", ""),
 ) -> str:
     """The text of the card.
 
     Args:
         spec: Of the model.
-        scores: What `evaluate` gave.
-        record: What only the run knows: seed, device, versions, time.
+        metrics: What metrics.json tells: metrics and baselines by name, dataset, split, n, seed.
+        record: What training.json tells: seed, device, versions, time.
         pictures: Names of those in `samples/`.
+        address: What `aezoo.load` takes to find the model; the folder itself by default.
+        around: What people wrote before and after.
     """
     parts = [
-        _front_matter(spec, scores),
         f"# {spec.name}",
         _introduction(spec),
-        _use(spec),
-        _pictures(pictures, scores),
+        _use(spec, address),
+        _pictures(pictures, metrics),
         _architecture(spec),
         _data(spec, record or {}),
-        _metrics(scores),
+        _metrics(metrics),
         _training(spec, record or {}),
         _limits(spec),
+        _verify(address),
         _licence(spec),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    written = "\n\n".join([BEGIN, *(part for part in parts if part), END])
+    before, after = around
+    return "\n\n".join(part for part in (_front_matter(spec, metrics), before, written, after) if part) + "\n"
+
+
+def around(told: str, *, foreign: bool = False) -> tuple[str, str]:
+    """What people wrote before and after the markers of a card.
+
+    Args:
+        told: The text of the card.
+        foreign: Whether a text without markers is people's, to be kept below; else it is one of ours, written anew.
+    """
+    _, _, body = told.partition("\n---\n") if told.startswith("---\n") else ("", "", told)
+    before, begin, rest = body.partition(BEGIN)
+    _, end, after = rest.rpartition(END)
+    if begin and end:
+        return before.strip("\n"), after.strip("\n")
+    return "", body.strip("\n") if foreign else ""
 
 
 # --- what machines read ----------------------------------------------------------------------------------
 
 
-def _front_matter(spec: Spec, scores: Scores | None) -> str:
+def _front_matter(spec: Spec, metrics: Facts | None) -> str:
     lines = ["---", "library_name: aezoo"]
     if spec.license:
         lines.append(f"license: {_quoted(spec.license)}")
-    lines += ["tags:", *(f"- {tag}" for tag in _tags(spec))]
-    if scores:
-        lines += _model_index(spec, scores)
+    lines += ["tags:", *(f"- {tag}" for tag in tags(spec))]
+    if (task := _pipeline(spec)) is not None:
+        lines.append(f"pipeline_tag: {task}")
+    facts = {"format": FORMAT, "input": spec.input.shape, "code": spec.code_shape, "parameters": spec.parameters}
+    lines += ["aezoo:", *(f"  {name}: {json.dumps(value)}" for name, value in facts.items())]
+    if metrics:
+        lines += _model_index(spec, metrics)
     return "\n".join([*lines, "---"])
 
 
-def _tags(spec: Spec) -> Iterator[str]:
-    yield from ("aezoo", "autoencoder")
-    if {"mean", "logvar"} <= spec.latent.provides:
-        yield "variational-autoencoder"
-    if spec.corruption:
-        yield "denoising"
-    if any(layer.tag().startswith("conv") for layer in spec.encoder):
-        yield "convolutional"
-    if spec.input.kind == "image":
-        yield "image"
+def _pipeline(spec: Spec) -> str | None:
+    """The Hub's word for what the model is for, where it has one that is true."""
+    if spec.input.kind != "image":
+        return None
+    return "image-to-image" if spec.corruption else "image-feature-extraction"
 
 
-def _model_index(spec: Spec, scores: Scores) -> list[str]:
+def tags(spec: Spec) -> list[str]:
+    """The words by which people find a model: the library's, its families', its latent's and its penalties'."""
+    parts = [spec.latent.tag(), *(term.tag() for term in spec.regularizers.values())]
+    named = [part.replace(":", "-").replace("_", "-") for part in parts]
+    return list(dict.fromkeys(["aezoo", "autoencoder", *families(spec), *named, spec.input.kind]))
+
+
+def families(spec: Spec) -> list[str]:
+    """The families that a model is of, in the field's words; of none of them, it is a plain autoencoder."""
+    penalties = {term.tag() for term in spec.regularizers.values()}
+    marks = {
+        "denoising": bool(spec.corruption),
+        "sparse": spec.latent.tag() in SPARSE or bool(penalties & SPARSE),
+        "contractive": "contractive" in penalties,
+        "convolutional": any(layer.tag().startswith("conv") for layer in spec.encoder),
+        "variational": spec.latent.provides >= {"mean", "logvar"},
+    }
+    return [name for name, holds in marks.items() if holds] or ["vanilla"]
+
+
+def _model_index(spec: Spec, metrics: Facts) -> list[str]:
     lines = [
         "model-index:",
         f"- name: {_quoted(spec.name)}",
@@ -88,14 +141,20 @@ def _model_index(spec: Spec, scores: Scores) -> list[str]:
         "      type: reconstruction",
         "      name: Reconstruction",
         "    dataset:",
-        f"      type: {_quoted(scores.dataset)}",
-        f"      name: {_quoted(scores.dataset)}",
-        f"      split: {_quoted(scores.split)}",
+        f"      type: {_quoted(str(metrics.get('dataset')))}",
+        f"      name: {_quoted(str(metrics.get('dataset')))}",
+        f"      split: {_quoted(str(metrics.get('split')))}",
         "    metrics:",
     ]
-    for name, value in scores.finite().items():
+    for name, value in _numbers(metrics.get("metrics")).items():
         lines += [f"    - type: {_quoted(name)}", f"      value: {value:.6g}"]
     return lines
+
+
+def _numbers(row: object) -> dict[str, float]:
+    """The entries of a table that are numbers: null stands for what is not finite."""
+    told = row if isinstance(row, Mapping) else {}
+    return {str(name): float(value) for name, value in told.items() if isinstance(value, (int, float))}
 
 
 def _quoted(value: str) -> str:
@@ -121,29 +180,30 @@ def _article(kind: str) -> str:
     return {"image": "images", "vector": "vectors", "signal": "signals", "volume": "volumes"}.get(kind, kind)
 
 
-def _use(spec: Spec) -> str:
-    needs = f" {' '.join(map(_quoted, spec.requires))}" if spec.requires else ""
+def _use(spec: Spec, address: str) -> str:
+    needs = "".join(f" {_quoted(name)}" for name in ("aezoo", *spec.requires))
     code, data = text(spec.code_shape), text(spec.input.shape)
+    where = "" if address else ", then, from the folder of this file:"
     return f"""## Use
 
-`pip install aezoo{needs}`, then, from the folder of this file:
+`pip install{needs}`{where}
 
 ```python
 import aezoo
-model = aezoo.load(".")
+model = aezoo.load({_quoted(address or ".")})
 codes = model.encode(data)  # an array, a tensor or a file of samples [N, {data}] -> [N, {code}]
 ```
 
 `model.decode(codes)`, `model.reconstruct(data)`{_sampling(spec)} and `model.score(data)` (how strange each sample is)
-work alike. Nothing in this folder is code: weights are safetensors, everything else is JSON, Markdown and PNG."""
+work alike. Nothing here is code: weights are safetensors, everything else is JSON, Markdown and PNG."""
 
 
 def _sampling(spec: Spec) -> str:
     return ", `model.sample(n)`" if spec.latent.prior is not None else ""
 
 
-def _pictures(names: Sequence[str], scores: Scores | None) -> str:
-    split = scores.split if scores else "test"
+def _pictures(names: Sequence[str], metrics: Facts | None) -> str:
+    split = metrics.get("split") if metrics else "test"
     shown = [f"![{CAPTIONS.get(name, name).format(split=split)}](samples/{name}.png)" for name in names]
     captions = [f"*{CAPTIONS.get(name, name).format(split=split)}.*" for name in names]
     return "\n\n".join(f"{picture}\n{caption}" for picture, caption in zip(shown, captions, strict=True))
@@ -193,7 +253,7 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _data(spec: Spec, record: Mapping[str, Any]) -> str:
+def _data(spec: Spec, record: Facts) -> str:
     splits: Mapping[str, int] = record.get("splits", {})
     source = record.get("data") or (spec.data.tag() if spec.data else "")
     if not source:
@@ -212,16 +272,18 @@ def _first_line(part: type[Any]) -> str:
     return (part.__doc__ or "").strip().partition("\n")[0]
 
 
-def _metrics(scores: Scores | None) -> str:
-    if scores is None:
+def _metrics(metrics: Facts | None) -> str:
+    if metrics is None:
         return ""
-    names = list(scores.metrics)
-    names += sorted({name for row in scores.baseline.values() for name in row} - set(names))
-    columns = ["this model", *scores.baseline]
-    values = [scores.metrics, *scores.baseline.values()]
+    own, baseline = metrics.get("metrics") or {}, metrics.get("baseline") or {}
+    names = list(own)
+    names += sorted({name for row in baseline.values() for name in row} - set(names))
+    columns = ["this model", *baseline]
+    values = [_numbers(row) for row in (own, *baseline.values())]
     rows = [(name, *(_number(column.get(name)) for column in values)) for name in names]
     table = _table(("metric", *columns), rows, align="l" + "r" * len(columns))
-    where = f"`{scores.dataset}`, {scores.split} split, {scores.n:,} samples, seed {scores.seed}"
+    where = f"`{metrics.get('dataset')}`, {metrics.get('split')} split, {metrics.get('n', 0):,} samples"
+    where += f", seed {metrics.get('seed')}"
     legend = (
         "`squared_error` is summed over a sample and averaged over samples, in data units;"
         " `nll`, `rate` and `elbo` are in nats, `psnr` in decibels."
@@ -233,7 +295,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.1f}"
 
 
-def _training(spec: Spec, record: Mapping[str, Any]) -> str:
+def _training(spec: Spec, record: Facts) -> str:
     if not record:
         return ""
     where = f"on {record.get('device')} in {record.get('seconds')} s"
@@ -256,6 +318,16 @@ def _limits(spec: Spec) -> str:
         told.append("Its likelihood is no density: its losses are squared errors, not nats.")
     told.append("A score ranks samples by how badly the model explains them; choose a threshold on data of your own.")
     return "## Limits\n\n" + " ".join(told)
+
+
+def _verify(address: str) -> str:
+    command = f"aezoo pull {address} && aezoo cache verify {address}" if address else "aezoo push --dry-run"
+    told = (
+        f"`{command}` holds every file to its sha256, and `hf cache verify` does so for the client's own cache."
+        if address
+        else "`config.json` holds the sha256 of the weights, to which `aezoo.load` holds them."
+    )
+    return f"## Verify\n\n{told}"
 
 
 def _licence(spec: Spec) -> str:

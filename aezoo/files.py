@@ -58,6 +58,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise RunFailed(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+def digest_of(path: Path) -> str:
+    """The sha256 of a file, as 64 hexadecimal digits."""
+    from hashlib import file_digest
+
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
 def sync(path: Path) -> None:
     """Bring a file, or the names in a folder, to the disk."""
     if os.name == "nt" and path.is_dir():  # Windows opens no folders

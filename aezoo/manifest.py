@@ -9,6 +9,7 @@ from typing import Any
 
 from aezoo.claims import installed, owner, version
 from aezoo.errors import Fault, NotFound, Refused, SpecError
+from aezoo.files import digest_of
 from aezoo.reader import check
 from aezoo.registry import Registry
 from aezoo.spec.document import Spec
@@ -21,7 +22,7 @@ FORMAT = 1
 
 
 def manifest(spec: Spec) -> dict[str, Any]:
-    """What config.json holds, and, on one line, the header of model.safetensors."""
+    """What the header of model.safetensors holds, on one line, and config.json beside the hash of the weights."""
     told = {
         "aezoo": FORMAT,
         "spec": spec.document(),
@@ -30,6 +31,11 @@ def manifest(spec: Spec) -> dict[str, Any]:
     }
     providers = _providers(spec)
     return {**told, "plugins": providers} if providers else told
+
+
+def config(spec: Spec, weights: Path) -> dict[str, Any]:
+    """What config.json holds: the manifest, and the sha256 of the weights beside it."""
+    return {**manifest(spec), "weights": {"sha256": digest_of(weights), "size": weights.stat().st_size}}
 
 
 def _providers(spec: Spec) -> dict[str, str]:
@@ -53,6 +59,17 @@ def read_manifest(folder: Path, *, registry: Registry | None = None, limits: Lim
     if not path.is_file():
         raise NotFound(f"{folder} holds no {NAME}: it is no model, or not the whole of one")
     return spec_of(read_text(path), str(path), registry=registry, limits=limits)
+
+
+def digest_noted(folder: Path) -> str | None:
+    """The sha256 that the weights of a model's folder had when they were written; None if nobody noted it."""
+    noted = read_text(folder / NAME).get("weights")
+    if noted is None:
+        return None
+    digest = noted.get("sha256") if isinstance(noted, dict) else None
+    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise Refused(f"{folder / NAME}: 'weights.sha256' is no sha256", hint="fetch or train it again")
+    return digest
 
 
 def parse_manifest(text: str, name: str, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import NotFound, Refused
-from aezoo.files import replacing
+from aezoo.files import digest_of, replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,6 +20,8 @@ NAME = "model.safetensors"
 KEY = "aezoo"
 MAX_HEADER = 4 << 20
 MAX_TENSORS = 20_000
+MAX_METADATA = 16
+MAX_AXES = 16
 #: Bytes of a value, by safetensors' name of its type; and torch's name.
 SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 DTYPES = {
@@ -35,21 +38,44 @@ DTYPES = {
 }
 
 
+#: Of a floating type: the bits of a value, and those that are all set in NaN and infinity and in nothing else.
+EXPONENTS = {
+    "F64": ("<u8", 0x7FF << 52),
+    "F32": ("<u4", 0xFF << 23),
+    "F16": ("<u2", 0x1F << 10),
+    "BF16": ("<u2", 0xFF << 7),
+}
+#: Files up to this size are read at once: what is checked is what is used. Larger ones are mapped.
+AT_ONCE = 1 << 30
+
+
 class Entry(NamedTuple):
     """One tensor of a file."""
 
     dtype: str
     shape: tuple[int, ...]
 
+    @property
+    def size(self) -> int:
+        """How many values it has."""
+        return prod(self.shape)
+
     def __str__(self) -> str:
         return f"{self.dtype} [{', '.join(map(str, self.shape))}]"
 
 
 class Header(NamedTuple):
-    """What a file says about itself."""
+    """What a file says about itself.
+
+    Attributes:
+        tensors: Every tensor by its name, in the order in which they lie in the file.
+        metadata: Texts.
+        start: Where the first tensor begins.
+    """
 
     tensors: dict[str, Entry]
     metadata: dict[str, str]
+    start: int = 0
 
 
 def read_header(path: Path) -> Header:
@@ -78,17 +104,19 @@ def read_header(path: Path) -> Header:
     metadata = table.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise _damaged(path, "its metadata are no texts")
-    return Header(_entries(path, table, size - 8 - length), metadata)
+    if len(metadata) > MAX_METADATA:
+        raise _damaged(path, f"its metadata have more than {MAX_METADATA} entries")
+    return Header(_entries(path, table, size - 8 - length), metadata, 8 + length)
 
 
 def _entries(path: Path, table: Mapping[str, Any], size: int) -> dict[str, Entry]:
     """The tensors, which have to lie one after another and fill the file."""
-    spans: list[tuple[int, int]] = []
+    spans: dict[str, tuple[int, int]] = {}
     entries: dict[str, Entry] = {}
     for name, item in table.items():
         try:
             dtype, shape, (start, end) = item["dtype"], tuple(item["shape"]), item["data_offsets"]
-            fits = all(type(n) is int and n >= 0 for n in (*shape, start, end))
+            fits = all(type(n) is int and 0 <= n < 1 << 62 for n in (*shape, start, end)) and len(shape) <= MAX_AXES
             fits = (
                 fits and set(item) == {"dtype", "shape", "data_offsets"} and end - start == prod(shape) * SIZES[dtype]
             )
@@ -96,16 +124,17 @@ def _entries(path: Path, table: Mapping[str, Any], size: int) -> dict[str, Entry
             fits = False
         if not fits:
             raise _damaged(path, f"its entry {name[:80]!r} is not what safetensors writes")
-        spans.append((start, end))
+        spans[name] = start, end
         entries[name] = Entry(dtype, shape)
     position = 0
-    for start, end in sorted(spans):
+    placed = sorted(spans, key=spans.__getitem__)
+    for start, end in map(spans.__getitem__, placed):
         if start != position:
             raise _damaged(path, "its tensors overlap or leave gaps")
         position = end
     if position != size:
         raise _damaged(path, f"it holds {size} bytes of tensors, its header speaks of {position}")
-    return entries
+    return {name: entries[name] for name in placed}
 
 
 def compare(path: Path, header: Header, expected: Mapping[str, Tensor]) -> None:
@@ -130,6 +159,21 @@ def compare(path: Path, header: Header, expected: Mapping[str, Tensor]) -> None:
         )
 
 
+def strange(path: Path, header: Header) -> list[str]:
+    """The tensors of a file that hold NaN or infinity."""
+    import numpy as np
+
+    found = []
+    with path.open("rb") as file:
+        file.seek(header.start)
+        for name, entry in header.tensors.items():
+            data = file.read(entry.size * SIZES[entry.dtype])
+            bits, exponent = EXPONENTS.get(entry.dtype, ("", 0))
+            if bits and ((np.frombuffer(data, bits) & exponent) == exponent).any():
+                found.append(name)
+    return found
+
+
 def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
     """Write tensors and one text of metadata; the same ones give the same bytes."""
     from safetensors.torch import save_file
@@ -146,13 +190,25 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
         save_file(whole, temporary, metadata={KEY: text})
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file whose header was read before. Raises `Refused`."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def read_weights(path: Path, *, digest: str | None = None) -> dict[str, Tensor]:
+    """The tensors of a file whose header was read before.
 
+    Args:
+        path: Of the file.
+        digest: The sha256 it must have, where that is known.
+
+    Raises:
+        Refused: It is damaged, or another file than the one noted.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load, load_file
+
+    large = path.stat().st_size > AT_ONCE
+    data = b"" if large else path.read_bytes()
+    if digest is not None and digest != (digest_of(path) if large else sha256(data).hexdigest()):
+        raise _damaged(path, "its sha256 is not the one noted when it was written")
     try:
-        return load_file(path)
+        return load_file(path) if large else load(data)
     except SafetensorError as error:
         raise _damaged(path, str(error)) from None
 
@@ -163,7 +219,12 @@ def _dtype(tensor: Tensor) -> str:
 
 def _listed(word: str, names: list[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{word}: {', '.join(names[:3])}{more}" if names else ""
+    return f"{word}: {', '.join(map(shown, names[:3]))}{more}" if names else ""
+
+
+def shown(name: str) -> str:
+    """A tensor's name as a message prints it: a stranger's may hold what moves a cursor."""
+    return name if name.isprintable() and len(name) <= 160 else repr(name[:160])
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

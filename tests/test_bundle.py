@@ -15,7 +15,6 @@ from PIL import Image
 
 import aezoo
 from aezoo import bundle
-from aezoo.bundle import WeightsWarning
 from aezoo.errors import NotFound, Refused, RunFailed, SpecError
 from aezoo.model import Model
 from aezoo.training.run import Run
@@ -112,7 +111,7 @@ def test_a_folder_holds_what_the_layout_says(tmp_path: Path) -> None:
         "training.json",
     ]
     config = json.loads((tmp_path / "m" / "config.json").read_text())
-    assert set(config) == {"aezoo", "spec", "requires", "fingerprints"}
+    assert set(config) == {"aezoo", "spec", "requires", "fingerprints", "weights"}
     assert config["fingerprints"] == {"arch": kept.spec.arch, "run": kept.spec.run}
     assert json.loads((tmp_path / "m" / "metrics.json").read_text()) == scores.as_dict()
     assert json.loads((tmp_path / "m" / "training.json").read_text()) == {**run.record, "history": [{"step": 5}]}
@@ -340,10 +339,35 @@ def test_a_spec_that_no_longer_reads_says_why(tmp_path: Path) -> None:
         aezoo.load(config.parent)
 
 
-def test_weights_that_are_not_finite_are_loaded_with_a_warning(tmp_path: Path) -> None:
-    broken = model()
+@pytest.mark.parametrize("strange", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, strange: float, precision: str) -> None:
+    broken = model(training={"precision": precision})
     with torch.no_grad():
-        next(broken.network.parameters()).fill_(float("nan"))
+        next(broken.network.parameters()).view(-1)[-1] = strange
     folder = aezoo.save(broken, tmp_path / "m")
-    with pytest.warns(WeightsWarning, match="holds NaN or infinity"):
+    with pytest.raises(Refused, match="holds NaN or infinity"):
         aezoo.load(folder)
+
+
+def test_a_flipped_bit_in_the_weights_is_found(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[-4] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Refused, match="its sha256 is not the one noted when it was written"):
+        aezoo.load(path.parent)
+
+
+def test_a_hash_that_is_none_is_refused(tmp_path: Path) -> None:
+    config, document = config_of(saved(tmp_path))
+    config.write_text(json.dumps({**document, "weights": {"sha256": "0" * 63}}))
+    with pytest.raises(Refused, match=r"'weights\.sha256' is no sha256"):
+        aezoo.load(config.parent)
+
+
+def test_a_folder_from_before_hashes_were_noted_is_loaded(tmp_path: Path) -> None:
+    config, document = config_of(saved(tmp_path))
+    del document["weights"]
+    config.write_text(json.dumps(document))
+    assert aezoo.load(config.parent).spec.name == "tiny"

@@ -19,6 +19,8 @@ PUBLIC = [
     "errors",
     "evaluate",
     "load",
+    "pull",
+    "push",
     "read",
     "save",
     "train",

@@ -49,9 +49,15 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "sample": ("sample", "Draw new samples from the prior."),
         "score": ("score", "Say how unusual each sample is."),
     },
-    "What is there": {
+    "The zoo": {
         # Not `list`: a submodule of that name would hide the builtin in this very file.
-        "list": ("catalog", "List the bundled specs."),
+        "list": ("catalog", "List models and bundled specs."),
+        "pull": ("pull", "Fetch a model, check it and keep it."),
+        "push": ("push", "Publish a model on the Hub."),
+        "cache": ("cache", "List, check and remove pulled models."),
+        "zoo": ("zoo", "Publish the models in the box."),
+    },
+    "What is there": {
         "components": ("components", "List the parts that a spec may name."),
         "plugins": ("plugins", "List, look at, write and check plugins."),
         "doctor": ("doctor", "Report devices, versions, plugins and folders."),
@@ -114,10 +120,10 @@ def _nearest(name: str) -> str:
 @click.version_option(None, "-V", "--version", package_name="aezoo", message="%(prog)s %(version)s")
 @click.pass_context
 def group(ctx: click.Context) -> None:
-    """Declare an autoencoder in a file, train it, judge it, use it.
+    """Declare an autoencoder in a file, train it, judge it, use it, publish it.
 
-    SPEC is a TOML or JSON file or the name of a bundled spec; MODEL is the folder that `train` wrote.
-    Results go to stdout, all else to stderr.
+    SPEC is a TOML or JSON file or the name of a bundled spec; MODEL is the folder that `train` wrote, a model of the
+    zoo (vae-mnist), or one of the Hub (owner/name@revision). Results go to stdout, all else to stderr.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
@@ -145,7 +151,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 CLOSED_PIPE = 141
 #: Commands that end before their garbage could matter.
-QUICK = frozenset({*COMMANDS["Specs"], *COMMANDS["What is there"]} - {"plugins"})  # its laws train models
+QUICK = frozenset({*COMMANDS["Specs"], *COMMANDS["What is there"], "list", "pull", "cache"}) - {"plugins"}  # laws train
 
 
 def _hurry(words: Sequence[str]) -> None:

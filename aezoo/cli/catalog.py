@@ -1,28 +1,73 @@
-"""`aezoo list`: the bundled specs, read as TOML and nothing more."""
+"""`aezoo list`: the models in the box, in the store and on the Hub; and the bundled specs, read as TOML alone."""
 
 from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aezoo.bundled import bundled_specs
 from aezoo.cli import options
-from aezoo.cli.output import emit, table
+from aezoo.cli.output import emit, number, table
+
+if TYPE_CHECKING:
+    from aezoo.zoo.listing import Listed
+
+KINDS = ("models", "specs")
 
 
 @click.command("list")
+@click.argument("kind", metavar="[models|specs]", required=False, type=click.Choice(KINDS))
+@click.option("--remote", is_flag=True, help="Ask the Hub for its models, too.")
+@click.option("--search", metavar="TEXT", help="Those with this text in name, family or description.")
+@options.offline
 @options.as_json
-def catalog(as_json: bool) -> None:
-    """List the bundled specs: name, family, input, what each is for."""
-    rows = [_row(name, path) for name, path in bundled_specs().items()]
+def catalog(kind: str | None, remote: bool, search: str | None, as_json: bool) -> None:
+    """List models (in the box, pulled, with --remote on the Hub) and bundled specs, which train one."""
+    from aezoo.zoo.listing import listed
+
+    models = listed(remote=remote, search=search) if kind != "specs" else []
+    specs = [_row(name, path) for name, path in bundled_specs().items()] if kind != "models" else []
+    specs = [row for row in specs if (search or "").lower() in f"{row['name']} {row['description']}".lower()]
     if as_json:
-        emit(rows)
+        told = {"models": [one._asdict() for one in models], "specs": specs}
+        emit({name: told[name] for name in KINDS if kind in (None, name)})
         return
-    cells = [(row["name"], row["family"], "x".join(map(str, row["input"])), row["description"]) for row in rows]
-    table(("name", "family", "input", "description"), cells, yields=3)
+    _tell_models(models)
+    if models and specs:
+        click.echo()
+    _tell_specs(specs)
+
+
+def _tell_models(models: list[Listed]) -> None:
+    from aezoo.spec.limits import size
+
+    if not models:
+        return
+    head = ("model", "family", "input", "parameters", "size", "metric", "licence", "where")
+    rows = [
+        (
+            one.name,
+            one.family,
+            "x".join(map(str, one.input)),
+            "" if one.parameters is None else f"{one.parameters:,}",
+            "" if one.size is None else size(one.size),
+            f"{one.metric} {number(one.value)}" if one.metric else "",
+            one.license,
+            one.where,
+        )
+        for one in models
+    ]
+    table(head, rows, right="lllrrlll", yields=1, folds=True)
+
+
+def _tell_specs(specs: list[dict[str, Any]]) -> None:
+    if not specs:
+        return
+    cells = [(row["name"], row["family"], "x".join(map(str, row["input"])), row["description"]) for row in specs]
+    table(("spec", "family", "input", "description"), cells, yields=3)
 
 
 def _row(name: str, path: Path) -> dict[str, Any]:

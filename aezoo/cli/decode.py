@@ -12,12 +12,13 @@ from aezoo.cli.writing import ARRAYS, PICTURE, claim
 
 @click.command()
 @options.model
+@options.offline
 @click.argument("codes", type=options.AnyPath)
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
 @options.device
 @options.force
 @options.as_json
-def decode(model: Path, codes: Path, out: Path, device: str, force: bool, as_json: bool) -> None:
+def decode(model: str, codes: Path, out: Path, device: str, force: bool, as_json: bool) -> None:
     """Write what the codes in CODES (.npy, .npz, .safetensors) decode to: an array, or pictures.
 
     Whole numbers are taken as the indices of a discrete code: what `encode --what indices` writes.

@@ -12,6 +12,7 @@ from aezoo.cli.writing import ARRAYS, claim, write_array
 
 @click.command()
 @options.model
+@options.offline
 @using.source
 @click.option("--out", type=options.AnyPath, required=True, help=f"A file: {', '.join(ARRAYS)}.")
 @click.option(
@@ -26,7 +27,7 @@ from aezoo.cli.writing import ARRAYS, claim, write_array
 @options.force
 @options.as_json
 def encode(
-    model: Path, source: Path | None, out: Path, what: str, split: str, device: str, force: bool, as_json: bool
+    model: str, source: Path | None, out: Path, what: str, split: str, device: str, force: bool, as_json: bool
 ) -> None:
     """Write the codes of INPUT, a file or folder of samples; of the model's own test data by default."""
     claim(out, force=force, suffixes=ARRAYS)

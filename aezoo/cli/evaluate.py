@@ -14,6 +14,7 @@ from aezoo.cli.output import emit
 
 @click.command()
 @options.model
+@options.offline
 @options.data
 @click.option(
     "--split",
@@ -23,7 +24,7 @@ from aezoo.cli.output import emit
 )
 @options.device
 @options.as_json
-def evaluate(model: Path, data: Path | None, split: str | None, device: str, as_json: bool) -> None:
+def evaluate(model: str, data: Path | None, split: str | None, device: str, as_json: bool) -> None:
     """Judge MODEL on data it was not trained on, side by side with its baselines."""
     split = split or ("test" if data is None else "all")
     scores = aezoo.evaluate(using.load(model, device), data, split=split)

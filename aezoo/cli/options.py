@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,11 @@ def _positive(number: str) -> bool:
         return False
 
 
+def _offline(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:  # as the variable says it, so that whatever asks is told
+        os.environ["AEZOO_OFFLINE"] = "1"
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 force = click.option("--force", is_flag=True, help="Replace what is there.")
 overrides = click.option(
@@ -62,6 +68,14 @@ device = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda:0 ...; auto takes the accelerator that is there."
 )
 seed = click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of everything random.")
-model = click.argument("model", type=AnyPath)
+model = click.argument("model")
+offline = click.option(
+    "--offline",
+    is_flag=True,
+    expose_value=False,
+    callback=_offline,
+    is_eager=True,
+    help="Touch no network; take what is here.",
+)
 data = click.option("--data", type=AnyPath, help="A file or folder of samples instead of the spec's own data.")
 threads = click.option("--threads", type=click.IntRange(1), help="Of the CPU; another number may round differently.")

@@ -12,6 +12,7 @@ from aezoo.cli.writing import ARRAYS, PICTURE, claim
 
 @click.command()
 @options.model
+@options.offline
 @using.source
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
 @using.split
@@ -19,7 +20,7 @@ from aezoo.cli.writing import ARRAYS, PICTURE, claim
 @options.force
 @options.as_json
 def reconstruct(
-    model: Path, source: Path | None, out: Path, split: str, device: str, force: bool, as_json: bool
+    model: str, source: Path | None, out: Path, split: str, device: str, force: bool, as_json: bool
 ) -> None:
     """Write the reconstructions of INPUT; of the model's own test data by default.
 

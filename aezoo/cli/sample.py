@@ -12,13 +12,14 @@ from aezoo.cli.writing import ARRAYS, PICTURE, claim
 
 @click.command()
 @options.model
+@options.offline
 @click.option("-n", "--count", type=click.IntRange(1), default=16, show_default=True, help="How many.")
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
 @options.seed
 @options.device
 @options.force
 @options.as_json
-def sample(model: Path, count: int, out: Path, seed: int | None, device: str, force: bool, as_json: bool) -> None:
+def sample(model: str, count: int, out: Path, seed: int | None, device: str, force: bool, as_json: bool) -> None:
     """Write new samples, drawn from the prior of MODEL; the same seed draws the same."""
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.model
+@options.offline
 @using.source
 @click.option("--out", type=options.AnyPath, help="A .csv file, instead of lines on stdout.")
 @click.option(
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @options.force
 @options.as_json
 def score(
-    model: Path,
+    model: str,
     source: Path | None,
     out: Path | None,
     by: Score,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aezoo.cli import options, output, partly
+from aezoo.cli import facts, options, output, partly
 from aezoo.cli.faults import visible
 from aezoo.cli.phrases import phrase
-from aezoo.cli.sources import known_of
+from aezoo.cli.sources import folder_of, known
 from aezoo.spec.outline import Row, Term, layers, terms
 
 if TYPE_CHECKING:
@@ -24,27 +24,42 @@ HEADER = ("stage", "layer", "settings", "output", "parameters", "share", "provid
 
 @click.command()
 @click.argument("source", metavar="SPEC|MODEL")
+@click.option("--card", is_flag=True, help="Print the card of MODEL, all of it.")
 @options.overrides
 @options.limits
+@options.offline
 @options.as_json
-def show(source: str, overrides: tuple[str, ...], limits: Limits, as_json: bool) -> None:
+def show(source: str, card: bool, overrides: tuple[str, ...], limits: Limits, as_json: bool) -> None:
     """Show the layers of SPEC or MODEL with shapes and parameters, its loss as a formula, and the memory it takes.
 
-    Layers are called by the names of their taps, which `on` takes. What a layer holds stands below it, indented.
-    Where a plugin is missing, what is known without it is shown, and the exit code is 4.
+    Layers are called by the names of their taps, which `on` takes. What a layer holds stands below it, indented. Of a
+    MODEL, also what it reaches and what others may do with it; its weights are not fetched. Where a plugin is missing,
+    what is known without it is shown, and the exit code is 4.
     """
     from aezoo.spec.document import Spec
+
+    with folder_of(source, overrides, limits=limits) as folder:
+        if card:
+            facts.tell_card(folder, source)
+            return
+        spec = known(source, folder, overrides, limits=limits)
+        if not isinstance(spec, Spec):
+            output.emit(partly.document(spec)) if as_json else partly.tell(spec)
+            raise spec.error
+        about = facts.facts(folder, spec) if folder else None
+    if as_json:
+        output.emit({**_document(spec), **({"model": about} if about else {})})
+        return
+    _tell(spec)
+    if about:
+        facts.tell(about)
+
+
+def _tell(spec: Spec) -> None:
     from aezoo.spec.memory import memory
     from aezoo.spec.shape import text
 
-    spec = known_of(source, overrides, limits=limits)
-    if not isinstance(spec, Spec):
-        output.emit(partly.document(spec)) if as_json else partly.tell(spec)
-        raise spec.error
     rows, needed = list(layers(spec)), memory(spec)
-    if as_json:
-        output.emit(_document(spec, rows, needed))
-        return
     _say(f"{spec.name}: {visible(spec.description)}" if spec.description else spec.name)
     _say(f"input {text(spec.input.shape)}, code {text(spec.code_shape)}, arch {spec.arch[:8]}, run {spec.run[:8]}")
     click.echo()
@@ -131,7 +146,9 @@ def _say(line: str) -> None:
 # --- for machines ------------------------------------------------------------------------------------------
 
 
-def _document(spec: Spec, rows: Sequence[Row], needed: Memory) -> dict[str, Any]:
+def _document(spec: Spec) -> dict[str, Any]:
+    from aezoo.spec.memory import memory
+
     return {
         "name": spec.name,
         "description": spec.description,
@@ -142,8 +159,8 @@ def _document(spec: Spec, rows: Sequence[Row], needed: Memory) -> dict[str, Any]
         "parameters": spec.parameters,
         "loss": formula(spec),
         "terms": [term._asdict() for term in terms(spec)],
-        "memory": {"precision": spec.training.precision, **needed._asdict()},
-        "layers": [_row(row) for row in rows],
+        "memory": {"precision": spec.training.precision, **memory(spec)._asdict()},
+        "layers": [_row(row) for row in layers(spec)],
     }
 
 

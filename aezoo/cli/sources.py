@@ -1,8 +1,9 @@
-"""What the commands about specs are given: a spec, or a model's folder, which holds its spec."""
+"""What the commands about specs are given: a spec, or a model, which holds its spec. Weights are not fetched for it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,46 +16,91 @@ if TYPE_CHECKING:
     from aezoo.spec.limits import Limits
 
 
-def spec_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Spec:
-    """The spec of a file, of a bundled name or of a model's folder, without torch.
+def known_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Spec | Partial:
+    """The spec of a file, of a bundled name or of a model, without torch; in part, where a plugin is not here.
 
     What its author may want to look at again goes to stderr as warnings.
 
     Raises:
         UsageError: A trained model is what it is: nothing of it can be set.
-        NotFound, Refused, SpecError: There is none, or it cannot be read here.
+        NotFound, HubError, Refused, SpecError: There is none, or it cannot be read here.
+    """
+    with folder_of(source, overrides, limits=limits) as folder:
+        return known(source, folder, overrides, limits=limits)
+
+
+@contextmanager
+def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Iterator[Path | None]:
+    """The folder of a model, for as long as it is looked at; None of what is a spec.
+
+    A model in the box is called as the spec that it was trained by: with something to set, the spec is meant.
     """
     from aezoo import manifest
 
-    if not _holds_model(source):
-        return aezoo.read(source, overrides=overrides, limits=limits)
-    if overrides:
+    here = _is_file(Path(source) / manifest.NAME)
+    if here and overrides:
         raise UsageError("--set changes a spec; a trained model is what it is", hint=f"leave it out for {source}")
-    return manifest.read_manifest(Path(source))
+    if here:
+        yield Path(source)
+    elif overrides or _is_file(Path(source)) or not _may_be_a_model(source):
+        yield None
+    else:
+        from aezoo.zoo.pulling import preview
+
+        with preview(source, limits=limits) as folder:
+            yield folder
 
 
-def known_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Spec | Partial:
-    """As `spec_of`; and of a spec some of whose plugins are not here, what can be told without them."""
+def known(source: str, folder: Path | None, overrides: Sequence[str] = (), *, limits: Limits) -> Spec | Partial:
+    """As `known_of`, of what `folder_of` gave."""
+    if folder is None:
+        return _known(source, overrides, limits)
+    return _known_in(folder, limits)
+
+
+def _known_in(folder: Path, limits: Limits) -> Spec | Partial:
     from aezoo import manifest
     from aezoo.partial import partial
 
     try:
-        return spec_of(source, overrides, limits=limits)
+        return manifest.read_manifest(folder, limits=limits)
     except UnmetSpec as error:
-        if _holds_model(source):
-            document, noted = manifest.noted(Path(source))
-            found = partial(document, error, limits=limits, noted=noted)
-        else:
-            found = partial(source, error, overrides=overrides, limits=limits)
+        document, noted = manifest.noted(folder)
+        found = partial(document, error, limits=limits, noted=noted)
         if found is None:
             raise
         return found
 
 
-def _holds_model(source: str) -> bool:
-    from aezoo import manifest
+def _known(source: str, overrides: Sequence[str], limits: Limits) -> Spec | Partial:
+    from aezoo.partial import partial
 
     try:
-        return (Path(source) / manifest.NAME).is_file()
+        return aezoo.read(source, overrides=overrides, limits=limits)
+    except UnmetSpec as error:
+        found = partial(source, error, overrides=overrides, limits=limits)
+        if found is None:
+            raise
+        return found
+
+
+def _may_be_a_model(source: str) -> bool:
+    """Whether a text has the form of a name in the zoo or on the Hub: else it is a path, and of a spec."""
+    from aezoo.zoo import embedded
+    from aezoo.zoo.address import PREFIX, remote
+
+    if source in embedded.names() or source.startswith(PREFIX):
+        return True
+    if "/" not in source or source.endswith((".toml", ".json")):
+        return False
+    try:
+        return not Path(remote(source).owner).is_dir()
+    except UsageError:
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
     except (OSError, ValueError):  # a name that no file system takes
         return False

@@ -33,9 +33,9 @@ split = click.option(
 )
 
 
-def load(folder: Path, device: str) -> Model:
-    """The model in a folder that `train` wrote."""
-    return aezoo.load(folder, device=device)
+def load(source: str, device: str) -> Model:
+    """The model in a folder that `train` wrote, of the zoo, or of the Hub."""
+    return aezoo.load(source, device=device)
 
 
 def samples_for(model: Model, path: Path | None, part: str) -> Samples:

@@ -285,7 +285,8 @@ def test_a_model_is_shown_by_its_spec(aezoo: Run, vectors: Path, tmp_path: Path)
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text(to_json(manifest(read(vectors))))
-    assert aezoo("show", folder).out == aezoo("show", vectors).out
+    told = "\nlicence: none is named: ask the author\n"
+    assert aezoo("show", folder).out == aezoo("show", vectors).out + told
     result = aezoo("show", folder, "--set", "latent.dim=4")
     assert (result.code, result.out) == (2, "")
 

@@ -98,7 +98,7 @@ def test_render_prints_json_for_json(aezoo: Run, vectors: Path) -> None:
 
 
 def test_list_names_every_bundled_spec(aezoo: Run) -> None:
-    rows = json.loads(aezoo("list", "--json").out)
+    rows = json.loads(aezoo("list", "specs", "--json").out)["specs"]
     assert {row["name"] for row in rows} == set(bundled_specs())
     for row in rows:
         assert row["description"]

@@ -1,0 +1,71 @@
+"""What `aezoo show` tells of a model beyond its spec: what it reaches, what others may do with it, where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aezoo.cli import output
+from aezoo.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from aezoo.spec.document import Spec
+
+
+def facts(folder: Path, spec: Spec) -> dict[str, Any]:
+    """What stands in a model's folder beside its spec."""
+    from aezoo.zoo import layout, lock
+    from aezoo.zoo.examination import read_facts
+
+    metrics, record = (read_facts(folder, name) or {} for name in (layout.METRICS, layout.TRAINING))
+    found = lock.read(folder)
+    kept = ("steps", "seconds", "device", "seed", "aezoo", "torch", "ended")
+    return {
+        "license": spec.license,
+        "source": {"name": found.source, "revision": found.revision, "commit": found.commit} if found else None,
+        "metrics": metrics,
+        "training": {name: record[name] for name in kept if name in record},
+    }
+
+
+def tell(told: dict[str, Any]) -> None:
+    """Print it."""
+    click.echo()
+    metrics, training, source = told["metrics"], told["training"], told["source"]
+    if metrics.get("metrics"):
+        columns = {"model": metrics["metrics"], **(metrics.get("baseline") or {})}
+        names = dict.fromkeys(name for values in columns.values() for name in values)
+        click.echo(f"{_line(metrics.get('dataset'))}, {_line(metrics.get('split'))} split, {metrics.get('n')} samples")
+        rows = [(_line(name), *(_number(values.get(name)) for values in columns.values())) for name in names]
+        output.table(("metric", *map(_line, columns)), rows, right="l" + "r" * len(columns))
+        click.echo()
+    if training:
+        click.echo(", ".join(f"{name} {_line(value)}" for name, value in training.items()))
+    if source:
+        at = f"@{source['revision']}" if source["revision"] else ""
+        click.echo(f"from {_line(source['name'])}{_line(at)}, commit {_line(source['commit'])[:12]}")
+    click.echo(f"licence: {_line(told['license']) or 'none is named: ask the author'}")
+
+
+def tell_card(folder: Path | None, source: str) -> None:
+    """Print README.md of a model, without what could move a cursor."""
+    from aezoo.zoo import layout
+
+    if folder is None:
+        raise UsageError(f"{source} is a spec: a model has a card", hint="--card is for a model")
+    path = folder / layout.CARD
+    if not path.is_file():
+        raise NotFound(f"{source} has no {layout.CARD}")
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        click.echo(_line(line))
+
+
+def _line(value: object) -> str:
+    """A stranger's word as a line that moves no cursor."""
+    return "".join(c for c in str(value or "") if c.isprintable() or c == "\t")
+
+
+def _number(value: object) -> str:
+    return output.number(value) if isinstance(value, (int, float)) else "-"

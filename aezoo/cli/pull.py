@@ -1,0 +1,39 @@
+"""`aezoo pull`: a model of the zoo or of the Hub -> a folder, checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import aezoo
+from aezoo.cli import options
+from aezoo.cli.output import emit
+
+if TYPE_CHECKING:
+    from aezoo.spec.limits import Limits
+
+
+@click.command()
+@options.model
+@click.option("--to", type=options.AnyPath, help="A folder to be made, with a copy of the model.")
+@options.limits
+@options.offline
+@options.as_json
+def pull(model: str, to: Path | None, limits: Limits, as_json: bool) -> None:
+    """Fetch MODEL, check all of it, keep it, and print its folder.
+
+    MODEL is a model of the zoo (vae-mnist), or owner/name or owner/name@revision of the Hub. Nothing that comes is run,
+    unpickled or installed; what does not pass is not kept.
+    """
+    from aezoo.zoo import lock
+
+    folder = aezoo.pull(model, to=to, limits=limits)
+    if not as_json:
+        click.echo(folder)
+        return
+    found = lock.read(folder)
+    assert found is not None, "what was pulled has a lock"
+    files = {file.name: {"size": file.size, "sha256": file.sha256} for file in found.files}
+    emit({"folder": folder, **found._asdict(), "files": files})

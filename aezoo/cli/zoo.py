@@ -1,0 +1,55 @@
+"""`aezoo zoo`: the models in the box, published as they are."""
+
+from __future__ import annotations
+
+import click
+
+import aezoo
+from aezoo.cli import options, push
+from aezoo.cli.output import emit, table
+from aezoo.errors import UsageError
+
+
+@click.group()
+def zoo() -> None:
+    """The models in the box."""
+
+
+@zoo.command()
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+@click.argument("namespace", metavar="NAMESPACE")
+@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--tag", metavar="TAG", help="A version for each commit: v1.")
+@click.option("--private", is_flag=True, help="Show new repositories to their owner alone.")
+@click.option("--dry-run", is_flag=True, help="Print every file; ask nobody, send nothing.")
+@options.as_json
+def publish(
+    names: tuple[str, ...],
+    namespace: str,
+    everything: bool,
+    tag: str | None,
+    private: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Push models of the box to NAMESPACE, so that its copies have the hashes of those in the box."""
+    from aezoo.zoo import embedded
+    from aezoo.zoo.address import known
+    from aezoo.zoo.pushing import plan
+
+    if everything == bool(names):
+        raise UsageError("say which models, or --all", hint=f"there are {', '.join(embedded.names())}")
+    chosen = embedded.names() if everything else [known(name) for name in names]
+    planned = [plan(embedded.folder(name), f"{namespace}/{name}", address=name) for name in chosen]
+    if dry_run:
+        files = [(one.repo, file) for one in planned for file in one.files]
+        if as_json:
+            emit([{"repo": repo, **file._asdict()} for repo, file in files])
+        else:
+            rows = [(repo, file.name, f"{file.size:,}", file.sha256) for repo, file in files]
+            table(("repository", "file", "bytes", "sha256"), rows, right="llrl")
+        return
+    # All are checked before the first is sent.
+    for name in chosen:
+        done = aezoo.push(embedded.folder(name), f"{namespace}/{name}", address=name, tag=tag, private=private)
+        push.tell(done, as_json=as_json)

@@ -1,0 +1,363 @@
+"""Hub: repositories of models, through the real client. Nothing else in aezoo speaks to a network.
+
+The client fetches into a folder of ours, never into its own cache, and only what it is asked for by name. What it tells
+is a stranger's word: commits, sizes and hashes are checked by form here and against the bytes by whoever pulls.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha1
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from aezoo.errors import AezooError, HubError, NotFound, Refused, RunFailed, UsageError
+from aezoo.files import digest_of
+from aezoo.hints import did_you_mean
+from aezoo.zoo.address import COMMIT, Remote
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+LIBRARY = "aezoo"
+#: Of the client: it says when a server's word is not the last one.
+NO_DISK = 28
+TRUE = frozenset({"1", "on", "yes", "true"})
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class HubWarning(UserWarning):
+    """Something about the connection that its user may want to know."""
+
+
+class Row(NamedTuple):
+    """A file of a repository, as the Hub tells it.
+
+    Attributes:
+        name: Its path.
+        size: Bytes.
+        sha256: Of its bytes, where the Hub keeps it beside git; else None.
+        blob: Git's name of its bytes, where it is kept in git.
+    """
+
+    name: str
+    size: int
+    sha256: str | None
+    blob: str
+
+    def holds(self, path: Path) -> bool:
+        """Whether the file at `path` has these bytes."""
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != self.size:
+            return False
+        return digest_of(path) == self.sha256 if self.sha256 else git_blob(path) == self.blob
+
+
+class Found(NamedTuple):
+    """A repository that a search found; all of it a stranger's word."""
+
+    repo: str
+    commit: str
+    tags: tuple[str, ...]
+    card: dict[str, Any]
+
+
+def offline() -> bool:
+    """Whether the environment forbids the network."""
+    return any(os.environ.get(name, "").lower() in TRUE for name in ("AEZOO_OFFLINE", "HF_HUB_OFFLINE"))
+
+
+def endpoint() -> str:
+    """Address of the Hub: `HF_ENDPOINT`, or the client's own."""
+    said = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    if said:
+        return said
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def git_blob(path: Path) -> str:
+    """Git's name of the bytes of a file."""
+    data = path.read_bytes()
+    return sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+class Hub:
+    """One Hub, as one user. The token is the client's affair: `HF_TOKEN`, or a stored login."""
+
+    def __init__(self) -> None:
+        if offline():
+            raise HubError("the network is switched off", hint="unset AEZOO_OFFLINE and HF_HUB_OFFLINE to ask the Hub")
+        self.endpoint = endpoint()
+        _warn_of_plain(self.endpoint)
+
+    @property
+    def api(self) -> HfApi:
+        """The client."""
+        from huggingface_hub import HfApi
+
+        from aezoo import __version__
+
+        return HfApi(endpoint=self.endpoint, library_name=LIBRARY, library_version=__version__)
+
+    # --- what is there ------------------------------------------------------------------------------------
+
+    def resolve(self, wanted: Remote) -> str:
+        """The commit that a revision is now: one request. Raises `NotFound`, `HubError`, `Refused`."""
+        with self._speaking(wanted):
+            sha = self.api.model_info(wanted.repo, revision=wanted.revision).sha
+        return _commit(sha, wanted)
+
+    def rows(self, wanted: Remote, names: Sequence[str]) -> list[Row]:
+        """The files of these names that the repository has at a commit: one request, however many it has."""
+        from huggingface_hub.hf_api import RepoFile
+
+        with self._speaking(wanted):
+            found = self.api.get_paths_info(wanted.repo, list(names), revision=wanted.revision)
+        rows = [_row(item) for item in found if isinstance(item, RepoFile)]
+        # In the order asked for, each once; what was not asked for is not there.
+        told = {row.name: row for row in rows}
+        return [told[name] for name in names if name in told]
+
+    def fetch(self, wanted: Remote, row: Row, folder: Path, *, again: bool = False) -> Path:
+        """Fetch one file into a folder; its bytes are not checked yet.
+
+        Args:
+            wanted: The repository, at a commit.
+            row: The file.
+            folder: Of the pull alone: the client keeps notes in it.
+            again: Whether to fetch it whatever those notes say.
+
+        Raises:
+            HubError: The connection broke.
+            Refused: More came than was told.
+        """
+        with self._speaking(wanted):
+            self.api.hf_hub_download(
+                wanted.repo,
+                row.name,
+                revision=wanted.revision,
+                local_dir=folder,
+                force_download=again,
+                tqdm_class=_metered(row),
+            )
+        return folder / row.name
+
+    def search(self, text: str | None = None, *, limit: int) -> list[Found]:
+        """Models of this library, those pulled most first."""
+        with self._speaking(None):
+            models = self.api.list_models(filter=LIBRARY, search=text, limit=limit, expand=["cardData", "tags", "sha"])
+            return [
+                Found(str(model.id), str(model.sha or ""), tuple(map(str, model.tags or ())), _card(model.card_data))
+                for model in models
+            ]
+
+    def tags(self, wanted: Remote) -> dict[str, str]:
+        """The tags of a repository and their commits."""
+        with self._speaking(wanted):
+            refs = self.api.list_repo_refs(wanted.repo)
+        return {ref.name: ref.target_commit for ref in refs.tags}
+
+    # --- what changes it ----------------------------------------------------------------------------------
+
+    def create(self, wanted: Remote, *, private: bool) -> None:
+        """Make the repository, if it is not there."""
+        with self._speaking(wanted, writing=True):
+            self.api.create_repo(wanted.repo, private=private or None, exist_ok=True)
+
+    def commit(
+        self,
+        wanted: Remote,
+        files: Iterable[tuple[str, Path]],
+        gone: Iterable[str],
+        *,
+        message: str,
+        request: bool = False,
+    ) -> tuple[str, str]:
+        """Make one commit upon the one that `wanted` is at; returns it, and where its pull request is, if it is one.
+
+        Args:
+            wanted: The repository, at the commit that everything was compared with.
+            files: Name and place of each file that is new.
+            gone: Names that are to go.
+            message: Of the commit.
+            request: Whether to propose it instead.
+
+        Raises:
+            HubError: Somebody else pushed meanwhile, or the token may not.
+        """
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        added = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in files]
+        removed = [CommitOperationDelete(path_in_repo=name) for name in gone]
+        with self._speaking(wanted, writing=True), _silent():
+            made = self.api.create_commit(
+                wanted.repo,
+                [*added, *removed],
+                commit_message=message,
+                parent_commit=wanted.revision,
+                create_pr=request,
+            )
+        return _commit(made.oid, wanted), made.pr_url or ""
+
+    def tag(self, wanted: Remote, name: str) -> None:
+        """Give the commit that `wanted` is at a tag."""
+        with self._speaking(wanted, writing=True):
+            self.api.create_tag(wanted.repo, tag=name, revision=wanted.revision)
+
+    # --- its errors ---------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _speaking(self, wanted: Remote | None, *, writing: bool = False) -> Iterator[None]:
+        """Turn what the client raises into errors of ours; none of them holds a token or an address with a secret."""
+        try:
+            yield
+        except (AezooError, KeyboardInterrupt):
+            raise
+        except Exception as error:  # whatever the client and the libraries beneath it think of
+            raise self._translated(error, wanted, writing=writing) from error
+
+    def _translated(self, error: Exception, wanted: Remote | None, *, writing: bool) -> AezooError:
+        from huggingface_hub import errors
+
+        where = wanted.repo if wanted else self.endpoint
+        if isinstance(error, errors.GatedRepoError):
+            hint = f"ask for access at {self.endpoint}/{where}, then log in: `hf auth login`, or HF_TOKEN"
+            return HubError(f"{where} is gated: its owner decides who may have it", hint=hint)
+        if isinstance(error, errors.RepositoryNotFoundError):
+            return NotFound(f"{where}: the Hub has no such model, or does not show it", hint=self._who(writing))
+        if isinstance(error, errors.RevisionNotFoundError) and wanted:
+            return NotFound(f"{where} has no revision {wanted.revision!r}", hint=self._nearest(wanted))
+        if isinstance(error, errors.HFValidationError):
+            return UsageError(f"{where}: {_words(error)}")
+        if isinstance(error, errors.HfHubHTTPError):
+            return self._answered(error, where, writing=writing)
+        if isinstance(error, OSError) and error.errno == NO_DISK:
+            return RunFailed(f"the disk is full: {where} was not fetched", hint="AEZOO_HOME names another folder")
+        return HubError(f"{where}: {_words(_cause(error))}", hint=f"is {self.endpoint} reachable? then try again")
+
+    def _answered(self, error: Any, where: str, *, writing: bool) -> AezooError:
+        """Of an HTTP status."""
+        status = getattr(getattr(error, "response", None), "status_code", 0)
+        message = _printable(getattr(error, "server_message", "") or "")
+        told = f": {message}" if message else ""
+        if status in (401, 403):
+            return HubError(f"{where}: the Hub refuses ({status}){told}", hint=self._who(writing))
+        if status == 412:
+            told = f"{where} was changed by somebody else meanwhile; nothing was published"
+            return HubError(told, hint="look at what changed, then push again")
+        if status == 429:
+            return HubError(f"{where}: too many requests (429)", hint="wait some minutes, then try again")
+        return HubError(f"{where}: the Hub answers {status or 'nothing'}{told}", hint="try again later")
+
+    def _who(self, writing: bool) -> str:
+        from huggingface_hub import get_token
+
+        if get_token() is None:
+            return "no token was used: log in with `hf auth login`, or set HF_TOKEN"
+        may = "the token in use may not write there" if writing else "the token in use may not see it"
+        return f"check the name; or {may}: `hf auth whoami` says whose it is"
+
+    def _nearest(self, wanted: Remote) -> str:
+        try:
+            names = [*self.tags(wanted), "main"]
+        except AezooError:
+            return ""
+        return did_you_mean(wanted.revision, names, f"it has {', '.join(names[:8])}")
+
+
+def _commit(sha: object, wanted: Remote) -> str:
+    if not isinstance(sha, str) or not COMMIT.fullmatch(sha):
+        raise Refused(f"{wanted.repo}: what the Hub calls a commit is none: {str(sha)[:60]!r}")
+    return sha
+
+
+def _row(item: Any) -> Row:
+    digest = item.lfs.sha256 if item.lfs else None
+    wrong = not isinstance(item.size, int) or item.size < 0 or (digest is not None and not SHA256.fullmatch(digest))
+    if wrong or not COMMIT.fullmatch(str(item.blob_id)):
+        raise Refused(f"what the Hub tells of {str(item.path)[:60]!r} is no size and no hash")
+    return Row(str(item.path), item.size, digest, str(item.blob_id))
+
+
+def _card(data: Any) -> dict[str, Any]:
+    told = data.to_dict() if hasattr(data, "to_dict") else data
+    return told if isinstance(told, dict) else {}
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What lies beneath: the client wraps the error of a connection in one about its own cache."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _words(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    told = _printable(lines[0]) if lines else ""
+    return f"{type(error).__name__}: {told}" if told else type(error).__name__
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text[:200] if c.isprintable())
+
+
+def _warn_of_plain(address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme != "https" and not _loopback(parts.hostname or ""):
+        told = f"{address} is not encrypted: others may read the token and change what is fetched"
+        warnings.warn(HubWarning(told), stacklevel=4)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _metered(row: Row) -> Any:
+    """A bar that ends a download when more comes than was told; it is drawn on a terminal alone."""
+    import sys
+
+    from tqdm.auto import tqdm
+
+    class Metered(tqdm):  # type: ignore[misc]
+        """A bar of the kind that the client draws."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self.come = 0.0
+            options.pop("name", None)  # of the client's own class
+            super().__init__(*args, **{**options, "disable": not sys.stderr.isatty(), "desc": row.name})
+
+        def update(self, n: float | None = 1) -> Any:
+            self.come += n or 0
+            if self.come > row.size:
+                raise Refused(f"{row.name}: more came than the {row.size:,} bytes that the Hub told of")
+            return super().update(n)
+
+    return Metered
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the client's bars: it draws them on files and pipes, too."""
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    before = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not before:
+            enable_progress_bars()

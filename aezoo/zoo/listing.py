@@ -1,0 +1,159 @@
+"""Listing: the models that are there, in the wheel, in the store and on the Hub, as rows. No model is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aezoo import manifest
+from aezoo.card import FAMILIES, families
+from aezoo.errors import AezooError
+from aezoo.spec.document import Spec
+from aezoo.zoo import embedded, layout
+from aezoo.zoo.examination import read_facts
+from aezoo.zoo.hub import Found, Hub
+from aezoo.zoo.store import Kept, shelves
+
+#: What tells most about a model, the first that it has: the share of variance that it leaves unexplained is the same
+#: whatever the data's units.
+KEY_METRICS = ("fvu", "squared_error")
+#: How many models of the Hub are listed.
+MOST = 100
+
+
+class Listed(NamedTuple):
+    """One model.
+
+    Attributes:
+        name: By which it is pulled and loaded.
+        family: What kind of autoencoder it is, in the field's words.
+        input: Shape of a sample; empty if unknown.
+        parameters: How many; None if unknown.
+        size: Bytes of all its files; None if unknown.
+        metric: Name of its key metric; empty if it has none.
+        value: Of that metric.
+        license: Of the weights.
+        where: `embedded`, `cached` or `hub`.
+        commit: Of a repository.
+        description: In a line.
+    """
+
+    name: str
+    family: str
+    input: tuple[int, ...]
+    parameters: int | None
+    size: int | None
+    metric: str
+    value: float | None
+    license: str
+    where: str
+    commit: str = ""
+    description: str = ""
+
+
+def listed(*, remote: bool = False, search: str | None = None) -> list[Listed]:
+    """The models in the wheel and in the store, and those of the Hub if it is to be asked.
+
+    Raises:
+        HubError: The Hub does not answer.
+    """
+    found = [*_embedded(), *_cached()]
+    if remote:
+        found += [_found(one) for one in Hub().search(search, limit=MOST)]
+    return [one for one in found if _matches(one, search or "")]
+
+
+def _matches(one: Listed, search: str) -> bool:
+    return search.lower() in f"{one.name} {one.family} {one.description}".lower()
+
+
+def described(folder: Path, spec: Spec) -> dict[str, Any]:
+    """What the index of the embedded zoo tells of a model."""
+    metrics = read_facts(folder, layout.METRICS) or {}
+    metric, value = key_metric(metrics.get("metrics"))
+    return {
+        "family": " ".join(families(spec)),
+        "input": list(spec.input.shape),
+        "parameters": spec.parameters,
+        "size": sum(file.size for file in layout.survey(folder).files),
+        "metric": metric,
+        "value": value,
+        "license": spec.license,
+        "description": spec.description,
+    }
+
+
+def key_metric(metrics: object) -> tuple[str, float | None]:
+    """The name and value of the metric that tells most."""
+    told = metrics if isinstance(metrics, Mapping) else {}
+    numbers = {name: value for name, value in told.items() if isinstance(value, (int, float))}
+    name = next((name for name in (*KEY_METRICS, *numbers) if name in numbers), "")
+    return str(name), numbers.get(name)
+
+
+def _embedded() -> Iterator[Listed]:
+    for name, told in embedded.index().items():
+        known = {key: told[key] for key in Listed._fields if key in told}
+        yield Listed(**{**known, "name": name, "input": tuple(told["input"]), "where": "embedded"})
+
+
+def _cached() -> Iterator[Listed]:
+    for place in shelves():
+        for kept in place.kept():
+            if kept.lock is None or kept.lock.endpoint:  # what came out of the wheel is listed as such
+                yield _kept(kept)
+
+
+def _kept(kept: Kept) -> Listed:
+    name = kept.name if "main" in kept.revisions else f"{kept.name}@{_shortest(kept)}"
+    facts = {"name": name, "size": kept.size, "where": "cached", "commit": kept.commit}
+    try:
+        spec = manifest.read_manifest(kept.folder)
+        told = described(kept.folder, spec)
+    except AezooError:  # of a plugin that is not here, or damaged: it is listed all the same
+        return Listed(**{**_unknown(), **facts})
+    return Listed(**{**told, **facts, "input": tuple(told["input"])})
+
+
+def _shortest(kept: Kept) -> str:
+    return min(kept.revisions, key=len, default=kept.commit)
+
+
+def _found(one: Found) -> Listed:
+    """A row from a card, which may hold anything."""
+    card = one.card
+    facts = card["aezoo"] if isinstance(card.get("aezoo"), dict) else {}
+    metric, value = _indexed(card.get("model-index"))
+    shape, parameters = facts.get("input"), facts.get("parameters")
+    return Listed(
+        name=_line(one.repo),
+        family=_line(" ".join(tag for tag in one.tags if tag in FAMILIES)),
+        input=tuple(n for n in shape if type(n) is int)[:8] if isinstance(shape, list) else (),
+        parameters=parameters if type(parameters) is int else None,
+        size=None,
+        metric=_line(metric),
+        value=value,
+        license=_line(str(card.get("license") or "")),
+        where="hub",
+        commit=_line(one.commit),
+    )
+
+
+def _indexed(index: object) -> tuple[str, float | None]:
+    """The key metric of a card's `model-index`."""
+    try:
+        rows = index[0]["results"][0]["metrics"]  # type: ignore[index]
+        return key_metric({str(row["type"]): row["value"] for row in rows[:100]})
+    except (KeyError, IndexError, TypeError):
+        return "", None
+
+
+def _unknown() -> dict[str, Any]:
+    unknown = dict.fromkeys(Listed._fields[:8], "")
+    return {**unknown, "input": (), "parameters": None, "value": None}
+
+
+def _line(text: str) -> str:
+    """A stranger's text as one short line that moves no cursor."""
+    return "".join(c for c in text[:100] if c.isprintable())

@@ -1,0 +1,269 @@
+"""pull: what a person calls a model -> its folder, whole and checked.
+
+    address ──resolve──> commit ──rows──> sizes ──config.json──> spec ──the rest──> hashes ──examine──> lock ──rename
+              1 request          1 request         checked first         hashed
+
+Nothing of a stranger's is kept, opened by torch or given a name in the store before all of it has passed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from aezoo import manifest
+from aezoo.errors import HubError, NotFound, Refused, RunFailed, UsageError
+from aezoo.files import digest_of
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.limits import size as spelled
+from aezoo.zoo import embedded, layout
+from aezoo.zoo import lock as locks
+from aezoo.zoo.address import Embedded, Local, Remote, address
+from aezoo.zoo.examination import examine
+from aezoo.zoo.hub import Hub, Row, endpoint, offline
+from aezoo.zoo.layout import File
+from aezoo.zoo.lock import Lock
+from aezoo.zoo.store import STAGE, Shelf, shelf, unwritable
+
+
+class PullWarning(UserWarning):
+    """A pull that went well, and that its user may want to know of."""
+
+
+def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits = DEFAULT_LIMITS) -> Path:
+    """Fetch a model, check it, and keep it.
+
+    A commit that is here already is not asked for again; another revision costs one request. With `AEZOO_OFFLINE=1`
+    the network is not touched, and a revision is the commit that it was when last asked.
+
+    Args:
+        source: `vae-mnist`, a model of the embedded zoo; `owner/name` or `owner/name@revision` of the Hub.
+        to: A folder to be made, with a copy of the model.
+        limits: How large the model may be.
+
+    Returns:
+        The model's folder, with `aezoo.lock.json`: in the store (`AEZOO_HOME`), or `to`.
+
+    Raises:
+        NotFound: No such model, or no such revision.
+        HubError: Network, authentication or the Hub itself.
+        Refused: What came is not what was told, or is no model that can be trusted.
+        SpecError, PluginError: Its spec cannot be read here; nothing was kept.
+        RunFailed: It cannot be kept: no space, no permission.
+    """
+    wanted = address(source)
+    if isinstance(wanted, Local):
+        raise UsageError(f"{source} is a folder, not a name", hint=f"it can be used as it is; or hub:{source}")
+    target = None if to is None else _free(Path(to))
+    folder = _unpacked(wanted.name) if isinstance(wanted, Embedded) else _pulled(wanted, limits)
+    return folder if target is None else _copied(folder, target)
+
+
+def locate(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Path:
+    """The folder of a model, wherever it is: as it stands, out of the wheel, or pulled. Raises as `pull` does."""
+    wanted = address(source)
+    if isinstance(wanted, Local):
+        return wanted.path
+    return embedded.folder(wanted.name) if isinstance(wanted, Embedded) else _pulled(wanted, limits)
+
+
+@contextmanager
+def preview(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Path]:
+    """A folder with all of a model but its weights, for as long as it is looked at. Raises as `pull` does."""
+    wanted = address(source)
+    kept = _here(wanted) if isinstance(wanted, Remote) else None
+    if not isinstance(wanted, Remote) or kept is not None:
+        yield kept or locate(source, limits=limits)
+        return
+    with TemporaryDirectory(prefix="aezoo-") as stage:
+        hub = Hub()
+        pinned = wanted if wanted.pinned else wanted.at(hub.resolve(wanted))
+        for row in _listed(hub, pinned, (layout.CONFIG, layout.METRICS, layout.TRAINING, layout.CARD)):
+            _fetch(hub, pinned, row, Path(stage))
+        yield Path(stage)
+
+
+# --- out of the wheel -----------------------------------------------------------------------------------
+
+
+def _unpacked(name: str) -> Path:
+    source = embedded.folder(name)
+    lock = locks.verify(source)
+    if lock is None:
+        raise Refused(f"{source} has no {locks.NAME}", hint="install aezoo again")
+    place = shelf(name)
+    with place.writing():
+        folder = place.commit(lock.commit)
+        if not _sound(folder):
+            with place.staged(lock.commit) as stage:
+                _copy(source, stage, lock)
+    return folder
+
+
+# --- from the Hub ---------------------------------------------------------------------------------------
+
+
+def _here(wanted: Remote) -> Path | None:
+    """The folder of a revision, if the store knows it without asking."""
+    place = _shelf(wanted)
+    commit = wanted.revision if wanted.pinned else place.ref(wanted.revision) if offline() else None
+    folder = place.commit(commit) if commit else None
+    return folder if folder and _sound(folder) else None
+
+
+def _pulled(wanted: Remote, limits: Limits) -> Path:
+    if (kept := _here(wanted)) is not None:
+        return kept
+    if offline():
+        raise HubError(f"{wanted} is not in the store, and the network is switched off", hint=_offline_hint(wanted))
+    hub, place = Hub(), _shelf(wanted)
+    commit = wanted.revision if wanted.pinned else hub.resolve(wanted)
+    folder = place.commit(commit)
+    if _sound(folder):
+        _note(place, wanted, commit)
+        return folder
+    with place.writing():
+        if not _sound(folder):  # another process may have been faster
+            with place.staged(commit) as stage:
+                _fill(stage, hub, wanted.at(commit), wanted.revision, limits)
+        place.note(wanted.revision, commit)
+    return folder
+
+
+def _fill(stage: Path, hub: Hub, pinned: Remote, asked: str, limits: Limits) -> None:
+    """Fetch and check all files, the config before anything else."""
+    rows = _listed(hub, pinned, layout.NAMES)
+    _refuse_lack(pinned, rows)
+    _refuse_space(stage, rows)
+    config, *others = rows
+    _fetch(hub, pinned, config, stage)
+    spec = manifest.read_manifest(stage, limits=limits)
+    _refuse_bulk(pinned, others, spec.parameters)
+    for row in others:
+        _fetch(hub, pinned, row, stage)
+    shutil.rmtree(stage / ".cache", ignore_errors=True)  # the client's own notes
+    examine(stage, limits=limits)
+    files = tuple(File(row.name, row.size, digest_of(stage / row.name)) for row in rows)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    locks.write(stage, Lock(pinned.repo, asked, pinned.revision, files, hub.endpoint, now, _version()))
+
+
+def _listed(hub: Hub, pinned: Remote, names: Sequence[str]) -> list[Row]:
+    """The files that there are, none of them larger than its name allows."""
+    rows = hub.rows(pinned, names)
+    for row in rows:
+        layout.refuse_size(f"{pinned.repo}: {row.name}", row.name, row.size)
+    if not any(row.name == layout.CONFIG for row in rows):
+        raise NotFound(f"{pinned} holds no {layout.CONFIG}: it is no model of aezoo")
+    return rows
+
+
+def _fetch(hub: Hub, pinned: Remote, row: Row, stage: Path) -> None:
+    """Fetch one file, a second time if its bytes are not those told; then give up."""
+    for again in (False, True):
+        path = hub.fetch(pinned, row, stage, again=again)
+        if row.holds(path):
+            return
+    told = f"{row.name} of {pinned} came damaged, twice: its hash is not the one that the Hub tells"
+    raise Refused(told, hint="try again later, or over another network; nothing was kept")
+
+
+def _refuse_lack(pinned: Remote, rows: Sequence[Row]) -> None:
+    missing = sorted({*layout.NEEDED} - {row.name for row in rows})
+    if missing:
+        raise NotFound(f"{pinned} holds no {missing[0]}: it is no model of aezoo, or not the whole of one")
+
+
+def _refuse_bulk(pinned: Remote, rows: Sequence[Row], parameters: int) -> None:
+    """Refuse weights that are larger than those of such a model can be."""
+    most = layout.most_of_weights(parameters)
+    for row in rows:
+        if row.name == layout.WEIGHTS and row.size > most:
+            told = f"a model of {parameters:,} parameters takes {spelled(most)} at most, not {spelled(row.size)}"
+            raise Refused(f"{pinned.repo}: {row.name} is refused: {told}")
+
+
+def _refuse_space(stage: Path, rows: Sequence[Row]) -> None:
+    needed, free = sum(row.size for row in rows), shutil.disk_usage(stage).free
+    if needed > free:
+        told = f"{spelled(needed)} are to be fetched, {stage.parent} has room for {spelled(free)}"
+        raise RunFailed(told, hint="make room, or let AEZOO_HOME name another folder")
+
+
+# --- the store ------------------------------------------------------------------------------------------
+
+
+def _shelf(wanted: Remote) -> Shelf:
+    return shelf(wanted.repo, endpoint=endpoint())
+
+
+def _sound(folder: Path) -> bool:
+    """Whether a folder is there and as it was pulled; of one that is not, its user is told."""
+    if not folder.is_dir():
+        return False
+    try:
+        whole = locks.verify(folder) is not None
+    except Refused as error:
+        warnings.warn(PullWarning(f"{error.message}; it is fetched again"), stacklevel=2)
+        return False
+    return whole
+
+
+def _note(place: Shelf, wanted: Remote, commit: str) -> None:
+    try:
+        place.note(wanted.revision, commit)
+    except (OSError, RunFailed):  # a store that can only be read serves what it has
+        return
+
+
+def _offline_hint(wanted: Remote) -> str:
+    kept = [*_shelf(wanted).refs()] if _shelf(wanted).folder.is_dir() else []
+    known = f"the store has {', '.join(f'{wanted.repo}@{name}' for name in kept[:4])}; " if kept else ""
+    return f"{known}unset AEZOO_OFFLINE and HF_HUB_OFFLINE to fetch it"
+
+
+# --- copies ---------------------------------------------------------------------------------------------
+
+
+def _free(target: Path) -> Path:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise Refused(f"{target} exists and is not empty", hint="name another folder")
+    return target
+
+
+def _copied(folder: Path, target: Path) -> Path:
+    """A copy of a folder, which takes its name once it is whole."""
+    lock = locks.verify(folder)
+    assert lock is not None, "the store holds nothing without a lock"
+    stage = target.absolute().parent / f"{STAGE}{target.name}"
+    try:
+        stage.mkdir(parents=True)
+        _copy(folder, stage, lock)
+        if target.is_dir():
+            target.rmdir()
+        stage.rename(target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    return target
+
+
+def _copy(source: Path, target: Path, lock: Lock) -> None:
+    """The files of a lock, and the lock."""
+    for name in (*(file.name for file in lock.files), locks.NAME):
+        (target / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+    locks.verify(target)
+
+
+def _version() -> str:
+    from aezoo import __version__
+
+    return __version__

@@ -1,0 +1,274 @@
+"""push: a model's folder -> a repository of the Hub, in one commit.
+
+    folder ──survey──> files ──examine, load──> card ──compare──> one commit ──read back──> owner/name@commit
+                                                     unchanged: none
+
+The folder is held to all that a pull would hold it to, so nobody pulls what nobody can load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from aezoo.card import around, card
+from aezoo.errors import HubError, NotFound, Refused, UsageError
+from aezoo.files import digest_of
+from aezoo.spec.document import Spec
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.text import read_text
+from aezoo.zoo import layout
+from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
+from aezoo.zoo.examination import examine, read_facts
+from aezoo.zoo.hub import Hub, Row
+from aezoo.zoo.layout import File
+
+
+class Plan(NamedTuple):
+    """What a push would send.
+
+    Attributes:
+        repo: Where it would go.
+        files: Every file, with its size and sha256.
+        left: Files of the folder that stay where they are.
+        card: The text of README.md.
+    """
+
+    repo: str
+    files: list[File]
+    left: list[str]
+    card: str
+
+
+class Published(NamedTuple):
+    """What a push did.
+
+    Attributes:
+        repo: Where the model is.
+        commit: That has it.
+        changed: Whether the commit is new: the same files make none.
+        request: Address of the pull request, if it was to be one.
+        tag: That the commit has.
+    """
+
+    repo: str
+    commit: str
+    changed: bool
+    request: str = ""
+    tag: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.commit}"
+
+
+class _Sending(NamedTuple):
+    """A folder on its way: every file by its name, the card among them."""
+
+    spec: Spec
+    paths: dict[str, Path]
+    left: list[str]
+
+
+def push(
+    folder: str | PathLike[str],
+    repo: str,
+    *,
+    tag: str | None = None,
+    private: bool = False,
+    request: bool = False,
+    address: str | None = None,
+    license: str | None = None,
+    keep_paths: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Published:
+    """Publish a model's folder as `owner/name`, which is made if it is not there.
+
+    All files go in one commit, upon the one that they were compared with; then they are read back. Files that are there
+    already are not sent, and if none is new there is no commit. What others wrote around the card is kept.
+
+    Args:
+        folder: What `save` or `train` wrote.
+        repo: `owner/name`.
+        tag: A version for the commit: `v1`. One that another commit has is refused.
+        private: Whether a new repository is shown to its owner alone.
+        request: Whether to propose the commit, as a pull request, instead.
+        address: What the card tells people to load; `repo` by default.
+        license: Of the weights, for a card whose spec names none: `apache-2.0`, `cc-by-4.0` ...
+        keep_paths: Whether paths of this machine may stand in what is published.
+        limits: How large the model may be.
+
+    Raises:
+        NotFound, SpecError, PluginError: The folder holds no model that can be read here.
+        Refused: It is damaged, has no licence, or holds what must not be published; or the tag is taken.
+        HubError: Network, authentication or the Hub; nothing is published by half.
+    """
+    target = _target(repo)
+    if tag is not None and (not REVISION.fullmatch(tag) or tag == "main"):
+        raise UsageError(f"{tag!r} is no tag", hint="v1, 2026-05 ...")
+    with _prepared(Path(folder), address or repo, license, keep_paths, limits) as sending:
+        hub = Hub()
+        if tag:
+            _refuse_taken(hub, target, tag)
+        hub.create(target, private=private)
+        base = target.at(hub.resolve(target))
+        there = {row.name: row for row in hub.rows(base, layout.NAMES)}
+        _merge_card(hub, base, there, sending, address or repo)
+        made = _commit(hub, base, there, sending, request=request)
+    if tag and not request:
+        _tag(hub, target.at(made.commit), tag)
+        made = made._replace(tag=tag)
+    return made
+
+
+def plan(
+    folder: str | PathLike[str],
+    repo: str,
+    *,
+    address: str | None = None,
+    license: str | None = None,
+    keep_paths: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Plan:
+    """What `push` would send, without asking the Hub. Raises as `push` does."""
+    _target(repo)
+    with _prepared(Path(folder), address or repo, license, keep_paths, limits) as sending:
+        files = [File(name, path.stat().st_size, digest_of(path)) for name, path in sending.paths.items()]
+        return Plan(repo, files, sending.left, sending.paths[layout.CARD].read_text(encoding="utf-8"))
+
+
+def written_card(folder: Path, spec: Spec, address: str, *, kept: tuple[str, str] = ("", "")) -> str:
+    """The card of a folder, from what stands in it.
+
+    Args:
+        folder: Of the model.
+        spec: Of the model.
+        address: What it tells people to load.
+        kept: What people wrote around it.
+    """
+    pictures = [name for name in layout.PICTURES if (folder / f"samples/{name}.png").is_file()]
+    facts = read_facts(folder, layout.METRICS), read_facts(folder, layout.TRAINING)
+    return card(spec, *facts, pictures=pictures, address=address, around=kept)
+
+
+# --- before the Hub is asked ----------------------------------------------------------------------------
+
+
+def _target(repo: str) -> Remote:
+    target = remote(repo.removeprefix(PREFIX))
+    if "@" in repo:
+        raise UsageError(f"{repo}: a push goes on top of what is there", hint="--tag names the new commit")
+    return target
+
+
+@contextmanager
+def _prepared(folder: Path, address: str, license: str | None, keep_paths: bool, limits: Limits) -> Iterator[_Sending]:
+    """The files to send, after everything that a pull and a load would check."""
+    if not folder.is_dir():
+        raise NotFound(f"{folder}: no such folder", hint="name a folder that 'aezoo train' wrote")
+    files, left = layout.survey(folder)
+    spec = examine(folder, limits=limits)
+    _try(folder, limits)
+    spec = _licensed(folder, spec, license)
+    if not keep_paths:
+        _refuse_paths(folder)
+    own = _told(folder / layout.CARD)
+    with TemporaryDirectory(prefix="aezoo-") as stage:
+        written = Path(stage) / layout.CARD
+        written.write_text(written_card(folder, spec, address, kept=around(own)), encoding="utf-8", newline="\n")
+        paths = {file.name: folder / file.name for file in files}
+        yield _Sending(spec, {**paths, layout.CARD: written}, left)
+
+
+def _licensed(folder: Path, spec: Spec, license: str | None) -> Spec:
+    """The spec as the card tells it. Raises `Refused` if nobody says what others may do with the model."""
+    if license and spec.license and license != spec.license:
+        raise UsageError(f"{folder}: the spec says {spec.license!r}, --license {license!r}", hint="leave one out")
+    if not (license or spec.license):
+        hint = '--license apache-2.0, or another; in a spec, license = "apache-2.0"'
+        raise Refused(f"{folder}: the spec names no licence, so nobody may use the model", hint=hint)
+    return spec.model_copy(update={"license": license}) if license else spec
+
+
+def _try(folder: Path, limits: Limits) -> None:
+    """Load the model once: names and shapes of its tensors are compared there."""
+    from aezoo.bundle import load
+
+    load(folder, device="cpu", limits=limits)
+
+
+def _told(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _refuse_paths(folder: Path) -> None:
+    """Refuse what tells strangers where its author keeps things."""
+    for name in (layout.CONFIG, layout.METRICS, layout.TRAINING):
+        told = read_text(folder / name) if name == layout.CONFIG else read_facts(folder, name)
+        for text in _texts(told):
+            if PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute():
+                hint = "train in the folder of the data, by a relative path; --keep-paths publishes it as it is"
+                raise Refused(f"{folder / name} names a path of this machine: {text[:80]!r}", hint=hint)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+# --- with the Hub ---------------------------------------------------------------------------------------
+
+
+def _refuse_taken(hub: Hub, target: Remote, tag: str) -> None:
+    try:
+        taken = hub.tags(target).get(tag)
+    except NotFound:  # a new repository has no tags
+        return
+    if taken is not None and taken != hub.resolve(target):
+        told = f"{target.repo} has a tag {tag!r} already, at {taken[:12]}; whoever relies on it must go on finding that"
+        raise Refused(told, hint="take the next version")
+
+
+def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending, address: str) -> None:
+    """Keep what stands around the card on the Hub: somebody may have written it there."""
+    if layout.CARD not in there:
+        return
+    with TemporaryDirectory(prefix="aezoo-") as stage:
+        theirs = around(_told(hub.fetch(base, there[layout.CARD], Path(stage))), foreign=True)
+    written = sending.paths[layout.CARD]
+    if any(theirs):
+        folder = sending.paths[layout.CONFIG].parent
+        written.write_text(written_card(folder, sending.spec, address, kept=theirs), encoding="utf-8", newline="\n")
+
+
+def _commit(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending, *, request: bool) -> Published:
+    """One commit of what is new, read back; none if nothing is."""
+    new = {name: path for name, path in sending.paths.items() if name not in there or not there[name].holds(path)}
+    gone = sorted(there.keys() - sending.paths.keys())
+    if not new and not gone:
+        return Published(base.repo, base.revision, changed=False)
+    commit, address = hub.commit(base, new.items(), gone, message=f"Publish {sending.spec.name}", request=request)
+    _read_back(hub, base.at(commit), sending)
+    return Published(base.repo, commit, changed=True, request=address)
+
+
+def _read_back(hub: Hub, made: Remote, sending: _Sending) -> None:
+    rows = {row.name: row for row in hub.rows(made, layout.NAMES)}
+    for name in layout.NAMES:
+        path = sending.paths.get(name)
+        if (name in rows) != (path is not None) or (path and not rows[name].holds(path)):
+            raise HubError(f"{made}: the Hub holds another {name} than the one sent", hint="push again")
+
+
+def _tag(hub: Hub, made: Remote, tag: str) -> None:
+    if hub.tags(made).get(tag) != made.revision:
+        hub.tag(made, tag)

@@ -1,0 +1,204 @@
+"""Store: the models that were pulled, each commit a folder of its own.
+
+    HOME/models/<hub>/<owner>--<name>/<commit>/       a model, with its lock
+                                      refs/<revision>   the commit that it was when last asked
+                                      .lock             held by whoever writes here
+                                      .stage-<random>/  a pull at work, or what a crash left of one
+
+A folder takes its name by one rename, once it is whole: it is there and right, or not there.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+
+from aezoo.errors import RunFailed
+from aezoo.files import atomic_write, sync
+from aezoo.zoo import lock as locks
+from aezoo.zoo.address import COMMIT
+from aezoo.zoo.lock import Lock
+
+STAGE = ".stage-"
+#: The folder of what came out of the wheel, in place of a hub's name.
+IN_THE_BOX = "embedded"
+
+
+def home() -> Path:
+    """`AEZOO_HOME`, or `aezoo` in the user's folder for what can be fetched again."""
+    if said := os.environ.get("AEZOO_HOME"):
+        return Path(said).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "aezoo"
+
+
+class Kept(NamedTuple):
+    """One model of the store.
+
+    Attributes:
+        name: `owner/name`, or that of an embedded model.
+        commit: Of the repository.
+        revisions: Those that were this commit when last asked.
+        folder: Where it is.
+        lock: Where it came from; None if the lock is damaged.
+    """
+
+    name: str
+    commit: str
+    revisions: tuple[str, ...]
+    folder: Path
+    lock: Lock | None
+
+    @property
+    def size(self) -> int:
+        """Bytes on the disk."""
+        return sum(path.lstat().st_size for path in self.folder.rglob("*") if not path.is_dir())
+
+
+class Shelf:
+    """The place of one repository.
+
+    Args:
+        folder: In the store.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        """`owner/name`."""
+        return self.folder.name.replace("--", "/", 1)
+
+    def commit(self, commit: str) -> Path:
+        """The folder of a commit, which need not be there."""
+        return self.folder / commit
+
+    def ref(self, revision: str) -> str | None:
+        """The commit that a revision was when last asked."""
+        try:
+            text = self._ref(revision).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return text if COMMIT.fullmatch(text) else None
+
+    def note(self, revision: str, commit: str) -> None:
+        """Note that a revision is a commit now."""
+        if revision == commit or self.ref(revision) == commit:
+            return
+        path = self._ref(revision)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, f"{commit}\n")
+
+    def refs(self) -> dict[str, str]:
+        """Every revision that was asked for, and its commit."""
+        names = [unquote(path.name) for path in sorted((self.folder / "refs").glob("*"))]
+        return {name: commit for name in names if (commit := self.ref(name))}
+
+    def kept(self) -> list[Kept]:
+        """The commits that are here."""
+        refs = self.refs()
+        found = []
+        for folder in sorted(self.folder.iterdir()):
+            if COMMIT.fullmatch(folder.name) and folder.is_dir():
+                named = tuple(revision for revision, commit in refs.items() if commit == folder.name)
+                found.append(Kept(self.name, folder.name, named, folder, _lock(folder)))
+        return found
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the place against other processes; what a crash left behind is swept away."""
+        from filelock import FileLock
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            held = FileLock(self.folder / ".lock")
+            held.acquire()
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        try:
+            for left in self.stages():
+                shutil.rmtree(left, ignore_errors=True)
+            yield
+        finally:
+            held.release()
+
+    def stages(self) -> list[Path]:
+        """Pulls at work, or what is left of them: nobody is at work while the place is held."""
+        return [*self.folder.glob(f"{STAGE}*")]
+
+    @contextmanager
+    def staged(self, commit: str) -> Iterator[Path]:
+        """A folder to fill, which becomes that of the commit at the end, or goes on an error."""
+        stage = self.folder / f"{STAGE}{secrets.token_hex(4)}"
+        try:
+            stage.mkdir()
+            yield stage
+            sync(stage)
+            place = self.commit(commit)
+            if place.exists():  # a damaged one: what is here is whole
+                place.rename(self.folder / f"{STAGE}{secrets.token_hex(4)}")
+            stage.rename(place)
+            sync(self.folder)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        finally:
+            for left in self.stages():
+                shutil.rmtree(left, ignore_errors=True)
+
+    def remove(self, kept: Kept) -> None:
+        """Take a commit away, and the revisions that were it."""
+        for revision in kept.revisions:
+            self._ref(revision).unlink(missing_ok=True)
+        # Renamed first: what is half removed must not look like a model.
+        gone = self.folder / f"{STAGE}{secrets.token_hex(4)}"
+        kept.folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Take the place away if nothing is left in it."""
+        if not self.kept():
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with suppress(OSError):
+                self.folder.parent.rmdir()
+
+    def _ref(self, revision: str) -> Path:
+        return self.folder / "refs" / quote(revision, safe="")
+
+
+def shelf(name: str, *, endpoint: str = "") -> Shelf:
+    """The place of a repository, or of an embedded model.
+
+    Args:
+        name: `owner/name`, or the name of an embedded model.
+        endpoint: Of the Hub: repositories of two hubs are not mixed.
+    """
+    hub = quote(urlsplit(endpoint).netloc or endpoint, safe="") if endpoint else IN_THE_BOX
+    return Shelf(home() / "models" / hub / name.replace("/", "--"))
+
+
+def shelves() -> list[Shelf]:
+    """Every place of the store."""
+    return [Shelf(folder) for folder in sorted((home() / "models").glob("*/*")) if folder.is_dir()]
+
+
+def unwritable(place: Path, error: OSError) -> RunFailed:
+    """The error of a store that cannot be written to."""
+    return RunFailed(
+        f"{place} cannot be written to: {error.strerror or error}", hint="AEZOO_HOME names another folder for models"
+    )
+
+
+def _lock(folder: Path) -> Lock | None:
+    from aezoo.errors import Refused
+
+    try:
+        return locks.read(folder)
+    except Refused:
+        return None
