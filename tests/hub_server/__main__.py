@@ -1,0 +1,26 @@
+"""The hub as a process of its own: prints how a client finds it, an empty line, and stays until it is interrupted.
+
+python -m tests.hub_server          # Git LFS
+python -m tests.hub_server --xet    # the client's default way to send
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+
+from tests.hub_server.hub import Hub
+
+
+def main() -> None:
+    with Hub(xet="--xet" in sys.argv) as hub:
+        for name, value in hub.environment(hub.add_user("alice", orgs=["acme"])).items():
+            print(f"{name}={value}")  # noqa: T201
+        print(flush=True)  # noqa: T201
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
