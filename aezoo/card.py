@@ -300,10 +300,12 @@ def _training(spec: Spec, record: Facts) -> str:
         return ""
     where = f"on {record.get('device')} in {record.get('seconds')} s"
     versions = ", ".join(f"{name} {record[name]}" for name in ("aezoo", "torch", "python") if name in record)
+    command = record.get("command")
+    again = f"run `{command}`" if command else "save the `spec` of `config.json` as a file and run `aezoo train` on it"
     return (
         f"## Training\n\n{record.get('steps'):,} steps {where}, seed {record.get('seed')}; {record.get('ended')}."
-        f" Versions: {versions}. The whole history is in `training.json`; to train it again, save the `spec` of"
-        f" `config.json` as a file and run `aezoo train` on it (fingerprint of the run `{spec.run[:16]}`)."
+        f" Versions: {versions}. The whole history is in `training.json`; to train it again, {again}"
+        f" (fingerprint of the run `{spec.run[:16]}`)."
     )
 
 

@@ -5,6 +5,7 @@ Numpy wakes when a set is loaded, or when somebody asks for `Array`: declaration
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,11 @@ class Samples:
     def shape(self) -> tuple[int, ...]:
         """Shape of one sample."""
         return tuple(int(n) for n in self.values.shape[1:])
+
+    @property
+    def title(self) -> str:
+        """How records call the set: of a path of this machine the last name, since others will read them."""
+        return os.path.basename(os.path.normpath(self.source)) if os.path.isabs(self.source) else self.source
 
     def name(self, row: int) -> str:
         """How a message calls this sample."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -357,3 +358,11 @@ def test_batches_on_an_accelerator_equal_those_of_the_cpu():
     for there, here in pairs:
         assert there.device.type == "cuda"
         torch.testing.assert_close(there.cpu(), here)
+
+
+def test_records_call_a_file_by_its_last_name_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npy"
+    assert Samples(DIGITS, str(path)).title == "mine.npy"
+    assert Samples(DIGITS, f"{tmp_path}/photos/").title == "photos"
+    assert Samples(DIGITS, "data/mine.npy").title == "data/mine.npy"
+    assert Samples(DIGITS, "digits").title == "digits"

@@ -102,7 +102,7 @@ def evaluate(
         return Scores(
             metrics={**metrics, **compared.pop("", {})},
             baseline=compared,
-            dataset=samples.source,
+            dataset=samples.title,
             split=split,
             n=len(judged),
             seed=seed,

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from aezoo.batches import Batches
 from aezoo.builder import build, objective_of
+from aezoo.bundled import bundled_specs
 from aezoo.data import check, open_samples, split
 from aezoo.errors import DataError, Interrupted, Refused
 from aezoo.evaluation.scores import Scores, evaluate
@@ -184,7 +185,7 @@ def _record(
         "seed": spec.training.seed,
         "arch": spec.arch,
         "run": spec.run,
-        "data": samples.source,
+        "data": samples.title,
         "splits": {name: len(index) for name, index in rows.items()},
         "steps": outcome.step,
         "best_step": outcome.best_step,
@@ -192,7 +193,13 @@ def _record(
         "ended": outcome.why,
         "seconds": round(outcome.seconds, 3),
         "validation": outcome.validation,
+        **({"command": f"aezoo train {spec.name}"} if _is_bundled(spec) else {}),
     }
+
+
+def _is_bundled(spec: Spec) -> bool:
+    """Whether the spec is one that everybody has, under its name."""
+    return spec.name in bundled_specs() and read(spec.name).run == spec.run
 
 
 def _save(run: Run, folder: Path) -> None:
