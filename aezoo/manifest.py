@@ -16,8 +16,9 @@ from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.parts import parts
 from aezoo.spec.text import parse, read_text
+from aezoo.zoo.layout import CONFIG
 
-NAME = "config.json"
+NAME = CONFIG
 FORMAT = 1
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import NotFound, Refused
 from aezoo.files import digest_of, replacing
+from aezoo.zoo.layout import WEIGHTS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-NAME = "model.safetensors"
+NAME = WEIGHTS
 #: Key of the one entry of metadata. One, since the order of several is not fixed, and so the bytes would not be.
 KEY = "aezoo"
 MAX_HEADER = 4 << 20

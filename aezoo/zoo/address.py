@@ -18,10 +18,10 @@ from typing import NamedTuple
 from aezoo.errors import NotFound, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.zoo import embedded
+from aezoo.zoo.store import COMMIT
 
 PART = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 REVISION = re.compile(r"(?!.*(?:\.\.|//))[A-Za-z0-9][A-Za-z0-9._/-]{0,95}")
-COMMIT = re.compile(r"[0-9a-f]{40}")
 MAIN = "main"
 PREFIX = "hub:"
 

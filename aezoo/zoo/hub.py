@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 from aezoo.errors import AezooError, HubError, NotFound, Refused, RunFailed, UsageError
 from aezoo.files import digest_of
 from aezoo.hints import did_you_mean
-from aezoo.zoo.address import COMMIT, Remote
+from aezoo.zoo.address import Remote
+from aezoo.zoo.store import COMMIT
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -6,13 +6,11 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from aezoo import manifest, weights
 from aezoo.errors import Refused
 from aezoo.files import digest_of
 from aezoo.spec.bounds import MAX_BYTES
-from aezoo.spec.limits import size as spelled
 
-CONFIG, WEIGHTS, CARD = manifest.NAME, weights.NAME, "README.md"
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS, TRAINING = "metrics.json", "training.json"
 #: The pictures in `samples/`, in the order in which a card shows them.
 PICTURES = ("reconstructions", "samples", "interpolations")
@@ -88,6 +86,8 @@ def _refuse(folder: Path, name: str, kind: int) -> None:
 def refuse_size(where: str, name: str, size: int) -> None:
     """Refuse a file that is larger than one of this name may be. Raises `Refused`."""
     if size > MOST.get(name, size):
+        from aezoo.spec.limits import size as spelled
+
         raise Refused(f"{where} has {spelled(size)}, {name} has {spelled(MOST[name])} at most")
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aezoo import manifest
-from aezoo.card import FAMILIES, families
 from aezoo.errors import AezooError
-from aezoo.spec.document import Spec
 from aezoo.zoo import embedded, layout
-from aezoo.zoo.examination import read_facts
-from aezoo.zoo.hub import Found, Hub
 from aezoo.zoo.store import Kept, shelves
+
+if TYPE_CHECKING:
+    from aezoo.spec.document import Spec
+    from aezoo.zoo.hub import Found
 
 #: What tells most about a model, the first that it has: the share of variance that it leaves unexplained is the same
 #: whatever the data's units.
@@ -60,6 +59,8 @@ def listed(*, remote: bool = False, search: str | None = None) -> list[Listed]:
     """
     found = [*_embedded(), *_cached()]
     if remote:
+        from aezoo.zoo.hub import Hub
+
         found += [_found(one) for one in Hub().search(search, limit=MOST)]
     return [one for one in found if _matches(one, search or "")]
 
@@ -70,6 +71,9 @@ def _matches(one: Listed, search: str) -> bool:
 
 def described(folder: Path, spec: Spec) -> dict[str, Any]:
     """What the index of the embedded zoo tells of a model."""
+    from aezoo.card import families
+    from aezoo.zoo.examination import read_facts
+
     metrics = read_facts(folder, layout.METRICS) or {}
     metric, value = key_metric(metrics.get("metrics"))
     return {
@@ -106,6 +110,8 @@ def _cached() -> Iterator[Listed]:
 
 
 def _kept(kept: Kept) -> Listed:
+    from aezoo import manifest
+
     name = kept.name if "main" in kept.revisions else f"{kept.name}@{_shortest(kept)}"
     facts = {"name": name, "size": kept.size, "where": "cached", "commit": kept.commit}
     try:
@@ -122,6 +128,8 @@ def _shortest(kept: Kept) -> str:
 
 def _found(one: Found) -> Listed:
     """A row from a card, which may hold anything."""
+    from aezoo.card import FAMILIES
+
     card = one.card
     facts = card["aezoo"] if isinstance(card.get("aezoo"), dict) else {}
     metric, value = _indexed(card.get("model-index"))

@@ -11,6 +11,7 @@ A folder takes its name by one rename, once it is whole: it is there and right, 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -22,9 +23,9 @@ from urllib.parse import quote, unquote, urlsplit
 from aezoo.errors import RunFailed
 from aezoo.files import atomic_write, sync
 from aezoo.zoo import lock as locks
-from aezoo.zoo.address import COMMIT
 from aezoo.zoo.lock import Lock
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
 STAGE = ".stage-"
 #: The folder of what came out of the wheel, in place of a hub's name.
 IN_THE_BOX = "embedded"
