@@ -26,7 +26,7 @@ def cache() -> None:
 @options.as_json
 def ls(as_json: bool) -> None:
     """List them: name, revisions, commit, size, when it was pulled."""
-    from aezoo.spec.limits import size
+    from aezoo.spec.amounts import size
     from aezoo.zoo.store import home
 
     kept = [one for _, one in _all()]

@@ -42,7 +42,7 @@ def catalog(kind: str | None, remote: bool, search: str | None, as_json: bool) -
 
 
 def _tell_models(models: list[Listed]) -> None:
-    from aezoo.spec.limits import size
+    from aezoo.spec.amounts import size
 
     if not models:
         return

@@ -122,7 +122,7 @@ def _added(i: int, term: Term) -> str:
 
 
 def _needs(needed: Memory, spec: Spec) -> Iterator[str]:
-    from aezoo.spec.limits import size
+    from aezoo.spec.amounts import size
 
     optimizer = spec.training.optimizer.tag()
     state = "unknown" if needed.optimizer is None else size(needed.optimizer)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from aezoo.errors import Fault, NoMirror, Path, ShapeError
+from aezoo.spec.amounts import count, size
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import Shape, flat
 
@@ -86,25 +87,6 @@ def excess(code: str, path: Path, does: str, number: int, name: str, limits: Lim
     words, unit = (size, "BYTES") if name == "activations" else (count, "N")
     message = f"{does.format(words(number))}; the limit is {words(most)}"
     return Fault(path, code, message, f"`--limit {name}={unit}` raises it, for a spec of your own")
-
-
-# --- numbers in words ---------------------------------------------------------------------------------------
-
-
-def count(number: int) -> str:
-    """`4,096`; a number that nobody would count, by its power of ten."""
-    # Never str() of the number itself: Python refuses to write thousands of digits.
-    return f"{number:,}" if number < 10**15 else f"some 10^{int(number.bit_length() * 0.30103)}"
-
-
-def size(number: int) -> str:
-    """Bytes as people say them: `2 GiB`."""
-    if number >> 50:
-        return f"{count(number >> 40)} TiB"
-    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if number >= unit:
-            return f"{round(number / unit, 1):,g} {name}"
-    return f"{number} bytes"
 
 
 # --- structure ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from aezoo.errors import Refused
 from aezoo.files import digest_of
+from aezoo.spec.amounts import size as spelled
 from aezoo.spec.bounds import MAX_BYTES
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -86,8 +87,6 @@ def _refuse(folder: Path, name: str, kind: int) -> None:
 def refuse_size(where: str, name: str, size: int) -> None:
     """Refuse a file that is larger than one of this name may be. Raises `Refused`."""
     if size > MOST.get(name, size):
-        from aezoo.spec.limits import size as spelled
-
         raise Refused(f"{where} has {spelled(size)}, {name} has {spelled(MOST[name])} at most")
 
 

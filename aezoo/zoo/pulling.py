@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 from aezoo import manifest
 from aezoo.errors import HubError, NotFound, Refused, RunFailed, UsageError
 from aezoo.files import digest_of
+from aezoo.spec.amounts import size as spelled
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.spec.limits import size as spelled
 from aezoo.zoo import embedded, layout
 from aezoo.zoo import lock as locks
 from aezoo.zoo.address import Embedded, Local, Remote, address

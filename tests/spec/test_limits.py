@@ -24,8 +24,9 @@ from aezoo.errors import Fault, SpecError
 from aezoo.plugin import LayerSpec, Shape, Style, flat
 from aezoo.reader import check, read
 from aezoo.registry import Registry
+from aezoo.spec.amounts import count, size
 from aezoo.spec.document import Spec
-from aezoo.spec.limits import DEFAULT_LIMITS, Limits, count, excesses, size, size_of
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits, excesses, size_of
 from aezoo.spec.memory import memory
 
 Table = dict[str, Any]
