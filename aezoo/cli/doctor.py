@@ -42,6 +42,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         "plugins": _plugins,
         "specs": _specs,
         "digits": _digits,
+        "zoo": _zoo,
         "folders": _folders,
         "environment": _environment,
     }
@@ -128,9 +129,22 @@ def _digits() -> dict[str, Any]:
 
 
 def _folders() -> dict[str, Any]:
-    from huggingface_hub.constants import HF_HUB_CACHE
+    from aezoo.zoo.store import home
 
-    return {"hub cache": HF_HUB_CACHE, "working": os.getcwd()}
+    return {"models": str(home()), "working": os.getcwd()}
+
+
+def _zoo() -> dict[str, Any]:
+    """The models in the box, each held to its lock."""
+    from aezoo.zoo import embedded, lock
+
+    damaged = []
+    for name in embedded.names():
+        found = lock.read(embedded.folder(name))
+        if found is None or lock.faults(embedded.folder(name), found):
+            damaged.append(name)
+    told: dict[str, Any] = {"count": len(embedded.names())}
+    return {**told, "broken": f"damaged: {', '.join(damaged)}"} if damaged else told
 
 
 def _environment() -> dict[str, Any]:
