@@ -1,7 +1,7 @@
 """Pushes, pulls, loads and compares models of the box on a real Hub, then takes its repositories away again.
 
-HF_TOKEN=... python benchmarks/live_hub.py OWNER [NAME ...]     private repositories OWNER/aezoo-live-..., made and removed
-HF_ENDPOINT=http://127.0.0.1:8000 ...                           against another Hub
+HF_TOKEN=... python benchmarks/live_hub.py OWNER [NAME ...]    private repositories of OWNER, removed at last
+HF_ENDPOINT=http://127.0.0.1:8000 ...                          against another Hub
 
 What the tests prove on the loopback, on the Hub that people use: it needs a token that may write, and is no test.
 """

@@ -43,6 +43,10 @@ FORBIDDEN = {
     "randomness.py": ("torch", "numpy", "pydantic", "aezoo"),
     "samples.py": ("torch", "numpy", "pydantic", "aezoo"),
     "plugin.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
+    "zoo": ("torch", "numpy", "huggingface_hub", "aezoo.nn", "aezoo.builtins", "aezoo.training", "aezoo.model"),
+    "card.py": ("torch", "numpy", "huggingface_hub", "aezoo.nn", "aezoo.builtins"),
+    "manifest.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
+    "weights.py": ("torch", "numpy", "safetensors", "aezoo.nn"),
     "report": ("torch", "aezoo.nn", "aezoo.training"),
     "reference": ("torch", "aezoo.nn", "aezoo.builtins"),
 }
@@ -117,6 +121,38 @@ def test_the_help_of_the_command_needs_click_and_nothing_else() -> None:
     modules = after("import sys\nfrom aezoo.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass")
     assert "click" in modules
     assert not modules & {"torch", "numpy", "pydantic", "pluggy", "huggingface_hub", "importlib.metadata"}
+
+
+def everywhere(path: Path) -> set[str]:
+    """What a file imports at all, at the top or within a function."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def test_one_module_speaks_to_the_hub_and_only_through_its_client() -> None:
+    clients = {"huggingface_hub", "httpx", "httpx2", "requests", "urllib3", "aiohttp", "http", "socket"}
+    speaking = {path.relative_to(ROOT).as_posix() for path in files("") if clients & roots(everywhere(path))}
+    assert speaking == {"zoo/hub.py"}
+    assert roots(everywhere(ROOT / "zoo" / "hub.py")) & clients == {"huggingface_hub"}
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names} | ({"urllib3"} if "urllib.request" in names else set())
+
+
+def test_pulling_and_listing_models_never_wake_torch() -> None:
+    modules = after(
+        "import aezoo\nfrom aezoo.errors import AezooError\nfrom aezoo.zoo.listing import listed\nlisted()\n"
+        "import os; os.environ['AEZOO_OFFLINE'] = '1'\n"
+        "try:\n    aezoo.pull('owner/name')\nexcept AezooError:\n    pass"
+    )
+    assert {"aezoo.zoo.pulling", "aezoo.zoo.examination"} <= modules
+    assert not modules & {"torch", "numpy", "safetensors"}
 
 
 def test_no_file_pickles() -> None:
