@@ -44,6 +44,8 @@ def tell(done: Published, *, as_json: bool) -> None:
     if as_json:
         emit(done._asdict())
         return
+    for name in done.left:
+        click.echo(f"stays here: {name}", err=True)
     if done.request:
         click.echo(f"pull request: {done.request}", err=True)
     elif done.changed:

@@ -115,6 +115,11 @@ class Hub:
             sha = self.api.model_info(wanted.repo, revision=wanted.revision).sha
         return _commit(sha, wanted)
 
+    def private(self, wanted: Remote) -> bool:
+        """Whether a repository is shown to its owner alone."""
+        with self._speaking(wanted):
+            return self.api.model_info(wanted.repo).private is True
+
     def rows(self, wanted: Remote, names: Sequence[str]) -> list[Row]:
         """The files of these names that the repository has at a commit: one request, however many it has."""
         from huggingface_hub.hf_api import RepoFile

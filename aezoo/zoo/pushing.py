@@ -8,6 +8,8 @@ The folder is held to all that a pull would hold it to, so nobody pulls what nob
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
@@ -15,6 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from aezoo import weights
 from aezoo.card import around, card
 from aezoo.errors import HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
@@ -53,6 +56,7 @@ class Published(NamedTuple):
         changed: Whether the commit is new: the same files make none.
         request: Address of the pull request, if it was to be one.
         tag: That the commit has.
+        left: Files of the folder that stay where they are.
     """
 
     repo: str
@@ -60,17 +64,23 @@ class Published(NamedTuple):
     changed: bool
     request: str = ""
     tag: str = ""
+    left: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.repo}@{self.commit}"
 
 
+class PushWarning(UserWarning):
+    """A push that went well, and that its user may want to know of."""
+
+
 class _Sending(NamedTuple):
-    """A folder on its way: every file by its name, the card among them."""
+    """A folder on its way: every file by its name, the card among them; and what people wrote around that."""
 
     spec: Spec
     paths: dict[str, Path]
     left: list[str]
+    around: tuple[str, str]
 
 
 def push(
@@ -94,7 +104,7 @@ def push(
         folder: What `save` or `train` wrote.
         repo: `owner/name`.
         tag: A version for the commit: `v1`. One that another commit has is refused.
-        private: Whether a new repository is shown to its owner alone.
+        private: Whether a new repository is shown to its owner alone. One that everybody sees already is refused.
         request: Whether to propose the commit, as a pull request, instead.
         address: What the card tells people to load; `repo` by default.
         license: Of the weights, for a card whose spec names none: `apache-2.0`, `cc-by-4.0` ...
@@ -103,25 +113,27 @@ def push(
 
     Raises:
         NotFound, SpecError, PluginError: The folder holds no model that can be read here.
+        UsageError: It is no name of a repository, or no tag; or a pull request was to have a tag.
         Refused: It is damaged, has no licence, or holds what must not be published; or the tag is taken.
         HubError: Network, authentication or the Hub; nothing is published by half.
     """
     target = _target(repo)
-    if tag is not None and (not REVISION.fullmatch(tag) or tag == "main"):
-        raise UsageError(f"{tag!r} is no tag", hint="v1, 2026-05 ...")
+    _refuse_tag(tag, request=request)
+    hub = Hub()
     with _prepared(Path(folder), address or repo, license, keep_paths, limits) as sending:
-        hub = Hub()
-        if tag:
-            _refuse_taken(hub, target, tag)
         hub.create(target, private=private)
+        if private and not hub.private(target):
+            told = f"{target.repo} is there already, and everybody can see it: nothing was published"
+            raise Refused(told, hint="make it private in its settings on the Hub, or leave --private out")
         base = target.at(hub.resolve(target))
         there = {row.name: row for row in hub.rows(base, layout.NAMES)}
         _merge_card(hub, base, there, sending, address or repo)
-        made = _commit(hub, base, there, sending, request=request)
-    if tag and not request:
-        _tag(hub, target.at(made.commit), tag)
-        made = made._replace(tag=tag)
-    return made
+        changes = _changes(there, sending)
+        tagged = _tagged(hub, base, tag, changes) if tag else False
+        made = _commit(hub, base, changes, sending, request=request)
+    if tag and not tagged:
+        hub.tag(target.at(made.commit), tag)
+    return made._replace(tag=tag or "", left=tuple(sending.left))
 
 
 def plan(
@@ -157,6 +169,13 @@ def written_card(folder: Path, spec: Spec, address: str, *, kept: tuple[str, str
 # --- before the Hub is asked ----------------------------------------------------------------------------
 
 
+def _refuse_tag(tag: str | None, *, request: bool) -> None:
+    if tag is not None and (not REVISION.fullmatch(tag) or tag == "main"):
+        raise UsageError(f"{tag[:100]!r} is no tag", hint="v1, 2026-05 ...")
+    if tag is not None and request:
+        raise UsageError("a pull request has no tag", hint="give it one when it is merged, or leave --create-pr out")
+
+
 def _target(repo: str) -> Remote:
     target = remote(repo.removeprefix(PREFIX))
     if "@" in repo:
@@ -180,7 +199,7 @@ def _prepared(folder: Path, address: str, license: str | None, keep_paths: bool,
         written = Path(stage) / layout.CARD
         written.write_text(written_card(folder, spec, address, kept=around(own)), encoding="utf-8", newline="\n")
         paths = {file.name: folder / file.name for file in files}
-        yield _Sending(spec, {**paths, layout.CARD: written}, left)
+        yield _Sending(spec, {**paths, layout.CARD: written}, left, around(own))
 
 
 def _licensed(folder: Path, spec: Spec, license: str | None) -> Spec:
@@ -206,8 +225,12 @@ def _told(path: Path) -> str:
 
 def _refuse_paths(folder: Path) -> None:
     """Refuse what tells strangers where its author keeps things."""
-    for name in (layout.CONFIG, layout.METRICS, layout.TRAINING):
-        told = read_text(folder / name) if name == layout.CONFIG else read_facts(folder, name)
+    # The header of the weights holds a spec of its own, which may be that of the folder or an earlier one.
+    header = weights.read_header(folder / layout.WEIGHTS).metadata
+    noted = {layout.WEIGHTS: [json.loads(text) if key == weights.KEY else text for key, text in header.items()]}
+    noted |= {layout.CONFIG: [read_text(folder / layout.CONFIG)]}
+    noted |= {name: [read_facts(folder, name)] for name in (layout.METRICS, layout.TRAINING)}
+    for name, told in noted.items():
         for text in _texts(told):
             if PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute():
                 hint = "train in the folder of the data, by a relative path; --keep-paths publishes it as it is"
@@ -228,14 +251,25 @@ def _texts(value: Any) -> Iterator[str]:
 # --- with the Hub ---------------------------------------------------------------------------------------
 
 
-def _refuse_taken(hub: Hub, target: Remote, tag: str) -> None:
-    try:
-        taken = hub.tags(target).get(tag)
-    except NotFound:  # a new repository has no tags
-        return
-    if taken is not None and taken != hub.resolve(target):
-        told = f"{target.repo} has a tag {tag!r} already, at {taken[:12]}; whoever relies on it must go on finding that"
-        raise Refused(told, hint="take the next version")
+class _Changes(NamedTuple):
+    """What a commit would change: files that are new or another, and those that are to go."""
+
+    new: dict[str, Path]
+    gone: list[str]
+
+
+def _changes(there: dict[str, Row], sending: _Sending) -> _Changes:
+    new = {name: path for name, path in sending.paths.items() if name not in there or not there[name].holds(path)}
+    return _Changes(new, sorted(there.keys() - sending.paths.keys()))
+
+
+def _tagged(hub: Hub, base: Remote, tag: str, changes: _Changes) -> bool:
+    """Whether the commit that is published has the tag already. Raises `Refused` if another one has it."""
+    taken = hub.tags(base).get(tag)
+    if taken is not None and (taken != base.revision or any(changes)):
+        told = f"{base.repo} has a tag {tag!r} already, at {taken[:12]}; whoever relies on it must go on finding that"
+        raise Refused(told, hint="take the next version; nothing was published")
+    return taken is not None
 
 
 def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending, address: str) -> None:
@@ -246,16 +280,20 @@ def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending
         theirs = around(_told(hub.fetch(base, there[layout.CARD], Path(stage))), foreign=True)
     written = sending.paths[layout.CARD]
     if any(theirs):
+        if any(sending.around) and sending.around != theirs:
+            told = (
+                f"what stands around the card on the Hub is kept, what stands in {sending.paths[layout.CONFIG].parent}"
+            )
+            warnings.warn(PushWarning(f"{told} is another text, and is not published"), stacklevel=2)
         folder = sending.paths[layout.CONFIG].parent
         written.write_text(written_card(folder, sending.spec, address, kept=theirs), encoding="utf-8", newline="\n")
 
 
-def _commit(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending, *, request: bool) -> Published:
+def _commit(hub: Hub, base: Remote, changes: _Changes, sending: _Sending, *, request: bool) -> Published:
     """One commit of what is new, read back; none if nothing is."""
-    new = {name: path for name, path in sending.paths.items() if name not in there or not there[name].holds(path)}
-    gone = sorted(there.keys() - sending.paths.keys())
-    if not new and not gone:
+    if not any(changes):
         return Published(base.repo, base.revision, changed=False)
+    new, gone = changes
     commit, address = hub.commit(base, new.items(), gone, message=f"Publish {sending.spec.name}", request=request)
     _read_back(hub, base.at(commit), sending)
     return Published(base.repo, commit, changed=True, request=address)
@@ -267,8 +305,3 @@ def _read_back(hub: Hub, made: Remote, sending: _Sending) -> None:
         path = sending.paths.get(name)
         if (name in rows) != (path is not None) or (path and not rows[name].holds(path)):
             raise HubError(f"{made}: the Hub holds another {name} than the one sent", hint="push again")
-
-
-def _tag(hub: Hub, made: Remote, tag: str) -> None:
-    if hub.tags(made).get(tag) != made.revision:
-        hub.tag(made, tag)
