@@ -158,6 +158,8 @@ def _hurry(words: Sequence[str]) -> None:
     """For a process of its own: no time goes into finding garbage that its end takes away anyhow."""
     # Declarations are ours and our plugins'; what else is installed for pydantic is not imported for them.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # The Hub's client logs each attempt, with signed addresses; what comes of it all is told once, by us.
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     atexit.register(gc.freeze)
     if words and words[0] in QUICK:
         gc.disable()

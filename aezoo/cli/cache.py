@@ -46,17 +46,18 @@ def ls(as_json: bool) -> None:
 @options.as_json
 def rm(names: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Remove models: owner/name, owner/name@revision, or a commit's first digits."""
-    _remove([row for name in names for row in _named(name)], dry_run=dry_run, as_json=as_json)
+    rows = {row[1].folder: row for name in names for row in _named(name)}
+    _remove([*rows.values()], dry_run=dry_run, as_json=as_json)
 
 
 @cache.command("prune")
 @dry
 @options.as_json
 def prune(dry_run: bool, as_json: bool) -> None:
-    """Remove what no revision leads to any more, and what crashes left."""
+    """Remove what no revision leads to any more, and what crashes left. What was pulled by its commit stays."""
     from aezoo.zoo.store import shelves
 
-    _remove([row for row in _all() if not row[1].revisions], dry_run=dry_run, as_json=as_json)
+    _remove([row for row in _all() if not row[1].wanted], dry_run=dry_run, as_json=as_json)
     for shelf in () if dry_run else shelves():
         if shelf.stages():
             with shelf.writing():
@@ -105,9 +106,7 @@ def _named(text: str) -> list[tuple[Shelf, Kept]]:
 
 def _remove(rows: Sequence[tuple[Shelf, Kept]], *, dry_run: bool, as_json: bool) -> None:
     for shelf, kept in () if dry_run else rows:
-        with shelf.writing():
-            shelf.remove(kept)
-        shelf.sweep()
+        shelf.remove(kept.commit)
     if as_json:
         emit([_row(kept) for _, kept in rows])
         return

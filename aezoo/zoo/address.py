@@ -71,9 +71,11 @@ def address(source: str | PathLike[str]) -> Address:
 
     Raises:
         NotFound: It is a path at which there is nothing, or a name that no model of the zoo has.
-        UsageError: It is no name of a repository.
+        UsageError: It is no name of a repository, or nothing at all.
     """
     text = os.fspath(source)
+    if not text:
+        raise UsageError("the name of a model is empty", hint="a folder, vae-mnist, or owner/name@v1")
     if text.startswith(PREFIX):
         return remote(text.removeprefix(PREFIX))
     if not isinstance(source, str) or _is_there(text) or _looks_like_a_path(text):
@@ -105,7 +107,7 @@ def _is_there(text: str) -> bool:
 
 def _looks_like_a_path(text: str) -> bool:
     name = text.partition("@")[0]
-    spelled = text.startswith((".", "~", os.sep)) or "\\" in text or text.endswith("/") or not text
+    spelled = text.startswith((".", "~", os.sep)) or "\\" in text or text.endswith("/")
     return spelled or name.count("/") > 1 or name.endswith(".safetensors")
 
 

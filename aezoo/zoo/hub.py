@@ -242,8 +242,9 @@ class Hub:
             return NotFound(f"{where} has no revision {wanted.revision!r}", hint=self._nearest(wanted))
         if isinstance(error, errors.HFValidationError):
             return UsageError(f"{where}: {_words(error)}")
-        if isinstance(error, errors.HfHubHTTPError):
-            return self._answered(error, where, writing=writing)
+        for answer in _chain(error):
+            if isinstance(answer, errors.HfHubHTTPError):
+                return self._answered(answer, where, writing=writing)
         if isinstance(error, OSError) and error.errno == NO_DISK:
             return RunFailed(f"the disk is full: {where} was not fetched", hint="AEZOO_HOME names another folder")
         return HubError(f"{where}: {_words(_cause(error))}", hint=f"is {self.endpoint} reachable? then try again")
@@ -299,9 +300,14 @@ def _card(data: Any) -> dict[str, Any]:
 
 def _cause(error: BaseException) -> BaseException:
     """What lies beneath: the client wraps the error of a connection in one about its own cache."""
-    while error.__cause__ is not None:
+    return [*_chain(error)][-1]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that lies beneath it."""
+    while error is not None:
+        yield error
         error = error.__cause__
-    return error
 
 
 def _words(error: BaseException) -> str:

@@ -8,6 +8,7 @@ Nothing of a stranger's is kept, opened by torch or given a name in the store be
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import warnings
 from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ from aezoo.zoo.examination import examine
 from aezoo.zoo.hub import Hub, Row, endpoint, offline
 from aezoo.zoo.layout import File
 from aezoo.zoo.lock import Lock
-from aezoo.zoo.store import STAGE, Shelf, shelf, unwritable
+from aezoo.zoo.store import STAGE, Shelf, public, shelf, unwritable
 
 
 class PullWarning(UserWarning):
@@ -81,9 +82,12 @@ def preview(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> 
     if not isinstance(wanted, Remote) or kept is not None:
         yield kept or locate(source, limits=limits)
         return
+    hub = _hub(wanted)
+    pinned = wanted.at(_resolved(hub, wanted))
+    if (kept := _here(pinned)) is not None:
+        yield kept
+        return
     with TemporaryDirectory(prefix="aezoo-") as stage:
-        hub = Hub()
-        pinned = wanted if wanted.pinned else wanted.at(hub.resolve(wanted))
         for row in _listed(hub, pinned, (layout.CONFIG, layout.METRICS, layout.TRAINING, layout.CARD)):
             _fetch(hub, pinned, row, Path(stage))
         yield Path(stage)
@@ -114,22 +118,43 @@ def _here(wanted: Remote) -> Path | None:
     place = _shelf(wanted)
     commit = wanted.revision if wanted.pinned else place.ref(wanted.revision) if offline() else None
     folder = place.commit(commit) if commit else None
-    return folder if folder and _sound(folder) else None
+    if folder is None or not folder.is_dir():
+        return None
+    if offline():  # a damaged one cannot be fetched again
+        return folder if locks.verify(folder) else None
+    return folder if _sound(folder) else None
+
+
+def _hub(wanted: Remote) -> Hub:
+    """The Hub, if it may be asked for what is not in the store."""
+    if offline():
+        raise HubError(f"{wanted} is not in the store, and the network is switched off", hint=_offline_hint(wanted))
+    return Hub()
+
+
+def _resolved(hub: Hub, wanted: Remote) -> str:
+    """The commit of a revision: one request, none for a commit."""
+    if wanted.pinned:
+        return wanted.revision
+    try:
+        return hub.resolve(wanted)
+    except HubError as error:
+        if _shelf(wanted).ref(wanted.revision):
+            error.hint = "--offline, or AEZOO_OFFLINE=1, takes the commit that it was when last asked"
+        raise
 
 
 def _pulled(wanted: Remote, limits: Limits) -> Path:
     if (kept := _here(wanted)) is not None:
         return kept
-    if offline():
-        raise HubError(f"{wanted} is not in the store, and the network is switched off", hint=_offline_hint(wanted))
-    hub, place = Hub(), _shelf(wanted)
-    commit = wanted.revision if wanted.pinned else hub.resolve(wanted)
+    hub, place = _hub(wanted), _shelf(wanted)
+    commit = _resolved(hub, wanted)
     folder = place.commit(commit)
-    if _sound(folder):
+    if not wanted.pinned and _sound(folder):
         _note(place, wanted, commit)
         return folder
     with place.writing():
-        if not _sound(folder):  # another process may have been faster
+        if not _whole(folder):  # another process may have been faster
             with place.staged(commit) as stage:
                 _fill(stage, hub, wanted.at(commit), wanted.revision, limits)
         place.note(wanted.revision, commit)
@@ -151,7 +176,7 @@ def _fill(stage: Path, hub: Hub, pinned: Remote, asked: str, limits: Limits) -> 
     examine(stage, limits=limits)
     files = tuple(File(row.name, row.size, digest_of(stage / row.name)) for row in rows)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    locks.write(stage, Lock(pinned.repo, asked, pinned.revision, files, hub.endpoint, now, _version()))
+    locks.write(stage, Lock(pinned.repo, asked, pinned.revision, files, public(hub.endpoint), now, _version()))
 
 
 def _listed(hub: Hub, pinned: Remote, names: Sequence[str]) -> list[Row]:
@@ -200,7 +225,7 @@ def _refuse_space(stage: Path, rows: Sequence[Row]) -> None:
 
 
 def _shelf(wanted: Remote) -> Shelf:
-    return shelf(wanted.repo, endpoint=endpoint())
+    return shelf(wanted.repo, endpoint=public(endpoint()))
 
 
 def _sound(folder: Path) -> bool:
@@ -208,11 +233,18 @@ def _sound(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     try:
-        whole = locks.verify(folder) is not None
+        return locks.verify(folder) is not None
     except Refused as error:
         warnings.warn(PullWarning(f"{error.message}; it is fetched again"), stacklevel=2)
         return False
-    return whole
+
+
+def _whole(folder: Path) -> bool:
+    """The same, once its user was told."""
+    try:
+        return folder.is_dir() and locks.verify(folder) is not None
+    except Refused:
+        return False
 
 
 def _note(place: Shelf, wanted: Remote, commit: str) -> None:
@@ -223,7 +255,7 @@ def _note(place: Shelf, wanted: Remote, commit: str) -> None:
 
 
 def _offline_hint(wanted: Remote) -> str:
-    kept = [*_shelf(wanted).refs()] if _shelf(wanted).folder.is_dir() else []
+    kept = [*_shelf(wanted).refs()]
     known = f"the store has {', '.join(f'{wanted.repo}@{name}' for name in kept[:4])}; " if kept else ""
     return f"{known}unset AEZOO_OFFLINE and HF_HUB_OFFLINE to fetch it"
 
@@ -241,7 +273,7 @@ def _copied(folder: Path, target: Path) -> Path:
     """A copy of a folder, which takes its name once it is whole."""
     lock = locks.verify(folder)
     assert lock is not None, "the store holds nothing without a lock"
-    stage = target.absolute().parent / f"{STAGE}{target.name}"
+    stage = target.absolute().parent / f"{STAGE}{secrets.token_hex(4)}"
     try:
         stage.mkdir(parents=True)
         _copy(folder, stage, lock)

@@ -57,6 +57,11 @@ class Kept(NamedTuple):
     lock: Lock | None
 
     @property
+    def wanted(self) -> bool:
+        """Whether a revision leads here, or somebody asked for this very commit."""
+        return bool(self.revisions) or (self.lock is not None and self.lock.revision == self.commit)
+
+    @property
     def size(self) -> int:
         """Bytes on the disk."""
         return sum(path.lstat().st_size for path in self.folder.rglob("*") if not path.is_dir())
@@ -75,7 +80,8 @@ class Shelf:
     @property
     def name(self) -> str:
         """`owner/name`."""
-        return self.folder.name.replace("--", "/", 1)
+        # From the right: an owner may end in a dash, no name begins with one.
+        return "/".join(self.folder.name.rsplit("--", 1))
 
     def commit(self, commit: str) -> Path:
         """The folder of a commit, which need not be there."""
@@ -94,7 +100,10 @@ class Shelf:
         if revision == commit or self.ref(revision) == commit:
             return
         path = self._ref(revision)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(path.parent, error) from error
         atomic_write(path, f"{commit}\n")
 
     def refs(self) -> dict[str, str]:
@@ -141,7 +150,8 @@ class Shelf:
         try:
             stage.mkdir()
             yield stage
-            sync(stage)
+            for path in (*(path for path in stage.rglob("*")), stage):
+                sync(path)
             place = self.commit(commit)
             if place.exists():  # a damaged one: what is here is whole
                 place.rename(self.folder / f"{STAGE}{secrets.token_hex(4)}")
@@ -153,21 +163,25 @@ class Shelf:
             for left in self.stages():
                 shutil.rmtree(left, ignore_errors=True)
 
-    def remove(self, kept: Kept) -> None:
-        """Take a commit away, and the revisions that were it."""
-        for revision in kept.revisions:
-            self._ref(revision).unlink(missing_ok=True)
-        # Renamed first: what is half removed must not look like a model.
-        gone = self.folder / f"{STAGE}{secrets.token_hex(4)}"
-        kept.folder.rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+    def remove(self, commit: str) -> None:
+        """Take a commit away, and the revisions that were it.
 
-    def sweep(self) -> None:
-        """Take the place away if nothing is left in it."""
-        if not self.kept():
-            shutil.rmtree(self.folder, ignore_errors=True)
-            with suppress(OSError):
-                self.folder.parent.rmdir()
+        The place itself stays, with the file that is locked: another process may be waiting for that.
+
+        Raises:
+            RunFailed: It cannot be written to.
+        """
+        gone = self.folder / f"{STAGE}{secrets.token_hex(4)}"
+        with self.writing():
+            try:
+                for revision in (name for name, known in self.refs().items() if known == commit):
+                    self._ref(revision).unlink(missing_ok=True)
+                # Renamed first: what is half removed must not look like a model.
+                with suppress(FileNotFoundError):  # another process was faster
+                    self.commit(commit).rename(gone)
+            except OSError as error:
+                raise unwritable(self.folder, error) from error
+            shutil.rmtree(gone, ignore_errors=True)
 
     def _ref(self, revision: str) -> Path:
         return self.folder / "refs" / quote(revision, safe="")
@@ -178,10 +192,21 @@ def shelf(name: str, *, endpoint: str = "") -> Shelf:
 
     Args:
         name: `owner/name`, or the name of an embedded model.
-        endpoint: Of the Hub: repositories of two hubs are not mixed.
+        endpoint: Of the Hub, without a password: repositories of two hubs are not mixed.
     """
-    hub = quote(urlsplit(endpoint).netloc or endpoint, safe="") if endpoint else IN_THE_BOX
-    return Shelf(home() / "models" / hub / name.replace("/", "--"))
+    return Shelf(home() / "models" / _folder_of(endpoint) / name.replace("/", "--"))
+
+
+def _folder_of(endpoint: str) -> str:
+    """The name of a hub's folder: host, port and path, since one host may serve several."""
+    parts = urlsplit(endpoint)
+    return quote(f"{parts.netloc}{parts.path}".rstrip("/") or endpoint, safe="") or IN_THE_BOX
+
+
+def public(endpoint: str) -> str:
+    """An address without a name and a password in it."""
+    parts = urlsplit(endpoint)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def shelves() -> list[Shelf]:
