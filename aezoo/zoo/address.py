@@ -76,9 +76,12 @@ def address(source: str | PathLike[str]) -> Address:
     text = os.fspath(source)
     if not text:
         raise UsageError("the name of a model is empty", hint="a folder, vae-mnist, or owner/name@v1")
+    if "://" in text and not is_there(text):
+        hint = "owner/name, or owner/name@revision; HF_ENDPOINT names another Hub"
+        raise UsageError(f"{text[:200]!r} is an address, not the name of a model", hint=hint)
     if text.startswith(PREFIX):
         return remote(text.removeprefix(PREFIX))
-    if not isinstance(source, str) or _is_there(text) or _looks_like_a_path(text):
+    if not isinstance(source, str) or is_there(text) or _looks_like_a_path(text):
         return Local(Path(source))
     if "/" in text.partition("@")[0]:
         return _unless_here(remote(text))
@@ -98,7 +101,8 @@ def remote(text: str) -> Remote:
     return Remote(owner, name, revision or MAIN)
 
 
-def _is_there(text: str) -> bool:
+def is_there(text: str) -> bool:
+    """Whether there is a file or a folder of this name."""
     try:
         return Path(text).exists()
     except (OSError, ValueError):  # a name that no file system takes

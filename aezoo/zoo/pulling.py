@@ -25,7 +25,7 @@ from aezoo.spec.amounts import size as spelled
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.zoo import embedded, layout
 from aezoo.zoo import lock as locks
-from aezoo.zoo.address import Embedded, Local, Remote, address
+from aezoo.zoo.address import Embedded, Local, Remote, address, is_there
 from aezoo.zoo.examination import examine
 from aezoo.zoo.hub import Hub, Row, endpoint, offline
 from aezoo.zoo.layout import File
@@ -70,6 +70,8 @@ def locate(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> P
     """The folder of a model, wherever it is: as it stands, out of the wheel, or pulled. Raises as `pull` does."""
     wanted = address(source)
     if isinstance(wanted, Local):
+        if not is_there(str(wanted.path)):
+            raise NotFound(f"{str(source)[:200]}: no such folder", hint="name a folder that 'aezoo train' wrote")
         return wanted.path
     return embedded.folder(wanted.name) if isinstance(wanted, Embedded) else _pulled(wanted, limits)
 

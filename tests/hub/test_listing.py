@@ -1,0 +1,145 @@
+"""What is there: in the box, in the store, on the Hub; and what can be said of a model without fetching it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import aezoo as zoo
+from tests.hub.conftest import REPO, Run, publish
+from tests.hub_server.hub import Hub
+
+
+def rows(aezoo: Run, *words: str) -> dict[str, dict[str, Any]]:
+    told = aezoo("list", "models", "--json", *words)
+    assert told.code == 0, told.err
+    return {row["name"]: row for row in json.loads(told.out)["models"]}
+
+
+def test_a_list_tells_of_the_box_the_store_and_if_asked_of_the_hub(
+    hub: Hub, login: str, built: Path, box: str, aezoo: Run
+) -> None:
+    zoo.push(built / "variational", REPO)
+    zoo.push(built / "convolutional", "acme/conv")
+    zoo.pull(REPO)
+    asked = len(hub.log)
+    here = rows(aezoo)
+    assert {name: row["where"] for name, row in here.items()} == {box: "embedded", REPO: "cached"}
+    assert len(hub.log) == asked
+    assert here[REPO]["parameters"] == here[box]["parameters"] > 0
+    told = aezoo("list", "models", "--remote", "--json")
+    remote = {row["name"]: row for row in json.loads(told.out)["models"] if row["where"] == "hub"}
+    assert remote.keys() == {REPO, "acme/conv"}
+    assert (remote["acme/conv"]["family"], remote["acme/conv"]["license"]) == ("convolutional", "mit")
+    assert remote["acme/conv"]["input"] == [1, 8, 8]
+    assert remote[REPO]["parameters"] == here[REPO]["parameters"]
+    assert not hub.requests("GET", "/resolve/.*/conv")
+    table = aezoo("list", "models", "--remote")
+    assert table.code == 0
+    assert "acme/conv" in table.out
+
+
+def test_a_list_can_be_searched(hub: Hub, login: str, built: Path, box: str, aezoo: Run) -> None:
+    zoo.push(built / "variational", REPO)
+    zoo.push(built / "convolutional", "acme/conv")
+    assert rows(aezoo, "--search", "box").keys() == {box}
+    assert rows(aezoo, "--remote", "--search", "conv").keys() == {"acme/conv"}
+    assert rows(aezoo, "--search", "nothing of the kind") == {}
+
+
+def test_a_list_of_the_hub_takes_models_of_aezoo_alone(hub: Hub, aezoo: Run) -> None:
+    hub.publish("acme/gpt", {"README.md": b"---\nlibrary_name: transformers\n---\n"})
+    assert rows(aezoo, "--remote") == {}
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {},
+        {"license": ["a", "b"], "aezoo": [], "model-index": {}},
+        {"license": {"a": 1}, "aezoo": "x", "model-index": "x"},
+        {"aezoo": {"input": "x", "parameters": "x"}, "model-index": [None]},
+        {"aezoo": {"input": [1, "x", None, True], "parameters": True}, "model-index": [{"results": None}]},
+        {"aezoo": {"input": [10**400], "parameters": 10**400}, "model-index": [{"results": [{"metrics": 7}]}]},
+        {"aezoo": {"parameters": -1}, "model-index": [{"results": [{"metrics": [{"type": [], "value": {}}]}]}]},
+        {"model-index": [{"results": [{"metrics": [{"type": "\x1b[2Jfvu\n", "value": 1e400}]}]}]},
+        {"license": "\x1b]0;owned\x07mit\r\n\u202e", "tags": ["aezoo", "\x1b[31m", {"a": 1}, None]},
+        {"license": "x" * 10_000},
+    ],
+)
+def test_a_strangers_card_is_shown_as_far_as_it_makes_sense(card: dict[str, Any], hub: Hub, aezoo: Run) -> None:
+    told = yaml.safe_dump({"library_name": "aezoo", **card})
+    hub.publish("acme/odd", {"README.md": f"---\n{told}---\n".encode()})
+    row = rows(aezoo, "--remote")["acme/odd"]
+    assert all(type(side) is int for side in row["input"])
+    for value in row.values():
+        assert not isinstance(value, str) or (value.isprintable() and len(value) <= 100)
+    table = aezoo("list", "models", "--remote")
+    assert table.code == 0, table.err
+    assert all(line.isprintable() for line in table.out.splitlines())
+
+
+def test_a_model_that_cannot_be_read_is_listed_all_the_same(hub: Hub, published: str, aezoo: Run) -> None:
+    folder = zoo.pull(REPO)
+    (folder / "config.json").write_text("{")
+    row = rows(aezoo)[REPO]
+    assert (row["family"], row["where"], row["parameters"]) == ("", "cached", None)
+
+
+# --- show ---------------------------------------------------------------------------------------------------
+
+
+def test_a_look_at_a_model_fetches_no_weights_and_keeps_nothing(
+    hub: Hub, published: str, homes: Path, aezoo: Run
+) -> None:
+    told = aezoo("show", REPO)
+    assert told.code == 0, told.err
+    assert "licence: mit" in told.out
+    fetched = {request.path.rsplit("/", 1)[1] for request in hub.requests("", "/resolve/")}
+    assert fetched == {"config.json", "README.md"}
+    assert not hub.requests("", "", origin="cdn")
+    assert not [*(homes / "aezoo").rglob("*")]
+    assert json.loads(aezoo("show", REPO, "--json").out)["model"]["license"] == "mit"
+
+
+def test_a_look_at_what_is_in_the_store_fetches_nothing(hub: Hub, published: str, aezoo: Run) -> None:
+    zoo.pull(REPO)
+    files, asked = len(hub.requests("", "/resolve/")), len(hub.log)
+    told = aezoo("show", REPO)
+    assert f"from {REPO}@main, commit {published[:12]}" in told.out
+    assert (len(hub.requests("", "/resolve/")), len(hub.log)) == (files, asked + 1)
+    assert aezoo("show", f"{REPO}@{published}").code == 0
+    assert len(hub.log) == asked + 1
+
+
+def test_the_card_of_a_model_is_printed_without_what_moves_a_cursor(hub: Hub, published: str, aezoo: Run) -> None:
+    card = hub.read(hub.repository(REPO).head.tree["README.md"]).decode()
+    hub.publish(REPO, {"README.md": (card + "\n\x1b[2J\x1b]0;owned\x07end\u202e\n").encode()})
+    told = aezoo("show", REPO, "--card")
+    assert told.code == 0
+    assert "# variational" in told.out
+    assert "[2J]0;ownedend" in told.out
+    assert all(line.isprintable() for line in told.out.splitlines())
+    assert not hub.requests("", "", origin="cdn")
+
+
+def test_what_has_no_card_says_so(hub: Hub, published: str, tiny: Path, aezoo: Run) -> None:
+    del hub.repository(REPO).head.tree["README.md"]
+    assert aezoo("show", REPO, "--card").code == 3
+    (tiny / "README.md").unlink()
+    assert aezoo("show", tiny, "--card").code == 3
+    told = aezoo("show", "vanilla-digits", "--card")
+    assert (told.code, "is a spec" in told.err) == (2, True)
+
+
+def test_a_look_offline_takes_what_is_here(
+    hub: Hub, published: str, other: Path, aezoo: Run, no_sockets_later: list[str]
+) -> None:
+    zoo.pull(REPO)
+    publish(hub, other)
+    no_sockets_later.append("off")
+    assert f"commit {published[:12]}" in aezoo("show", REPO, "--offline").out
