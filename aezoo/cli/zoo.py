@@ -50,6 +50,10 @@ def publish(
             table(("repository", "file", "bytes", "sha256"), rows, right="llrl")
         return
     # All are checked before the first is sent.
+    done = []
     for name in chosen:
-        done = aezoo.push(embedded.folder(name), f"{namespace}/{name}", address=name, tag=tag, private=private)
-        push.tell(done, as_json=as_json)
+        done.append(aezoo.push(embedded.folder(name), f"{namespace}/{name}", address=name, tag=tag, private=private))
+        if not as_json:
+            push.tell(done[-1], as_json=False)
+    if as_json:
+        emit([one._asdict() for one in done])

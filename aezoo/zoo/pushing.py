@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from aezoo import weights
 from aezoo.card import around, card
-from aezoo.errors import HubError, NotFound, Refused, UsageError
+from aezoo.errors import AezooError, HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
@@ -120,19 +120,19 @@ def push(
     target = _target(repo)
     _refuse_tag(tag, request=request)
     hub = Hub()
-    with _prepared(Path(folder), address or repo, license, keep_paths, limits) as sending:
+    with _prepared(Path(folder), address or target.repo, license, keep_paths, limits) as sending:
         hub.create(target, private=private)
         if private and not hub.private(target):
             told = f"{target.repo} is there already, and everybody can see it: nothing was published"
             raise Refused(told, hint="make it private in its settings on the Hub, or leave --private out")
         base = target.at(hub.resolve(target))
         there = {row.name: row for row in hub.rows(base, layout.NAMES)}
-        _merge_card(hub, base, there, sending, address or repo)
+        _merge_card(hub, base, there, sending, address or target.repo)
         changes = _changes(there, sending)
         tagged = _tagged(hub, base, tag, changes) if tag else False
         made = _commit(hub, base, changes, sending, request=request)
     if tag and not tagged:
-        hub.tag(target.at(made.commit), tag)
+        _tag(hub, target.at(made.commit), tag)
     return made._replace(tag=tag or "", left=tuple(sending.left))
 
 
@@ -146,10 +146,10 @@ def plan(
     limits: Limits = DEFAULT_LIMITS,
 ) -> Plan:
     """What `push` would send, without asking the Hub. Raises as `push` does."""
-    _target(repo)
-    with _prepared(Path(folder), address or repo, license, keep_paths, limits) as sending:
+    target = _target(repo)
+    with _prepared(Path(folder), address or target.repo, license, keep_paths, limits) as sending:
         files = [File(name, path.stat().st_size, digest_of(path)) for name, path in sending.paths.items()]
-        return Plan(repo, files, sending.left, sending.paths[layout.CARD].read_text(encoding="utf-8"))
+        return Plan(target.repo, files, sending.left, sending.paths[layout.CARD].read_text(encoding="utf-8"))
 
 
 def written_card(folder: Path, spec: Spec, address: str, *, kept: tuple[str, str] = ("", "")) -> str:
@@ -287,6 +287,14 @@ def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending
             warnings.warn(PushWarning(f"{told} is another text, and is not published"), stacklevel=2)
         folder = sending.paths[layout.CONFIG].parent
         written.write_text(written_card(folder, sending.spec, address, kept=theirs), encoding="utf-8", newline="\n")
+
+
+def _tag(hub: Hub, made: Remote, tag: str) -> None:
+    try:
+        hub.tag(made, tag)
+    except AezooError as error:
+        error.hint = f"{made} is published, without its tag; push again to set that"
+        raise
 
 
 def _commit(hub: Hub, base: Remote, changes: _Changes, sending: _Sending, *, request: bool) -> Published:

@@ -17,6 +17,7 @@ from aezoo.manifest import read_manifest
 from aezoo.model import Model
 from aezoo.zoo import embedded, layout, lock
 from aezoo.zoo.listing import described
+from aezoo.zoo.pushing import written_card
 from tests.cli.conftest import Result, Run, aezoo, process
 from tests.hub.forks import Forks
 from tests.hub_server.fixtures import TOKEN, homes, hub, hub_of, quiet, token
@@ -196,9 +197,10 @@ def box(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """The name of the one model in a box of the test's own, which lies in the wheel as any there."""
     place = tmp_path / "box"
     folder = Path(shutil.copytree(built / "variational", place / "tiny-box"))
+    spec = read_manifest(folder)
+    (folder / layout.CARD).write_text(written_card(folder, spec, "tiny-box"))
     files = tuple(layout.survey(folder).files)
     lock.write(folder, lock.Lock("tiny-box", "", lock.content_id(files), files))
-    spec = read_manifest(folder)
     (place / "index.json").write_text(json.dumps({"tiny-box": described(folder, spec)}))
     monkeypatch.setattr(embedded, "FOLDER", place)
     monkeypatch.setattr(embedded, "INDEX", place / "index.json")

@@ -21,7 +21,7 @@ from aezoo.zoo.pushing import PushWarning, plan
 from tests.hub.conftest import REPO, VECTOR, Run, commits, publish, remote_files
 from tests.hub_server import faults
 from tests.hub_server.hub import Hub
-from tests.hub_server.wire import Request
+from tests.hub_server.wire import Refusal, Request
 
 PICTURE = "samples/samples.png"
 
@@ -124,6 +124,28 @@ def test_what_is_no_tag_is_refused_before_anything_is_asked(hub: Hub, login: str
     with pytest.raises(UsageError, match="is no tag"):
         zoo.push(tiny, REPO, tag=tag)
     assert not hub.log
+
+
+def test_a_tag_that_could_not_be_set_is_set_by_the_next_push(hub: Hub, login: str, tiny: Path, aezoo: Run) -> None:
+    def refuse(request: Request) -> None:
+        if "/tag/" in request.path:
+            raise Refusal(403, "not today")
+
+    for number in range(1, 30):
+        hub.at_request(number, refuse)
+    told = aezoo("push", tiny, REPO, "--tag", "v1")
+    assert (told.code, commits(hub)) == (5, 1)
+    head = hub.repository(REPO).head.oid
+    assert told.err.splitlines()[1] == f"hint: {REPO}@{head} is published, without its tag; push again to set that"
+    hub.arrivals.clear()
+    done = zoo.push(tiny, REPO, tag="v1")
+    assert (done.changed, hub.repository(REPO).named("tags")) == (False, {"v1": head})
+
+
+def test_the_hub_may_be_named_before_the_repository(hub: Hub, login: str, tiny: Path) -> None:
+    done = zoo.push(tiny, f"hub:{REPO}")
+    assert done.repo == plan(tiny, f"hub:{REPO}").repo == REPO
+    assert f'aezoo.load("{REPO}")' in remote_files(hub)["README.md"].decode()
 
 
 def test_a_pull_request_leaves_main_where_it_is(hub: Hub, login: str, tiny: Path, other: Path, aezoo: Run) -> None:
