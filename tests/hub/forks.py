@@ -131,6 +131,8 @@ class Forks:
         number = len(self.children)
         folder = Path(self.folder.name) / str(number)
         folder.mkdir()
+        for name in ("out", "err"):  # a child may be killed before it opens them
+            (folder / name).touch()
         child = Child(folder)
         self.children.append(child)
         order: dict[str, Any] = {

@@ -423,7 +423,7 @@ def test_a_folder_that_was_changed_since_it_was_pulled_is_refused(hub: Hub, logi
         ("POST", "repos/create"),
         ("GET", "api/models/"),
         ("POST", "paths-info"),
-        ("POST", "/commit/"),
+        ("POST", "/preupload/"),
         ("POST", "/batch"),
     ],
 )
