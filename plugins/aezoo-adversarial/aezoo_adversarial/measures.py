@@ -47,12 +47,15 @@ class Discrepancy:
 
     def _total(self, codes: Tensor) -> Tensor:
         """Sum of the features of all, a few at a time: those of all draws would take 300 MB."""
-        return torch.stack([self._features(few).sum(dim=0, dtype=torch.float64) for few in codes.split(256)]).sum(dim=0)
+        return torch.stack(
+            [self._features(few).sum(dim=0, dtype=torch.float64) for few in torch.split(codes, 256)]
+        ).sum(dim=0)
 
     def _features(self, codes: Tensor) -> Tensor:
         """[B, 2 * DIRECTIONS], of length 1."""
         turns = codes @ self.directions
-        return torch.cat([turns.cos(), turns.sin()], dim=1) / DIRECTIONS**0.5
+        features: Tensor = torch.cat([turns.cos(), turns.sin()], dim=1) / DIRECTIONS**0.5
+        return features
 
 
 def _paired(mean: Tensor, count: int) -> Tensor:
