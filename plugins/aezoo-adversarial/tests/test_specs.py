@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from aezoo.builder import objective_of
 from aezoo.errors import SpecError
 from aezoo.reader import check
 
+README = Path(__file__).parent.parent / "README.md"
 SHIPPED = sorted(Path(str(files("aezoo_adversarial"))).glob("specs/*.toml"))
 NORMAL = {"type": "deterministic", "dim": 3, "prior": "standard_normal"}
 FLAT = [{"type": "flatten"}, {"type": "linear", "features": 8}]
@@ -152,3 +154,8 @@ def test_a_gate_that_is_not_said_changes_no_fingerprint_and_one_that_is_does() -
     plain, gated = (aezoo.read(spec("aae", critic=critic)) for critic in ({}, {"above": 0.3}))
     assert plain.run != gated.run
     assert plain.arch == gated.arch
+
+
+def test_the_spec_of_the_readme_reads_without_a_doubt() -> None:
+    text = README.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    assert doubts(tomllib.loads(text)) == []
