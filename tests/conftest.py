@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from aezoo.discovery import default_registry
+from aezoo.discovery import IN_THE_BOX, load
 from aezoo.registry import Registry
 
 torch.set_num_threads(1)
@@ -29,7 +29,10 @@ def golden(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    return default_registry()
+    """The parts in the box, whatever else is installed or named by other tests."""
+    registry = Registry(load)
+    load(registry, IN_THE_BOX)
+    return registry
 
 
 @pytest.fixture(autouse=True)

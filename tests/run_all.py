@@ -1,7 +1,7 @@
 """Every check of the repository, the cheap ones first; the test suite's summary is the last line.
 
 python tests/run_all.py            all
-python tests/run_all.py -k NAME    what follows goes to pytest
+python tests/run_all.py -k NAME    what follows goes to pytest, for the suite of the core
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+#: Packages of plugins are held to the same types as the core.
+PACKAGES = [str(path.parent) for path in sorted(ROOT.glob("plugins/*/aezoo_*/__init__.py"))]
+TYPED = ["aezoo", "tests/installed.py", *PACKAGES]
 CHECKS = (
     ("ruff", [sys.executable, "-m", "ruff", "check", "."]),
     ("format", [sys.executable, "-m", "ruff", "format", "--check", "."]),
-    ("mypy", [sys.executable, "-m", "mypy", "--strict", "aezoo"]),
+    ("mypy", [sys.executable, "-m", "mypy", "--strict", *TYPED]),
+    ("plugins", [sys.executable, "tests/installed.py"]),
     ("pytest", [sys.executable, "-m", "pytest", *sys.argv[1:]]),
 )
 

@@ -12,7 +12,7 @@ import pytest
 import aezoo
 from aezoo.bundled import bundled_specs
 from aezoo.cli import TABLE
-from aezoo.discovery import default_registry
+from aezoo.registry import Registry
 from aezoo.spec.codes import codes
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS
@@ -127,9 +127,8 @@ def test_every_family_has_a_page_that_names_its_specs(family: str) -> None:
         assert f"`{path.stem}`" in page
 
 
-def test_the_spec_page_names_every_slot_key_part_and_variant() -> None:
+def test_the_spec_page_names_every_slot_key_part_and_variant(registry: Registry) -> None:
     page = text(ROOT / "docs" / "spec.md")
-    registry = default_registry()
     rows = dict(re.findall(r"^\| (\w+) \| (`.*) \|$", page, flags=re.MULTILINE))
     words = {*Spec.model_fields, *TrainingSpec.model_fields, *registry.variants()}
     assert [word for word in sorted(words) if f"`{word}`" not in page] == []

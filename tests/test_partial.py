@@ -64,7 +64,7 @@ def here() -> Registry:
             registry.add([SplineSpec, BendSpec], namespace=namespace)
 
     registry = Registry(load)
-    registry.add(list(default_registry().parts()))
+    registry.add(part for part in default_registry().parts() if not part.namespace)
     return registry
 
 

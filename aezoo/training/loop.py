@@ -242,6 +242,7 @@ class Player:
         self.name = name
         self.turn = turn
         self.always = turn.every == 1 and turn.start == 0
+        self.gated = turn.gated
         self.parameters = list(loop.objective.parameters_of(name))
         # In a game, what is not its own stays as it is: no gradient is even worked out. Alone, all is its own.
         self.inputs = self.parameters if len(loop.objective.players) > 1 else None
@@ -257,7 +258,7 @@ class Player:
         self.searches = closure is not None and closure.default is inspect.Parameter.empty
 
     def step(self, x: Tensor, step: int) -> None:
-        """Move the parameters once."""
+        """Move the parameters once, unless a gate is shut."""
         loop = self.loop
         rate = self.lr(step, loop.steps)
         if rate != self.rate:
@@ -266,10 +267,14 @@ class Player:
                 group["lr"] = rate
         self.first = True
         self.batch, self.now = x, step
+        # A gate reads the loss of this very batch: nothing is remembered, so a run's position is still its step alone.
+        if self.gated and not self.turn.passes(float(self._closure())):
+            return
         if self.searches:
             self.optimizer.step(self._closure)
         else:
-            self._closure()
+            if not self.gated:  # else the gradient is there already
+                self._closure()
             self.optimizer.step()
 
     def _closure(self) -> float:
@@ -287,7 +292,7 @@ class Player:
         if self.first:
             self.first = False
             self.meter.add(losses)
-        return losses.total  # type: ignore[return-value]
+        return losses.total.detach()  # type: ignore[return-value]
 
 
 def _joined(meters: Mapping[str, Meter]) -> Means:

@@ -28,7 +28,7 @@ class Discrepancy:
         if self.sums is None:
             self._start(out, codes)
         assert self.sums is not None
-        self.sums = self.sums + self._features(codes).sum(dim=0)
+        self.sums = self.sums + self._total(codes)
         self.count += len(codes)
 
     def result(self) -> float:
@@ -43,12 +43,18 @@ class Discrepancy:
         draws = torch.randn((width, DIRECTIONS), generator=generator, device=codes.device, dtype=codes.dtype)
         self.directions = draws / width**0.5
         self.sums = draws.new_zeros(2 * DIRECTIONS, dtype=torch.float64)
-        self.prior = self._features(out.model.prior.sample(DRAWN, generator).flatten(1)).sum(dim=0)
+        self.prior = self._total(out.model.prior.sample(DRAWN, generator).flatten(1))
+
+    def _total(self, codes: Tensor) -> Tensor:
+        """Sum of the features of all, a few at a time: those of all draws would take 300 MB."""
+        return torch.stack(
+            [self._features(few).sum(dim=0, dtype=torch.float64) for few in torch.split(codes, 256)]
+        ).sum(dim=0)
 
     def _features(self, codes: Tensor) -> Tensor:
         """[B, 2 * DIRECTIONS], of length 1."""
         turns = codes @ self.directions
-        features: Tensor = torch.cat([turns.cos(), turns.sin()], dim=1).double() / DIRECTIONS**0.5
+        features: Tensor = torch.cat([turns.cos(), turns.sin()], dim=1) / DIRECTIONS**0.5
         return features
 
 

@@ -38,7 +38,7 @@ DENSE = ({"type": "linear", "features": 256, "activation": "leaky_relu"},) * 2
 class CriticSpec(PlayerSpec):
     """A network that tells two kinds apart, and how it moves."""
 
-    layers: Layers = Field(DENSE, description="from what it judges to its features; a map to one logit follows")  # type: ignore[assignment]
+    layers: Layers = Field(DENSE, description="from what it judges to its features; a map to one logit follows")  # type: ignore[arg-type]
 
     def parameters(self, shape: Shape) -> int:
         """How many weights it has (counted without torch)."""
@@ -66,7 +66,7 @@ class _GameSpec(ObjectiveSpec):
 
     #: Whether codes are drawn from the prior while it trains.
     draws: ClassVar[bool] = True
-    critic: CriticSpec = Field(default_factory=dict, description="who tells the two kinds apart, and how it learns")
+    critic: CriticSpec = Field(default_factory=dict, description="who tells the two kinds apart, and how it learns")  # type: ignore[assignment]
 
     def judged(self, spec: Spec) -> Shape:
         """Shape of what the critic is given."""

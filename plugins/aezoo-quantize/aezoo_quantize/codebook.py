@@ -94,8 +94,9 @@ class Codebook(nn.Module):
 
     def embed(self, indices: Tensor) -> Tensor:
         """The codes of these indices: [...] -> [..., D]."""
-        codes = F.normalize(self.codes, dim=-1) if self.cosine else self.codes
-        # A copy even of a buffer: its running means may move before the backward pass.
+        # What is looked up is a copy, as codes may move before the backward pass; so is what is scaled, whose
+        # gradient needs the codes as they were.
+        codes = F.normalize(self.codes.clone(), dim=-1) if self.cosine else self.codes
         return F.embedding(indices, codes)
 
     @torch.no_grad()

@@ -109,6 +109,19 @@ def test_codes_by_angle_have_norm_one() -> None:
         torch.testing.assert_close(found.vectors.norm(dim=-1), torch.ones(64))
 
 
+@pytest.mark.parametrize("cosine", [False, True])
+def test_the_gradient_is_that_of_the_codes_looked_up_though_a_restart_moves_them(cosine: bool) -> None:
+    gradients = []
+    for restart in (0.0, 0.9):
+        torch.manual_seed(0)
+        book = Codebook(8, 4, learned=True, kmeans=False, cosine=cosine, restart=restart, decay=0.5)
+        before = book.codes.detach().clone()
+        (book(normal(16, 4), seeded()).codes * normal(16, 4, seed=1)).sum().backward()
+        assert torch.equal(book.codes, before) is (restart == 0.0)
+        gradients.append(book.codes.grad)
+    assert torch.equal(*gradients)
+
+
 # --- k-means ---------------------------------------------------------------------------------------------------
 
 

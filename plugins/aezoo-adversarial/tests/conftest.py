@@ -1,0 +1,21 @@
+"""One thread, so that a crowded machine changes nothing."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """A run flushes denormals for the whole process; the next test finds them as they were."""
+    yield
+    torch.set_flush_denormal(False)

@@ -1,0 +1,70 @@
+"""Which plugins are installed is told on the command line; aezoo runs in a process of its own."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import tomllib
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+import torch
+
+from aezoo.testing import Site, installed
+
+torch.set_num_threads(1)
+
+
+def official() -> dict[str, Path]:
+    """Every plugin of this repository: its namespace, and the folder of its source."""
+    found = {}
+    for path in (Path(__file__).resolve().parent.parent).glob("*/pyproject.toml"):
+        (namespace,) = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["entry-points"]["aezoo"]
+        found[namespace] = path.parent
+    return found
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "namespaces of the plugins that are installed here, and no others: quantize,sparse"
+    parser.addoption("--installed", required=True, help=told)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`present`: each plugin that is installed; `absent`: each that is not; `named`: two or more of the installed."""
+    here = sorted(metafunc.config.getoption("installed").split(","))
+    found = {
+        "present": here,
+        "absent": sorted({*official()} - {*here}),
+        "named": [some for n in range(2, len(here) + 1) for some in combinations(here, n)],
+    }
+    for name in found.keys() & {*metafunc.fixturenames}:
+        metafunc.parametrize(name, found[name], ids=str if name != "named" else "+".join)
+
+
+@pytest.fixture(scope="session")
+def here(request: pytest.FixtureRequest) -> list[str]:
+    """The namespaces of all that is said to be installed."""
+    return sorted(request.config.getoption("installed").split(","))
+
+
+@pytest.fixture(scope="session")
+def sources() -> dict[str, Path]:
+    return official()
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """This environment as it is, with nothing added."""
+    with installed() as site:
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """A run flushes denormals for the whole process; the next test finds them as they were."""
+    yield
+    torch.set_flush_denormal(False)

@@ -1,0 +1,40 @@
+"""A spec of an official plugin that is not installed here: refused with the command, and still told as far as known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aezoo.testing import Site
+
+
+@pytest.fixture
+def spec(absent: str, sources: dict[str, Path]) -> Path:
+    """The first of those that the plugin ships."""
+    return min((sources[absent] / f"aezoo_{absent}" / "specs").glob("*.toml"))
+
+
+@pytest.mark.parametrize("words", [("check",), ("train", "--out", "never")], ids=lambda words: words[0])
+def test_its_spec_is_refused_with_the_command_that_installs_it(
+    absent: str, spec: Path, site: Site, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = site.aezoo(words[0], spec, *words[1:], cwd=tmp_path)
+    said = done.out + done.err
+    assert done.code == 4, said
+    assert f"no installed plugin provides the namespace '{absent}'" in said
+    assert f"pip install aezoo-{absent}" in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_spec_is_shown_hashed_and_compared(absent: str, spec: Path, site: Site) -> None:
+    shown = site.aezoo("show", spec, "--json")
+    told = json.loads(shown.out)
+    assert shown.code == 4
+    assert {name.partition(":")[0] for name in told["absent"]} == {absent}
+    assert len(told["arch"]) == len(told["run"]) == 64
+    compared = site.aezoo("diff", spec, spec, "--set", "training.seed=7")
+    assert compared.code == 4
+    assert compared.out.startswith("~ training.seed: 0 -> 7\n")
+    assert json.loads(site.aezoo("diff", spec, spec, "--json").out)["same"] is True
