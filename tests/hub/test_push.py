@@ -399,9 +399,9 @@ def test_a_path_of_this_machine_is_not_published_unless_it_is_meant(
 
 def test_a_path_that_stands_in_the_header_of_the_weights_alone_is_found(hub: Hub, login: str, tmp_path: Path) -> None:
     folder = build(tmp_path, data={"type": "arrays", "path": str(tmp_path / "x.npy")})
-    config = json.loads((folder / "config.json").read_text())
-    config["spec"]["data"]["path"] = "x.npy"
-    (folder / "config.json").write_text(json.dumps(config))
+    plain = build(tmp_path / "plain", data={"type": "arrays", "path": "x.npy"})
+    own, config = (json.loads((place / "config.json").read_text()) for place in (folder, plain))
+    (folder / "config.json").write_text(json.dumps({**config, "weights": own["weights"]}))
     with pytest.raises(Refused, match=r"model\.safetensors names a path of this machine"):
         zoo.push(folder, REPO)
 
