@@ -25,6 +25,8 @@ CAPTIONS = {
 }
 
 
+#: The same where inputs are spoilt.
+SPOILT = {"reconstructions": "Originals of the {split} split, how they are spoilt, and what the model makes of that"}
 #: What makes codes sparse, of the parts in the box.
 SPARSE = frozenset({"l1", "kl_sparsity", "topk"})
 #: All that `families` may say.
@@ -59,7 +61,7 @@ def card(
         f"# {spec.name}",
         _introduction(spec),
         _use(spec, address),
-        _pictures(pictures, metrics),
+        _pictures(spec, pictures, metrics),
         _architecture(spec),
         _data(spec, record or {}),
         _metrics(metrics),
@@ -202,11 +204,11 @@ def _sampling(spec: Spec) -> str:
     return ", `model.sample(n)`" if spec.latent.prior is not None else ""
 
 
-def _pictures(names: Sequence[str], metrics: Facts | None) -> str:
+def _pictures(spec: Spec, names: Sequence[str], metrics: Facts | None) -> str:
     split = metrics.get("split") if metrics else "test"
-    shown = [f"![{CAPTIONS.get(name, name).format(split=split)}](samples/{name}.png)" for name in names]
-    captions = [f"*{CAPTIONS.get(name, name).format(split=split)}.*" for name in names]
-    return "\n\n".join(f"{picture}\n{caption}" for picture, caption in zip(shown, captions, strict=True))
+    told = {**CAPTIONS, **(SPOILT if spec.corruption else {})}
+    captions = [(name, told.get(name, name).format(split=split)) for name in names]
+    return "\n\n".join(f"![{caption}](samples/{name}.png)\n*{caption}.*" for name, caption in captions)
 
 
 def _architecture(spec: Spec) -> str:
@@ -218,7 +220,7 @@ def _architecture(spec: Spec) -> str:
     rows.append(("likelihood", _summary(spec.likelihood), text(spec.input.shape), ""))
     table = _table(("stage", "part", "output", "parameters"), rows, align="llrr")
     terms = [f"`{name}` ({_summary(term)})" for name, term in spec.regularizers.items()]
-    spoilt = [_summary(part) for part in spec.corruption]
+    spoilt = [_summary(part, whole=True) for part in spec.corruption]
     notes = [
         f"Regularizers: {', '.join(terms)}." if terms else "",
         f"Corruption, in training only: {', '.join(spoilt)}." if spoilt else "",
@@ -238,18 +240,24 @@ def _count(parameters: int) -> str:
     return f"{parameters:,}" if parameters else ""
 
 
-def _summary(part: Component) -> str:
-    """The type and the settings that are not defaults."""
-    told = part.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    settings = (f"{key} {_value(value)}" for key, value in told.items() if key != "type")
-    return " ".join([part.tag(), *settings])
+def _summary(part: Component, *, whole: bool = False) -> str:
+    """The type and its settings; those that are defaults only if the `whole` is asked for."""
+    return _said(part.model_dump(mode="json", exclude_none=True, exclude_defaults=not whole), part.tag())
+
+
+def _said(told: Mapping[str, Any], tag: str) -> str:
+    return " ".join([tag, *(f"{key} {_value(value)}" for key, value in told.items() if key != "type")])
 
 
 def _value(value: Any) -> str:
+    """A setting in words: parts within it by their types, a constant by its value."""
     if isinstance(value, Mapping):
-        value = {key: item for key, item in value.items() if key != "type"} or value.get("type", "")
-        if isinstance(value, Mapping) and set(value) == {"value"}:
-            value = value["value"]
+        settings = {key: item for key, item in value.items() if key != "type"}
+        if set(settings) == {"value"}:
+            return _value(settings["value"])
+        return f"({_said(settings, str(value['type']))})" if "type" in value else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
+        return ", ".join(_value(item) for item in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -260,12 +268,17 @@ def _data(spec: Spec, record: Facts) -> str:
         return ""
     known = spec.data is not None and source == spec.data.tag()
     what = f" {_first_line(type(spec.data))}" if known else ""
-    sizes = ", ".join(f"{n:,} {name}" for name, n in splits.items() if n)
+    sizes = ", ".join(f"{splits[name]:,} {name}" for name in _ordered(splits) if splits[name])
     lines = [f"`{source}`.{what}", f"Samples: {sizes}." if sizes else ""]
     if spec.input.range:
         low, high = spec.input.range
         lines.append(f"Values lie in [{low:g}, {high:g}].")
     return "## Data\n\n" + " ".join(line for line in lines if line)
+
+
+def _ordered(splits: Mapping[str, int]) -> list[str]:
+    usual = [name for name in ("train", "validation", "test") if name in splits]
+    return [*usual, *(name for name in splits if name not in usual)]
 
 
 def _first_line(part: type[Any]) -> str:

@@ -30,6 +30,7 @@ RUNS = ROOT / "runs" / "zoo"
 NAMES = (
     "ae-mnist",
     "dae-mnist",
+    "dae-signals",
     "vae-mnist",
     "conv-ae-mnist",
     "sparse-ae-mnist",
@@ -64,6 +65,7 @@ def write(names: list[str]) -> int:
         print(f"{name}: {index[name]['size']:,} bytes")
     ordered = {name: index[name] for name in (*NAMES, *sorted(index.keys() - {*NAMES})) if name in index}
     atomic_write(embedded.INDEX, json.dumps(ordered, indent=1) + "\n")
+    embedded.index.cache_clear()
     return tell()
 
 

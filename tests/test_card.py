@@ -170,3 +170,17 @@ def test_a_card_without_markers_is_ours_or_all_of_it_a_strangers() -> None:
 def test_families_are_told_from_the_parts(name: str, expected: list[str]) -> None:
     assert families(spec(name)) == expected
     assert set(expected) <= set(FAMILIES)
+
+
+def test_parts_within_parts_and_corruptions_are_told_in_words() -> None:
+    text = card(spec("dae-mnist"), pictures=["reconstructions"])
+    assert "residual body (conv channels 48 norm group activation silu), (conv channels 48" in text
+    assert "Corruption, in training only: gaussian_noise std 0.5" in text
+    assert "how they are spoilt, and what the model makes of that" in text
+    assert "{" not in text.partition("## Architecture")[2]
+
+
+def test_a_bundled_spec_is_trained_again_by_its_name(scores: dict[str, Any]) -> None:
+    assert "to train it again, run `aezoo train vae-mnist`" in card(
+        spec(), scores, {**RECORD, "command": "aezoo train vae-mnist"}
+    )
