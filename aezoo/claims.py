@@ -41,6 +41,12 @@ def version(entry: EntryPoint) -> str:
     return (entry.dist.version or "") if entry.dist else ""
 
 
+def titled(namespace: str) -> str:
+    """A plugin by its namespace and the distributions that claim it: `plugin 'kan' (aezoo-kan 0.3)`."""
+    owners = ", ".join(f"{owner(entry)} {version(entry)}".rstrip() for entry in installed().get(namespace, ()))
+    return f"plugin {namespace!r} ({owners})" if owners else f"plugin {namespace!r}"
+
+
 def _entries() -> Iterable[EntryPoint]:
     try:
         return entry_points(group=GROUP)
