@@ -137,9 +137,21 @@ def _standing(name: str) -> Standing:
 
     there = {found.namespace: found for found in standings()}
     if name not in there:
-        hint = did_you_mean(name, there, "`aezoo plugins list` names those that are")
-        raise PluginMissing(f"no plugin is called {name!r}", hint=hint)
+        raise PluginMissing(f"no plugin is called {name!r}", hint=_nearest(name, there))
     return there[name]
+
+
+def _nearest(name: str, there: dict[str, Standing]) -> str:
+    """The plugin that may be meant: that of the distribution of this name, or the one that is called nearly so."""
+    from aezoo.claims import ENTRY, owner, present
+
+    plain = name.lower().replace("_", "-")
+    for namespace, found in there.items():
+        if plain in {owner(entry).lower().replace("_", "-") for entry in found.entries}:
+            return f"the distribution {name} has the namespace {namespace!r}"
+    if present(name):
+        return f"the distribution {name} claims no namespace: {ENTRY}"
+    return did_you_mean(name, there, "`aezoo plugins list` names those that are")
 
 
 def _file(standing: Standing) -> str | None:
@@ -188,7 +200,7 @@ def _new(name: str, kind: str, out: Path | None, force: bool, as_json: bool) -> 
         emit({"namespace": name, "kind": kind, "folder": folder, "files": written})
         return
     click.echo(str(folder))
-    for line in (f"pip install -e {folder}", f"pytest {folder}", f"aezoo plugins check {name}"):
+    for line in (f"pip install -e '{folder}[dev]'", f"python -m pytest {folder}", f"aezoo plugins check {name}"):
         click.echo(f"next: {line}", err=True)
 
 
@@ -199,9 +211,9 @@ def _check(name: str, as_json: bool) -> None:
     """Run the laws that every part obeys on the parts of plugin NAME; exit 1 if one is broken."""
     from aezoo.testing import examine
 
-    standing = _standing(name)
-    if not standing.usable:
-        raise PluginError(standing.reason, hint=standing.hint, state=standing.state)
+    one = _look(_standing(name))  # first in a process of its own, which the plugin may end
+    if one.state != "loaded":
+        raise PluginError(one.reason, hint=one.hint, state=one.state)
     breaches = examine(name)
     if as_json:
         emit([breach._asdict() for breach in breaches])

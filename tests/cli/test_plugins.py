@@ -259,12 +259,26 @@ def test_check_of_a_plugin_that_cannot_be_used_says_why(site: Site) -> None:
         assert said in done.err
 
 
+def test_check_says_of_a_plugin_that_ends_the_process_that_it_does(site: Site) -> None:
+    done = site.aezoo("plugins", "check", "crashing")
+    assert (done.code, done.out) == (4, "")
+    assert "plugin 'crashing' ended the process that imported it, with exit code 5" in done.err
+
+
+def test_check_by_the_name_of_the_distribution_says_the_namespace(site: Site) -> None:
+    done = site.aezoo("plugins", "check", "aezoo_good")
+    assert (done.code, done.out) == (4, "")
+    assert "hint: the distribution aezoo_good has the namespace 'good'" in done.err
+
+
 # --- new -------------------------------------------------------------------------------------------------------
 
 
 def test_new_prints_the_folder_and_says_what_comes_next(aezoo: Any, tmp_path: Path) -> None:
     done = aezoo("plugins", "new", "kan", "--kind", "layer", "--out", tmp_path / "mine")
     assert (done.code, done.out) == (0, f"{tmp_path / 'mine'}\n")
+    assert f"pip install -e '{tmp_path / 'mine'}[dev]'" in done.err
+    assert "python -m pytest" in done.err
     assert "aezoo plugins check kan" in done.err
     assert (tmp_path / "mine" / "src" / "aezoo_kan" / "__init__.py").is_file()
 
