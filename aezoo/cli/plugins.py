@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
     from aezoo.standing import Standing
+    from aezoo.testing import Breach
     from aezoo.trial import Found
 
 #: Milliseconds: a plugin that takes longer keeps everybody waiting who reads a spec that names it.
@@ -217,10 +218,25 @@ def _check(name: str, as_json: bool) -> None:
     breaches = examine(name)
     if as_json:
         emit([breach._asdict() for breach in breaches])
-    for breach in () if as_json else breaches:
-        click.echo(f"{breach.id} {breach.kind} {breach.part}: {breach.message}")
-        click.echo(f"  hint: {breach.hint}")
+    else:
+        _tell(breaches)
     if breaches:
-        raise AnswerNo(f"{name} breaks the laws {len(breaches)} times", hint="docs/laws.md says what each is about")
+        broken = len({breach.id for breach in breaches})
+        raise AnswerNo(f"{name} breaks {broken} {'law' if broken == 1 else 'laws'}")
     if not as_json:
         click.echo(f"{name}: all laws hold")
+
+
+def _tell(breaches: Sequence[Breach]) -> None:
+    """Each breach with its law; an exception once, with all the laws that stopped at it."""
+    stopped: dict[tuple[str, ...], list[Breach]] = {}
+    for breach in breaches:
+        key = (breach.kind, breach.part, breach.raised or f"{breach.id}: {breach.message}")
+        stopped.setdefault(key, []).append(breach)
+    for first, *others in stopped.values():
+        ids = ", ".join(breach.id for breach in (first, *others))
+        click.echo(f"{ids} {first.kind} {first.part}: {first.message}")
+        if others:
+            click.echo("  hint: all these laws stopped at it: mend it first")
+        else:
+            click.echo(f"  law: {first.says}\n  hint: {first.hint}")
