@@ -98,7 +98,7 @@ def reading(
     document = plain(resolved.tree)
     spec, found = _validated(document, registry)
     if spec is None and resolved.partial:  # what is missing may stand in a base that could not be read
-        found = [fault for fault in found if fault.code != "AZ202"]
+        found = [fault for fault in found if fault.code not in ("AZ202", "AZ207")]
     if not resolved.partial:
         found += _examined(spec, document, found, registry, limits)
     found += _unmet(document)
