@@ -85,6 +85,13 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
     for one in _placed(spec, network):
         one.weigh()
         one.watch()
+    for place, inner, given in _inside(spec):
+        with torch.no_grad(), torch.device("meta"):
+            module = made(inner, given).eval()
+            one = _Placed(place, inner, given, module, {"": inner.output_shape(given)})
+            one.weigh()
+            one.watch()
+            module(torch.empty(2, *given))
     with torch.no_grad(), ceiling.watch(network, 2):
         network.eval()(torch.empty(2, *spec.input.shape, device="meta", dtype=_dtype(network)))
 
@@ -134,6 +141,22 @@ def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
     code = {"z": spec.code_shape} | {field: spec.taps[field] for field in sorted(latent.provides)}
     yield _Placed("latent", latent, spec.feature_shape, network.latent, code)
     yield _Placed("likelihood", spec.likelihood, spec.input.shape, network.likelihood, {})
+
+
+def _inside(spec: Spec) -> Iterator[tuple[str, LayerSpec, Shape]]:
+    """Place, declaration and input of the layers of plugins that stand within others, whose module hides them."""
+    stacks = {"encoder": (spec.encoder, spec.encoder_shapes), "decoder": (spec.decoder_layers(), spec.decoder_shapes)}
+    for stack, (layers, shapes) in stacks.items():
+        for i, layer in enumerate(layers):
+            yield from _held(f"{stack}.{i}", layer, shapes[i])
+
+
+def _held(place: str, layer: LayerSpec, given: Shape) -> Iterator[tuple[str, LayerSpec, Shape]]:
+    for path, inner, shape in layer.inside(given):
+        here = ".".join(map(str, (place, *path)))
+        if inner.namespace:
+            yield here, inner, shape
+        yield from _held(here, inner, shape)
 
 
 def objective_of(model: Model, *, steps: int) -> Objective:

@@ -43,7 +43,10 @@ def load(registry: Registry, namespace: str) -> None:
         if namespace not in registry.loaded:
             entry = _claim(namespace)
             parts, variants = _given(entry, _imported(entry))
-            registry.add(parts, variants=variants, namespace="" if namespace == IN_THE_BOX else namespace)
+            try:
+                registry.add(parts, variants=variants, namespace="" if namespace == IN_THE_BOX else namespace)
+            except PluginError as error:
+                raise PluginError(f"{titled(namespace)}: {error.message}", hint=error.hint) from None
             registry.loaded.add(namespace)
 
 

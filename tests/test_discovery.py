@@ -218,12 +218,25 @@ def test_a_namespace_is_loaded_if_a_new_plugin_could_have_it(namespace: str) -> 
         scaffold(namespace, "layer", Path("never"))
 
 
-def test_a_missing_plugin_is_told_once_and_a_class_is_called_by_its_name(install: Installed, fresh: Registry) -> None:
+def test_what_is_wrong_with_a_plugin_is_told_once_and_with_its_name(install: Installed, fresh: Registry) -> None:
     install("from aezoo.plugin import hookimpl\nclass Odd: pass\n@hookimpl\ndef aezoo_components():\n    return [Odd]")
     layers = [{"type": "nowhere:a"}, {"type": "nowhere:b"}, {"type": "toy:a"}, {"type": "toy:a"}]
     with pytest.raises(SpecError) as caught:
         aezoo.read({**SPEC, "encoder": layers}, registry=fresh)
+    assert "plugin 'toy' (aezoo_toy 1.0): aezoo_toy.Odd is no part" in str(caught.value)
     assert [(fault.code, fault.path) for fault in caught.value.faults] == [
         ("AZ302", ("encoder", 0)),
         ("AZ303", ("encoder", 2)),
     ]
+
+
+def test_a_message_that_begins_with_the_name_of_a_class_keeps_its_capital(fresh: Registry) -> None:
+    class Careful(Registry):
+        def get(self, kind: str, name: str) -> type:
+            if ":" in name:
+                raise PluginError("Double is no part")
+            return fresh.get(kind, name)
+
+    with pytest.raises(SpecError) as caught:
+        aezoo.read(SPEC, registry=Careful())
+    assert caught.value.faults[0].message == "Double is no part"

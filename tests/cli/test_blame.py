@@ -111,6 +111,15 @@ class Twice(Same):
         return dense(target, style)
 
 
+class Grown(Same):
+    type: Literal["grown"] = "grown"
+
+    def build(self, shape):
+        from torch import nn
+
+        return nn.ConstantPad1d((0, 1), 0.0)
+
+
 class Unbuilt(LayerSpec):
     type: Literal["unbuilt"] = "unbuilt"
 
@@ -240,6 +249,16 @@ def test_a_penalty_that_reads_what_the_code_has_not_is_told_with_its_line(
         done.err
     )
     assert f"{plugin}:{line_of('code.gone')} raised AttributeError" in done.err
+
+
+def test_a_layer_within_one_of_the_box_is_held_to_its_word_too(
+    aezoo: Run, plugin: Path, spec: Any, tmp_path: Path
+) -> None:
+    body = '{ type = "residual", body = [{ type = "faulty:grown" }] }'
+    done = aezoo("train", spec(more=f"encoder = [{body}]"), "--out", tmp_path / "out", "--device", "cpu")
+    assert done.code == 4, done.err
+    assert "layer faulty:grown: Grown.output_shape at" in done.err
+    assert "declares 4, the module of encoder.0.body.0 gives 5" in done.err
 
 
 def test_debug_shows_the_traceback_of_a_plugin(aezoo: Run, plugin: Path, spec: Any) -> None:
