@@ -223,7 +223,7 @@ def test_a_part_that_raises_is_a_breach_that_says_where() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "PeekingSpec")
     (law,) = (law for law in BOOK if law.id == "L11")
     (breach,) = Case(law, Subject(part, Plugin(NAMESPACE, beside_the_box(part)))).breaches()
-    assert re.match(r"RuntimeError at .*wrong_parts\.py:\d+: .*meta", breach.message)
+    assert re.match(r"RuntimeError in Peeking\.forward at .*wrong_parts\.py:\d+: .*meta", breach.message)
 
 
 def test_a_plugin_that_is_not_there_is_said_to_be_missing() -> None:

@@ -234,9 +234,9 @@ def _tell(breaches: Sequence[Breach]) -> None:
         key = (breach.kind, breach.part, breach.raised or f"{breach.id}: {breach.message}")
         stopped.setdefault(key, []).append(breach)
     for first, *others in stopped.values():
-        ids = ", ".join(breach.id for breach in (first, *others))
+        ids = ", ".join(dict.fromkeys(breach.id for breach in (first, *others)))
         click.echo(f"{ids} {first.kind} {first.part}: {first.message}")
-        if others:
+        if first.raised and others:
             click.echo("  hint: all these laws stopped at it: mend it first")
         else:
             click.echo(f"  law: {first.says}\n  hint: {first.hint}")
