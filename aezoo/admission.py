@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aezoo.errors import PluginError
+from aezoo.spec.anatomy import tables
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 
@@ -25,6 +26,7 @@ def admit(part: Any, namespace: str) -> str:
     if owner != namespace:
         raise PluginError(f"{_home(part)} belongs to {owner or 'the parts in the box'}: derive a class of your own")
     _check_fields(part)
+    _check_slots(part)
     return _type(part)
 
 
@@ -37,6 +39,18 @@ def _check_fields(part: type[Component]) -> None:
             f"{_home(part)} has a field called {said}: 'id', 'each' and all that starts with 'model_' are reserved",
             hint="the author of the part has to call it something else",
         )
+
+
+def _check_slots(part: type[Component]) -> None:
+    """What the base of a kind has for other parts, its users fill and its methods read: it stays what it is."""
+    for name, field in KINDS[part.kind].model_fields.items():
+        own = part.model_fields[name].annotation
+        for slot in {*tables(field.annotation)} - {*tables(own)}:
+            said = getattr(own, "__name__", own)
+            raise PluginError(
+                f"{_home(part)} declares {name!r} anew, as {said}; in its base it is a {slot.__name__}",
+                hint=f"leave {name!r} out, or give the field another name",
+            )
 
 
 def _type(part: type[Component]) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from aezoo.blame import BUILT_BY
 from aezoo.ceiling import Ceiling
-from aezoo.errors import AezooError, Fault, ShapeError, SpecError
+from aezoo.errors import Fault, ShapeError, SpecError
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.layers import matrices, tie
@@ -21,6 +22,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ScheduleSpec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.shape import Shape, text
+from aezoo.spec.word import broken
 
 
 def build(source: Spec | Source, *, seed: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
@@ -33,7 +35,7 @@ def build(source: Spec | Source, *, seed: int | None = None, limits: Limits = DE
 
     Raises:
         SpecError: The spec is wrong; or a part's module is larger than its declaration says, and than the limits.
-        AezooError: A part's module does not give the shape that its declaration says.
+        PluginError: A part's module has not the shape or the weights that its declaration says.
     """
     spec = source if isinstance(source, Spec) else read(source, limits=limits)
     verify(spec, limits=limits)
@@ -52,7 +54,7 @@ def skeleton(spec: Spec) -> Autoencoder:
 def assemble(spec: Spec) -> Autoencoder:
     """The network, its weights drawn from torch's global generator."""
     encoder = _stack(spec.encoder, spec.encoder_shapes)
-    latent = spec.latent.build(spec.feature_shape)
+    latent = made(spec.latent, spec.feature_shape)
     decoder = _stack(spec.decoder_layers(), spec.decoder_shapes)
     if spec.decoder.tied:
         decoder = _tied(decoder, [*encoder, latent])
@@ -62,36 +64,99 @@ def assemble(spec: Spec) -> Autoencoder:
         encoder=encoder,
         latent=latent,
         decoder=decoder,
-        likelihood=spec.likelihood.build(spec.input.shape),
+        likelihood=made(spec.likelihood, spec.input.shape),
         point=spec.latent.point,
-        prior=prior.build(spec.code_shape) if prior else None,  # type: ignore[arg-type]
+        prior=made(prior, spec.code_shape) if prior else None,
         standardize=spec.input.normalize == "standardize",
     )
     return network.double() if spec.training.precision == "float64" else network
 
 
 def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Pass two samples through the skeleton; every layer must be as large, and give the shape, that it declares.
+    """Pass two samples through the skeleton; every part must be as large, and give the shape, that it declares.
 
     Raises:
         SpecError: What is built is larger than what is declared, and than the limits.
-        AezooError: A layer gives another shape than it declares.
+        PluginError: A part has other weights than it declares, or gives another shape.
     """
     network = skeleton(spec)
     ceiling = Ceiling(spec, limits)
     ceiling.hold(network)
-    shapes = {f"encoder.{i}": s for i, s in enumerate(spec.encoder_shapes[1:])}
-    shapes |= {f"decoder.{i}": s for i, s in enumerate(spec.decoder_shapes[1:])}
+    for one in _placed(spec, network):
+        one.weigh()
+        one.watch()
+    for place, inner, given in _inside(spec):
+        with torch.no_grad(), torch.device("meta"):
+            module = made(inner, given).eval()
+            one = _Placed(place, inner, given, module, {"": inner.output_shape(given)})
+            one.weigh()
+            one.watch()
+            module(torch.empty(2, *given))
     with torch.no_grad(), ceiling.watch(network, 2):
-        x = torch.empty(2, *spec.input.shape, device="meta", dtype=_dtype(network))
-        out = network.eval()(x, taps=shapes)
-    for name, declared in shapes.items():
-        built = tuple(out.taps[name].shape[1:])
-        if built != declared:
-            raise AezooError(
-                f"{name}: declares {text(declared)}, but its module gives {text(built)}",
-                hint="the part's output_shape() and build() disagree; tell its author",
-            )
+        network.eval()(torch.empty(2, *spec.input.shape, device="meta", dtype=_dtype(network)))
+
+
+class _Placed(NamedTuple):
+    """A part in its place, what it is given, and what it built."""
+
+    place: str
+    part: Any
+    given: Shape
+    module: nn.Module
+    gives: Mapping[str, Shape]  # of a code, by field; of a layer, under no name
+    tied: bool = False
+
+    def weigh(self) -> None:
+        """Hold the weights of the module to those that are declared; a tied one has them from its source."""
+        declared, built = self.part.parameters(self.given), sum(p.numel() for p in self.module.parameters())
+        if built != declared and not self.tied:
+            told = f"declares {declared:,}, the module of {self.place} has {built:,}"
+            raise broken(self.part, "parameters", told)
+
+    def watch(self) -> None:
+        """Hold what the module gives to what is declared, before the next one is given it."""
+        self.module.register_forward_hook(lambda _, __, output: self._compare(output))
+
+    def _compare(self, output: Any) -> None:
+        for field, declared in self.gives.items():
+            given = getattr(output, field, None) if field else output
+            built = text(tuple(given.shape[1:])) if isinstance(given, Tensor) else type(given).__name__
+            if built != text(declared):
+                what = f"{self.place}.{field}" if field else self.place
+                method = "code_shape" if field == "z" else "tap_shape" if field else "output_shape"
+                raise broken(self.part, method, f"declares {text(declared)}, the module of {what} gives {built}")
+
+
+def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
+    """Every part that has weights or a shape of its own, from the input to the output."""
+    stacks = {
+        "encoder": (network.encoder, spec.encoder, spec.encoder_shapes),
+        "decoder": (network.decoder, spec.decoder_layers(), spec.decoder_shapes),
+    }
+    for stack, (modules, layers, shapes) in stacks.items():
+        tied = stack == "decoder" and spec.decoder.tied
+        for i, (module, layer) in enumerate(zip(modules, layers, strict=True)):
+            yield _Placed(f"{stack}.{i}", layer, shapes[i], module, {"": shapes[i + 1]}, tied)
+    latent = spec.latent
+    code = {"z": spec.code_shape} | {field: spec.taps[field] for field in sorted(latent.provides)}
+    yield _Placed("latent", latent, spec.feature_shape, network.latent, code)
+    yield _Placed("likelihood", spec.likelihood, spec.input.shape, network.likelihood, {})
+
+
+def _inside(spec: Spec) -> Iterator[tuple[str, LayerSpec, Shape]]:
+    """Place, declaration and input of the layers of plugins that stand within others, whose module hides them."""
+    stacks = {"encoder": (spec.encoder, spec.encoder_shapes), "decoder": (spec.decoder_layers(), spec.decoder_shapes)}
+    for stack, (layers, shapes) in stacks.items():
+        for i, layer in enumerate(layers):
+            yield from _held(f"{stack}.{i}", layer, shapes[i])
+
+
+def _held(place: str, layer: LayerSpec, given: Shape) -> Iterator[tuple[str, LayerSpec, Shape]]:
+    for path, inner, shape in layer.inside(given):
+        here = ".".join(map(str, (place, *path)))
+        if inner.namespace:
+            yield here, inner, shape
+        yield from _held(here, inner, shape)
 
 
 def objective_of(model: Model, *, steps: int) -> Objective:
@@ -112,10 +177,10 @@ def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
     constraints = [(part.build(), _layer(network, part.on)) for part in spec.constraints.values()]
     return Objective(
         network,
-        spec.objective.build(spec),
+        made(spec.objective, spec),
         players=spec.objective.players,
-        corruption=[part.build(spec.input.shape, spec.input.range) for part in spec.corruption],
-        regularizers={name: part.build(taps[part.on]) for name, part in spec.regularizers.items()},
+        corruption=[made(part, spec.input.shape, spec.input.range) for part in spec.corruption],
+        regularizers={name: made(part, taps[part.on]) for name, part in spec.regularizers.items()},
         weights={name: weight_of(factor, steps) for name, factor in factors.items()},
         projections=[partial(project, layer) for project, layer in constraints],
         tangents=[partial(project.tangent, layer) for project, layer in constraints if hasattr(project, "tangent")],
@@ -131,8 +196,16 @@ def weight_of(schedule: ScheduleSpec, steps: int) -> Weight | None:
     return lambda step: schedule.value(step, steps)
 
 
+def made(part: Any, *given: Any) -> Any:
+    """What a part builds; a module of a plugin's part remembers which, for what is said of it if it fails."""
+    module = part.build(*given)
+    if part.namespace and isinstance(module, nn.Module):
+        setattr(module, BUILT_BY, part)
+    return module
+
+
 def _stack(layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[nn.Module]:
-    return [layer.build(shape) for layer, shape in zip(layers, shapes, strict=False)]
+    return [made(layer, shape) for layer, shape in zip(layers, shapes, strict=False)]
 
 
 def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]:

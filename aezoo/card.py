@@ -312,7 +312,8 @@ def _training(spec: Spec, record: Facts) -> str:
     if not record:
         return ""
     where = f"on {record.get('device')} in {record.get('seconds')} s"
-    versions = ", ".join(f"{name} {record[name]}" for name in ("aezoo", "torch", "python") if name in record)
+    own = {name: record[name] for name in ("aezoo", "torch", "python") if name in record}
+    versions = ", ".join(f"{name} {version}" for name, version in {**own, **record.get("plugins", {})}.items())
     command = record.get("command")
     again = f"run `{command}`" if command else "save the `spec` of `config.json` as a file and run `aezoo train` on it"
     return (

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, distributions, entry_points
 
 GROUP = "aezoo"
+#: What an author looks at, where a claim is not as it was meant.
+ENTRY = (
+    f"look at [project.entry-points.{GROUP}] in its pyproject.toml, and after a change `pip install` it again, -e too"
+)
 #: The namespace that specs may leave out: nobody else can have it.
 IN_THE_BOX = "aezoo"
 
@@ -41,6 +45,21 @@ def version(entry: EntryPoint) -> str:
     return (entry.dist.version or "") if entry.dist else ""
 
 
+def present(name: str) -> bool:
+    """Whether a distribution of this name is installed."""
+    try:
+        distribution(name)
+    except (PackageNotFoundError, ValueError):
+        return False
+    return True
+
+
+def titled(namespace: str) -> str:
+    """A plugin by its namespace and the distributions that claim it: `plugin 'kan' (aezoo-kan 0.3)`."""
+    owners = ", ".join(f"{owner(entry)} {version(entry)}".rstrip() for entry in installed().get(namespace, ()))
+    return f"plugin {namespace!r} ({owners})" if owners else f"plugin {namespace!r}"
+
+
 def _entries() -> Iterable[EntryPoint]:
     try:
         return entry_points(group=GROUP)
@@ -51,9 +70,9 @@ def _entries() -> Iterable[EntryPoint]:
 def _guarded(found: Iterable[Distribution]) -> Iterator[EntryPoint]:
     """As `entry_points` does it, each distribution for itself: the first of a name on the path counts."""
     seen: set[str] = set()
-    for distribution in found:
+    for one in found:
         try:
-            name, entries = distribution.name, [*distribution.entry_points.select(group=GROUP)]
+            name, entries = one.name, [*one.entry_points.select(group=GROUP)]
         except Exception:  # of a stranger's distribution, which need not be a plugin at all
             continue
         if name not in seen:

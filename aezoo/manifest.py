@@ -30,8 +30,8 @@ def manifest(spec: Spec) -> dict[str, Any]:
         "requires": list(spec.requires),
         "fingerprints": {"arch": spec.arch, "run": spec.run},
     }
-    providers = _providers(spec)
-    return {**told, "plugins": providers} if providers else told
+    named = providers(spec)
+    return {**told, "plugins": named} if named else told
 
 
 def config(spec: Spec, weights: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def config(spec: Spec, weights: Path) -> dict[str, Any]:
     return {**manifest(spec), "weights": {"sha256": digest_of(weights), "size": weights.stat().st_size}}
 
 
-def _providers(spec: Spec) -> dict[str, str]:
+def providers(spec: Spec) -> dict[str, str]:
     """The plugins that the spec names, each with its distribution as it is here: `aezoo-kan>=0.3`."""
     named = {part.namespace for _, part in parts(spec)} - {""}
     there = installed() if named else {}
@@ -109,9 +109,9 @@ def noted(folder: Path) -> tuple[Mapping[str, Any], dict[str, str]]:
 
 def _advised(fault: Fault, document: Mapping[str, Any]) -> Fault:
     """Of a missing plugin, how to install the one that the model was made with, where it is noted."""
-    providers = document.get("plugins")
+    noted = document.get("plugins")
     names = re.findall(r"provides the namespace '([^']*)'", fault.message) if fault.code == "AZ302" else []
-    wanted = providers.get(names[0]) if names and isinstance(providers, dict) else None
+    wanted = noted.get(names[0]) if names and isinstance(noted, dict) else None
     # Nothing but a name and a version: the file may come from anywhere.
     if not isinstance(wanted, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]*>=[\w.+!]+", wanted, re.ASCII):
         return fault

@@ -98,7 +98,7 @@ def reading(
     document = plain(resolved.tree)
     spec, found = _validated(document, registry)
     if spec is None and resolved.partial:  # what is missing may stand in a base that could not be read
-        found = [fault for fault in found if fault.code != "AZ202"]
+        found = [fault for fault in found if fault.code not in ("AZ202", "AZ207")]
     if not resolved.partial:
         found += _examined(spec, document, found, registry, limits)
     found += _unmet(document)
@@ -146,11 +146,14 @@ def _located(fault: Fault, tree: Node) -> Fault:
 
 
 def _sorted(faults: Sequence[Fault]) -> list[Fault]:
-    """By file and line, files in the order in which they are first named; each fault once."""
+    """By file and line, files in the order in which they are first named; each fault, and each plugin's, once."""
     files = {fault.where.file: None for fault in faults if fault.where}
     order = {name: i for i, name in enumerate(files)}
 
     def place(fault: Fault) -> tuple[int, int, int]:
         return (order[fault.where.file], fault.where.line, fault.where.column) if fault.where else (-1, 0, 0)
 
-    return sorted(dict.fromkeys(faults), key=place)
+    told: dict[Any, Fault] = {}
+    for fault in sorted(dict.fromkeys(faults), key=place):
+        told.setdefault((fault.code, fault.message) if fault.code in UNMET else fault, fault)
+    return [*told.values()]

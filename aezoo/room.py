@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from aezoo.blame import package, where
 from aezoo.errors import PluginError
 
 
@@ -36,7 +37,10 @@ class Room:
         try:
             module = import_module(self.module)
         except (Exception, SystemExit) as error:  # a stranger's module may do anything when imported
-            raise PluginError(f"{self.module} cannot be imported: {error!r}") from error
+            place = where(error, [package(self.module)])
+            raise PluginError(
+                f"{self.module} cannot be imported: {error!r}" + (f" at {place}" if place else "")
+            ) from error
         listed = getattr(module, "COMPONENTS", None)
         if not isinstance(listed, (list, tuple)):
             raise PluginError(f"{self.module} has no list COMPONENTS of its declarations")

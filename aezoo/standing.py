@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, version
+from importlib.util import find_spec
 from typing import Literal, NamedTuple
 
 from aezoo import claims
 from aezoo.claims import IN_THE_BOX
 
 State = Literal["installed", "loaded", "disabled", "conflict", "invalid", "incompatible", "broken"]
-#: What a spec can write before the colon.
-NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+#: What a spec writes before the colon: also the end of a package's name and, with - for _, of a distribution's.
+NAMESPACE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 class Standing(NamedTuple):
@@ -59,12 +61,23 @@ def _obstacle(namespace: str, entries: Sequence[EntryPoint]) -> tuple[State, str
         return "conflict", f"namespace {namespace!r} is claimed by {owners}; neither is loaded", "uninstall one"
     if not NAMESPACE.fullmatch(namespace):
         told = f"namespace {namespace!r} of {owners} cannot be written in a spec"
-        return "invalid", told, "its author names it with letters, digits, '_' and '-'"
+        return "invalid", told, "its author names it with lower-case letters, digits and single '_'"
     wanted = _unmet(entries[0])
     if wanted:
         told = f"plugin {namespace!r} ({owners}) wants {wanted}, {version('aezoo')} is installed"
         return "incompatible", told, f"upgrade {owners} or aezoo, whichever is older"
+    if not _there(entries[0].module.partition(".")[0]):
+        told = f"the entry point of plugin {namespace!r} ({owners}) names {entries[0].value}, which is not there"
+        return "broken", told, claims.ENTRY
     return None
+
+
+def _there(package: str) -> bool:
+    """Whether a package can be found; it is not imported."""
+    try:
+        return package in sys.modules or find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _unmet(entry: EntryPoint) -> str:

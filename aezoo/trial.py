@@ -85,11 +85,12 @@ def _found(namespace: str) -> Found:
         return Found(error.state, error.message, error.hint, spent, "torch" in sys.modules)  # type: ignore[arg-type]
     spent = (time.perf_counter() - start) * 1000
     told = [entry.document() for entry in entries(parts)]
-    variants = {name: _about(registry.variant(name)) for name in registry.variants()}
+    variants = {name: about(registry.variant(name)) for name in registry.variants()}
     return Found("loaded", "", "", spent, "torch" in sys.modules, told, variants)
 
 
-def _about(fragment: Any) -> str:
+def about(fragment: Any) -> str:
+    """What a variant does, in a line."""
     return str(fragment.get("description") or f"fills {', '.join(fragment)}")
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 import aezoo
 from aezoo.discovery import IN_THE_BOX, installed, load
-from aezoo.errors import PluginError, PluginMissing, SpecError
+from aezoo.errors import PluginError, PluginMissing, SpecError, UsageError
 from aezoo.registry import Registry
+from aezoo.scaffold import scaffold
+from aezoo.standing import standing
 
 HOOKS = """
 from aezoo.plugin import Room, hookimpl
@@ -148,8 +151,12 @@ def test_a_disabled_plugin_stays_unimported(
 @pytest.mark.parametrize(
     ("hooks", "said"),
     [
-        ("raise SystemExit(1)", r"'toy' \(aezoo_toy\) cannot be imported: SystemExit\(1\)"),
+        ("raise SystemExit(1)", r"'toy' \(aezoo_toy 1.0\) cannot be imported: SystemExit\(1\) at .*__init__.py:1$"),
         ("AEZOO_API = 2", r"was written for plugin API 2; this is 1"),
+        ("AEZOO_API = '1'", r"'toy' \(aezoo_toy 1.0\): AEZOO_API is '1': it must be a number"),
+        ("1 +", r"SyntaxError.* at .*__init__.py:1$"),
+        ("\n\nimport no_such_module", r"ModuleNotFoundError.* at .*__init__.py:3$"),
+        ("from aezoo.plugin import hookimpl\n@hookimpl\ndef aezoo_components():\n    pass", "components returns None"),
         ("from aezoo.plugin import hookimpl\n@hookimpl\ndef aezoo_colours():\n    return []", "aezoo_colours"),
         (
             "from aezoo.plugin import hookimpl\n@hookimpl\ndef aezoo_components():\n    return 1 // 0",
@@ -175,3 +182,61 @@ def test_a_plugin_whose_variants_fail_leaves_no_parts_behind(install: Installed,
     with pytest.raises(PluginError, match="KeyError"):
         fresh.get("layer", "toy:double")
     assert not [name for name in fresh.names("layer") if ":" in name]
+
+
+def test_a_misspelt_hook_is_answered_with_the_right_one(install: Installed, fresh: Registry) -> None:
+    install("from aezoo.plugin import hookimpl\n@hookimpl\ndef aezoo_componets():\n    return []")
+    with pytest.raises(PluginError, match="unknown hook 'aezoo_componets'") as caught:
+        fresh.get("layer", "toy:double")
+    assert caught.value.hint == "did you mean 'aezoo_components'?"
+
+
+def test_an_entry_point_that_names_no_module_is_told_with_where_it_stands(install: Installed, fresh: Registry) -> None:
+    install()
+    found = standing("typo", [EntryPoint("typo", "aezoo_tpyo:hooks", "aezoo")])
+    assert (found.state, found.reason) == (
+        "broken",
+        "the entry point of plugin 'typo' (aezoo_tpyo:hooks) names aezoo_tpyo:hooks, which is not there",
+    )
+    assert "[project.entry-points.aezoo]" in found.hint
+    assert "-e" in found.hint
+
+
+def test_a_distribution_that_claims_nothing_is_told_from_one_that_is_not_there(
+    tmp_path: Path, install: Installed, fresh: Registry
+) -> None:
+    install(name="aezoo_lost", namespace="lots")
+    with pytest.raises(PluginMissing, match="'lost'") as caught:
+        fresh.get("layer", "lost:double")
+    assert "aezoo-lost is installed, and claims no such namespace" in caught.value.hint
+
+
+@pytest.mark.parametrize("namespace", ["my-toys", "Toys", "my__toys"])
+def test_a_namespace_is_loaded_if_a_new_plugin_could_have_it(namespace: str) -> None:
+    assert standing(namespace, [EntryPoint(namespace, "tests", "aezoo")]).state == "invalid"
+    with pytest.raises(UsageError):
+        scaffold(namespace, "layer", Path("never"))
+
+
+def test_what_is_wrong_with_a_plugin_is_told_once_and_with_its_name(install: Installed, fresh: Registry) -> None:
+    install("from aezoo.plugin import hookimpl\nclass Odd: pass\n@hookimpl\ndef aezoo_components():\n    return [Odd]")
+    layers = [{"type": "nowhere:a"}, {"type": "nowhere:b"}, {"type": "toy:a"}, {"type": "toy:a"}]
+    with pytest.raises(SpecError) as caught:
+        aezoo.read({**SPEC, "encoder": layers}, registry=fresh)
+    assert "plugin 'toy' (aezoo_toy 1.0): aezoo_toy.Odd is no part" in str(caught.value)
+    assert [(fault.code, fault.path) for fault in caught.value.faults] == [
+        ("AZ302", ("encoder", 0)),
+        ("AZ303", ("encoder", 2)),
+    ]
+
+
+def test_a_message_that_begins_with_the_name_of_a_class_keeps_its_capital(fresh: Registry) -> None:
+    class Careful(Registry):
+        def get(self, kind: str, name: str) -> type:
+            if ":" in name:
+                raise PluginError("Double is no part")
+            return fresh.get(kind, name)
+
+    with pytest.raises(SpecError) as caught:
+        aezoo.read(SPEC, registry=Careful())
+    assert caught.value.faults[0].message == "Double is no part"

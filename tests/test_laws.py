@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from aezoo.discovery import default_registry
-from aezoo.errors import PluginMissing, UsageError
+from aezoo.errors import PluginError, PluginMissing, UsageError
 from aezoo.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
@@ -19,7 +20,7 @@ from aezoo.testing.files import provide
 from aezoo.testing.lawbook.imports import watched
 from aezoo.testing.subject import Plugin, Subject, Variant
 from tests import wrong_parts
-from tests.wrong_parts import NAMESPACE, RIGHT, WRONG, WRONG_MODULES, WRONG_VARIANTS, Wrong
+from tests.wrong_parts import NAMESPACE, RIGHT, WRONG, WRONG_MODULES, WRONG_VARIANTS, SquaresSpec, Wrong
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "laws.md"
 #: Laws of the whole plugin have wrong modules instead of wrong parts.
@@ -81,7 +82,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def breaches_of_importing(modules: list[str]) -> dict[str, list[str]]:
     """Messages by law."""
-    plugin = Plugin(NAMESPACE, Registry())
+    plugin = Plugin(NAMESPACE, beside_the_box(RIGHT[0]))
     plugin.modules = modules  # type: ignore[misc]  # what is cached is a plain attribute
     return {law.id: [*law.check(plugin)] for law in laws("plugin")}
 
@@ -105,8 +106,44 @@ def test_a_module_that_wakes_torch_in_a_build_keeps_the_laws_of_importing() -> N
     assert [seen["torch"] or seen["events"] or seen["changed"] for seen in found.values()] == [[], []]
 
 
+def test_a_plugin_that_adds_nothing_is_caught() -> None:
+    (law,) = (law for law in BOOK if law.id == "L18")
+    (breach,) = Case(law, Plugin(NAMESPACE, beside_the_box())).breaches()
+    assert breach.message == "its hooks give nothing, or it has none"
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("MisspeltExample", r"no small spec holds it: error\[AZ203\]: encoder\[0\]\.gian: unknown key"),
+        ("HalfCounted", r"HalfCounted\.parameters at .*wrong_parts\.py:\d+ gives 8\.0, not a whole number"),
+        (
+            "ShapeInAList",
+            r"ShapeInAList\.output_shape at .*wrong_parts\.py:\d+ gives \[4, 12, 12\], not a tuple of whole",
+        ),
+        ("WithoutMirror", r"AZ405.*layer 'wrong:without_mirror' has no mirror\(\)"),
+    ],
+)
+def test_an_example_that_does_not_read_says_why_in_one_line(name: str, cause: str) -> None:
+    (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == name)
+    (law,) = (law for law in BOOK if law.id == "L03")
+    (breach,) = Case(law, Subject(part, Plugin(NAMESPACE, beside_the_box(part)))).breaches()
+    assert re.search(cause, breach.message)
+    assert "\n" not in breach.message
+    assert "without a mirror `input` and `decoder`" in breach.hint
+
+
+def test_a_slot_of_the_base_stays_a_slot() -> None:
+    class Light(SquaresSpec):
+        type: Literal["light"] = "light"
+        weight: float = 1.0
+
+    with pytest.raises(PluginError, match="Light declares 'weight' anew, as float; in its base it is a ScheduleSpec"):
+        beside_the_box(Light)
+
+
 def test_every_law_catches_a_wrong_part() -> None:
-    caught = {wrong.law for wrong in WRONG} | {law for law, _ in WRONG_MODULES.values()} | {"L57"}
+    caught = {wrong.law for wrong in WRONG} | {law for law, _ in WRONG_MODULES.values()} | {"L18", "L57"}
     assert caught == {law.id for law in BOOK}
 
 
@@ -177,15 +214,16 @@ def test_an_examination_gives_every_breach_and_nothing_else() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.law == "L14")
     breaches = examine(NAMESPACE, registry=beside_the_box(part))
     # The module of the wrong parts imports torch, as none with declarations may.
-    told = {("L14", "layer", "wrong:miscounted"), ("L08", "plugin", "wrong")}
-    assert {(breach.id, breach.kind, breach.part) for breach in breaches} == told
+    # L50 builds a model, which is refused.
+    layer = {("L14", "layer", "wrong:miscounted"), ("L50", "layer", "wrong:miscounted")}
+    assert {(breach.id, breach.kind, breach.part) for breach in breaches} == {*layer, ("L08", "plugin", "wrong")}
 
 
 def test_a_part_that_raises_is_a_breach_that_says_where() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "PeekingSpec")
     (law,) = (law for law in BOOK if law.id == "L11")
     (breach,) = Case(law, Subject(part, Plugin(NAMESPACE, beside_the_box(part)))).breaches()
-    assert re.match(r"RuntimeError at .*wrong_parts\.py:\d+: .*meta", breach.message)
+    assert re.match(r"RuntimeError in Peeking\.forward at .*wrong_parts\.py:\d+: .*meta", breach.message)
 
 
 def test_a_plugin_that_is_not_there_is_said_to_be_missing() -> None:

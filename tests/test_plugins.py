@@ -64,6 +64,9 @@ def model(there: Site, spec: Path) -> Path:
 def test_a_model_notes_the_distribution_behind_every_part(model: Path) -> None:
     told = json.loads((model / "config.json").read_text(encoding="utf-8"))
     assert told["plugins"] == {"kan": "aezoo-kan>=0.1.0"}
+    record = json.loads((model / "training.json").read_text(encoding="utf-8"))
+    assert record["plugins"] == {"aezoo-kan": "0.1.0"}
+    assert re.search(r"Versions: .*, aezoo-kan 0\.1\.0\.", (model / "README.md").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

@@ -211,3 +211,10 @@ def test_a_bounded_mean_of_standardized_values_is_a_warning() -> None:
         input={"shape": [1, 28, 28], "normalize": "standardize"}, likelihood={"type": "mse", "output": "sigmoid"}
     )
     assert "cannot reach standardized values" in str(check(spec)[1][0])
+
+
+def test_an_edit_of_what_an_absent_variant_may_bring_is_no_fault() -> None:
+    spec = {"name": "a", "input": [4], "latent": {"type": "deterministic", "dim": 2}, "variants": ["nowhere:loud"]}
+    with pytest.raises(SpecError) as caught:
+        read({**spec, "encoder": {"append": [{"type": "linear", "features": 4}]}})
+    assert [fault.code for fault in caught.value.faults] == ["AZ302"]

@@ -13,6 +13,7 @@ import pytest
 import aezoo
 from aezoo.discovery import default_registry
 from aezoo.reference.entry import fields_of, text_of
+from aezoo.reference.interface import interface
 from aezoo.reference.page import TABLES, whole
 from aezoo.registry import Registry
 from aezoo.spec.component import Component
@@ -23,6 +24,7 @@ from aezoo.testing.files import provide
 from aezoo.testing.smallest import smallest
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "parts.md"
+INTERFACE = PAGE.with_name("plugin-reference.md")
 PARTS = [part for part in default_registry().parts() if not part.namespace]
 Document = dict[str, Any]
 
@@ -107,3 +109,11 @@ def test_the_page_of_parts_is_what_the_registry_says(golden: bool) -> None:
     if golden:
         PAGE.write_text(page, encoding="utf-8", newline="\n")
     assert PAGE.read_text(encoding="utf-8") == page, "write it anew with `pytest tests/test_reference.py --golden`"
+
+
+def test_the_page_of_the_interface_is_what_its_source_says(golden: bool) -> None:
+    page = interface()
+    if golden:
+        INTERFACE.write_text(page, encoding="utf-8", newline="\n")
+    assert INTERFACE.read_text(encoding="utf-8") == page, "write it anew with `pytest tests/test_reference.py --golden`"
+    assert [name for name in aezoo.plugin.__all__ if name not in page] == []

@@ -160,6 +160,55 @@ class Forgetful(GainSpec):
     start: float = Field(1.0, exclude=True, description="where it begins")
 
 
+@wrong("L17", example=LAYER)
+class AnyName(GainSpec):
+    """A gain whose type may be any text."""
+
+    type: str = "any_name"
+
+
+@wrong("L17", example=LAYER)
+class TwoNames(GainSpec):
+    """A gain with two names."""
+
+    type: Literal["two_names", "gain_and_offset"] = "two_names"
+
+
+@wrong("L17", example=LAYER)
+class CamelCase(GainSpec):
+    """A gain that is not written as parts are."""
+
+    type: Literal["camelCase"] = "camelCase"
+
+
+@wrong("L03", example=LAYER)
+class HalfCounted(GainSpec):
+    """A gain with a number of weights that is no whole one."""
+
+    type: Literal["half_counted"] = "half_counted"
+
+    def parameters(self, shape: Shape) -> Any:
+        return 2.0 * shape[0]
+
+
+@wrong("L03", example=LAYER)
+class ShapeInAList(GainSpec):
+    """A gain whose shape is a list."""
+
+    type: Literal["shape_in_a_list"] = "shape_in_a_list"
+
+    def output_shape(self, shape: Shape) -> Any:
+        return list(shape)
+
+
+@wrong("L03", example=LAYER)
+class WithoutMirror(GainSpec):
+    """A gain without a mirror, and without a decoder in its example."""
+
+    type: Literal["without_mirror"] = "without_mirror"
+    mirror = LayerSpec.mirror
+
+
 Spelled = Annotated[int, BeforeValidator(lambda n: len(n) if isinstance(n, str) else n), PlainSerializer("|".__mul__)]
 
 
@@ -251,7 +300,7 @@ class CrookedMirror(GainSpec):
         return [ReshapeSpec(shape=(flat(shape), 1))]
 
 
-@wrong("L14", example=LAYER)
+@wrong("L14", "L50", example=LAYER)
 class Miscounted(GainSpec):
     """A gain that has twice the weights that it declares."""
 
@@ -491,7 +540,7 @@ class Nameless(Rounded):
         return Code(super().forward(h).z)
 
 
-@wrong("L15", "L11", "L12", "L16", example=LATENT)
+@wrong("L15", "L11", "L12", "L16", "L50", example=LATENT)
 class NamelessSpec(RoundedSpec):
     """Corners without the names that are declared."""
 
@@ -821,6 +870,25 @@ class SummedSpec(SquaresSpec):
 
     type: Literal["summed"] = "summed"
     module = Summed
+
+
+class Scaled(Squares):
+    def __init__(self, on: str, weight: ScheduleSpec) -> None:
+        super().__init__(on)
+        self.weight = weight.value(0, 1)
+
+    def forward(self, out: Any) -> Tensor:
+        return self.weight * super().forward(out)
+
+
+@wrong("L45", example=REGULARIZER)
+class ScaledSpec(SquaresSpec):
+    """The sum of squares of a tap, times a weight that is applied elsewhere."""
+
+    type: Literal["scaled"] = "scaled"
+
+    def build(self, shape: Shape) -> nn.Module:
+        return Scaled(self.on, self.weight)
 
 
 class Listed(Squares):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,11 @@ from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
     from aezoo.reference.entry import Entry
+    from aezoo.registry import Registry
     from aezoo.spec.component import Component
+
+#: What is no part, and is named in a spec, too.
+VARIANT = "variant"
 
 
 @click.command()
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 @options.as_json
 @click.option("--markdown", is_flag=True, help="Print a page of reference in Markdown.")
 def components(kind: str | None, name: str | None, as_json: bool, markdown: bool) -> None:
-    """List the parts that a spec may name: all, those of a KIND, or one NAME with its fields.
+    """List the parts that a spec may name: all, those of a KIND (or variant), or one NAME with its fields.
 
     NAME may end in a colon: `kan:` means every part of the plugin kan, `aezoo:` every part in the box.
     """
@@ -30,8 +34,11 @@ def components(kind: str | None, name: str | None, as_json: bool, markdown: bool
 
     if as_json and markdown:
         raise UsageError("--json and --markdown are two forms of the same", hint="take one of them")
-    if kind is not None and name is None and kind not in KINDS:
+    if kind is not None and name is None and kind not in (*KINDS, VARIANT):
         kind, name = None, kind  # `aezoo components conv`
+    if kind == VARIANT and not markdown:
+        _variants(name, as_json=as_json)
+        return
     if kind is not None and kind not in KINDS:
         raise NotFound(f"no kind of part is called {kind!r}", hint=f"there are: {', '.join(KINDS)}")
     chosen = _chosen(kind, name)
@@ -41,6 +48,31 @@ def components(kind: str | None, name: str | None, as_json: bool, markdown: bool
         _documents(chosen)
     else:
         _tell(chosen, closely=name is not None and not name.endswith(":"))
+
+
+def _variants(name: str | None, *, as_json: bool) -> None:
+    """List the variants as parts are listed: fragments of a spec, which have a name and no fields."""
+    from aezoo.claims import IN_THE_BOX
+    from aezoo.trial import about
+
+    registry = _everything(name)
+    found: list[dict[str, Any]] = [
+        {
+            "kind": VARIANT,
+            "name": one,
+            "provider": one.rpartition(":")[0] or IN_THE_BOX,
+            "fragment": registry.variant(one),
+        }
+        for one in registry.variants()
+    ]
+    chosen = [one for one in found if name in (None, one["name"], f"{one['provider']}:")]
+    if not chosen:
+        raise NotFound(f"no variant is called {name!r}", hint=did_you_mean(name or "", registry.variants()))
+    if as_json:
+        emit(chosen)
+    else:
+        rows = [(one["kind"], one["name"], one["provider"], about(one["fragment"])) for one in chosen]
+        table(("kind", "name", "provider", "what it does"), rows, yields=3)
 
 
 def _chosen(kind: str | None, name: str | None) -> list[type[Component]]:
@@ -62,17 +94,26 @@ def _meant(part: type[Component], name: str | None) -> bool:
 
 def _parts(name: str | None) -> list[type[Component]]:
     """All parts: of the box, and of every plugin that loads; of those that do not, a line on stderr."""
-    from aezoo.cli.everything import everything, parts
+    from aezoo.cli.everything import parts
+
+    return parts(_everything(name))
+
+
+def _everything(name: str | None) -> Registry:
+    from aezoo.cli.everything import everything
     from aezoo.discovery import load
 
     registry = everything()
     if wanted := (name or "").rpartition(":")[0]:
         load(registry, wanted)  # says which plugin is missing, broken or disabled
-    return parts(registry)
+    return registry
 
 
 def _nearest(name: str, parts: list[type[Component]]) -> str:
-    return did_you_mean(name, (part.tag() for part in parts), "`aezoo components` names them all")
+    from aezoo.spec.kinds import KINDS
+
+    known = [*KINDS, VARIANT, *(part.tag() for part in parts)]
+    return did_you_mean(name, known, "`aezoo components` names them all")
 
 
 def _page(parts: list[type[Component]], *, full: bool) -> None:

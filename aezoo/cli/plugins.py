@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
     from aezoo.standing import Standing
+    from aezoo.testing import Breach
     from aezoo.trial import Found
 
 #: Milliseconds: a plugin that takes longer keeps everybody waiting who reads a spec that names it.
@@ -137,9 +138,21 @@ def _standing(name: str) -> Standing:
 
     there = {found.namespace: found for found in standings()}
     if name not in there:
-        hint = did_you_mean(name, there, "`aezoo plugins list` names those that are")
-        raise PluginMissing(f"no plugin is called {name!r}", hint=hint)
+        raise PluginMissing(f"no plugin is called {name!r}", hint=_nearest(name, there))
     return there[name]
+
+
+def _nearest(name: str, there: dict[str, Standing]) -> str:
+    """The plugin that may be meant: that of the distribution of this name, or the one that is called nearly so."""
+    from aezoo.claims import ENTRY, owner, present
+
+    plain = name.lower().replace("_", "-")
+    for namespace, found in there.items():
+        if plain in {owner(entry).lower().replace("_", "-") for entry in found.entries}:
+            return f"the distribution {name} has the namespace {namespace!r}"
+    if present(name):
+        return f"the distribution {name} claims no namespace: {ENTRY}"
+    return did_you_mean(name, there, "`aezoo plugins list` names those that are")
 
 
 def _file(standing: Standing) -> str | None:
@@ -188,7 +201,7 @@ def _new(name: str, kind: str, out: Path | None, force: bool, as_json: bool) -> 
         emit({"namespace": name, "kind": kind, "folder": folder, "files": written})
         return
     click.echo(str(folder))
-    for line in (f"pip install -e {folder}", f"pytest {folder}", f"aezoo plugins check {name}"):
+    for line in (f"pip install -e '{folder}[dev]'", f"python -m pytest {folder}", f"aezoo plugins check {name}"):
         click.echo(f"next: {line}", err=True)
 
 
@@ -199,16 +212,31 @@ def _check(name: str, as_json: bool) -> None:
     """Run the laws that every part obeys on the parts of plugin NAME; exit 1 if one is broken."""
     from aezoo.testing import examine
 
-    standing = _standing(name)
-    if not standing.usable:
-        raise PluginError(standing.reason, hint=standing.hint, state=standing.state)
+    one = _look(_standing(name))  # first in a process of its own, which the plugin may end
+    if one.state != "loaded":
+        raise PluginError(one.reason, hint=one.hint, state=one.state)
     breaches = examine(name)
     if as_json:
         emit([breach._asdict() for breach in breaches])
-    for breach in () if as_json else breaches:
-        click.echo(f"{breach.id} {breach.kind} {breach.part}: {breach.message}")
-        click.echo(f"  hint: {breach.hint}")
+    else:
+        _tell(breaches)
     if breaches:
-        raise AnswerNo(f"{name} breaks the laws {len(breaches)} times", hint="docs/laws.md says what each is about")
+        broken = len({breach.id for breach in breaches})
+        raise AnswerNo(f"{name} breaks {broken} {'law' if broken == 1 else 'laws'}")
     if not as_json:
         click.echo(f"{name}: all laws hold")
+
+
+def _tell(breaches: Sequence[Breach]) -> None:
+    """Each breach with its law; an exception once, with all the laws that stopped at it."""
+    stopped: dict[tuple[str, ...], list[Breach]] = {}
+    for breach in breaches:
+        key = (breach.kind, breach.part, breach.raised or f"{breach.id}: {breach.message}")
+        stopped.setdefault(key, []).append(breach)
+    for first, *others in stopped.values():
+        ids = ", ".join(dict.fromkeys(breach.id for breach in (first, *others)))
+        click.echo(f"{ids} {first.kind} {first.part}: {first.message}")
+        if first.raised and others:
+            click.echo("  hint: all these laws stopped at it: mend it first")
+        else:
+            click.echo(f"  law: {first.says}\n  hint: {first.hint}")

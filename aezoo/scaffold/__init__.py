@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from aezoo.errors import NotFound, Refused, UsageError
 from aezoo.files import atomic_write
 from aezoo.hints import did_you_mean
+from aezoo.standing import NAMESPACE
 
 #: Kind of the first part -> what the plugin adds, for people, and how a spec uses it.
 KINDS = {
@@ -38,8 +39,6 @@ KINDS = {
     "metric": ("a metric, the absolute error", 'metrics = ["newborn:absolute_error"]'),
     "variant": ("a variant for data with outliers", 'variants = ["newborn:robust"]'),
 }
-#: A namespace that is also the name of a package, and, with - for _, the end of a distribution's (PEP 508).
-NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 LONGEST = 40
 
 
@@ -79,7 +78,7 @@ def _admit(name: str, kind: str) -> None:
     if kind not in KINDS:
         hint = did_you_mean(kind, KINDS, f"there are {', '.join(KINDS)}")
         raise UsageError(f"--kind {kind}: there is no template for it", hint=hint)
-    if not NAME.fullmatch(name) or len(name) > LONGEST:
+    if not NAMESPACE.fullmatch(name) or len(name) > LONGEST:
         plain = re.sub(r"[^a-z0-9]+", "_", name.lower().removeprefix("aezoo")).strip("_0123456789")[:LONGEST]
         hint = f"letters, digits and single '_', like {plain.strip('_') or 'my_parts'!r}"
         raise UsageError(f"{name!r} cannot be the name of a plugin", hint=hint)

@@ -14,6 +14,7 @@ from aezoo.spec.mirror import Misfit
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import text
 from aezoo.spec.tying import untied
+from aezoo.spec.word import several
 
 #: How many names are searched for one that is near, and listed where none is.
 SEARCHED, LISTED = 100, 12
@@ -163,7 +164,7 @@ def _remarks(spec: Spec, *, fits: bool) -> Iterator[Fault]:
 
 def _said(part: Component, spec: Spec, *, fits: bool) -> list[Remark]:
     try:
-        return list(part.remarks(spec))
+        return [*several(part, "remarks", part.remarks(spec), Remark, "remarks")]
     except (ShapeError, NoMirror):
         if fits:  # then it is no shape of this spec that the part cannot take
             raise

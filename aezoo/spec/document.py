@@ -26,6 +26,7 @@ from aezoo.spec.mirror import last_style, mirror_layers, mirror_source, trace
 from aezoo.spec.shape import Shape
 from aezoo.spec.text import to_json
 from aezoo.spec.training import TrainingSpec
+from aezoo.spec.word import several, shape_of
 
 #: What one axis more makes of a sample.
 KINDS_BY_RANK = {1: "vector", 2: "signal", 3: "image", 4: "volume"}
@@ -179,12 +180,12 @@ class Spec(Frozen):
 
     @property
     def code_shape(self) -> Shape:
-        return self.latent.code_shape(self.feature_shape)
+        return shape_of(self.latent, "code_shape", self.latent.code_shape(self.feature_shape))
 
     @property
     def raw_shape(self) -> Shape:
         """What the decoder gives: the parameters of the likelihood."""
-        return self.likelihood.raw_shape(self.input.shape)
+        return shape_of(self.likelihood, "raw_shape", self.likelihood.raw_shape(self.input.shape))
 
     def decoder_layers(self) -> tuple[LayerSpec, ...]:
         """The decoder's declarations, mirrored or its own, from the code to the output."""
@@ -196,7 +197,8 @@ class Spec(Frozen):
             return self.decoder.layers
         style = Style(upsampling=self.decoder.upsampling)
         features = mirror_source(self.encoder, self.input.shape, target=self.raw_shape)
-        back = self.latent.mirror(features, style=last_style(self.encoder, upsampling=self.decoder.upsampling))
+        led = self.latent.mirror(features, style=last_style(self.encoder, upsampling=self.decoder.upsampling))
+        back = several(self.latent, "mirror", led, LayerSpec, "a list of layers")
         return (*back, *mirror_layers(self.encoder, self.input.shape, target=self.raw_shape, style=style))
 
     @cached_property
@@ -207,8 +209,10 @@ class Spec(Frozen):
     @cached_property
     def taps(self) -> Mapping[str, Shape]:
         """Every named value of a pass and its shape."""
-        features = self.feature_shape
-        named = {field: self.latent.tap_shape(field, features) for field in sorted(self.latent.provides)}
+        features, latent = self.feature_shape, self.latent
+        named = {
+            field: shape_of(latent, "tap_shape", latent.tap_shape(field, features)) for field in sorted(latent.provides)
+        }
         return {
             "input.clean": self.input.shape,
             "input.corrupted": self.input.shape,

@@ -90,6 +90,8 @@ def _message(detail: ErrorDetails, field: FieldInfo | None) -> str:
     if kind == "string_pattern_mismatch" and field:
         return f"takes text {field.description}"
     message = detail["msg"].removeprefix("Value error, ")
+    if kind == "plugin":  # which may begin with the name of a class
+        return message
     return message[:1].lower() + message[1:]
 
 

@@ -98,7 +98,7 @@ class LayerSpec(Component):
         """
         from aezoo.errors import NoMirror
 
-        raise NoMirror(f"layer {self.tag()!r} has no mirror; write the decoder's layers yourself: decoder = [...]")
+        raise NoMirror(f"layer {self.tag()!r} has no mirror(); write the decoder's layers yourself: decoder = [...]")
 
     def parameters(self, shape: Shape) -> int:
         """How many weights the layer has for an input of this shape (counted without torch)."""

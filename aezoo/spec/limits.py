@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import Fault, NoMirror, Path, ShapeError
 from aezoo.spec.amounts import count, size
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import Shape, flat
+from aezoo.spec.word import count_of, shape_of
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
@@ -123,6 +124,10 @@ def _nested(there: Sequence[tuple[Path, object]]) -> Iterator[tuple[Path, int]]:
 # --- size ---------------------------------------------------------------------------------------------------
 
 
+def _weights(part: Any, given: Any) -> int:
+    return count_of(part, "parameters", part.parameters(given))
+
+
 class _OutOfBounds(Exception):
     """A shape so large that nothing that follows from it is worth working out."""
 
@@ -142,14 +147,15 @@ class _Measure:
         spec = self.spec
         self._shape(("input", "shape"), spec.input.shape)
         features = self._stack(("encoder",), spec.encoder, spec.input.shape)
-        self._add(("latent",), 1, spec.latent.parameters(features), spec.latent.activations(features))
-        self._shape(("latent",), spec.latent.code_shape(features))
-        self._add(("likelihood",), 1, spec.likelihood.parameters(spec.input.shape), flat(spec.raw_shape))
+        code = spec.code_shape
+        self._add(("latent",), 1, _weights(spec.latent, features), spec.latent.activations(features))
+        self._shape(("latent",), code)
+        self._add(("likelihood",), 1, _weights(spec.likelihood, spec.input.shape), flat(spec.raw_shape))
         self._shape(("likelihood",), spec.raw_shape)
         own = spec.decoder.type == "layers"
         place: Path = ("decoder", "layers") if own else ("decoder",)
         self._stack(place, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
-        self._add(("objective",), 0, spec.objective.parameters(spec), 0)
+        self._add(("objective",), 0, _weights(spec.objective, spec), 0)
 
     def _stack(
         self, place: Path, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False
@@ -158,10 +164,11 @@ class _Measure:
         for i, layer in enumerate(layers):
             path = (*place, i) if written else place
             self._look_inside(path, layer, shape)
-            weights = layer.parameters(shape) - (layer.borrowed(shape) if tied else 0)
+            output = shape_of(layer, "output_shape", layer.output_shape(shape))
+            weights = _weights(layer, shape) - (layer.borrowed(shape) if tied else 0)
             self._add(path, layer.modules(shape), weights, layer.activations(shape))
-            shape = layer.output_shape(shape)
-            self._shape(path, shape)
+            self._shape(path, output)
+            shape = output
         return shape
 
     def _look_inside(self, path: Path, layer: LayerSpec, shape: Shape) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from aezoo.errors import NoMirror, ShapeError
 from aezoo.spec.kinds import LayerSpec, Style, Upsampling
 from aezoo.spec.shape import Shape
+from aezoo.spec.word import several, shape_of
 
 
 class Misfit(ShapeError):
@@ -29,7 +30,7 @@ def trace(layers: Sequence[LayerSpec], shape: Shape) -> list[Shape]:
     shapes = [shape]
     for index, layer in enumerate(layers):
         try:
-            shapes.append(layer.output_shape(shapes[-1]))
+            shapes.append(shape_of(layer, "output_shape", layer.output_shape(shapes[-1])))
         except Misfit as error:  # of a list inside this layer
             raise Misfit(f"in its body, layer {error.index}: {error}", index) from error
         except ShapeError as error:
@@ -54,8 +55,10 @@ def mirror_layers(layers: Sequence[LayerSpec], shape: Shape, *, target: Shape, s
     back: list[LayerSpec] = []
     for index in reversed(range(len(layers))):
         ending = _nearest_style(layers[:index], style)
+        layer = layers[index]
         try:
-            back += layers[index].mirror(shapes[index], target=targets[index], style=ending)
+            led = layer.mirror(shapes[index], target=targets[index], style=ending)
+            back += several(layer, "mirror", led, LayerSpec, "a list of layers")
         except (NoMirror, ShapeError) as error:
             raise _unreachable(layers, index, error) from error
     return back

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-from aezoo.errors import UsageError
+from aezoo.blame import innermost, package
+from aezoo.errors import AezooError, UsageError
 from aezoo.spec.kinds import KINDS
 from aezoo.testing.chance import undisturbed
 from aezoo.testing.law import PLUGIN, VARIANT, Breach, Law
@@ -46,8 +45,6 @@ BOOK: tuple[Law, ...] = (
 HAVE_LAWS = (*KINDS, VARIANT, PLUGIN)
 #: Breaches of one law by one part that are told; the rest are likely the same.
 TOLD = 3
-#: Where the place of a fault is not looked for: it is in what called them.
-LIBRARIES = ("/aezoo/testing/", "/torch/", "/numpy/", "/pydantic/")
 
 
 class Case(NamedTuple):
@@ -65,7 +62,7 @@ class Case(NamedTuple):
         """How the law is broken; a check that fails with an exception is a breach that says it."""
         law, subject = self.law, self.subject
         told = _messages(law, subject)
-        return [Breach(law.id, subject.kind, subject.name, law.says, message, law.hint) for message in told]
+        return [Breach(law.id, subject.kind, subject.name, law.says, message, law.hint, at) for message, at in told]
 
     def hold(self) -> None:
         """Raise `AssertionError` if the law is broken."""
@@ -90,22 +87,24 @@ def laws_of(kind: str) -> list[Law]:
     return [law for law in BOOK if kind in law.kinds]
 
 
-def _messages(law: Law, subject: Subject | Variant | Plugin) -> list[str]:
-    found: list[str] = []
+def _messages(law: Law, subject: Subject | Variant | Plugin) -> list[tuple[str, str]]:
+    """What the check says, and of an exception what it was and where."""
+    found: list[tuple[str, str]] = []
     try:
         with undisturbed():
             for message in law.check(subject):
-                found.append(message)
+                found.append((message, ""))
                 if len(found) == TOLD:
                     break
     except Exception as error:  # a stranger's part may raise anything
-        found.append(_raised(error))
+        found.append(_raised(error, subject if isinstance(subject, Plugin) else subject.plugin))
     return found
 
 
-def _raised(error: Exception) -> str:
-    """An exception in a line, with the place in the part's own files, if it has been there."""
-    frames = traceback.extract_tb(error.__traceback__)
-    strangers = [frame for frame in frames if not any(name in Path(frame.filename).as_posix() for name in LIBRARIES)]
-    frame = (strangers or frames)[-1]
-    return f"{type(error).__name__} at {frame.filename}:{frame.lineno}: {error}"
+def _raised(error: Exception, plugin: Plugin) -> tuple[str, str]:
+    """An exception in a line; and its type and its place in the plugin."""
+    if isinstance(error, AezooError):  # which says itself where
+        return error.message, error.message
+    place = innermost(error, {package(module) for module in plugin.modules})
+    at = type(error).__name__ + (f" in {place.method} at {place.where}" if place else "")
+    return f"{at}: {error}" if str(error) else at, at

@@ -41,6 +41,7 @@ class Breach(NamedTuple):
         says: The law.
         message: What was seen.
         hint: What to do.
+        raised: Of an exception that stopped the check: its type and place; it may stop others, too.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Breach(NamedTuple):
     says: str
     message: str
     hint: str
+    raised: str = ""
 
     def __str__(self) -> str:
         return f"{self.id} {self.kind} {self.part}: {self.message}\n  law: {self.says}\n  hint: {self.hint}"

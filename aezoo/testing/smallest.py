@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ RESTS: tuple[Document, ...] = (
     {"latent": {"type": "deterministic", "dim": 2, "activation": "sigmoid"}},
     {"latent": {"type": "topk", "dim": 8, "k": 2}},
 )
+UNSUITED = Fault((), "", "it does not suit")
 SIDE_BY_SIDE = ("regularizers", "constraints", "training")
 
 
@@ -48,15 +50,21 @@ def smallest(
         lints: Whether one that reads with a warning will do.
 
     Raises:
-        NoSpec: There is none; says why each was refused.
+        NoSpec: There is none; says why.
     """
-    refused: dict[str, None] = {}
+    refused: Counter[Fault] = Counter()
     tried = (around(table, shape, rest) for shape in inputs for rest in tuple(rests))
     for spec, told in _readings(tried, registry):
         if spec is not None and (lints or not told) and suits(spec):
             return spec
-        refused |= dict.fromkeys(told or ["it does not suit"])
-    raise NoSpec("\n".join(["no small spec holds it:", *refused]))
+        refused.update(told or [UNSUITED])
+    raise NoSpec(f"no small spec holds it: {_reason(refused)}")
+
+
+def _reason(refused: Counter[Fault]) -> Fault:
+    """Why most were refused; of several such reasons the last that a spec is looked at for: shapes fit before it."""
+    errors = {fault: n for fault, n in refused.items() if fault.level == "error"} or refused
+    return max(errors, key=lambda fault: (errors[fault], fault.code))
 
 
 def around(table: Mapping[str, Any], shape: Sequence[int], rest: Document) -> Document:
@@ -67,12 +75,11 @@ def around(table: Mapping[str, Any], shape: Sequence[int], rest: Document) -> Do
     return whole
 
 
-def _readings(documents: Iterable[Document], registry: Registry | None) -> Iterator[tuple[Spec | None, list[str]]]:
+def _readings(
+    documents: Iterable[Document], registry: Registry | None
+) -> Iterator[tuple[Spec | None, Sequence[Fault]]]:
     for document in documents:
-        faults: Sequence[Fault]
         try:
-            spec, faults = check(document, registry=registry)
+            yield check(document, registry=registry)
         except SpecError as error:
-            yield None, [str(fault) for fault in error.faults]
-        else:
-            yield spec, [str(fault) for fault in faults]
+            yield None, error.faults

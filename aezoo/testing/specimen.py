@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.builder import assemble
+from aezoo.builder import assemble, made
 from aezoo.nn.code import Output
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
@@ -60,7 +60,7 @@ class Specimen:
 
     def made(self) -> nn.Module:
         """Its module, the weights drawn from the global generator."""
-        return self.part.build(self.shape)  # type: ignore[no-any-return]
+        return made(self.part, self.shape)  # type: ignore[no-any-return]
 
     def inputs(self, n: int, noise: Generator | None = None) -> Tensors:
         """What the module is given for `n` samples."""
@@ -131,7 +131,7 @@ class Corruption(Specimen):
         return {"spoilt": self.shape}
 
     def made(self) -> nn.Module:
-        return self.part.build(self.shape, self.spec.input.range)  # type: ignore[no-any-return]
+        return made(self.part, self.shape, self.spec.input.range)  # type: ignore[no-any-return]
 
     def inputs(self, n: int, noise: Generator | None = None) -> Tensors:
         return (_within(torch.randn(n, *self.shape, generator=noise), self.spec.input.range or (0.0, 1.0)),)
@@ -153,8 +153,8 @@ class Term(Specimen):
     def term(self) -> nn.Module:
         """The module of the part itself."""
         if isinstance(self.part, ObjectiveSpec):
-            return self.part.build(self.spec)
-        return self.part.build(self.spec.taps[self.part.on])  # type: ignore[no-any-return]
+            return made(self.part, self.spec)  # type: ignore[no-any-return]
+        return made(self.part, self.spec.taps[self.part.on])  # type: ignore[no-any-return]
 
     def inputs(self, n: int, noise: Generator | None = None) -> Tensors:
         return (_within(torch.randn(n, *self.shape, generator=noise), self.spec.input.range or (-2.0, 2.0)),)

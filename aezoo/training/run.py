@@ -16,6 +16,7 @@ from aezoo.bundled import bundled_specs
 from aezoo.data import check, open_samples, split
 from aezoo.errors import DataError, Interrupted, Refused
 from aezoo.evaluation.scores import Scores, evaluate
+from aezoo.manifest import providers
 from aezoo.model import Model
 from aezoo.reader import Source, read
 from aezoo.samples import Samples
@@ -178,6 +179,7 @@ def _record(
         "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
+        **({"plugins": versions} if (versions := _plugins(spec)) else {}),
         "device": str(place.device),
         "device_why": place.why,
         "threads": workers,
@@ -195,6 +197,11 @@ def _record(
         "validation": outcome.validation,
         **({"command": f"aezoo train {spec.name}"} if _is_bundled(spec) else {}),
     }
+
+
+def _plugins(spec: Spec) -> dict[str, str]:
+    """The distributions behind the spec's parts, and their versions."""
+    return dict(provider.split(">=") for provider in providers(spec).values())
 
 
 def _is_bundled(spec: Spec) -> bool:

@@ -140,3 +140,19 @@ def test_two_forms_at_once_are_refused(aezoo: Run) -> None:
     result = aezoo("components", "--json", "--markdown")
     assert result.code == 2
     assert "--markdown" in result.err
+
+
+def test_variants_are_listed_as_parts_are(aezoo: Run, registry: Registry) -> None:
+    lines = aezoo("components", "variant").out.splitlines()
+    names = [line.split()[1] for line in lines[1:]]
+    assert names == [name for name in registry.variants() if ":" not in name]
+    (row,) = json.loads(aezoo("components", "variant", "denoising", "--json").out)
+    assert (row["kind"], row["provider"]) == ("variant", "aezoo")
+    assert "corruption" in row["fragment"]
+    missed = aezoo("components", "variant", "denosing")
+    assert (missed.code, missed.err.splitlines()[-1]) == (3, "hint: did you mean 'denoising'?")
+
+
+def test_a_misspelt_kind_is_answered_with_the_kind(aezoo: Run) -> None:
+    missed = aezoo("components", "lyer")
+    assert (missed.code, missed.err.splitlines()[-1]) == (3, "hint: did you mean 'layer'?")

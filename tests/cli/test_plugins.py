@@ -241,8 +241,28 @@ def test_info_on_an_absent_plugin_suggests_the_nearest(site: Site) -> None:
 def test_check_prints_each_breach_with_its_law_and_a_hint_and_exits_1(site: Site) -> None:
     done = site.aezoo("plugins", "check", "good")
     assert done.code == 1
-    assert re.search(r"^L03 layer good:double: .*\n  hint: .", done.out, flags=re.MULTILINE)
-    assert re.search(r"^error: good breaks the laws \d+ times", done.err, flags=re.MULTILINE)
+    assert re.search(r"^L03 layer good:double: .*\n  law: .*\n  hint: .", done.out, flags=re.MULTILINE)
+    assert re.search(r"^error: good breaks 1 law$", done.err, flags=re.MULTILINE)
+
+
+def test_check_tells_an_exception_once_with_the_laws_that_it_stopped(
+    aezoo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised = [
+        Breach(f"L0{i}", "layer", "aezoo:x", "A law.", f"KeyError at x.py:1: {i}", "do", "KeyError at x.py:1")
+        for i in (3, 4)
+    ]
+    other = Breach("L05", "layer", "aezoo:x", "The law.", "Something else.", "what to do")
+    monkeypatch.setattr("aezoo.testing.examine", lambda name: [*raised, other])
+    done = aezoo("plugins", "check", "aezoo")
+    assert done.out.splitlines() == [
+        "L03, L04 layer aezoo:x: KeyError at x.py:1: 3",
+        "  hint: all these laws stopped at it: mend it first",
+        "L05 layer aezoo:x: Something else.",
+        "  law: The law.",
+        "  hint: what to do",
+    ]
+    assert done.err == "error: aezoo breaks 3 laws\n"
 
 
 def test_check_tells_machines_the_same(aezoo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,12 +279,26 @@ def test_check_of_a_plugin_that_cannot_be_used_says_why(site: Site) -> None:
         assert said in done.err
 
 
+def test_check_says_of_a_plugin_that_ends_the_process_that_it_does(site: Site) -> None:
+    done = site.aezoo("plugins", "check", "crashing")
+    assert (done.code, done.out) == (4, "")
+    assert "plugin 'crashing' ended the process that imported it, with exit code 5" in done.err
+
+
+def test_check_by_the_name_of_the_distribution_says_the_namespace(site: Site) -> None:
+    done = site.aezoo("plugins", "check", "aezoo_good")
+    assert (done.code, done.out) == (4, "")
+    assert "hint: the distribution aezoo_good has the namespace 'good'" in done.err
+
+
 # --- new -------------------------------------------------------------------------------------------------------
 
 
 def test_new_prints_the_folder_and_says_what_comes_next(aezoo: Any, tmp_path: Path) -> None:
     done = aezoo("plugins", "new", "kan", "--kind", "layer", "--out", tmp_path / "mine")
     assert (done.code, done.out) == (0, f"{tmp_path / 'mine'}\n")
+    assert f"pip install -e '{tmp_path / 'mine'}[dev]'" in done.err
+    assert "python -m pytest" in done.err
     assert "aezoo plugins check kan" in done.err
     assert (tmp_path / "mine" / "src" / "aezoo_kan" / "__init__.py").is_file()
 

@@ -320,5 +320,5 @@ def test_a_part_that_builds_more_than_it_declares_is_refused_on_the_meta_device(
 
 
 def test_a_part_that_builds_what_it_declares_passes(liars: Registry) -> None:
-    verify(lying(liars, layers=8, weights=100, calls=3, wide=2))
+    verify(lying(liars, layers=8, calls=3, wide=2))
     assert aezoo.build(lying(liars)).network is not None

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from aezoo.builder import made
 from aezoo.errors import NoMirror
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
@@ -96,7 +97,7 @@ def _leads(specimen: Specimen, back: Sequence[LayerSpec], start: Shape, target: 
         yield f"{specimen}: its mirror declares {list(shapes[-1])}, not {list(target)}"
         return
     with torch.device("meta"), torch.no_grad():
-        modules = [layer.build(given).eval() for layer, given in zip(back, shapes, strict=False)]
+        modules = [made(layer, given).eval() for layer, given in zip(back, shapes, strict=False)]
         built = nn.Sequential(*modules)(torch.empty(2, *start)).shape[1:]
     if tuple(built) != target:
         yield f"{specimen}: its mirror's modules give {list(built)}, not {list(target)}"

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from aezoo.builder import build
 from aezoo.nn.objective import moved_by
-from aezoo.spec.kinds import CorruptionSpec
+from aezoo.spec.kinds import ConstantSpec, CorruptionSpec
 from aezoo.testing.law import law
-from aezoo.testing.specimen import Term, generator, specimens
+from aezoo.testing.specimen import Term, generator, passed, same, specimens
 from aezoo.testing.subject import Subject
 
 #: Samples in a batch.
@@ -99,6 +99,25 @@ def _moves(specimen: Term, module: Any, player: str, told: dict[str, Tensor]) ->
         yield f"{specimen}: the terms of {player!r} reach not all of its weights"
 
 
+@law(
+    "L45",
+    "regularizer",
+    says="The weight is applied elsewhere: whatever it is, the term is the same.",
+    hint="leave `weight` out of `build()`: the objective multiplies by it",
+)
+def unweighted(subject: Subject) -> Iterator[str]:
+    for specimen in _terms(subject):
+        weights = (ConstantSpec(value=value) for value in (1.0, 3.0))
+        one, two = (_at(specimen, weight) for weight in weights)
+        if not same(one, two):
+            yield f"{specimen}: its term is {float(one):.4g} at weight 1 and {float(two):.4g} at weight 3"
+
+
+def _at(specimen: Term, weight: ConstantSpec) -> Tensor:
+    weighted = Term(specimen.part.model_copy(update={"weight": weight}), specimen.spec, specimen.shape)
+    return passed(weighted, weighted.build().eval(), weighted.inputs(MANY, generator(1)))["term"]
+
+
 def _terms(subject: Subject) -> Iterator[Term]:
     for specimen in specimens(subject):
         assert isinstance(specimen, Term)
@@ -160,4 +179,4 @@ def _projected(project: Any, held: nn.Module) -> Iterator[str]:
             yield f"{name} moves again when it is projected again"
 
 
-LAWS = [one_number, averaged, players, nothing_spoilt, projected_once]
+LAWS = [one_number, averaged, players, unweighted, nothing_spoilt, projected_once]

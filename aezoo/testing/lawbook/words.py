@@ -6,18 +6,20 @@ import json
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import ValidationError
 
 from aezoo.errors import AezooError
 from aezoo.reader import check
 from aezoo.reference.entry import fields_of, text_of
+from aezoo.reference.words import PLAIN, takes
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS
 from aezoo.spec.text import parse, to_json, to_toml
-from aezoo.testing.law import law
+from aezoo.standing import NAMESPACE as SNAKE
+from aezoo.testing.law import PLUGIN, law
 from aezoo.testing.subject import Plugin, Subject, places
 
 EVERY = tuple(KINDS)
@@ -56,7 +58,8 @@ def descriptions(subject: Subject) -> Iterator[str]:
     "L03",
     *EVERY,
     says="The docstring has an `Example:` in TOML that reads, in a small spec, as this part.",
-    hint="write it as it stands in a spec, other slots included that it needs; of a metric, `type` and its fields",
+    hint="write it as it stands in a spec, other slots included that it needs: for a layer without a mirror `input` and"
+    " `decoder`; of a metric, `type` and its fields",
 )
 def example(subject: Subject) -> Iterator[str]:
     if not text_of(subject.part).example:
@@ -72,6 +75,31 @@ def example(subject: Subject) -> Iterator[str]:
         held = (part for _, part in places(spec))
         if subject.kind != "metric" and not any(type(part) is subject.part for part in held):
             yield "its example reads, and does not hold it"
+
+
+@law(
+    "L17",
+    *EVERY,
+    says="The type is one name in snake_case, and the only one that the field takes.",
+    hint='write `type: Literal["my_part"] = "my_part"`',
+)
+def one_name(subject: Subject) -> Iterator[str]:
+    field = subject.part.model_fields["type"]
+    if get_origin(field.annotation) is not Literal or get_args(field.annotation) != (field.default,):
+        yield f"its type {field.default!r} is annotated {takes(field.annotation, field.metadata, PLAIN)}"
+    elif not SNAKE.fullmatch(field.default):
+        yield f"its type {field.default!r} is not in snake_case"
+
+
+@law(
+    "L18",
+    PLUGIN,
+    says="The plugin adds a part or a variant.",
+    hint="return them from `aezoo_components` and `aezoo_variants`, marked with `@hookimpl`",
+)
+def something(plugin: Plugin) -> Iterator[str]:
+    if not plugin.parts and not plugin.variants:
+        yield "its hooks give nothing, or it has none"
 
 
 @law(
@@ -193,4 +221,4 @@ def _validator(plugin: Plugin) -> Any:
     return Draft202012Validator(schema(plugin.registry.parts(), variants=plugin.registry.variants()))
 
 
-LAWS = [docstring, descriptions, example, text, in_schema, unknown_keys, strict]
+LAWS = [docstring, descriptions, example, one_name, something, text, in_schema, unknown_keys, strict]
