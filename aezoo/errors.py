@@ -69,7 +69,9 @@ class Fault(NamedTuple):
     def __str__(self) -> str:
         where = f"{self.place}: " if self.path else ""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.level}[{self.code}]: {where}{self.message}{hint}"
+        text = f"{self.level}[{self.code}]: {where}{self.message}{hint}"
+        # What is quoted may be a stranger's, and move the cursor of whoever reads a traceback.
+        return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def render_path(path: Path) -> str:

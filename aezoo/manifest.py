@@ -58,7 +58,8 @@ def read_manifest(folder: Path, *, registry: Registry | None = None, limits: Lim
         raise NotFound(f"{folder}: no such folder", hint="name a folder that 'aezoo train' wrote")
     path = folder / NAME
     if not path.is_file():
-        raise NotFound(f"{folder} holds no {NAME}: it is no model, or not the whole of one")
+        told = f"{folder} holds no {NAME}: it is no model, or not the whole of one"
+        raise NotFound(told, hint="name a folder that 'aezoo train' wrote")
     return spec_of(read_text(path), str(path), registry=registry, limits=limits)
 
 
@@ -84,19 +85,21 @@ def spec_of(
     """The spec in a manifest, if it is what was written. Raises `Refused`, `SpecError`, `PluginError`."""
     version, prints = document.get("aezoo"), document.get("fingerprints")
     if not isinstance(document.get("spec"), dict) or not isinstance(prints, dict):
-        raise Refused(f"{name}: no manifest of a model: 'spec' and 'fingerprints' are missing")
+        told = f"{name}: no manifest of a model: 'spec' and 'fingerprints' are missing"
+        raise Refused(told, hint="it belongs to another library")
     if version != FORMAT:
-        raise Refused(f"{name}: format {version!r}, this aezoo reads {FORMAT}", hint="pip install -U aezoo")
+        raise Refused(f"{name}: format {repr(version)[:20]}, this aezoo reads {FORMAT}", hint="pip install -U aezoo")
     try:
         spec, _ = check(document["spec"], registry=registry, limits=limits, trusted=False)
     except SpecError as error:
         raise type(error)([_advised(fault, document) for fault in error.faults], source=name) from None
-    if prints.get("arch") != spec.arch:
-        raise Refused(
-            f"{name}: the spec is not the one that was written: its fingerprint is {spec.arch[:12]},"
-            f" the one noted {str(prints.get('arch'))[:12]}",
-            hint="take the original file; a changed spec is trained anew",
-        )
+    for kind, own in (("arch", spec.arch), ("run", spec.run)):
+        if prints.get(kind) != own:
+            raise Refused(
+                f"{name}: the spec is not the one that was written: its fingerprint of the {kind} is {own[:12]},"
+                f" the one noted {str(prints.get(kind))[:12]!r}",
+                hint="take the original file; a changed spec is trained anew",
+            )
     return spec
 
 

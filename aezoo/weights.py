@@ -48,6 +48,8 @@ EXPONENTS = {
 }
 #: Files up to this size are read at once: what is checked is what is used. Larger ones are mapped.
 AT_ONCE = 1 << 30
+#: Bytes that are looked at together: a multiple of every value's size.
+PIECE = 4 << 20
 
 
 class Entry(NamedTuple):
@@ -87,7 +89,7 @@ def read_header(path: Path) -> Header:
         Refused: It is damaged, too large, or something else.
     """
     if not path.is_file():
-        raise NotFound(f"{path}: no such file")
+        raise NotFound(f"{path}: no such file", hint="fetch or train the model again")
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -116,8 +118,10 @@ def _entries(path: Path, table: Mapping[str, Any], size: int) -> dict[str, Entry
     entries: dict[str, Entry] = {}
     for name, item in table.items():
         try:
-            dtype, shape, (start, end) = item["dtype"], tuple(item["shape"]), item["data_offsets"]
-            fits = all(type(n) is int and 0 <= n < 1 << 62 for n in (*shape, start, end)) and len(shape) <= MAX_AXES
+            dtype, axes, (start, end) = item["dtype"], item["shape"], item["data_offsets"]
+            fits = isinstance(axes, list) and len(axes) <= MAX_AXES
+            shape = tuple(axes) if fits else ()
+            fits = fits and all(type(n) is int and 0 <= n < 1 << 62 for n in (*shape, start, end))
             fits = (
                 fits and set(item) == {"dtype", "shape", "data_offsets"} and end - start == prod(shape) * SIZES[dtype]
             )
@@ -168,9 +172,16 @@ def strange(path: Path, header: Header) -> list[str]:
     with path.open("rb") as file:
         file.seek(header.start)
         for name, entry in header.tensors.items():
-            data = file.read(entry.size * SIZES[entry.dtype])
             bits, exponent = EXPONENTS.get(entry.dtype, ("", 0))
-            if bits and ((np.frombuffer(data, bits) & exponent) == exponent).any():
+            left, finite = entry.size * SIZES[entry.dtype], True
+            while left:
+                # Piece by piece: a look at a file takes no memory to speak of.
+                data = file.read(min(left, PIECE))
+                if not data or len(data) % SIZES[entry.dtype]:
+                    raise _damaged(path, "it was cut while it was read")
+                left -= len(data)
+                finite = finite and not (bits and ((np.frombuffer(data, bits) & exponent) == exponent).any())
+            if not finite:
                 found.append(name)
     return found
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from aezoo.spec.document import Spec
 
 
+#: Scores of a model, and baselines beside it, that are shown at most.
+SHOWN = 20
+
+
 def facts(folder: Path, spec: Spec) -> dict[str, Any]:
     """What stands in a model's folder beside its spec."""
     from aezoo.zoo import layout, lock
@@ -34,10 +38,11 @@ def tell(told: dict[str, Any]) -> None:
     """Print it."""
     click.echo()
     metrics, training, source = told["metrics"], told["training"], told["source"]
-    if metrics.get("metrics"):
-        columns = {"model": metrics["metrics"], **(metrics.get("baseline") or {})}
+    columns = _columns(metrics)
+    if columns:
         names = dict.fromkeys(name for values in columns.values() for name in values)
-        click.echo(f"{_line(metrics.get('dataset'))}, {_line(metrics.get('split'))} split, {metrics.get('n')} samples")
+        samples = _line(metrics.get("n"))
+        click.echo(f"{_line(metrics.get('dataset'))}, {_line(metrics.get('split'))} split, {samples} samples")
         rows = [(_line(name), *(_number(values.get(name)) for values in columns.values())) for name in names]
         output.table(("metric", *map(_line, columns)), rows, right="l" + "r" * len(columns))
         click.echo()
@@ -59,13 +64,22 @@ def tell_card(folder: Path | None, source: str) -> None:
     if not path.is_file():
         raise NotFound(f"{source} has no {layout.CARD}")
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        click.echo(_line(line))
+        click.echo(_line(line, len(line)))
 
 
-def _line(value: object) -> str:
+def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The model's scores and those of its baselines, of what a file says that may say anything."""
+    baseline = metrics.get("baseline")
+    told = {"model": metrics.get("metrics"), **(baseline if isinstance(baseline, dict) else {})}
+    columns = {name: dict([*row.items()][:SHOWN]) for name, row in told.items() if isinstance(row, dict)}
+    return dict([*columns.items()][:SHOWN]) if columns.get("model") else {}
+
+
+def _line(value: object, most: int = 100) -> str:
     """A stranger's word as a line that moves no cursor."""
-    return "".join(c for c in str(value or "") if c.isprintable() or c == "\t")
+    return "".join(c for c in str(value or "")[:most] if c.isprintable() or c == "\t")
 
 
 def _number(value: object) -> str:
-    return output.number(value) if isinstance(value, (int, float)) else "-"
+    # A number of a thousand digits is a joke.
+    return output.number(value) if isinstance(value, (int, float)) and abs(value) < 1 << 63 else "-"

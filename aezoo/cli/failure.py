@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aezoo.cli.faults import document, human
+from aezoo.cli.faults import document, human, visible
 from aezoo.errors import AezooError, SpecError
 
 #: Of a fault of ours: one that no error of `aezoo.errors` describes (EX_SOFTWARE of sysexits.h).
@@ -81,8 +81,9 @@ def _lines(error: BaseException, message: str, hint: str) -> list[str]:
     elif message == "interrupted":
         lines = [message]
     else:
-        lines = [f"error: {message}"]
-    return [*lines, f"hint: {hint}"] if hint else lines
+        # A name in it may be a stranger's: of a file, of a tag, of a tensor.
+        lines = [visible(line) for line in f"error: {message}".split("\n")]
+    return [*lines, f"hint: {visible(hint)}"] if hint else lines
 
 
 def _document(error: BaseException, code: int, message: str, hint: str) -> str:

@@ -12,5 +12,6 @@ examination all that can be said against a folder before torch wakes
 embedded    the models in the wheel
 store       the models that were pulled
 hub         the one module that speaks to the Hub, through its client
+guard       what a conversation with a Hub may take, whatever the other side sends
 pulling, pushing, listing   the verbs
 """

@@ -6,6 +6,7 @@ Names and shapes of tensors are compared with the spec when the model is loaded:
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.zoo import layout
 
 PNG = b"\x89PNG\r\n\x1a\n"
+#: Of a file of facts: numbers, words and lists in all.
+MAX_VALUES = 1_000_000
 
 
 def examine(folder: Path, *, limits: Limits = DEFAULT_LIMITS, registry: Registry | None = None) -> Spec:
@@ -67,7 +70,8 @@ def examine_weights(
     found = _agreed(path, header, spec, limits, registry)
     most = layout.most_of_weights(found.parameters)
     if path.stat().st_size > most:
-        raise Refused(f"{path} is refused: it has {path.stat().st_size:,} bytes, its spec allows for {most:,}")
+        told = f"{path} is refused: it has {path.stat().st_size:,} bytes, its spec allows for {most:,}"
+        raise Refused(told, hint="the weights belong to another spec")
     if strange := weights.strange(path, header):
         raise Refused(
             f"{path} is refused: {weights.shown(strange[0])} holds NaN or infinity",
@@ -99,8 +103,15 @@ def read_facts(folder: Path, name: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     layout.refuse_size(str(path), name, path.stat().st_size)
+    data = path.read_bytes()
+    # Counted before it is parsed: a list of empty lists takes thirty times its bytes.
+    if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise Refused(
+            f"{path} is refused: it tells of more than {MAX_VALUES:,} things",
+            hint="remove it; it is not needed to use the model",
+        )
     try:
-        told = json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+        told = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
@@ -112,6 +123,13 @@ def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no number of JSON")
 
 
+def _finite(word: str) -> float:
+    number = float(word)
+    if not isfinite(number):
+        raise ValueError(f"{word} is no number of JSON")
+    return number
+
+
 def _refuse_picture(path: Path) -> None:
     """Refuse a picture that is none. It is not decoded: nothing here needs to."""
     if not path.is_file():
@@ -119,4 +137,4 @@ def _refuse_picture(path: Path) -> None:
     layout.refuse_size(str(path), f"samples/{path.name}", path.stat().st_size)
     with path.open("rb") as file:
         if file.read(len(PNG)) != PNG:
-            raise Refused(f"{path} is damaged: it is no PNG picture")
+            raise Refused(f"{path} is damaged: it is no PNG picture", hint="remove it, or fetch the model again")

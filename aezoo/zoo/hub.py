@@ -6,7 +6,6 @@ is a stranger's word: commits, sizes and hashes are checked by form here and aga
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import warnings
@@ -20,7 +19,8 @@ from urllib.parse import urlsplit
 from aezoo.errors import AezooError, HubError, NotFound, Refused, RunFailed, UsageError
 from aezoo.files import digest_of
 from aezoo.hints import did_you_mean
-from aezoo.zoo.address import Remote
+from aezoo.zoo.address import REVISION, Remote
+from aezoo.zoo.guard import MOST_REQUESTS, MOST_TOLD, NO_HUB, conversation, loopback, watch
 from aezoo.zoo.store import COMMIT
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ LIBRARY = "aezoo"
 NO_DISK = 28
 TRUE = frozenset({"1", "on", "yes", "true"})
 SHA256 = re.compile(r"[0-9a-f]{64}")
+#: How often the client fetches one file at most, when connections break.
+_TRIES = 6
 
 
 class HubWarning(UserWarning):
@@ -74,9 +76,14 @@ def offline() -> bool:
 
 
 def endpoint() -> str:
-    """Address of the Hub: `HF_ENDPOINT`, or the client's own."""
+    """Address of the Hub: `HF_ENDPOINT`, or the client's own. Raises `UsageError`."""
     said = os.environ.get("HF_ENDPOINT", "").rstrip("/")
     if said:
+        parts = urlsplit(said)
+        # It stands in locks, in messages and in the store's folders.
+        if "@" in parts.netloc or parts.scheme not in ("https", "http") or not parts.hostname:
+            told = "HF_ENDPOINT is no address of a Hub: https://host, without a name or a password in it"
+            raise UsageError(told, hint="HF_TOKEN, or `hf auth login`, says who you are")
         return said
     from huggingface_hub import constants
 
@@ -112,7 +119,8 @@ class Hub:
     def resolve(self, wanted: Remote) -> str:
         """The commit that a revision is now: one request. Raises `NotFound`, `HubError`, `Refused`."""
         with self._speaking(wanted):
-            sha = self.api.model_info(wanted.repo, revision=wanted.revision).sha
+            # The commit alone: all that there is to tell of a repository may be much.
+            sha = self.api.model_info(wanted.repo, revision=wanted.revision, expand=["sha"]).sha
         return _commit(sha, wanted)
 
     def private(self, wanted: Remote) -> bool:
@@ -144,25 +152,38 @@ class Hub:
             HubError: The connection broke.
             Refused: More came than was told.
         """
-        with self._speaking(wanted):
-            self.api.hf_hub_download(
-                wanted.repo,
-                row.name,
-                revision=wanted.revision,
-                local_dir=folder,
-                force_download=again,
-                tqdm_class=_metered(row),
-            )
+        with self._speaking(wanted, most=_TRIES * (row.size + MOST_TOLD // MOST_REQUESTS)):
+            try:
+                self.api.hf_hub_download(
+                    wanted.repo,
+                    row.name,
+                    revision=wanted.revision,
+                    local_dir=folder,
+                    force_download=again,
+                    tqdm_class=_metered(row),
+                )
+            except OSError as error:
+                # Of another length than told: wrong bytes like any others, which whoever pulls asks for again.
+                if not str(error).startswith("Consistency check failed"):
+                    raise
         return folder / row.name
 
     def search(self, text: str | None = None, *, limit: int) -> list[Found]:
         """Models of this library, those pulled most first."""
+        from huggingface_hub import get_session
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+
+        from aezoo import __version__
+
+        asked: dict[str, Any] = {"filter": LIBRARY, "limit": limit, "expand": ["cardData", "tags", "sha"]}
         with self._speaking(None):
-            models = self.api.list_models(filter=LIBRARY, search=text, limit=limit, expand=["cardData", "tags", "sha"])
-            return [
-                Found(str(model.id), str(model.sha or ""), tuple(map(str, model.tags or ())), _card(model.card_data))
-                for model in models
-            ]
+            # The client's own list refuses all models for one whose card it dislikes: of cards, strangers are authors.
+            headers = build_hf_headers(library_name=LIBRARY, library_version=__version__)
+            params = asked | ({"search": text} if text else {})
+            response = get_session().get(f"{self.endpoint}/api/models", params=params, headers=headers)
+            hf_raise_for_status(response)
+            told = response.json()
+        return [_found(item) for item in told[:limit] if isinstance(item, dict)] if isinstance(told, list) else []
 
     def tags(self, wanted: Remote) -> dict[str, str]:
         """The tags of a repository and their commits."""
@@ -210,7 +231,7 @@ class Hub:
                 parent_commit=wanted.revision,
                 create_pr=request,
             )
-        return _commit(made.oid, wanted), made.pr_url or ""
+        return _commit(made.oid, wanted), _printable(made.pr_url or "")
 
     def tag(self, wanted: Remote, name: str) -> None:
         """Give the commit that `wanted` is at a tag."""
@@ -220,14 +241,21 @@ class Hub:
     # --- its errors ---------------------------------------------------------------------------------------
 
     @contextmanager
-    def _speaking(self, wanted: Remote | None, *, writing: bool = False) -> Iterator[None]:
-        """Turn what the client raises into errors of ours; none of them holds a token or an address with a secret."""
+    def _speaking(self, wanted: Remote | None, *, writing: bool = False, most: int = MOST_TOLD) -> Iterator[None]:
+        """Hold the client to the limits, and turn what it raises into errors of ours; none of them holds a token or an
+        address with a secret."""
+        from huggingface_hub import get_session
+        from huggingface_hub.utils import _http
+
         try:
-            yield
+            watch(get_session(), _http)
+            with conversation(self.endpoint, most, writing=writing):
+                yield
         except (AezooError, KeyboardInterrupt):
             raise
         except Exception as error:  # whatever the client and the libraries beneath it think of
-            raise self._translated(error, wanted, writing=writing) from error
+            # A server that says the token back: it must not be read in a traceback.
+            raise self._translated(error, wanted, writing=writing) from (None if _tells_token(error) else error)
 
     def _translated(self, error: Exception, wanted: Remote | None, *, writing: bool) -> AezooError:
         from huggingface_hub import errors
@@ -264,16 +292,14 @@ class Hub:
         return HubError(f"{where}: the Hub answers {status or 'nothing'}{told}", hint="try again later")
 
     def _who(self, writing: bool) -> str:
-        from huggingface_hub import get_token
-
-        if get_token() is None:
+        if _token() is None:
             return "no token was used: log in with `hf auth login`, or set HF_TOKEN"
         may = "the token in use may not write there" if writing else "the token in use may not see it"
         return f"check the name; or {may}: `hf auth whoami` says whose it is"
 
     def _nearest(self, wanted: Remote) -> str:
         try:
-            names = [*self.tags(wanted), "main"]
+            names = [*filter(REVISION.fullmatch, self.tags(wanted)), "main"]
         except AezooError:
             return ""
         return did_you_mean(wanted.revision, names, f"it has {', '.join(names[:8])}")
@@ -281,7 +307,8 @@ class Hub:
 
 def _commit(sha: object, wanted: Remote) -> str:
     if not isinstance(sha, str) or not COMMIT.fullmatch(sha):
-        raise Refused(f"{wanted.repo}: what the Hub calls a commit is none: {str(sha)[:60]!r}")
+        told = f"{wanted.repo}: what the Hub calls a commit is none: {str(sha)[:60]!r}"
+        raise Refused(told, hint=NO_HUB)
     return sha
 
 
@@ -289,13 +316,14 @@ def _row(item: Any) -> Row:
     digest = item.lfs.sha256 if item.lfs else None
     wrong = not isinstance(item.size, int) or item.size < 0 or (digest is not None and not SHA256.fullmatch(digest))
     if wrong or not COMMIT.fullmatch(str(item.blob_id)):
-        raise Refused(f"what the Hub tells of {str(item.path)[:60]!r} is no size and no hash")
+        raise Refused(f"what the Hub tells of {str(item.path)[:60]!r} is no size and no hash", hint=NO_HUB)
     return Row(str(item.path), item.size, digest, str(item.blob_id))
 
 
-def _card(data: Any) -> dict[str, Any]:
-    told = data.to_dict() if hasattr(data, "to_dict") else data
-    return told if isinstance(told, dict) else {}
+def _found(item: dict[str, Any]) -> Found:
+    tags, card = item.get("tags"), item.get("cardData")
+    words = tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+    return Found(str(item.get("id")), str(item.get("sha") or ""), words, card if isinstance(card, dict) else {})
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -312,26 +340,37 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _words(error: BaseException) -> str:
     lines = str(error).splitlines()
-    told = _printable(lines[0]) if lines else ""
+    # What stands in an address behind the question mark opens what it leads to.
+    told = _printable(re.sub(r"\?[^\s'\")]+", "", lines[0][:2000])) if lines else ""
     return f"{type(error).__name__}: {told}" if told else type(error).__name__
 
 
 def _printable(text: str) -> str:
-    return "".join(c for c in text[:200] if c.isprintable())
+    """The beginning of a stranger's text, without the token, should it hold that."""
+    told = "".join(c for c in text[:2000] if c.isprintable())
+    secret = _token()
+    return (told.replace(secret, "<token>") if secret else told)[:200]
+
+
+def _token() -> str | None:
+    from huggingface_hub import get_token
+
+    return get_token()
+
+
+def _tells_token(error: BaseException | None) -> bool:
+    secret = _token()
+    while error is not None and secret:
+        if secret in str(error) or secret in repr(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _warn_of_plain(address: str) -> None:
-    parts = urlsplit(address)
-    if parts.scheme != "https" and not _loopback(parts.hostname or ""):
+    if urlsplit(address).scheme != "https" and not loopback(address):
         told = f"{address} is not encrypted: others may read the token and change what is fetched"
         warnings.warn(HubWarning(told), stacklevel=4)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _metered(row: Row) -> Any:
@@ -351,7 +390,8 @@ def _metered(row: Row) -> Any:
         def update(self, n: float | None = 1) -> Any:
             self.come += n or 0
             if self.come > row.size:
-                raise Refused(f"{row.name}: more came than the {row.size:,} bytes that the Hub told of")
+                told = f"{row.name}: more came than the {row.size:,} bytes that the Hub told of"
+                raise Refused(told, hint=NO_HUB)
             return super().update(n)
 
     return Metered

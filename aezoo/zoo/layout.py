@@ -87,7 +87,8 @@ def _refuse(folder: Path, name: str, kind: int) -> None:
 def refuse_size(where: str, name: str, size: int) -> None:
     """Refuse a file that is larger than one of this name may be. Raises `Refused`."""
     if size > MOST.get(name, size):
-        raise Refused(f"{where} has {spelled(size)}, {name} has {spelled(MOST[name])} at most")
+        told = f"{where} has {spelled(size)}, {name} has {spelled(MOST[name])} at most"
+        raise Refused(told, hint="it is no file that aezoo wrote")
 
 
 def most_of_weights(parameters: int) -> int:

@@ -137,8 +137,8 @@ def _found(one: Found) -> Listed:
     return Listed(
         name=_line(one.repo),
         family=_line(" ".join(tag for tag in one.tags if tag in FAMILIES)),
-        input=tuple(n for n in shape if type(n) is int)[:8] if isinstance(shape, list) else (),
-        parameters=parameters if type(parameters) is int else None,
+        input=tuple(n for n in shape if _counts(n))[:8] if isinstance(shape, list) else (),
+        parameters=parameters if _counts(parameters) else None,
         size=None,
         metric=_line(metric),
         value=value,
@@ -152,9 +152,17 @@ def _indexed(index: object) -> tuple[str, float | None]:
     """The key metric of a card's `model-index`."""
     try:
         rows = index[0]["results"][0]["metrics"]  # type: ignore[index]
-        return key_metric({str(row["type"]): row["value"] for row in rows[:100]})
+        return key_metric({str(row["type"]): row["value"] for row in rows[:100] if _number(row["value"])})
     except (KeyError, IndexError, TypeError):
         return "", None
+
+
+def _counts(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < 1 << 63
 
 
 def _unknown() -> dict[str, Any]:

@@ -37,6 +37,9 @@ class PullWarning(UserWarning):
     """A pull that went well, and that its user may want to know of."""
 
 
+_ANOTHER = "`aezoo list --remote` names models of aezoo"
+
+
 def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits = DEFAULT_LIMITS) -> Path:
     """Fetch a model, check it, and keep it.
 
@@ -187,7 +190,7 @@ def _listed(hub: Hub, pinned: Remote, names: Sequence[str]) -> list[Row]:
     for row in rows:
         layout.refuse_size(f"{pinned.repo}: {row.name}", row.name, row.size)
     if not any(row.name == layout.CONFIG for row in rows):
-        raise NotFound(f"{pinned} holds no {layout.CONFIG}: it is no model of aezoo")
+        raise NotFound(f"{pinned} holds no {layout.CONFIG}: it is no model of aezoo", hint=_ANOTHER)
     return rows
 
 
@@ -204,7 +207,8 @@ def _fetch(hub: Hub, pinned: Remote, row: Row, stage: Path) -> None:
 def _refuse_lack(pinned: Remote, rows: Sequence[Row]) -> None:
     missing = sorted({*layout.NEEDED} - {row.name for row in rows})
     if missing:
-        raise NotFound(f"{pinned} holds no {missing[0]}: it is no model of aezoo, or not the whole of one")
+        told = f"{pinned} holds no {missing[0]}: it is no model of aezoo, or not the whole of one"
+        raise NotFound(told, hint=_ANOTHER)
 
 
 def _refuse_bulk(pinned: Remote, rows: Sequence[Row], parameters: int) -> None:
@@ -213,7 +217,7 @@ def _refuse_bulk(pinned: Remote, rows: Sequence[Row], parameters: int) -> None:
     for row in rows:
         if row.name == layout.WEIGHTS and row.size > most:
             told = f"a model of {parameters:,} parameters takes {spelled(most)} at most, not {spelled(row.size)}"
-            raise Refused(f"{pinned.repo}: {row.name} is refused: {told}")
+            raise Refused(f"{pinned.repo}: {row.name} is refused: {told}", hint="its author may have made a mistake")
 
 
 def _refuse_space(stage: Path, rows: Sequence[Row]) -> None:

@@ -276,8 +276,13 @@ def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending
     """Keep what stands around the card on the Hub: somebody may have written it there."""
     if layout.CARD not in there:
         return
+    row = there[layout.CARD]
+    layout.refuse_size(f"{base.repo}: {row.name}", row.name, row.size)
     with TemporaryDirectory(prefix="aezoo-") as stage:
-        theirs = around(_told(hub.fetch(base, there[layout.CARD], Path(stage))), foreign=True)
+        path = hub.fetch(base, row, Path(stage))
+        if not row.holds(path):
+            raise HubError(f"{row.name} of {base} came damaged; nothing was published", hint="push again")
+        theirs = around(_told(path), foreign=True)
     written = sending.paths[layout.CARD]
     if any(theirs):
         if any(sending.around) and sending.around != theirs:

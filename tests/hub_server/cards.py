@@ -36,7 +36,7 @@ def tolerant(readme: bytes) -> dict[str, Any]:
     """The same for a card that is already there: what cannot be read counts as nothing."""
     try:
         return metadata(readme)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
 
 
@@ -62,6 +62,6 @@ def parameters(weights: bytes) -> dict[str, Any] | None:
         for name, told in tensors.items():
             if name != "__metadata__":
                 counts[told["dtype"]] = counts.get(told["dtype"], 0) + math.prod(told["shape"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return {"parameters": counts, "total": sum(counts.values())}
