@@ -148,15 +148,19 @@ def _model_index(spec: Spec, metrics: Facts) -> list[str]:
         f"      split: {_quoted(str(metrics.get('split')))}",
         "    metrics:",
     ]
-    for name, value in _numbers(metrics.get("metrics")).items():
+    for name, value in numbers(metrics.get("metrics")).items():
         lines += [f"    - type: {_quoted(name)}", f"      value: {value:.6g}"]
     return lines
 
 
-def _numbers(row: object) -> dict[str, float]:
-    """The entries of a table that are numbers: null stands for what is not finite."""
+def numbers(row: object) -> dict[str, float]:
+    """The entries of a table that are numbers: null stands for what is not finite, and a thousand digits for a joke."""
     told = row if isinstance(row, Mapping) else {}
-    return {str(name): float(value) for name, value in told.items() if isinstance(value, (int, float))}
+    return {str(name): float(value) for name, value in told.items() if _is_number(value)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
 def _quoted(value: str) -> str:
@@ -292,7 +296,7 @@ def _metrics(metrics: Facts | None) -> str:
     names = list(own)
     names += sorted({name for row in baseline.values() for name in row} - set(names))
     columns = ["this model", *baseline]
-    values = [_numbers(row) for row in (own, *baseline.values())]
+    values = [numbers(row) for row in (own, *baseline.values())]
     rows = [(name, *(_number(column.get(name)) for column in values)) for name in names]
     table = _table(("metric", *columns), rows, align="l" + "r" * len(columns))
     where = f"`{metrics.get('dataset')}`, {metrics.get('split')} split, {metrics.get('n', 0):,} samples"

@@ -43,7 +43,7 @@ def tell(told: dict[str, Any]) -> None:
         names = dict.fromkeys(name for values in columns.values() for name in values)
         samples = _line(metrics.get("n"))
         click.echo(f"{_line(metrics.get('dataset'))}, {_line(metrics.get('split'))} split, {samples} samples")
-        rows = [(_line(name), *(_number(values.get(name)) for values in columns.values())) for name in names]
+        rows = [(_line(name), *(output.number(values.get(name)) for values in columns.values())) for name in names]
         output.table(("metric", *map(_line, columns)), rows, right="l" + "r" * len(columns))
         click.echo()
     if training:
@@ -67,19 +67,16 @@ def tell_card(folder: Path | None, source: str) -> None:
         click.echo(_line(line, len(line)))
 
 
-def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
     """The model's scores and those of its baselines, of what a file says that may say anything."""
+    from aezoo.card import numbers
+
     baseline = metrics.get("baseline")
     told = {"model": metrics.get("metrics"), **(baseline if isinstance(baseline, dict) else {})}
-    columns = {name: dict([*row.items()][:SHOWN]) for name, row in told.items() if isinstance(row, dict)}
+    columns = {name: dict([*numbers(row).items()][:SHOWN]) for name, row in told.items() if isinstance(row, dict)}
     return dict([*columns.items()][:SHOWN]) if columns.get("model") else {}
 
 
 def _line(value: object, most: int = 100) -> str:
     """A stranger's word as a line that moves no cursor."""
     return "".join(c for c in str(value or "")[:most] if c.isprintable() or c == "\t")
-
-
-def _number(value: object) -> str:
-    # A number of a thousand digits is a joke.
-    return output.number(value) if isinstance(value, (int, float)) and abs(value) < 1 << 63 else "-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -90,10 +90,11 @@ def described(folder: Path, spec: Spec) -> dict[str, Any]:
 
 def key_metric(metrics: object) -> tuple[str, float | None]:
     """The name and value of the metric that tells most."""
-    told = metrics if isinstance(metrics, Mapping) else {}
-    numbers = {name: value for name, value in told.items() if isinstance(value, (int, float))}
-    name = next((name for name in (*KEY_METRICS, *numbers) if name in numbers), "")
-    return str(name), numbers.get(name)
+    from aezoo.card import numbers
+
+    told = numbers(metrics)
+    name = next((name for name in (*KEY_METRICS, *told) if name in told), "")
+    return name, told.get(name)
 
 
 def _embedded() -> Iterator[Listed]:
