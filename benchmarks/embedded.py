@@ -4,6 +4,7 @@ python benchmarks/embedded.py write [NAME ...]      from runs/zoo/NAME, trained 
 python benchmarks/embedded.py compare [NAME ...]    trains again, prints both metrics; exit 1 if they differ by more
                                                     than a hundredth
 python benchmarks/embedded.py list                  how large each is, and all together
+python benchmarks/embedded.py table                 writes their table to docs/zoo.md
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ NAMES = (
     "vdc-mnist",
     "denoising-sparse-conv-vae-mnist",
 )
+#: Of a model that has it: a metric, how the table calls it, and its decimals.
+MORE = (
+    ("elbo", "ELBO", 1),
+    ("rate", "rate", 1),
+    ("active_units", "active units", 0),
+    ("sparsity", "share of units active", 3),
+    ("latent_rank", "rank of codes", 1),
+)
+BEGIN, END = "<!-- models: python benchmarks/embedded.py table -->", "<!-- end of models -->"
 #: All of them together, in the wheel.
 BUDGET = 8_000_000
 #: How far a metric may be from the one recorded: another machine rounds differently, and a run amplifies it.
@@ -92,6 +102,32 @@ def compare(names: list[str]) -> int:
     return int(worst > TOLERANCE)
 
 
+def table() -> int:
+    """Write the table of docs/zoo.md, from what stands in the folders."""
+    page = ROOT / "docs" / "zoo.md"
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    rows = ["| model | parameters | bytes | squared error | beside it | more |", "|---|--:|--:|--:|--:|---|"]
+    rows += [row(name) for name in embedded.names()]
+    page.write_text(f"{before}{BEGIN}\n{chr(10).join(rows)}\n{END}{after}", encoding="utf-8")
+    return 0
+
+
+def row(name: str) -> str:
+    """One model: how large it is, and how good, beside the baseline that can be compared."""
+    told = json.loads((embedded.folder(name) / layout.METRICS).read_text(encoding="utf-8"))
+    own, baseline = told["metrics"], told["baseline"]
+    spoilt = "denoising_squared_error" in own
+    key, linear = ("denoising_squared_error", "wiener") if spoilt else ("squared_error", "pca")
+    beside = baseline.get(linear, {}).get(key)
+    more = [f"{label} {own[metric]:.{digits}f}" for metric, label, digits in MORE if own.get(metric) is not None]
+    what = "denoised, Wiener" if spoilt else "PCA"
+    error = f"{own[key]:.2f}"
+    index = embedded.index()[name]
+    cells = [f"`{name}`", f"{index['parameters']:,}", f"{index['size']:,}", error]
+    return f"| {' | '.join(cells)} | {'' if beside is None else f'{what} {beside:.2f}'} | {', '.join(more)} |"
+
+
 def metrics(folder: Path) -> dict[str, Any]:
     """What metrics.json of a folder tells of the model itself."""
     told: dict[str, Any] = json.loads((folder / layout.METRICS).read_text(encoding="utf-8"))["metrics"]
@@ -117,13 +153,13 @@ def tell() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["write", "compare", "list"])
+    parser.add_argument("what", choices=["write", "compare", "list", "table"])
     parser.add_argument("names", nargs="*", metavar="NAME")
     asked = parser.parse_args()
     if unknown := {*asked.names} - {*bundled_specs()}:
         parser.error(f"no bundled spec is called {min(unknown)}")
-    if asked.what == "list":
-        return tell()
+    if asked.what in ("list", "table"):
+        return {"list": tell, "table": table}[asked.what]()
     return {"write": write, "compare": compare}[asked.what](asked.names or list(NAMES))
 
 

@@ -175,7 +175,8 @@ class Hub:
 
         from aezoo import __version__
 
-        asked: dict[str, Any] = {"filter": LIBRARY, "limit": limit, "expand": ["cardData", "tags", "sha"]}
+        asked: dict[str, Any] = {"filter": LIBRARY, "sort": "downloads", "limit": limit}
+        asked["expand"] = ["cardData", "tags", "sha"]
         with self._speaking(None):
             # The client's own list refuses all models for one whose card it dislikes: of cards, strangers are authors.
             headers = build_hf_headers(library_name=LIBRARY, library_version=__version__)
