@@ -27,7 +27,7 @@ from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.shape import Shape, text
 
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
-__all__ = ["Batches", "Rows", "Source", "check", "open_samples", "split"]
+__all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "split"]
 
 #: Values that are looked at in one go: a mapped file is never in memory as a whole.
 _CHUNK = 2**22
@@ -68,6 +68,31 @@ def open_samples(
     if alike and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
         return replace(samples, values=samples.values[:, None])
     return samples
+
+
+def restated(spec: Spec, source: Source) -> Spec:
+    """The spec with these samples in place of its own data, so that what is trained on them says so.
+
+    A path is kept as it leads from the working folder, of one elsewhere the last name; of an array nothing can be
+    told. The shares that are held out stay what they were.
+    """
+    if source is None:
+        return spec
+    told: DatasetSpec | None = None
+    if isinstance(source, (str, PathLike)):
+        found = _dataset_for(Path(source), None, spec.data)
+        shares = dict(zip(("validation", "test"), (spec.data or found).fractions(), strict=True))
+        told = found.model_copy(update={"path": _from_here(Path(source)), **shares})
+    elif isinstance(source, DatasetSpec):
+        told = source
+    # What it was described as doing, it did with other data.
+    described = {"description": ""} if spec.data is not None and told != spec.data else {}
+    return spec.model_copy(update={"data": told, **described})
+
+
+def _from_here(path: Path) -> str:
+    full = path.expanduser().absolute()
+    return full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name
 
 
 def _from_array(source: Any) -> Samples:

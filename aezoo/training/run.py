@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from aezoo.batches import Batches
 from aezoo.builder import build, objective_of
 from aezoo.bundled import bundled_specs
-from aezoo.data import check, open_samples, split
+from aezoo.data import check, open_samples, restated, split
 from aezoo.errors import DataError, Interrupted, Refused
 from aezoo.evaluation.scores import Scores, evaluate
 from aezoo.manifest import providers
@@ -68,7 +68,7 @@ def train(
 
     Args:
         source: A spec, or what `read` takes.
-        data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor.
+        data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor. The model's spec says so.
         out: The model's folder, to be made. An existing one is refused unless `force`.
         device: `auto`, `cpu`, `cuda:1` ...
         seed: Instead of the spec's.
@@ -84,6 +84,7 @@ def train(
     spec = source if isinstance(source, Spec) else read(source)
     if seed is not None:
         spec = read(spec.document(), overrides=[f"training.seed={seed}"])
+    spec = restated(spec, data)
     folder = _claim(out, force=force)
     workers = devices.prepare(threads=threads)
     place = devices.choose(device)

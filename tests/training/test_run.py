@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import aezoo
+from aezoo.data import restated
 from aezoo.errors import Interrupted
 from aezoo.training import run as running
 
@@ -38,3 +39,34 @@ def test_a_run_too_short_to_average_keeps_what_it_learned() -> None:
     averaged, plain = (aezoo.train(spec(**more)).model.network.state_dict() for more in ({"ema": 0.9}, {}))
     for name, weights in plain.items():
         torch.testing.assert_close(averaged[name], weights, rtol=0, atol=0)
+
+
+# --- other data than the spec's own -------------------------------------------------------------------------
+
+
+def test_a_model_trained_on_a_file_says_so_and_is_judged_on_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = np.random.default_rng(0).random((50, 6), np.float32)
+    np.save(tmp_path / "mine.npy", values)
+    own = aezoo.read({**spec(), "description": "Of numbers"})
+    run = aezoo.train(own, str(tmp_path / "mine.npy"), out="m")
+    kept = aezoo.load("m")
+    assert kept.spec.data is not None
+    assert kept.spec.data.model_dump()["path"] == "mine.npy"
+    assert (kept.spec.description, kept.spec.arch, kept.spec.run != own.run) == ("", own.arch, True)
+    assert aezoo.evaluate(kept).as_dict()["metrics"] == run.scores.as_dict()["metrics"]  # type: ignore[union-attr]
+
+
+def test_a_model_trained_on_an_array_has_no_data_of_its_own() -> None:
+    run = aezoo.train(spec(), np.random.default_rng(0).random((50, 6), np.float32))
+    assert run.model.spec.data is None
+    assert "command" not in run.record
+
+
+def test_a_path_elsewhere_is_kept_by_its_last_name(tmp_path: Path) -> None:
+    np.save(tmp_path / "mine.npy", np.zeros((20, 6), np.float32))
+    told = restated(aezoo.read(spec()), tmp_path / "mine.npy")
+    assert told.data is not None
+    assert told.data.model_dump()["path"] == "mine.npy"
