@@ -31,6 +31,8 @@ SPOILT = {"reconstructions": "Originals of the {split} split, how they are spoil
 SPARSE = frozenset({"l1", "kl_sparsity", "topk"})
 #: All that `families` may say.
 FAMILIES = ("vanilla", "denoising", "sparse", "contractive", "convolutional", "variational")
+#: What training.json tells of a run, of which the card tells.
+RUN = ("steps", "device", "seconds", "seed", "ended")
 #: Around what is written anew.
 BEGIN = "<!-- aezoo: what follows is written anew at each push -->"
 END = "<!-- aezoo: what follows is kept -->"
@@ -82,7 +84,8 @@ def around(told: str, *, foreign: bool = False) -> tuple[str, str]:
         told: The text of the card.
         foreign: Whether a text without markers is people's, to be kept below; else it is one of ours, written anew.
     """
-    _, _, body = told.partition("\n---\n") if told.startswith("---\n") else ("", "", told)
+    _, rule, body = told.partition("\n---\n") if told.startswith("---\n") else ("", "", "")
+    body = body if rule else told  # a rule that nothing closes is no front matter
     before, begin, rest = body.partition(BEGIN)
     _, end, after = rest.rpartition(END)
     if begin and end:
@@ -266,13 +269,13 @@ def _value(value: Any) -> str:
 
 
 def _data(spec: Spec, record: Facts) -> str:
-    splits: Mapping[str, int] = record.get("splits", {})
+    splits = numbers(record.get("splits"))
     source = record.get("data") or (spec.data.tag() if spec.data else "")
     if not source:
         return ""
     known = spec.data is not None and source == spec.data.tag()
     what = f" {_first_line(type(spec.data))}" if known else ""
-    sizes = ", ".join(f"{splits[name]:,} {name}" for name in _ordered(splits) if splits[name])
+    sizes = ", ".join(f"{splits[name]:,.0f} {name}" for name in _ordered(splits) if splits[name])
     lines = [f"`{source}`.{what}", f"Samples: {sizes}." if sizes else ""]
     if spec.input.range:
         low, high = spec.input.range
@@ -280,7 +283,7 @@ def _data(spec: Spec, record: Facts) -> str:
     return "## Data\n\n" + " ".join(line for line in lines if line)
 
 
-def _ordered(splits: Mapping[str, int]) -> list[str]:
+def _ordered(splits: Mapping[str, float]) -> list[str]:
     usual = [name for name in ("train", "validation", "test") if name in splits]
     return [*usual, *(name for name in splits if name not in usual)]
 
@@ -292,20 +295,28 @@ def _first_line(part: type[Any]) -> str:
 def _metrics(metrics: Facts | None) -> str:
     if metrics is None:
         return ""
-    own, baseline = metrics.get("metrics") or {}, metrics.get("baseline") or {}
-    names = list(own)
-    names += sorted({name for row in baseline.values() for name in row} - set(names))
-    columns = ["this model", *baseline]
-    values = [numbers(row) for row in (own, *baseline.values())]
-    rows = [(name, *(_number(column.get(name)) for column in values)) for name in names]
+    baseline = metrics.get("baseline")
+    told = {"this model": metrics.get("metrics"), **(baseline if isinstance(baseline, Mapping) else {})}
+    columns = {str(name): numbers(row) for name, row in told.items()}
+    named = dict.fromkeys(map(str, told["this model"])) if isinstance(told["this model"], Mapping) else {}
+    others = sorted({name for row in columns.values() for name in row} - named.keys())
+    rows = [(name, *(_number(row.get(name)) for row in columns.values())) for name in (*named, *others)]
     table = _table(("metric", *columns), rows, align="l" + "r" * len(columns))
-    where = f"`{metrics.get('dataset')}`, {metrics.get('split')} split, {metrics.get('n', 0):,} samples"
-    where += f", seed {metrics.get('seed')}"
+    dataset, split, n, seed = (_fact(metrics, name) for name in ("dataset", "split", "n", "seed"))
+    where = f"`{dataset}`, {split} split, {n} samples, seed {seed}"
     legend = (
         "`squared_error` is summed over a sample and averaged over samples, in data units;"
         " `nll`, `rate` and `elbo` are in nats, `psnr` in decibels."
     )
     return f"## Metrics\n\nOn {where}.\n\n{table}\n\n{legend}"
+
+
+def _fact(told: Facts, name: str) -> str:
+    """What a file tells under a name, which may be anything: a person may have written it."""
+    value = told.get(name)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
+        return f"{value:,}"
+    return " ".join(str(value)[:100].split())
 
 
 def _number(value: float | None) -> str:
@@ -315,13 +326,15 @@ def _number(value: float | None) -> str:
 def _training(spec: Spec, record: Facts) -> str:
     if not record:
         return ""
-    where = f"on {record.get('device')} in {record.get('seconds')} s"
+    steps, device, seconds, seed, ended = (_fact(record, name) for name in RUN)
+    plugins = record.get("plugins")
     own = {name: record[name] for name in ("aezoo", "torch", "python") if name in record}
-    versions = ", ".join(f"{name} {version}" for name, version in {**own, **record.get("plugins", {})}.items())
+    own |= plugins if isinstance(plugins, Mapping) else {}
+    versions = ", ".join(f"{name} {version}" for name, version in own.items())
     command = record.get("command")
     again = f"run `{command}`" if command else "save the `spec` of `config.json` as a file and run `aezoo train` on it"
     return (
-        f"## Training\n\n{record.get('steps'):,} steps {where}, seed {record.get('seed')}; {record.get('ended')}."
+        f"## Training\n\n{steps} steps on {device} in {seconds} s, seed {seed}; {ended}."
         f" Versions: {versions}. The whole history is in `training.json`; to train it again, {again}"
         f" (fingerprint of the run `{spec.run[:16]}`)."
     )

@@ -184,3 +184,16 @@ def test_a_bundled_spec_is_trained_again_by_its_name(scores: dict[str, Any]) -> 
     assert "to train it again, run `aezoo train vae-mnist`" in card(
         spec(), scores, {**RECORD, "command": "aezoo train vae-mnist"}
     )
+
+
+@pytest.mark.parametrize("strange", [None, "ten", [1], {"a": 1}, 10**400, 1e999, True])
+def test_facts_of_any_kind_make_a_card(scores: dict[str, Any], strange: Any) -> None:
+    for name in scores:
+        assert "## Metrics" in card(spec(), {**scores, name: strange})
+    for name in RECORD:
+        assert "## Training" in card(spec(), scores, {**RECORD, name: strange})
+    assert "## Training" in card(spec(), scores, {"plugins": strange})
+
+
+def test_a_rule_that_nothing_closes_is_a_text_like_another() -> None:
+    assert around("---\nBy hand.\n", foreign=True) == ("", "---\nBy hand.")
