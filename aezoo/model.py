@@ -282,7 +282,7 @@ class Model:
         if prior is None:
             raise AnswerNo(
                 f"{self.spec.name} has no prior: nothing says which codes are likely",
-                hint='write latent.prior = "fitted_gaussian" and train it again',
+                hint='a variational one has; or train it with latent.prior = "fitted_gaussian"',
             )
         generator = Generator(self.device).manual_seed(derive(seed, "sample"))
         with torch.no_grad():

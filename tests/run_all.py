@@ -20,7 +20,8 @@ CHECKS = (
     ("format", [sys.executable, "-m", "ruff", "format", "--check", "."]),
     ("mypy", [sys.executable, "-m", "mypy", "--strict", *TYPED]),
     ("plugins", [sys.executable, "tests/installed.py"]),
-    ("pytest", [sys.executable, "-m", "pytest", *sys.argv[1:]]),
+    # A process for each core, and the tests of a file in one of them.
+    ("pytest", [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *sys.argv[1:]]),
 )
 
 

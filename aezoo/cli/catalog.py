@@ -30,7 +30,9 @@ def catalog(kind: str | None, remote: bool, search: str | None, as_json: bool) -
 
     models = listed(remote=remote, search=search) if kind != "specs" else []
     specs = [_row(name, path) for name, path in bundled_specs().items()] if kind != "models" else []
-    specs = [row for row in specs if (search or "").lower() in f"{row['name']} {row['description']}".lower()]
+    specs = [
+        row for row in specs if (search or "").lower() in f"{row['name']} {row['family']} {row['description']}".lower()
+    ]
     if as_json:
         told = {"models": [one._asdict() for one in models], "specs": specs}
         emit({name: told[name] for name in KINDS if kind in (None, name)})

@@ -17,8 +17,9 @@ def main() -> None:
     with Hub(xet="--xet" in sys.argv) as hub:
         for name, value in hub.environment(hub.add_user("alice", orgs=["acme"])).items():
             print(f"{name}={value}")  # noqa: T201
-        print(flush=True)  # noqa: T201
+        # Whoever reads the empty line may interrupt at once.
         with contextlib.suppress(KeyboardInterrupt):
+            print(flush=True)  # noqa: T201
             threading.Event().wait()
 
 
