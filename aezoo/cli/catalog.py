@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from aezoo.zoo.listing import Listed
 
 KINDS = ("models", "specs")
+#: Of a spec, where a text is looked for.
+SEARCHED = ("name", "family", "description")
 
 
 @click.command("list")
@@ -30,9 +32,7 @@ def catalog(kind: str | None, remote: bool, search: str | None, as_json: bool) -
 
     models = listed(remote=remote, search=search) if kind != "specs" else []
     specs = [_row(name, path) for name, path in bundled_specs().items()] if kind != "models" else []
-    specs = [
-        row for row in specs if (search or "").lower() in f"{row['name']} {row['family']} {row['description']}".lower()
-    ]
+    specs = [row for row in specs if (search or "").lower() in " ".join(str(row[key]) for key in SEARCHED).lower()]
     if as_json:
         told = {"models": [one._asdict() for one in models], "specs": specs}
         emit({name: told[name] for name in KINDS if kind in (None, name)})

@@ -97,4 +97,7 @@ def tell(out: Path, values: Array, what: str, as_json: bool) -> None:
     if as_json:
         emit({"out": out, "shape": shape, "dtype": str(values.dtype)})
     else:
-        click.echo(f"{out}: {shape[0]:,} {what}, {'x'.join(map(str, shape[1:])) or 'one number'} each")
+        shown = (
+            "; the picture shows the first of them" if out.suffix.lower() == PICTURE and shape[0] > SHOWN // 4 else ""
+        )
+        click.echo(f"{out}: {shape[0]:,} {what}, {'x'.join(map(str, shape[1:])) or 'one number'} each{shown}")
