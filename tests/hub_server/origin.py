@@ -27,7 +27,8 @@ class Origin(ThreadingHTTPServer):
     def __init__(self, name: str, answer: Answer) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.name, self.answer = name, answer
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        # Two names of one machine: clients before 2.0 tell a storage from the hub by its host alone, whatever its port.
+        self.url = f"http://{'127.0.0.1' if name == 'hub' else 'localhost'}:{self.server_address[1]}"
         self.closing = threading.Event()
         self.connections: set[socket.socket] = set()
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
