@@ -64,7 +64,7 @@ def tell_card(folder: Path | None, source: str) -> None:
     if not path.is_file():
         raise NotFound(f"{source} has no {layout.CARD}")
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        click.echo(_line(line, len(line)))
+        click.echo(_line(line.expandtabs(), len(line) * 8))
 
 
 def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -78,5 +78,6 @@ def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def _line(value: object, most: int = 100) -> str:
-    """A stranger's word as a line that moves no cursor."""
-    return "".join(c for c in str(value or "")[:most] if c.isprintable() or c == "\t")
+    from aezoo.zoo.inert import inert
+
+    return inert(value, most)

@@ -9,6 +9,7 @@ import click
 
 import aezoo
 from aezoo.cli import options
+from aezoo.cli.faults import visible
 from aezoo.cli.output import emit, table
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def tell(done: Published, *, as_json: bool) -> None:
         emit(done._asdict())
         return
     for name in done.left:
-        click.echo(f"stays here: {name}", err=True)
+        click.echo(f"stays here: {visible(name)}", err=True)
     if done.request:
         click.echo(f"pull request: {done.request}", err=True)
     elif done.changed:
@@ -62,5 +63,7 @@ def _foretell(planned: Plan, *, as_json: bool) -> None:
     rows = [(file.name, f"{file.size:,}", file.sha256) for file in planned.files]
     table(("file", "bytes", "sha256"), rows, right="lrl")
     for name in planned.left:
-        click.echo(f"stays here: {name}")
-    click.echo(f"\n{planned.card}", nl=False)
+        click.echo(f"stays here: {visible(name)}")
+    click.echo()
+    for line in planned.card.removesuffix("\n").split("\n"):
+        click.echo(visible(line.expandtabs()))

@@ -107,9 +107,11 @@ def _unpacked(name: str) -> Path:
     if lock is None:
         raise Refused(f"{source} has no {locks.NAME}", hint="install aezoo again")
     place = shelf(name)
+    folder = place.commit(lock.commit)
+    if _sound(folder):  # in a store that can only be read, too
+        return folder
     with place.writing():
-        folder = place.commit(lock.commit)
-        if not _sound(folder):
+        if not _whole(folder):  # another process may have been faster
             with place.staged(lock.commit) as stage:
                 _copy(source, stage, lock)
     return folder
@@ -150,13 +152,13 @@ def _resolved(hub: Hub, wanted: Remote) -> str:
 
 
 def _pulled(wanted: Remote, limits: Limits) -> Path:
-    if (kept := _here(wanted)) is not None:
+    place, kept = _shelf(wanted), _here(wanted)
+    if kept is not None and (not wanted.pinned or _noted(place, wanted, wanted.revision)):
         return kept
-    hub, place = _hub(wanted), _shelf(wanted)
+    hub = _hub(wanted)
     commit = _resolved(hub, wanted)
     folder = place.commit(commit)
-    if not wanted.pinned and _sound(folder):
-        _note(place, wanted, commit)
+    if not wanted.pinned and _sound(folder) and _noted(place, wanted, commit):
         return folder
     with place.writing():
         if not _whole(folder):  # another process may have been faster
@@ -253,11 +255,18 @@ def _whole(folder: Path) -> bool:
         return False
 
 
-def _note(place: Shelf, wanted: Remote, commit: str) -> None:
+def _noted(place: Shelf, wanted: Remote, commit: str) -> bool:
+    """Note what was asked for of a commit that is here; False if another process took that away meanwhile."""
+    if place.ref(wanted.revision) == commit:
+        return True
     try:
-        place.note(wanted.revision, commit)
-    except (OSError, RunFailed):  # a store that can only be read serves what it has
-        return
+        with place.writing():
+            if not place.commit(commit).is_dir():
+                return False
+            place.note(wanted.revision, commit)
+    except RunFailed:  # a store that can only be read serves what it has
+        pass
+    return True
 
 
 def _offline_hint(wanted: Remote) -> str:

@@ -143,3 +143,15 @@ def test_a_look_offline_takes_what_is_here(
     publish(hub, other)
     no_sockets_later.append("off")
     assert f"commit {published[:12]}" in aezoo("show", REPO, "--offline").out
+
+
+def test_a_pulled_models_words_move_no_cursor(hub: Hub, published: str, built: Path, aezoo: Run) -> None:
+    folder = zoo.pull(REPO)
+    document = json.loads((folder / "config.json").read_text())
+    document["spec"]["license"] = "mit\x1b]0;owned\x07"
+    (folder / "config.json").write_text(json.dumps(document))
+    (folder / "metrics.json").write_text(json.dumps({"metrics": {"\x1b[2Jfvu\n": 0.5}}))
+    told = aezoo("list", "models")
+    assert REPO in told.out
+    assert "[2Jfvu 0.5" in told.out
+    assert all(line.isprintable() for line in told.out.splitlines())

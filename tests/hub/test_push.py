@@ -194,6 +194,16 @@ def test_a_dry_run_asks_nobody_and_tells_every_file_with_its_hash_and_the_card(
     assert not hub.log
 
 
+def test_words_of_a_folder_move_no_cursor_in_a_dry_run(tiny: Path, aezoo: Run) -> None:
+    (tiny / "\x1b[2Jnotes.txt").write_text("x")
+    card = tiny / "README.md"
+    card.write_text(card.read_text() + "\n\x1b]0;owned\x07\u202e\n")
+    told = aezoo("push", tiny, REPO, "--dry-run")
+    assert told.code == 0
+    assert all(line.isprintable() for line in told.out.splitlines())
+    assert "stays here: \\x1b[2Jnotes.txt" in told.out
+
+
 def test_a_dry_run_foretells_what_a_push_does(hub: Hub, login: str, tiny: Path) -> None:
     foretold = plan(tiny, REPO)
     zoo.push(tiny, REPO)
