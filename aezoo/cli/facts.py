@@ -12,15 +12,17 @@ from aezoo.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
+    from aezoo.zoo.lock import Lock
 
 
 #: Scores of a model, and baselines beside it, that are shown at most.
 SHOWN = 20
 
 
-def facts(folder: Path, spec: Spec) -> dict[str, Any]:
-    """What stands in a model's folder beside its spec."""
+def facts(folder: Path, spec: Spec, source: str) -> dict[str, Any]:
+    """What stands in the folder of a model, called so, beside its spec."""
     from aezoo.zoo import layout, lock
+    from aezoo.zoo.address import asked
     from aezoo.zoo.examination import read_facts
 
     metrics, record = (read_facts(folder, name) or {} for name in (layout.METRICS, layout.TRAINING))
@@ -28,10 +30,15 @@ def facts(folder: Path, spec: Spec) -> dict[str, Any]:
     kept = ("steps", "seconds", "device", "seed", "aezoo", "torch", "ended")
     return {
         "license": spec.license,
-        "source": {"name": found.source, "revision": found.revision, "commit": found.commit} if found else None,
+        "source": _source(found, asked(source, found.revision)) if found else None,
         "metrics": metrics,
         "training": {name: record[name] for name in kept if name in record},
     }
+
+
+def _source(found: Lock, revision: str) -> dict[str, str]:
+    # The lock says by what revision the commit was first asked for.
+    return {"name": found.source, "revision": revision, "commit": found.commit}
 
 
 def tell(told: dict[str, Any]) -> None:

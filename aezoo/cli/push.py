@@ -32,8 +32,9 @@ def push(folder: Path, repo: str, dry_run: bool, as_json: bool, **chosen: Any) -
     The token is that of `hf auth login`, or HF_TOKEN. What stands around the card on the Hub is kept.
     """
     if dry_run:
-        from aezoo.zoo.pushing import plan
+        from aezoo.zoo.pushing import plan, refuse_tag
 
+        refuse_tag(chosen["tag"], request=chosen["request"])
         kept = {name: chosen[name] for name in ("license", "keep_paths")}
         _foretell(plan(folder, repo, **kept), as_json=as_json)
         return
@@ -50,9 +51,10 @@ def tell(done: Published, *, as_json: bool) -> None:
     if done.request:
         click.echo(f"pull request: {done.request}", err=True)
     elif done.changed:
-        click.echo(f"published; `aezoo pull {done.repo}` fetches it", err=True)
+        name = f"{done.repo}@{done.tag}" if done.tag else done.repo
+        click.echo(f"published; `aezoo pull {name}` fetches it", err=True)
     else:
-        click.echo("nothing is new: no commit was made", err=True)
+        click.echo(f"nothing is new: no commit was made{f'; tagged {done.tag}' if done.tag else ''}", err=True)
     click.echo(done)
 
 

@@ -101,6 +101,12 @@ def remote(text: str) -> Remote:
     return Remote(owner, name, revision or MAIN)
 
 
+def asked(source: str, otherwise: str) -> str:
+    """The revision that a model's name asks for; `otherwise`, if it is not one of the Hub's."""
+    found = address(source)
+    return found.revision if isinstance(found, Remote) else otherwise
+
+
 def is_there(text: str) -> bool:
     """Whether there is a file or a folder of this name."""
     try:

@@ -27,7 +27,7 @@ from aezoo.zoo import embedded, layout
 from aezoo.zoo import lock as locks
 from aezoo.zoo.address import Embedded, Local, Remote, address, is_there
 from aezoo.zoo.examination import examine
-from aezoo.zoo.hub import Hub, Row, endpoint, offline
+from aezoo.zoo.hub import ONLINE, Hub, Row, endpoint, offline
 from aezoo.zoo.layout import File
 from aezoo.zoo.lock import Lock
 from aezoo.zoo.store import STAGE, Shelf, public, shelf, unwritable
@@ -147,7 +147,8 @@ def _resolved(hub: Hub, wanted: Remote) -> str:
         return hub.resolve(wanted)
     except HubError as error:
         if _shelf(wanted).ref(wanted.revision):
-            error.hint = "--offline, or AEZOO_OFFLINE=1, takes the commit that it was when last asked"
+            here = "--offline, or AEZOO_OFFLINE=1, takes the commit that it was when last asked"
+            error.hint = f"{error.hint}; {here}" if error.hint else here
         raise
 
 
@@ -272,7 +273,7 @@ def _noted(place: Shelf, wanted: Remote, commit: str) -> bool:
 def _offline_hint(wanted: Remote) -> str:
     kept = [*_shelf(wanted).refs()]
     known = f"the store has {', '.join(f'{wanted.repo}@{name}' for name in kept[:4])}; " if kept else ""
-    return f"{known}unset AEZOO_OFFLINE and HF_HUB_OFFLINE to fetch it"
+    return f"{known}{ONLINE} to fetch it"
 
 
 # --- copies ---------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def push(
         HubError: Network, authentication or the Hub; nothing is published by half.
     """
     target = _target(repo)
-    _refuse_tag(tag, request=request)
+    refuse_tag(tag, request=request)
     hub = Hub()
     with _prepared(Path(folder), address or target.repo, license, keep_paths, limits) as sending:
         hub.create(target, private=private)
@@ -169,7 +169,8 @@ def written_card(folder: Path, spec: Spec, address: str, *, kept: tuple[str, str
 # --- before the Hub is asked ----------------------------------------------------------------------------
 
 
-def _refuse_tag(tag: str | None, *, request: bool) -> None:
+def refuse_tag(tag: str | None, *, request: bool = False) -> None:
+    """Refuse what cannot be the tag of a push. Raises `UsageError`."""
     if tag is not None and (not REVISION.fullmatch(tag) or tag == "main"):
         raise UsageError(f"{tag[:100]!r} is no tag", hint="v1, 2026-05 ...")
     if tag is not None and request:
@@ -298,7 +299,7 @@ def _tag(hub: Hub, made: Remote, tag: str) -> None:
     try:
         hub.tag(made, tag)
     except AezooError as error:
-        error.hint = f"{made} is published, without its tag; push again to set that"
+        error.hint = f"{made} is published, without its tag; {error.hint}; then push again to set that"
         raise
 
 

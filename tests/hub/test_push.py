@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from huggingface_hub import HfApi
 
 import aezoo as zoo
 from aezoo.card import BEGIN
@@ -20,6 +21,7 @@ from aezoo.zoo import layout
 from aezoo.zoo.pushing import PushWarning, plan
 from tests.hub.conftest import REPO, VECTOR, Run, commits, publish, remote_files
 from tests.hub_server import faults
+from tests.hub_server.fixtures import TOKEN
 from tests.hub_server.hub import Hub
 from tests.hub_server.wire import Refusal, Request
 
@@ -136,10 +138,39 @@ def test_a_tag_that_could_not_be_set_is_set_by_the_next_push(hub: Hub, login: st
     told = aezoo("push", tiny, REPO, "--tag", "v1")
     assert (told.code, commits(hub)) == (5, 1)
     head = hub.repository(REPO).head.oid
-    assert told.err.splitlines()[1] == f"hint: {REPO}@{head} is published, without its tag; push again to set that"
+    hint = told.err.splitlines()[1]
+    assert hint.startswith(f"hint: {REPO}@{head} is published, without its tag; check the name; or the token in use")
+    assert hint.endswith("then push again to set that")
     hub.arrivals.clear()
     done = zoo.push(tiny, REPO, tag="v1")
     assert (done.changed, hub.repository(REPO).named("tags")) == (False, {"v1": head})
+
+
+def test_a_tag_without_a_token_is_told_of_the_token(
+    hub: Hub, tiny: Path, published: str, aezoo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(*_: object, **__: object) -> None:
+        """The Hub says to anybody that it is there."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", TOKEN)
+        zoo.push(tiny, REPO)
+    monkeypatch.setattr(HfApi, "create_repo", create)
+    told = aezoo("push", tiny, REPO, "--tag", "v7")
+    assert told.code == 5
+    assert "no token was used" in told.err.splitlines()[1], told.err
+
+
+def test_what_a_push_says_names_its_tag(hub: Hub, login: str, tiny: Path, aezoo: Run) -> None:
+    assert f"`aezoo pull {REPO}@v1` fetches it" in aezoo("push", tiny, REPO, "--tag", "v1").err
+    assert aezoo("push", tiny, REPO, "--tag", "v2").err == "nothing is new: no commit was made; tagged v2\n"
+    assert aezoo("push", tiny, REPO).err == "nothing is new: no commit was made\n"
+
+
+def test_a_dry_run_refuses_the_tag_that_a_push_refuses(tiny: Path, aezoo: Run) -> None:
+    for words in (("--tag", "main"), ("--tag", "v1", "--create-pr")):
+        told = aezoo("push", tiny, REPO, "--dry-run", *words)
+        assert (told.code, told.out) == (2, "")
 
 
 def test_the_hub_may_be_named_before_the_repository(hub: Hub, login: str, tiny: Path) -> None:
