@@ -15,6 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
+from aezoo.bundled import bundled_specs
 from aezoo.errors import NotFound, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.zoo import embedded
@@ -134,6 +135,8 @@ def known(name: str) -> str:
     names = embedded.names()
     if name not in names:
         hint = did_you_mean(name, names, "`aezoo list` names the models; one of the Hub is owner/name")
+        if name in bundled_specs():
+            hint = f"`aezoo train {name}` trains the model of that spec"
         raise NotFound(f"{name[:200]}: no such folder, and no model of the zoo is called so", hint=hint)
     return name
 

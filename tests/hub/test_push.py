@@ -332,6 +332,34 @@ def test_a_model_without_a_licence_is_not_published_until_somebody_names_one(
     card = remote_files(hub)["README.md"].decode()
     assert 'license: "cc-by-4.0"' in card
     assert "## Licence\n\ncc-by-4.0" in card
+    assert not zoo.push(folder, REPO, license="cc-by-4.0").changed
+    assert json.loads((folder / "config.json").read_text())["spec"]["license"] == "", "the folder stays as it was"
+    pulled = zoo.pull(REPO)
+    assert zoo.load(pulled, device="cpu").spec.license == "cc-by-4.0"
+    assert "licence: cc-by-4.0" in aezoo("show", REPO).out
+    (row,) = [one for one in json.loads(aezoo("list", "models", "--json").out)["models"] if one["name"] == REPO]
+    assert row["license"] == "cc-by-4.0"
+
+
+def test_a_licence_that_the_hub_does_not_know_is_refused(hub: Hub, login: str, tmp_path: Path, aezoo: Run) -> None:
+    folder = build(tmp_path, license="Appache-2.0")
+    told = aezoo("push", folder, REPO)
+    assert told.code == 7
+    assert "did you mean 'apache-2.0'?" in told.err
+    for words in ((), ("--dry-run",)):
+        told = aezoo("push", folder, REPO, "--license", "foo-bar", *words)
+        assert (told.code, told.out) == (2, "")
+        assert "the Hub knows no licence by that id" in told.err
+    assert not hub.log
+    assert aezoo("push", folder, REPO, "--license", "Apache-2.0").code == 0, "in place of what nobody knows"
+    assert 'license: "apache-2.0"' in remote_files(hub)["README.md"].decode()
+    assert zoo.load(REPO, device="cpu").spec.license == "apache-2.0"
+
+
+def test_a_model_of_the_box_is_published_by_another_command(tiny: Path, box: str, aezoo: Run) -> None:
+    told = aezoo("push", box, REPO)
+    assert told.code == 3
+    assert f"`aezoo zoo publish {box} NAMESPACE`" in told.err
 
 
 def test_a_licence_that_the_spec_contradicts_is_refused(hub: Hub, login: str, tiny: Path, aezoo: Run) -> None:

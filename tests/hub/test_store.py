@@ -405,6 +405,36 @@ def test_a_folder_is_not_pulled(tiny: Path, homes: Path) -> None:
         zoo.pull(str(tiny))
 
 
+def test_what_is_no_name_and_not_there_is_not_found(homes: Path, aezoo: Run) -> None:
+    told = aezoo("pull", "a/b/c")
+    assert told.code == 3
+    assert told.err.splitlines() == [
+        "error: a/b/c: no such model",
+        "hint: vae-mnist, or owner/name@revision of the Hub",
+    ]
+
+
+def test_limits_hold_for_what_is_here_too(hub: Hub, published: str, box: str, aezoo: Run) -> None:
+    for name in (REPO, box):
+        assert aezoo("pull", name).code == 0
+        told = aezoo("pull", name, "--limit", "parameters=1")
+        assert told.code == 1, told.err
+        assert "parameters" in told.err
+
+
+def test_a_copy_of_what_is_in_the_box_is_found_in_a_store_that_can_only_be_read(
+    box: str, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEZOO_HOME", str(disk))
+    folder = zoo.pull(box)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    assert zoo.pull(box) == folder
+
+
+def test_the_name_of_a_spec_is_not_taken_for_a_models(homes: Path, aezoo: Run) -> None:
+    assert "hint: `aezoo train vanilla-digits`" in aezoo("pull", "vanilla-digits").err
+
+
 def test_a_copy_to_where_nothing_can_be_made_is_told_of(hub: Hub, published: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunFailed, match="cannot be written to"):
