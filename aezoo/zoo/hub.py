@@ -22,6 +22,7 @@ from aezoo.files import digest_of
 from aezoo.hints import did_you_mean
 from aezoo.zoo.address import REVISION, Remote
 from aezoo.zoo.guard import MOST_REQUESTS, MOST_TOLD, NO_HUB, conversation, loopback, watch
+from aezoo.zoo.inert import inert
 from aezoo.zoo.store import COMMIT
 
 if TYPE_CHECKING:
@@ -360,7 +361,7 @@ def _words(error: BaseException) -> str:
 
 def _printable(text: str) -> str:
     """The beginning of a stranger's text, without the token, should it hold that."""
-    told = "".join(c for c in text[:2000] if c.isprintable())
+    told = inert(text, 2000)
     secret = _token()
     return (told.replace(secret, "<token>") if secret else told)[:200]
 
