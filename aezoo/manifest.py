@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def spec_of(
     try:
         spec, _ = check(document["spec"], registry=registry, limits=limits, trusted=False)
     except SpecError as error:
-        raise type(error)([_advised(fault, document) for fault in error.faults], source=name) from None
+        raise type(error)(_advised(error.faults, document), source=name) from None
     for kind, own in (("arch", spec.arch), ("run", spec.run)):
         if prints.get(kind) != own:
             raise Refused(
@@ -110,12 +110,30 @@ def noted(folder: Path) -> tuple[Mapping[str, Any], dict[str, str]]:
     return document["spec"], prints
 
 
-def _advised(fault: Fault, document: Mapping[str, Any]) -> Fault:
-    """Of a missing plugin, how to install the one that the model was made with, where it is noted."""
+def _advised(faults: Sequence[Fault], document: Mapping[str, Any]) -> list[Fault]:
+    """Of a missing plugin, how to install the one that the model was made with, where it is noted; once."""
+    wanted = {fault: text for fault in faults if (text := _wanted(fault, document))}
+    named = {_distribution(text) for text in wanted.values()}
+    told = "have a look at it, then `pip install '{}'`; nothing was installed for you"
+    return [
+        fault._replace(hint=told.format(wanted[fault])) if fault in wanted else fault
+        for fault in faults
+        if not (fault.code == "AZ304" and fault.message.endswith(" is not installed"))
+        or _distribution(fault.message) not in named
+    ]
+
+
+def _wanted(fault: Fault, document: Mapping[str, Any]) -> str | None:
+    """The distribution of a plugin that is missing, as it was when the model was made: `aezoo-kan>=0.3`."""
     noted = document.get("plugins")
     names = re.findall(r"provides the namespace '([^']*)'", fault.message) if fault.code == "AZ302" else []
     wanted = noted.get(names[0]) if names and isinstance(noted, dict) else None
     # Nothing but a name and a version: the file may come from anywhere.
-    if not isinstance(wanted, str) or not re.fullmatch(r"[A-Za-z0-9][\w.-]*>=[\w.+!]+", wanted, re.ASCII):
-        return fault
-    return fault._replace(hint=f"have a look at it, then `pip install '{wanted}'`; nothing was installed for you")
+    if isinstance(wanted, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]*>=[\w.+!]+", wanted, re.ASCII):
+        return wanted
+    return None
+
+
+def _distribution(text: str) -> str:
+    """The name before a version, as indexes have it."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]*", text, re.ASCII)[0]).lower()  # type: ignore[index]

@@ -122,7 +122,7 @@ class Rounds:
             self.peace(home, "pull", "acme/pulled")
             (one,) = kept(home)
             assert (one.name, files(one).items() >= files(folder).items()) == (commit, True)
-            assert not [*home.rglob(".stage-*")], "something is left behind"
+            assert not [*home.rglob(".stage-*"), *home.rglob(".*.tmp")], "something is left behind"
             shutil.rmtree(home)
         return found
 

@@ -4,8 +4,8 @@
     python benchmarks/mutations.py --count 500 --seed 1
     python benchmarks/mutations.py --unlocked       # the same for a folder that was never pulled
 
-A folder is pulled from the box of a temporary store; each of its files, its lock too, is cut, flipped, swapped ... and
-`aezoo.load` is asked for the model. It counts as
+A model is built, saved and given a lock as a pull writes one; each of its files, the lock too, is cut, flipped,
+swapped ... and `aezoo.load` is asked for it. It counts as
 
     refused     an AezooError
     harmless    no byte changed: a swap of two equal stretches

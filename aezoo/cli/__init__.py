@@ -180,10 +180,17 @@ def _run(words: list[str]) -> None:
 @contextmanager
 def _spoken_warnings(*, json: bool) -> Iterator[None]:
     """Warnings as one line each on stderr; with `--json` stderr is for the error object alone."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        from aezoo.cli.faults import visible
+
+        if not json:  # a Hub's own words may stand in it
+            click.echo(f"warning: {visible(' '.join(str(message).splitlines()))}", err=True)
+
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = lambda message, *_, **__: None if json else click.echo(f"warning: {message}", err=True)
+        warnings.showwarning = show
         yield
 
 

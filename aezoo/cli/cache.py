@@ -14,6 +14,8 @@ from aezoo.errors import AnswerNo, NotFound
 if TYPE_CHECKING:
     from aezoo.zoo.store import Kept, Shelf
 
+#: Digits of a commit that name it.
+SHORTEST = 7
 dry = click.option("--dry-run", is_flag=True, help="Say what would go, and leave it.")
 
 
@@ -32,6 +34,9 @@ def ls(as_json: bool) -> None:
     kept = [one for _, one in _all()]
     if as_json:
         emit([_row(one) for one in kept])
+        return
+    if not kept:
+        click.echo(f"{home()}: nothing was pulled yet", err=True)
         return
     rows = [
         (o.name, ", ".join(o.revisions), o.commit[:12], size(o.size), o.lock.pulled if o.lock else "?") for o in kept
@@ -57,9 +62,9 @@ def prune(dry_run: bool, as_json: bool) -> None:
     """Remove what no revision leads to any more, and what crashes left. What was pulled by its commit stays."""
     from aezoo.zoo.store import shelves
 
-    _remove([row for row in _all() if not row[1].wanted], dry_run=dry_run, as_json=as_json)
+    _remove([row for row in _all() if not row[1].wanted], dry_run=dry_run, as_json=as_json, unwanted=True)
     for shelf in () if dry_run else shelves():
-        if shelf.stages():
+        if shelf.leavings():
             with shelf.writing():
                 pass
 
@@ -77,6 +82,8 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
         emit([{**_row(one), "faults": faults} for one, faults in found.items()])
     for one, faults in () if as_json else found.items():
         click.echo(f"{'damaged' if faults else 'ok'}: {one.name}@{one.commit[:12]}{''.join(f'; {f}' for f in faults)}")
+    if not found:
+        click.echo("nothing was pulled yet", err=True)
     damaged = sum(map(bool, found.values()))
     if damaged:
         told = f"{damaged} of {len(found)} models are not as they were pulled"
@@ -95,18 +102,24 @@ def _named(text: str) -> list[tuple[Shelf, Kept]]:
 
     name, _, revision = text.removeprefix("hub:").partition("@")
     there = _all()
-    found = [row for row in there if name in (row[1].name, row[1].commit[: max(len(name), 7)])]
+    found = [row for row in there if name in (row[1].name, row[1].commit[: max(len(name), SHORTEST)])]
     if revision:
-        found = [row for row in found if revision in row[1].revisions or row[1].commit.startswith(revision)]
+        # A tag may look like the beginning of a commit.
+        exact = [row for row in found if revision in row[1].revisions]
+        short = len(revision) < SHORTEST
+        found = exact or [row for row in found if not short and row[1].commit.startswith(revision)]
     if not found:
-        hint = did_you_mean(name, {row[1].name for row in there}, "`aezoo cache ls` names those that are")
+        names = {row[1].name for row in there}
+        # An owner's name in common makes no two models alike.
+        like = {one for one in names if did_you_mean(name.rpartition("/")[2], [one.rpartition("/")[2]])}
+        hint = did_you_mean(name, like, "`aezoo cache ls` names those that are")
         raise NotFound(f"{text[:200]}: no such model was pulled", hint=hint)
     return found
 
 
-def _remove(rows: Sequence[tuple[Shelf, Kept]], *, dry_run: bool, as_json: bool) -> None:
-    for shelf, kept in () if dry_run else rows:
-        shelf.remove(kept.commit)
+def _remove(rows: Sequence[tuple[Shelf, Kept]], *, dry_run: bool, as_json: bool, unwanted: bool = False) -> None:
+    if not dry_run:
+        rows = [(shelf, kept) for shelf, kept in rows if shelf.remove(kept.commit, unwanted=unwanted)]
     if as_json:
         emit([_row(kept) for _, kept in rows])
         return

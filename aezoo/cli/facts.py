@@ -9,18 +9,21 @@ import click
 
 from aezoo.cli import output
 from aezoo.errors import NotFound, UsageError
+from aezoo.zoo.inert import inert
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
+    from aezoo.zoo.lock import Lock
 
 
 #: Scores of a model, and baselines beside it, that are shown at most.
 SHOWN = 20
 
 
-def facts(folder: Path, spec: Spec) -> dict[str, Any]:
-    """What stands in a model's folder beside its spec."""
+def facts(folder: Path, spec: Spec, source: str) -> dict[str, Any]:
+    """What stands in the folder of a model, called so, beside its spec."""
     from aezoo.zoo import layout, lock
+    from aezoo.zoo.address import asked
     from aezoo.zoo.examination import read_facts
 
     metrics, record = (read_facts(folder, name) or {} for name in (layout.METRICS, layout.TRAINING))
@@ -28,10 +31,15 @@ def facts(folder: Path, spec: Spec) -> dict[str, Any]:
     kept = ("steps", "seconds", "device", "seed", "aezoo", "torch", "ended")
     return {
         "license": spec.license,
-        "source": {"name": found.source, "revision": found.revision, "commit": found.commit} if found else None,
+        "source": _source(found, asked(source, found.revision)) if found else None,
         "metrics": metrics,
         "training": {name: record[name] for name in kept if name in record},
     }
+
+
+def _source(found: Lock, revision: str) -> dict[str, str]:
+    # The lock says by what revision the commit was first asked for.
+    return {"name": found.source, "revision": revision, "commit": found.commit}
 
 
 def tell(told: dict[str, Any]) -> None:
@@ -41,17 +49,17 @@ def tell(told: dict[str, Any]) -> None:
     columns = _columns(metrics)
     if columns:
         names = dict.fromkeys(name for values in columns.values() for name in values)
-        samples = _line(metrics.get("n"))
-        click.echo(f"{_line(metrics.get('dataset'))}, {_line(metrics.get('split'))} split, {samples} samples")
-        rows = [(_line(name), *(output.number(values.get(name)) for values in columns.values())) for name in names]
-        output.table(("metric", *map(_line, columns)), rows, right="l" + "r" * len(columns))
+        samples = inert(metrics.get("n"))
+        click.echo(f"{inert(metrics.get('dataset'))}, {inert(metrics.get('split'))} split, {samples} samples")
+        rows = [(inert(name), *(output.number(values.get(name)) for values in columns.values())) for name in names]
+        output.table(("metric", *map(inert, columns)), rows, right="l" + "r" * len(columns))
         click.echo()
     if training:
-        click.echo(", ".join(f"{name} {_line(value)}" for name, value in training.items()))
+        click.echo(", ".join(f"{name} {inert(value)}" for name, value in training.items()))
     if source:
         at = f"@{source['revision']}" if source["revision"] else ""
-        click.echo(f"from {_line(source['name'])}{_line(at)}, commit {_line(source['commit'])[:12]}")
-    click.echo(f"licence: {_line(told['license']) or 'none is named: ask the author'}")
+        click.echo(f"from {inert(source['name'])}{inert(at)}, commit {inert(source['commit'])[:12]}")
+    click.echo(f"licence: {inert(told['license']) or 'none is named: ask the author'}")
 
 
 def tell_card(folder: Path | None, source: str) -> None:
@@ -64,7 +72,7 @@ def tell_card(folder: Path | None, source: str) -> None:
     if not path.is_file():
         raise NotFound(f"{source} has no {layout.CARD}")
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        click.echo(_line(line, len(line)))
+        click.echo(inert(line.expandtabs(), len(line) * 8))
 
 
 def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -75,8 +83,3 @@ def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
     told = {"model": metrics.get("metrics"), **(baseline if isinstance(baseline, dict) else {})}
     columns = {name: dict([*numbers(row).items()][:SHOWN]) for name, row in told.items() if isinstance(row, dict)}
     return dict([*columns.items()][:SHOWN]) if columns.get("model") else {}
-
-
-def _line(value: object, most: int = 100) -> str:
-    """A stranger's word as a line that moves no cursor."""
-    return "".join(c for c in str(value or "")[:most] if c.isprintable() or c == "\t")

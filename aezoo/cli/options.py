@@ -62,7 +62,7 @@ limits = click.option(
     metavar="NAME=NUMBER",
     multiple=True,
     callback=_limits,
-    help="Raise a limit for a spec of your own: parameters=5e9. Repeatable.",
+    help="Change a limit: parameters=5e9, or 1e6. Repeatable.",
 )
 device = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda:0 ...; auto takes the accelerator that is there."

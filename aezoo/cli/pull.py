@@ -28,6 +28,7 @@ def pull(model: str, to: Path | None, limits: Limits, as_json: bool) -> None:
     unpickled or installed; what does not pass is not kept.
     """
     from aezoo.zoo import lock
+    from aezoo.zoo.address import asked
 
     folder = aezoo.pull(model, to=to, limits=limits)
     if not as_json:
@@ -36,4 +37,6 @@ def pull(model: str, to: Path | None, limits: Limits, as_json: bool) -> None:
     found = lock.read(folder)
     assert found is not None, "what was pulled has a lock"
     files = {file.name: {"size": file.size, "sha256": file.sha256} for file in found.files}
-    emit({"folder": folder, **found._asdict(), "files": files})
+    # The lock says by what the commit was first asked for.
+    revision = asked(model, found.revision)
+    emit({"folder": folder, **found._asdict(), "revision": revision, "files": files})

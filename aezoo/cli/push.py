@@ -9,6 +9,7 @@ import click
 
 import aezoo
 from aezoo.cli import options
+from aezoo.cli.faults import visible
 from aezoo.cli.output import emit, table
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def push(folder: Path, repo: str, dry_run: bool, as_json: bool, **chosen: Any) -
     The token is that of `hf auth login`, or HF_TOKEN. What stands around the card on the Hub is kept.
     """
     if dry_run:
-        from aezoo.zoo.pushing import plan
+        from aezoo.zoo.pushing import plan, refuse_tag
 
+        refuse_tag(chosen["tag"], request=chosen["request"])
         kept = {name: chosen[name] for name in ("license", "keep_paths")}
         _foretell(plan(folder, repo, **kept), as_json=as_json)
         return
@@ -45,13 +47,14 @@ def tell(done: Published, *, as_json: bool) -> None:
         emit(done._asdict())
         return
     for name in done.left:
-        click.echo(f"stays here: {name}", err=True)
+        click.echo(f"stays here: {visible(name)}", err=True)
     if done.request:
         click.echo(f"pull request: {done.request}", err=True)
     elif done.changed:
-        click.echo(f"published; `aezoo pull {done.repo}` fetches it", err=True)
+        name = f"{done.repo}@{done.tag}" if done.tag else done.repo
+        click.echo(f"published; `aezoo pull {name}` fetches it", err=True)
     else:
-        click.echo("nothing is new: no commit was made", err=True)
+        click.echo(f"nothing is new: no commit was made{f'; tagged {done.tag}' if done.tag else ''}", err=True)
     click.echo(done)
 
 
@@ -62,5 +65,7 @@ def _foretell(planned: Plan, *, as_json: bool) -> None:
     rows = [(file.name, f"{file.size:,}", file.sha256) for file in planned.files]
     table(("file", "bytes", "sha256"), rows, right="lrl")
     for name in planned.left:
-        click.echo(f"stays here: {name}")
-    click.echo(f"\n{planned.card}", nl=False)
+        click.echo(f"stays here: {visible(name)}")
+    click.echo()
+    for line in planned.card.removesuffix("\n").split("\n"):
+        click.echo(visible(line.expandtabs()))

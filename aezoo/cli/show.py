@@ -46,7 +46,7 @@ def show(source: str, card: bool, overrides: tuple[str, ...], limits: Limits, as
         if not isinstance(spec, Spec):
             output.emit(partly.document(spec)) if as_json else partly.tell(spec)
             raise spec.error
-        about = facts.facts(folder, spec) if folder else None
+        about = facts.facts(folder, spec, source) if folder else None
     if as_json:
         output.emit({**_document(spec), **({"model": about} if about else {})})
         return

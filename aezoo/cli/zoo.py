@@ -35,10 +35,11 @@ def publish(
     """Push models of the box to NAMESPACE, so that its copies have the hashes of those in the box."""
     from aezoo.zoo import embedded
     from aezoo.zoo.address import known
-    from aezoo.zoo.pushing import plan
+    from aezoo.zoo.pushing import plan, refuse_tag
 
     if everything == bool(names):
         raise UsageError("say which models, or --all", hint=f"there are {', '.join(embedded.names())}")
+    refuse_tag(tag)
     chosen = embedded.names() if everything else [known(name) for name in names]
     planned = [plan(embedded.folder(name), f"{namespace}/{name}", address=name) for name in chosen]
     if dry_run:

@@ -13,5 +13,7 @@ embedded    the models in the wheel
 store       the models that were pulled
 hub         the one module that speaks to the Hub, through its client
 guard       what a conversation with a Hub may take, whatever the other side sends
+inert       a stranger's words, made harmless for a terminal
+licences    what the Hub takes for a licence
 pulling, pushing, listing   the verbs
 """

@@ -15,6 +15,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
+from aezoo.bundled import bundled_specs
 from aezoo.errors import NotFound, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.zoo import embedded
@@ -101,6 +102,12 @@ def remote(text: str) -> Remote:
     return Remote(owner, name, revision or MAIN)
 
 
+def asked(source: str, otherwise: str) -> str:
+    """The revision that a model's name asks for; `otherwise`, if it is not one of the Hub's."""
+    found = address(source)
+    return found.revision if isinstance(found, Remote) else otherwise
+
+
 def is_there(text: str) -> bool:
     """Whether there is a file or a folder of this name."""
     try:
@@ -128,6 +135,8 @@ def known(name: str) -> str:
     names = embedded.names()
     if name not in names:
         hint = did_you_mean(name, names, "`aezoo list` names the models; one of the Hub is owner/name")
+        if name in bundled_specs():
+            hint = f"`aezoo train {name}` trains the model of that spec"
         raise NotFound(f"{name[:200]}: no such folder, and no model of the zoo is called so", hint=hint)
     return name
 

@@ -68,10 +68,7 @@ def examine_weights(
     """
     header = weights.read_header(path)
     found = _agreed(path, header, spec, limits, registry)
-    most = layout.most_of_weights(found.parameters)
-    if path.stat().st_size > most:
-        told = f"{path} is refused: it has {path.stat().st_size:,} bytes, its spec allows for {most:,}"
-        raise Refused(told, hint="the weights belong to another spec")
+    layout.refuse_bulk(str(path), path.stat().st_size, found.parameters)
     if strange := weights.strange(path, header):
         raise Refused(
             f"{path} is refused: {weights.shown(strange[0])} holds NaN or infinity",

@@ -2,7 +2,7 @@
 
     requests    so many; the token goes to the Hub itself alone, whoever a reply, a page or a redirect names
     replies     so many bytes, counted as they come and after unpacking; no header that moves a cursor or names a path
-    time        so long in all, and so long for each wait
+    time        so long in all, by the size of what is asked for, all tries together; and so long for each wait
 
 The client's HTTP library calls it through its hooks, before any body is read. Outside of a conversation of ours the
 hooks do nothing.
@@ -28,8 +28,8 @@ MOST_REQUESTS = 64
 MOST_TOLD = 8 << 20
 #: The same of one that publishes: a large file goes in thousands of parts, each with an answer.
 MOST_REQUESTS_WRITING, MOST_TOLD_WRITING = 50_000, 128 << 20
-#: Seconds for one conversation, and bytes a second beyond which a large file gets more of them.
-SECONDS, SLOWEST = 300, 1024
+#: Seconds for one conversation; a file gets those more that it takes at so many bytes a second.
+SECONDS, SLOWEST = 300, 20 << 10
 #: Seconds without a byte; the client sets none for some of its requests.
 SILENCE = 30
 #: Seconds that a server may let the client wait for a further try.
@@ -46,17 +46,20 @@ class Conversation:
     Args:
         endpoint: Address of the Hub.
         most: Bytes that may come.
+        size: Of the files that are asked for or sent.
         requests: That may be made.
     """
 
-    def __init__(self, endpoint: str, most: int, requests: int | None = None) -> None:
+    def __init__(self, endpoint: str, most: int, *, size: int = 0, requests: int | None = None) -> None:
         self.endpoint = endpoint
         self.most = most
         self.most_requests = MOST_REQUESTS if requests is None else requests
-        self.others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
+        # Not their numbers, which a thread that is started later gets again.
+        self.others = {*threading.enumerate()} - {threading.current_thread()}
         self.come = 0
         self.requests = 0
-        self.end = time.monotonic() + SECONDS + most / SLOWEST
+        self.seconds = SECONDS + size / SLOWEST
+        self.end = time.monotonic() + self.seconds
 
     def asks(self, request: Any) -> None:
         """Before a request, each redirect among them."""
@@ -100,7 +103,8 @@ class Conversation:
 
     def _hurry(self) -> None:
         if time.monotonic() > self.end:
-            raise HubError(f"{self.endpoint} is too slow: it kept us waiting for minutes", hint=_LATER)
+            told = f"{self.endpoint} is too slow: what was asked for had not come after {self.seconds / 60:.0f} minutes"
+            raise HubError(told, hint=_LATER)
 
 
 NO_HUB = "no Hub does so: is HF_ENDPOINT right, and the network to be trusted?"
@@ -111,19 +115,22 @@ _writing: list[Conversation] = []
 
 
 @contextmanager
-def conversation(endpoint: str, most: int = MOST_TOLD, *, writing: bool = False) -> Iterator[Conversation]:
+def conversation(
+    endpoint: str, most: int = MOST_TOLD, *, size: int = 0, writing: bool = False
+) -> Iterator[Conversation]:
     """Hold all that the client does in here to the limits.
 
     Args:
         endpoint: Address of the Hub.
         most: Bytes that may come in all.
+        size: Of the files that are asked for or sent.
         writing: Whether something is published.
     """
     if writing:
-        held = Conversation(endpoint, MOST_TOLD_WRITING, MOST_REQUESTS_WRITING)
+        held = Conversation(endpoint, MOST_TOLD_WRITING, size=size, requests=MOST_REQUESTS_WRITING)
         _writing.append(held)
     else:
-        held = Conversation(endpoint, most)
+        held = Conversation(endpoint, most, size=size)
     token = _current.set(held)
     try:
         yield held
@@ -134,8 +141,9 @@ def conversation(endpoint: str, most: int = MOST_TOLD, *, writing: bool = False)
 
 
 def _held() -> Conversation | None:
-    """The conversation of this thread; of one that was started during one that publishes, that."""
-    own, here = _current.get(), threading.get_ident()
+    """The conversation of this thread. One without any that was started while something is published, whoever
+    started it, is taken for one of the client's that sends a part."""
+    own, here = _current.get(), threading.current_thread()
     return own or next((held for held in _writing if here not in held.others), None)
 
 

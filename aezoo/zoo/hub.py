@@ -6,6 +6,7 @@ is a stranger's word: commits, sizes and hashes are checked by form here and aga
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import warnings
@@ -21,16 +22,20 @@ from aezoo.files import digest_of
 from aezoo.hints import did_you_mean
 from aezoo.zoo.address import REVISION, Remote
 from aezoo.zoo.guard import MOST_REQUESTS, MOST_TOLD, NO_HUB, conversation, loopback, watch
+from aezoo.zoo.inert import inert
 from aezoo.zoo.store import COMMIT
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 LIBRARY = "aezoo"
-#: Of the client: it says when a server's word is not the last one.
-NO_DISK = 28
+#: What the operating system says of a place that takes no files.
+UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.ENOSPC})
+#: What a variable of the client's says if it means yes.
 TRUE = frozenset({"1", "on", "yes", "true"})
 SHA256 = re.compile(r"[0-9a-f]{64}")
+#: How the network is switched on.
+ONLINE = "leave out --offline, or unset AEZOO_OFFLINE and HF_HUB_OFFLINE,"
 #: How often the client fetches one file at most, when connections break.
 _TRIES = 6
 
@@ -92,8 +97,11 @@ def endpoint() -> str:
 
 def git_blob(path: Path) -> str:
     """Git's name of the bytes of a file."""
-    data = path.read_bytes()
-    return sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    digest = sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 class Hub:
@@ -101,7 +109,7 @@ class Hub:
 
     def __init__(self) -> None:
         if offline():
-            raise HubError("the network is switched off", hint="unset AEZOO_OFFLINE and HF_HUB_OFFLINE to ask the Hub")
+            raise HubError("the network is switched off", hint=f"{ONLINE} to ask the Hub")
         self.endpoint = endpoint()
         _warn_of_plain(self.endpoint)
 
@@ -126,7 +134,7 @@ class Hub:
     def private(self, wanted: Remote) -> bool:
         """Whether a repository is shown to its owner alone."""
         with self._speaking(wanted):
-            return self.api.model_info(wanted.repo).private is True
+            return self.api.model_info(wanted.repo, expand=["private"]).private is True
 
     def rows(self, wanted: Remote, names: Sequence[str]) -> list[Row]:
         """The files of these names that the repository has at a commit: one request, however many it has."""
@@ -152,7 +160,7 @@ class Hub:
             HubError: The connection broke.
             Refused: More came than was told.
         """
-        with self._speaking(wanted, most=_TRIES * (row.size + MOST_TOLD // MOST_REQUESTS)):
+        with self._speaking(wanted, most=_TRIES * (row.size + MOST_TOLD // MOST_REQUESTS), size=row.size):
             try:
                 self.api.hf_hub_download(
                     wanted.repo,
@@ -224,7 +232,8 @@ class Hub:
 
         added = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in files]
         removed = [CommitOperationDelete(path_in_repo=name) for name in gone]
-        with self._speaking(wanted, writing=True), _silent():
+        size = sum(one.upload_info.size for one in added)
+        with self._speaking(wanted, writing=True, size=size), _silent():
             made = self.api.create_commit(
                 wanted.repo,
                 [*added, *removed],
@@ -242,7 +251,9 @@ class Hub:
     # --- its errors ---------------------------------------------------------------------------------------
 
     @contextmanager
-    def _speaking(self, wanted: Remote | None, *, writing: bool = False, most: int = MOST_TOLD) -> Iterator[None]:
+    def _speaking(
+        self, wanted: Remote | None, *, writing: bool = False, most: int = MOST_TOLD, size: int = 0
+    ) -> Iterator[None]:
         """Hold the client to the limits, and turn what it raises into errors of ours; none of them holds a token or an
         address with a secret."""
         from huggingface_hub import get_session
@@ -250,7 +261,7 @@ class Hub:
 
         try:
             watch(get_session(), _http)
-            with conversation(self.endpoint, most, writing=writing):
+            with conversation(self.endpoint, most, size=size, writing=writing):
                 yield
         except (AezooError, KeyboardInterrupt):
             raise
@@ -274,8 +285,10 @@ class Hub:
         for answer in _chain(error):
             if isinstance(answer, errors.HfHubHTTPError):
                 return self._answered(answer, where, writing=writing)
-        if isinstance(error, OSError) and error.errno == NO_DISK:
-            return RunFailed(f"the disk is full: {where} was not fetched", hint="AEZOO_HOME names another folder")
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            told = f"{where} was not fetched: {error.strerror}" + (f": {error.filename}" if error.filename else "")
+            hint = "AEZOO_HOME names another folder for models, TMPDIR for what is looked at, HF_HOME for logins"
+            return RunFailed(told, hint=hint)
         return HubError(f"{where}: {_words(_cause(error))}", hint=f"is {self.endpoint} reachable? then try again")
 
     def _answered(self, error: Any, where: str, *, writing: bool) -> AezooError:
@@ -348,7 +361,7 @@ def _words(error: BaseException) -> str:
 
 def _printable(text: str) -> str:
     """The beginning of a stranger's text, without the token, should it hold that."""
-    told = "".join(c for c in text[:2000] if c.isprintable())
+    told = inert(text, 2000)
     secret = _token()
     return (told.replace(secret, "<token>") if secret else told)[:200]
 

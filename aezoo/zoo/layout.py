@@ -91,6 +91,9 @@ def refuse_size(where: str, name: str, size: int) -> None:
         raise Refused(told, hint="it is no file that aezoo wrote")
 
 
-def most_of_weights(parameters: int) -> int:
-    """How many bytes the weights of a model may have."""
-    return PER_PARAMETER * parameters + BESIDE
+def refuse_bulk(where: str, size: int, parameters: int) -> None:
+    """Refuse weights that are larger than those of such a model can be. Raises `Refused`."""
+    most = PER_PARAMETER * parameters + BESIDE
+    if size > most:
+        told = f"a model of {parameters:,} parameters takes {spelled(most)} at most, not {spelled(size)}"
+        raise Refused(f"{where} is refused: {told}", hint="the weights belong to another spec")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import AezooError
 from aezoo.zoo import embedded, layout
+from aezoo.zoo.inert import inert
 from aezoo.zoo.store import Kept, shelves
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ class Listed(NamedTuple):
     """
 
     name: str
-    family: str
-    input: tuple[int, ...]
-    parameters: int | None
-    size: int | None
-    metric: str
-    value: float | None
-    license: str
-    where: str
+    family: str = ""
+    input: tuple[int, ...] = ()
+    parameters: int | None = None
+    size: int | None = None
+    metric: str = ""
+    value: float | None = None
+    license: str = ""
+    where: str = ""
     commit: str = ""
     description: str = ""
 
@@ -114,13 +115,20 @@ def _kept(kept: Kept) -> Listed:
     from aezoo import manifest
 
     name = kept.name if "main" in kept.revisions else f"{kept.name}@{_shortest(kept)}"
-    facts = {"name": name, "size": kept.size, "where": "cached", "commit": kept.commit}
+    row = Listed(inert(name, 200), size=kept.size, where="cached", commit=kept.commit)
     try:
-        spec = manifest.read_manifest(kept.folder)
-        told = described(kept.folder, spec)
+        told = described(kept.folder, manifest.read_manifest(kept.folder))
     except AezooError:  # of a plugin that is not here, or damaged: it is listed all the same
-        return Listed(**{**_unknown(), **facts})
-    return Listed(**{**told, **facts, "input": tuple(told["input"])})
+        return row
+    return row._replace(
+        family=inert(told["family"]),
+        input=tuple(told["input"]),
+        parameters=told["parameters"],
+        metric=inert(told["metric"]),
+        value=told["value"],
+        license=inert(told["license"]),
+        description=inert(told["description"], 400),
+    )
 
 
 def _shortest(kept: Kept) -> str:
@@ -136,16 +144,15 @@ def _found(one: Found) -> Listed:
     metric, value = _indexed(card.get("model-index"))
     shape, parameters = facts.get("input"), facts.get("parameters")
     return Listed(
-        name=_line(one.repo),
-        family=_line(" ".join(tag for tag in one.tags if tag in FAMILIES)),
+        name=inert(one.repo),
+        family=inert(" ".join(tag for tag in one.tags if tag in FAMILIES)),
         input=tuple(n for n in shape if _counts(n))[:8] if isinstance(shape, list) else (),
         parameters=parameters if _counts(parameters) else None,
-        size=None,
-        metric=_line(metric),
+        metric=inert(metric),
         value=value,
-        license=_line(str(card.get("license") or "")),
+        license=inert(card.get("license")),
         where="hub",
-        commit=_line(one.commit),
+        commit=inert(one.commit),
     )
 
 
@@ -164,13 +171,3 @@ def _counts(value: object) -> bool:
 
 def _number(value: object) -> bool:
     return isinstance(value, (int, float)) and abs(value) < 1 << 63
-
-
-def _unknown() -> dict[str, Any]:
-    unknown = dict.fromkeys(Listed._fields[:8], "")
-    return {**unknown, "input": (), "parameters": None, "value": None}
-
-
-def _line(text: str) -> str:
-    """A stranger's text as one short line that moves no cursor."""
-    return "".join(c for c in text[:100] if c.isprintable())

@@ -6,7 +6,7 @@ A folder that has one is whole, or is refused: every file of a model in it is th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,15 +43,10 @@ class Lock(NamedTuple):
     pulled: str = ""
     aezoo: str = ""
 
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.size for file in self.files)
 
-
-def content_id(files: Mapping[str, str] | tuple[File, ...]) -> str:
+def content_id(files: Sequence[File]) -> str:
     """A commit for what no repository holds: forty digits of the sha256 of all names and hashes."""
-    named = dict(files) if isinstance(files, Mapping) else {file.name: file.sha256 for file in files}
+    named = {file.name: file.sha256 for file in files}
     return sha256(to_json(named, indent=None).encode()).hexdigest()[:40]
 
 

@@ -8,6 +8,7 @@ Nothing of a stranger's is kept, opened by torch or given a name in the store be
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import warnings
@@ -19,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from aezoo import manifest
-from aezoo.errors import HubError, NotFound, Refused, RunFailed, UsageError
+from aezoo.errors import AezooError, HubError, NotFound, Refused, RunFailed, SpecError, UsageError
 from aezoo.files import digest_of
 from aezoo.spec.amounts import size as spelled
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
@@ -27,7 +28,7 @@ from aezoo.zoo import embedded, layout
 from aezoo.zoo import lock as locks
 from aezoo.zoo.address import Embedded, Local, Remote, address, is_there
 from aezoo.zoo.examination import examine
-from aezoo.zoo.hub import Hub, Row, endpoint, offline
+from aezoo.zoo.hub import ONLINE, Hub, Row, endpoint, offline
 from aezoo.zoo.layout import File
 from aezoo.zoo.lock import Lock
 from aezoo.zoo.store import STAGE, Shelf, public, shelf, unwritable
@@ -63,9 +64,13 @@ def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits =
     """
     wanted = address(source)
     if isinstance(wanted, Local):
+        if not is_there(source):
+            raise NotFound(f"{source[:200]}: no such model", hint="vae-mnist, or owner/name@revision of the Hub")
         raise UsageError(f"{source} is a folder, not a name", hint=f"it can be used as it is; or hub:{source}")
     target = None if to is None else _free(Path(to))
     folder = _unpacked(wanted.name) if isinstance(wanted, Embedded) else _pulled(wanted, limits)
+    if limits != DEFAULT_LIMITS:  # what is here may have been pulled within others
+        manifest.read_manifest(folder, limits=limits)
     return folder if target is None else _copied(folder, target)
 
 
@@ -95,7 +100,8 @@ def preview(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> 
     with TemporaryDirectory(prefix="aezoo-") as stage:
         for row in _listed(hub, pinned, (layout.CONFIG, layout.METRICS, layout.TRAINING, layout.CARD)):
             _fetch(hub, pinned, row, Path(stage))
-        yield Path(stage)
+        with _named(Path(stage), pinned):
+            yield Path(stage)
 
 
 # --- out of the wheel -----------------------------------------------------------------------------------
@@ -107,9 +113,11 @@ def _unpacked(name: str) -> Path:
     if lock is None:
         raise Refused(f"{source} has no {locks.NAME}", hint="install aezoo again")
     place = shelf(name)
+    folder = place.commit(lock.commit)
+    if _sound(folder):  # in a store that can only be read, too
+        return folder
     with place.writing():
-        folder = place.commit(lock.commit)
-        if not _sound(folder):
+        if not _whole(folder):  # another process may have been faster
             with place.staged(lock.commit) as stage:
                 _copy(source, stage, lock)
     return folder
@@ -145,18 +153,19 @@ def _resolved(hub: Hub, wanted: Remote) -> str:
         return hub.resolve(wanted)
     except HubError as error:
         if _shelf(wanted).ref(wanted.revision):
-            error.hint = "--offline, or AEZOO_OFFLINE=1, takes the commit that it was when last asked"
+            here = "--offline, or AEZOO_OFFLINE=1, takes the commit that it was when last asked"
+            error.hint = f"{error.hint}; {here}" if error.hint else here
         raise
 
 
 def _pulled(wanted: Remote, limits: Limits) -> Path:
-    if (kept := _here(wanted)) is not None:
+    place, kept = _shelf(wanted), _here(wanted)
+    if kept is not None and (not wanted.pinned or _noted(place, wanted, wanted.revision)):
         return kept
-    hub, place = _hub(wanted), _shelf(wanted)
+    hub = _hub(wanted)
     commit = _resolved(hub, wanted)
     folder = place.commit(commit)
-    if not wanted.pinned and _sound(folder):
-        _note(place, wanted, commit)
+    if not wanted.pinned and _sound(folder) and _noted(place, wanted, commit):
         return folder
     with place.writing():
         if not _whole(folder):  # another process may have been faster
@@ -168,29 +177,48 @@ def _pulled(wanted: Remote, limits: Limits) -> Path:
 
 def _fill(stage: Path, hub: Hub, pinned: Remote, asked: str, limits: Limits) -> None:
     """Fetch and check all files, the config before anything else."""
-    rows = _listed(hub, pinned, layout.NAMES)
-    _refuse_lack(pinned, rows)
+    rows = _listed(hub, pinned, layout.NAMES, needed=layout.NEEDED)
     _refuse_space(stage, rows)
     config, *others = rows
     _fetch(hub, pinned, config, stage)
-    spec = manifest.read_manifest(stage, limits=limits)
-    _refuse_bulk(pinned, others, spec.parameters)
+    with _named(stage, pinned):
+        spec = manifest.read_manifest(stage, limits=limits)
+    for row in others:
+        if row.name == layout.WEIGHTS:
+            layout.refuse_bulk(f"{pinned.repo}: {row.name}", row.size, spec.parameters)
     for row in others:
         _fetch(hub, pinned, row, stage)
     shutil.rmtree(stage / ".cache", ignore_errors=True)  # the client's own notes
-    examine(stage, limits=limits)
+    with _named(stage, pinned):
+        examine(stage, limits=limits)
     files = tuple(File(row.name, row.size, digest_of(stage / row.name)) for row in rows)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     locks.write(stage, Lock(pinned.repo, asked, pinned.revision, files, public(hub.endpoint), now, _version()))
 
 
-def _listed(hub: Hub, pinned: Remote, names: Sequence[str]) -> list[Row]:
+@contextmanager
+def _named(stage: Path, pinned: Remote) -> Iterator[None]:
+    """What is wrong with a file is told by its repository: where it was looked at, it is not kept."""
+    try:
+        yield
+    except AezooError as error:
+        here, there = f"{stage}{os.sep}", f"{pinned.repo}: "
+        error.message = error.message.replace(here, there)
+        error.args = (error.message,)
+        if isinstance(error, SpecError):
+            error.source = error.source.replace(here, there)
+        raise
+
+
+def _listed(hub: Hub, pinned: Remote, names: Sequence[str], *, needed: Sequence[str] = (layout.CONFIG,)) -> list[Row]:
     """The files that there are, none of them larger than its name allows."""
     rows = hub.rows(pinned, names)
     for row in rows:
         layout.refuse_size(f"{pinned.repo}: {row.name}", row.name, row.size)
-    if not any(row.name == layout.CONFIG for row in rows):
-        raise NotFound(f"{pinned} holds no {layout.CONFIG}: it is no model of aezoo", hint=_ANOTHER)
+    missing = [name for name in needed if name not in {row.name for row in rows}]
+    if missing:
+        whole = "" if missing[0] == layout.CONFIG else ", or not the whole of one"
+        raise NotFound(f"{pinned} holds no {missing[0]}: it is no model of aezoo{whole}", hint=_ANOTHER)
     return rows
 
 
@@ -202,22 +230,6 @@ def _fetch(hub: Hub, pinned: Remote, row: Row, stage: Path) -> None:
             return
     told = f"{row.name} of {pinned} came damaged, twice: its hash is not the one that the Hub tells"
     raise Refused(told, hint="try again later, or over another network; nothing was kept")
-
-
-def _refuse_lack(pinned: Remote, rows: Sequence[Row]) -> None:
-    missing = sorted({*layout.NEEDED} - {row.name for row in rows})
-    if missing:
-        told = f"{pinned} holds no {missing[0]}: it is no model of aezoo, or not the whole of one"
-        raise NotFound(told, hint=_ANOTHER)
-
-
-def _refuse_bulk(pinned: Remote, rows: Sequence[Row], parameters: int) -> None:
-    """Refuse weights that are larger than those of such a model can be."""
-    most = layout.most_of_weights(parameters)
-    for row in rows:
-        if row.name == layout.WEIGHTS and row.size > most:
-            told = f"a model of {parameters:,} parameters takes {spelled(most)} at most, not {spelled(row.size)}"
-            raise Refused(f"{pinned.repo}: {row.name} is refused: {told}", hint="its author may have made a mistake")
 
 
 def _refuse_space(stage: Path, rows: Sequence[Row]) -> None:
@@ -253,17 +265,24 @@ def _whole(folder: Path) -> bool:
         return False
 
 
-def _note(place: Shelf, wanted: Remote, commit: str) -> None:
+def _noted(place: Shelf, wanted: Remote, commit: str) -> bool:
+    """Note what was asked for of a commit that is here; False if another process took that away meanwhile."""
+    if place.ref(wanted.revision) == commit:
+        return True
     try:
-        place.note(wanted.revision, commit)
-    except (OSError, RunFailed):  # a store that can only be read serves what it has
-        return
+        with place.writing():
+            if not place.commit(commit).is_dir():
+                return False
+            place.note(wanted.revision, commit)
+    except RunFailed:  # a store that can only be read serves what it has
+        pass
+    return True
 
 
 def _offline_hint(wanted: Remote) -> str:
     kept = [*_shelf(wanted).refs()]
     known = f"the store has {', '.join(f'{wanted.repo}@{name}' for name in kept[:4])}; " if kept else ""
-    return f"{known}unset AEZOO_OFFLINE and HF_HUB_OFFLINE to fetch it"
+    return f"{known}{ONLINE} to fetch it"
 
 
 # --- copies ---------------------------------------------------------------------------------------------

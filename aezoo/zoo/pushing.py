@@ -23,12 +23,13 @@ from aezoo.errors import AezooError, HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.spec.text import read_text
-from aezoo.zoo import layout
+from aezoo.spec.text import read_text, to_json
+from aezoo.zoo import embedded, layout
 from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
 from aezoo.zoo.examination import examine, read_facts
 from aezoo.zoo.hub import Hub, Row
 from aezoo.zoo.layout import File
+from aezoo.zoo.licences import identified, nearest
 
 
 class Plan(NamedTuple):
@@ -77,6 +78,7 @@ class PushWarning(UserWarning):
 class _Sending(NamedTuple):
     """A folder on its way: every file by its name, the card among them; and what people wrote around that."""
 
+    folder: Path
     spec: Spec
     paths: dict[str, Path]
     left: list[str]
@@ -118,7 +120,7 @@ def push(
         HubError: Network, authentication or the Hub; nothing is published by half.
     """
     target = _target(repo)
-    _refuse_tag(tag, request=request)
+    refuse_tag(tag, request=request)
     hub = Hub()
     with _prepared(Path(folder), address or target.repo, license, keep_paths, limits) as sending:
         hub.create(target, private=private)
@@ -169,7 +171,8 @@ def written_card(folder: Path, spec: Spec, address: str, *, kept: tuple[str, str
 # --- before the Hub is asked ----------------------------------------------------------------------------
 
 
-def _refuse_tag(tag: str | None, *, request: bool) -> None:
+def refuse_tag(tag: str | None, *, request: bool = False) -> None:
+    """Refuse what cannot be the tag of a push. Raises `UsageError`."""
     if tag is not None and (not REVISION.fullmatch(tag) or tag == "main"):
         raise UsageError(f"{tag[:100]!r} is no tag", hint="v1, 2026-05 ...")
     if tag is not None and request:
@@ -187,29 +190,64 @@ def _target(repo: str) -> Remote:
 def _prepared(folder: Path, address: str, license: str | None, keep_paths: bool, limits: Limits) -> Iterator[_Sending]:
     """The files to send, after everything that a pull and a load would check."""
     if not folder.is_dir():
-        raise NotFound(f"{folder}: no such folder", hint="name a folder that 'aezoo train' wrote")
+        boxed = f"`aezoo zoo publish {folder} NAMESPACE` publishes a model of the box"
+        hint = boxed if str(folder) in embedded.names() else "name a folder that 'aezoo train' wrote"
+        raise NotFound(f"{folder}: no such folder", hint=hint)
     files, left = layout.survey(folder)
     spec = examine(folder, limits=limits)
     _try(folder, limits)
-    spec = _licensed(folder, spec, license)
+    licence = _licence(folder, spec, license)
     if not keep_paths:
         _refuse_paths(folder)
     own = _told(folder / layout.CARD)
     with TemporaryDirectory(prefix="aezoo-") as stage:
-        written = Path(stage) / layout.CARD
-        written.write_text(written_card(folder, spec, address, kept=around(own)), encoding="utf-8", newline="\n")
         paths = {file.name: folder / file.name for file in files}
-        yield _Sending(spec, {**paths, layout.CARD: written}, left, around(own))
+        if license and licence != spec.license:
+            paths[layout.CONFIG] = _config(folder, Path(stage), licence)
+        spec = spec.model_copy(update={"license": licence})
+        paths[layout.CARD] = Path(stage) / layout.CARD
+        sending = _Sending(folder, spec, paths, left, around(own))
+        _write_card(sending, address, around(own))
+        yield sending
 
 
-def _licensed(folder: Path, spec: Spec, license: str | None) -> Spec:
-    """The spec as the card tells it. Raises `Refused` if nobody says what others may do with the model."""
-    if license and spec.license and license != spec.license:
+def _licence(folder: Path, spec: Spec, license: str | None) -> str:
+    """The licence as the Hub calls it.
+
+    Raises:
+        UsageError: `license` is none, or another than the spec's.
+        Refused: Nobody says what others may do with the model.
+    """
+    own = identified(spec.license)
+    if not license:
+        if own is None:
+            told = f"names {spec.license[:80]!r}, which the Hub knows no licence by" if spec.license else ""
+            hint = f"{nearest(spec.license)} `--license ID` publishes it under that" if spec.license else ""
+            raise Refused(
+                f"{folder}: the spec {told or 'names no licence, so nobody may use the model'}",
+                hint=hint or '--license apache-2.0, or another; in a spec, license = "apache-2.0"',
+            )
+        return own
+    chosen = identified(license)
+    if chosen is None:
+        raise UsageError(f"--license {license[:80]!r}: the Hub knows no licence by that id", hint=nearest(license))
+    if own not in (None, chosen):
         raise UsageError(f"{folder}: the spec says {spec.license!r}, --license {license!r}", hint="leave one out")
-    if not (license or spec.license):
-        hint = '--license apache-2.0, or another; in a spec, license = "apache-2.0"'
-        raise Refused(f"{folder}: the spec names no licence, so nobody may use the model", hint=hint)
-    return spec.model_copy(update={"license": license}) if license else spec
+    return chosen
+
+
+def _config(folder: Path, stage: Path, licence: str) -> Path:
+    """A copy of config.json whose spec has the licence, on which no fingerprint depends: whoever pulls it is told."""
+    document = dict(read_text(folder / layout.CONFIG))
+    document["spec"] = {**document["spec"], "license": licence}
+    path = stage / layout.CONFIG
+    path.write_text(to_json(document) + "\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def _write_card(sending: _Sending, address: str, kept: tuple[str, str]) -> None:
+    text = written_card(sending.folder, sending.spec, address, kept=kept)
+    sending.paths[layout.CARD].write_text(text, encoding="utf-8", newline="\n")
 
 
 def _try(folder: Path, limits: Limits) -> None:
@@ -283,22 +321,18 @@ def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending
         if not row.holds(path):
             raise HubError(f"{row.name} of {base} came damaged; nothing was published", hint="push again")
         theirs = around(_told(path), foreign=True)
-    written = sending.paths[layout.CARD]
     if any(theirs):
         if any(sending.around) and sending.around != theirs:
-            told = (
-                f"what stands around the card on the Hub is kept, what stands in {sending.paths[layout.CONFIG].parent}"
-            )
+            told = f"what stands around the card on the Hub is kept, what stands in {sending.folder}"
             warnings.warn(PushWarning(f"{told} is another text, and is not published"), stacklevel=2)
-        folder = sending.paths[layout.CONFIG].parent
-        written.write_text(written_card(folder, sending.spec, address, kept=theirs), encoding="utf-8", newline="\n")
+        _write_card(sending, address, theirs)
 
 
 def _tag(hub: Hub, made: Remote, tag: str) -> None:
     try:
         hub.tag(made, tag)
     except AezooError as error:
-        error.hint = f"{made} is published, without its tag; push again to set that"
+        error.hint = f"{made} is published, without its tag; {error.hint}; then push again to set that"
         raise
 
 

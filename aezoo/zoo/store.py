@@ -48,6 +48,7 @@ class Kept(NamedTuple):
         revisions: Those that were this commit when last asked.
         folder: Where it is.
         lock: Where it came from; None if the lock is damaged.
+        pinned: Whether somebody asked for this very commit.
     """
 
     name: str
@@ -55,11 +56,14 @@ class Kept(NamedTuple):
     revisions: tuple[str, ...]
     folder: Path
     lock: Lock | None
+    pinned: bool = False
 
     @property
     def wanted(self) -> bool:
-        """Whether a revision leads here, or somebody asked for this very commit."""
-        return bool(self.revisions) or (self.lock is not None and self.lock.revision == self.commit)
+        """Whether a revision leads here, somebody asked for this very commit, or it came out of the wheel."""
+        boxed = self.lock is not None and not self.lock.endpoint
+        first = self.lock is not None and self.lock.revision == self.commit
+        return bool(self.revisions) or self.pinned or boxed or first
 
     @property
     def size(self) -> int:
@@ -96,8 +100,8 @@ class Shelf:
         return text if COMMIT.fullmatch(text) else None
 
     def note(self, revision: str, commit: str) -> None:
-        """Note that a revision is a commit now."""
-        if revision == commit or self.ref(revision) == commit:
+        """Note that a revision is a commit now; of a commit, that somebody asked for it. The place is held."""
+        if self.ref(revision) == commit:
             return
         path = self._ref(revision)
         try:
@@ -107,9 +111,9 @@ class Shelf:
         atomic_write(path, f"{commit}\n")
 
     def refs(self) -> dict[str, str]:
-        """Every revision that was asked for, and its commit."""
-        names = [unquote(path.name) for path in sorted((self.folder / "refs").glob("*"))]
-        return {name: commit for name in names if (commit := self.ref(name))}
+        """Every tag and branch that was asked for, and its commit."""
+        names = [unquote(path.name) for path in sorted((self.folder / "refs").glob("[!.]*"))]
+        return {name: commit for name in names if (commit := self.ref(name)) and commit != name}
 
     def kept(self) -> list[Kept]:
         """The commits that are here."""
@@ -118,7 +122,8 @@ class Shelf:
         for folder in sorted(self.folder.iterdir()):
             if COMMIT.fullmatch(folder.name) and folder.is_dir():
                 named = tuple(revision for revision, commit in refs.items() if commit == folder.name)
-                found.append(Kept(self.name, folder.name, named, folder, _lock(folder)))
+                pinned = self.ref(folder.name) == folder.name
+                found.append(Kept(self.name, folder.name, named, folder, _lock(folder), pinned))
         return found
 
     @contextmanager
@@ -133,15 +138,22 @@ class Shelf:
         except OSError as error:
             raise unwritable(self.folder, error) from error
         try:
-            for left in self.stages():
-                shutil.rmtree(left, ignore_errors=True)
+            self._sweep()
             yield
         finally:
             held.release()
 
-    def stages(self) -> list[Path]:
-        """Pulls at work, or what is left of them: nobody is at work while the place is held."""
-        return [*self.folder.glob(f"{STAGE}*")]
+    def leavings(self) -> list[Path]:
+        """Pulls and notes at work, or what is left of them: nobody is at work while the place is held."""
+        return [*self.folder.glob(f"{STAGE}*"), *self.folder.glob("refs/.*.tmp")]
+
+    def _sweep(self) -> None:
+        for left in self.leavings():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    left.unlink()
 
     @contextmanager
     def staged(self, commit: str) -> Iterator[Path]:
@@ -160,21 +172,29 @@ class Shelf:
         except OSError as error:
             raise unwritable(self.folder, error) from error
         finally:
-            for left in self.stages():
-                shutil.rmtree(left, ignore_errors=True)
+            self._sweep()
 
-    def remove(self, commit: str) -> None:
+    def remove(self, commit: str, *, unwanted: bool = False) -> bool:
         """Take a commit away, and the revisions that were it.
 
         The place itself stays, with the file that is locked: another process may be waiting for that.
+
+        Args:
+            commit: It.
+            unwanted: Whether it stays if somebody wants it by now.
+
+        Returns:
+            Whether it is gone.
 
         Raises:
             RunFailed: It cannot be written to.
         """
         gone = self.folder / f"{STAGE}{secrets.token_hex(4)}"
         with self.writing():
+            if unwanted and any(kept.wanted for kept in self.kept() if kept.commit == commit):
+                return False
             try:
-                for revision in (name for name, known in self.refs().items() if known == commit):
+                for revision in (commit, *(name for name, known in self.refs().items() if known == commit)):
                     self._ref(revision).unlink(missing_ok=True)
                 # Renamed first: what is half removed must not look like a model.
                 with suppress(FileNotFoundError):  # another process was faster
@@ -182,6 +202,7 @@ class Shelf:
             except OSError as error:
                 raise unwritable(self.folder, error) from error
             shutil.rmtree(gone, ignore_errors=True)
+        return True
 
     def _ref(self, revision: str) -> Path:
         return self.folder / "refs" / quote(revision, safe="")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import click
 import pytest
 
-from aezoo.cli import TABLE, group
+from aezoo.cli import TABLE, _spoken_warnings, group
 from aezoo.cli.failure import describe, report
 from aezoo.errors import (
     AnswerNo,
@@ -174,6 +175,12 @@ def test_every_error_has_its_documented_exit_code(error: BaseException, code: in
 def test_an_error_is_a_line_and_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     report(NotFound("x: is not there", hint="make it"), json=False, debug=False)
     assert capsys.readouterr() == ("", "error: x: is not there\nhint: make it\n")
+
+
+def test_a_warning_is_one_line_that_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    with _spoken_warnings(json=False):
+        warnings.warn("a hub says\n\x1b[2Jerror: none", UserWarning, stacklevel=1)
+    assert capsys.readouterr().err == "warning: a hub says \\x1b[2Jerror: none\n"
 
 
 def test_an_error_with_json_is_one_object_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

@@ -324,6 +324,12 @@ def test_a_body_that_drips_is_given_up(
         aezoo.pull(REPO)
 
 
+def test_a_file_gets_the_time_that_a_slow_line_takes_and_no_days() -> None:
+    seconds = Conversation("https://hub.example", 6 * (100 << 20), size=100 << 20).seconds
+    assert 3600 < seconds < 2 * 3600
+    assert Conversation("https://hub.example", 8 << 20).seconds == guard.SECONDS
+
+
 @pytest.mark.parametrize("request_", [("GET", API), ("POST", ROWS)], ids=str)
 def test_a_hub_that_says_nothing_is_given_up(
     hub: Hub, box: Box, request_: tuple[str, str], monkeypatch: pytest.MonkeyPatch

@@ -74,7 +74,7 @@ def test_a_model_is_trained_pushed_pulled_elsewhere_and_used_by_four_commands(
     pushed = forks.run("push", run, REPO, "--license", "mit", "--tag", "v1")
     assert (pushed.code, pushed.err.splitlines()) == (
         0,
-        ["stays here: metrics.jsonl", f"published; `aezoo pull {REPO}` fetches it"],
+        ["stays here: metrics.jsonl", f"published; `aezoo pull {REPO}@v1` fetches it"],
     )
     pulled = forks.run("pull", f"{REPO}@v1", AEZOO_HOME=str(tmp_path / "fresh"))
     assert (pulled.code, pulled.err) == (0, "")

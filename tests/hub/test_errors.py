@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import aezoo as zoo
+from aezoo.errors import RunFailed
 from aezoo.zoo.store import public, shelf
 from tests.hub.conftest import REPO, kept, publish, store
 from tests.hub.forks import Forks, Left
@@ -160,6 +163,29 @@ def test_bytes_that_came_wrong_once_are_fetched_again_and_twice_are_refused(
     assert "model.safetensors of acme/tiny@" in told.err
     assert "came damaged, twice" in told.err
     assert not [*(homes / "other").rglob("config.json")]
+
+
+def test_a_bad_token_is_told_of_where_an_older_answer_is_kept(hub: Hub, published: str, forks: Forks) -> None:
+    assert forks.run("pull", REPO).code == 0
+    hint = forks.run("pull", REPO, HF_TOKEN=BAD).err.splitlines()[1]
+    assert "hf auth whoami" in hint
+    assert "--offline" in hint
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EDQUOT, errno.ENOSPC])
+def test_a_place_that_takes_no_files_is_no_fault_of_the_hubs(
+    hub: Hub, published: str, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    from huggingface_hub import HfApi
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "/there/x")
+
+    monkeypatch.setattr(HfApi, "hf_hub_download", fail)
+    with pytest.raises(RunFailed, match=f"{os.strerror(number)}: /there/x") as caught:
+        zoo.pull(REPO)
+    assert caught.value.exit_code == 6
+    assert "AEZOO_HOME names another folder" in caught.value.hint
 
 
 def test_an_error_as_json_is_one_document(hub: Hub, published: str, forks: Forks) -> None:

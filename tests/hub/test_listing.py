@@ -116,6 +116,18 @@ def test_a_look_at_what_is_in_the_store_fetches_nothing(hub: Hub, published: str
     assert len(hub.log) == asked + 1
 
 
+def test_the_revision_told_is_the_one_asked_for(hub: Hub, published: str, aezoo: Run) -> None:
+    for asked in ("main", "v1", published):
+        name = f"{REPO}@{asked}"
+        assert json.loads(aezoo("pull", name, "--json").out)["revision"] == asked
+        assert json.loads(aezoo("show", name, "--json").out)["model"]["source"]["revision"] == asked
+
+
+def test_a_seed_of_nought_is_shown(hub: Hub, published: str, tiny: Path, aezoo: Run) -> None:
+    (tiny / "training.json").write_text(json.dumps({"seed": 0, "steps": 5}))
+    assert "steps 5, seed 0" in aezoo("show", tiny).out
+
+
 def test_the_card_of_a_model_is_printed_without_what_moves_a_cursor(hub: Hub, published: str, aezoo: Run) -> None:
     card = hub.read(hub.repository(REPO).head.tree["README.md"]).decode()
     hub.publish(REPO, {"README.md": (card + "\n\x1b[2J\x1b]0;owned\x07end\u202e\n").encode()})
@@ -143,3 +155,15 @@ def test_a_look_offline_takes_what_is_here(
     publish(hub, other)
     no_sockets_later.append("off")
     assert f"commit {published[:12]}" in aezoo("show", REPO, "--offline").out
+
+
+def test_a_pulled_models_words_move_no_cursor(hub: Hub, published: str, built: Path, aezoo: Run) -> None:
+    folder = zoo.pull(REPO)
+    document = json.loads((folder / "config.json").read_text())
+    document["spec"]["license"] = "mit\x1b]0;owned\x07"
+    (folder / "config.json").write_text(json.dumps(document))
+    (folder / "metrics.json").write_text(json.dumps({"metrics": {"\x1b[2Jfvu\n": 0.5}}))
+    told = aezoo("list", "models")
+    assert REPO in told.out
+    assert "[2Jfvu 0.5" in told.out
+    assert all(line.isprintable() for line in told.out.splitlines())

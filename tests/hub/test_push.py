@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from huggingface_hub import HfApi
 
 import aezoo as zoo
 from aezoo.card import BEGIN
@@ -20,6 +21,7 @@ from aezoo.zoo import layout
 from aezoo.zoo.pushing import PushWarning, plan
 from tests.hub.conftest import REPO, VECTOR, Run, commits, publish, remote_files
 from tests.hub_server import faults
+from tests.hub_server.fixtures import TOKEN
 from tests.hub_server.hub import Hub
 from tests.hub_server.wire import Refusal, Request
 
@@ -136,10 +138,39 @@ def test_a_tag_that_could_not_be_set_is_set_by_the_next_push(hub: Hub, login: st
     told = aezoo("push", tiny, REPO, "--tag", "v1")
     assert (told.code, commits(hub)) == (5, 1)
     head = hub.repository(REPO).head.oid
-    assert told.err.splitlines()[1] == f"hint: {REPO}@{head} is published, without its tag; push again to set that"
+    hint = told.err.splitlines()[1]
+    assert hint.startswith(f"hint: {REPO}@{head} is published, without its tag; check the name; or the token in use")
+    assert hint.endswith("then push again to set that")
     hub.arrivals.clear()
     done = zoo.push(tiny, REPO, tag="v1")
     assert (done.changed, hub.repository(REPO).named("tags")) == (False, {"v1": head})
+
+
+def test_a_tag_without_a_token_is_told_of_the_token(
+    hub: Hub, tiny: Path, published: str, aezoo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(*_: object, **__: object) -> None:
+        """The Hub says to anybody that it is there."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", TOKEN)
+        zoo.push(tiny, REPO)
+    monkeypatch.setattr(HfApi, "create_repo", create)
+    told = aezoo("push", tiny, REPO, "--tag", "v7")
+    assert told.code == 5
+    assert "no token was used" in told.err.splitlines()[1], told.err
+
+
+def test_what_a_push_says_names_its_tag(hub: Hub, login: str, tiny: Path, aezoo: Run) -> None:
+    assert f"`aezoo pull {REPO}@v1` fetches it" in aezoo("push", tiny, REPO, "--tag", "v1").err
+    assert aezoo("push", tiny, REPO, "--tag", "v2").err == "nothing is new: no commit was made; tagged v2\n"
+    assert aezoo("push", tiny, REPO).err == "nothing is new: no commit was made\n"
+
+
+def test_a_dry_run_refuses_the_tag_that_a_push_refuses(tiny: Path, aezoo: Run) -> None:
+    for words in (("--tag", "main"), ("--tag", "v1", "--create-pr")):
+        told = aezoo("push", tiny, REPO, "--dry-run", *words)
+        assert (told.code, told.out) == (2, "")
 
 
 def test_the_hub_may_be_named_before_the_repository(hub: Hub, login: str, tiny: Path) -> None:
@@ -192,6 +223,16 @@ def test_a_dry_run_asks_nobody_and_tells_every_file_with_its_hash_and_the_card(
     assert {row["name"] for row in document["files"]} == {file.name for file in layout.survey(tiny).files}
     assert document["card"] in told.out
     assert not hub.log
+
+
+def test_words_of_a_folder_move_no_cursor_in_a_dry_run(tiny: Path, aezoo: Run) -> None:
+    (tiny / "\x1b[2Jnotes.txt").write_text("x")
+    card = tiny / "README.md"
+    card.write_text(card.read_text() + "\n\x1b]0;owned\x07\u202e\n")
+    told = aezoo("push", tiny, REPO, "--dry-run")
+    assert told.code == 0
+    assert all(line.isprintable() for line in told.out.splitlines())
+    assert "stays here: \\x1b[2Jnotes.txt" in told.out
 
 
 def test_a_dry_run_foretells_what_a_push_does(hub: Hub, login: str, tiny: Path) -> None:
@@ -291,6 +332,34 @@ def test_a_model_without_a_licence_is_not_published_until_somebody_names_one(
     card = remote_files(hub)["README.md"].decode()
     assert 'license: "cc-by-4.0"' in card
     assert "## Licence\n\ncc-by-4.0" in card
+    assert not zoo.push(folder, REPO, license="cc-by-4.0").changed
+    assert json.loads((folder / "config.json").read_text())["spec"]["license"] == "", "the folder stays as it was"
+    pulled = zoo.pull(REPO)
+    assert zoo.load(pulled, device="cpu").spec.license == "cc-by-4.0"
+    assert "licence: cc-by-4.0" in aezoo("show", REPO).out
+    (row,) = [one for one in json.loads(aezoo("list", "models", "--json").out)["models"] if one["name"] == REPO]
+    assert row["license"] == "cc-by-4.0"
+
+
+def test_a_licence_that_the_hub_does_not_know_is_refused(hub: Hub, login: str, tmp_path: Path, aezoo: Run) -> None:
+    folder = build(tmp_path, license="Appache-2.0")
+    told = aezoo("push", folder, REPO)
+    assert told.code == 7
+    assert "did you mean 'apache-2.0'?" in told.err
+    for words in ((), ("--dry-run",)):
+        told = aezoo("push", folder, REPO, "--license", "foo-bar", *words)
+        assert (told.code, told.out) == (2, "")
+        assert "the Hub knows no licence by that id" in told.err
+    assert not hub.log
+    assert aezoo("push", folder, REPO, "--license", "Apache-2.0").code == 0, "in place of what nobody knows"
+    assert 'license: "apache-2.0"' in remote_files(hub)["README.md"].decode()
+    assert zoo.load(REPO, device="cpu").spec.license == "apache-2.0"
+
+
+def test_a_model_of_the_box_is_published_by_another_command(tiny: Path, box: str, aezoo: Run) -> None:
+    told = aezoo("push", box, REPO)
+    assert told.code == 3
+    assert f"`aezoo zoo publish {box} NAMESPACE`" in told.err
 
 
 def test_a_licence_that_the_spec_contradicts_is_refused(hub: Hub, login: str, tiny: Path, aezoo: Run) -> None:

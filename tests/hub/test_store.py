@@ -49,6 +49,9 @@ def test_an_empty_store_is_listed_pruned_and_verified(homes: Path, aezoo: Run) -
     for words in ("ls", "prune", "verify"):
         assert aezoo("cache", words).code == 0
         assert json.loads(aezoo("cache", words, "--json").out) == []
+    for words in ("ls", "verify"):
+        told = aezoo("cache", words)
+        assert (told.out, "nothing was pulled yet" in told.err) == ("", True)
 
 
 def test_what_lies_in_the_store_and_is_no_model_bothers_nobody(
@@ -119,6 +122,60 @@ def test_prune_keeps_what_a_revision_leads_to_and_what_was_pinned(
     assert aezoo("cache", "prune").out == f"removed: {REPO}@{old[:12]}\n"
     assert sorted(kept(homes)) == sorted([published, new])
     assert not stage.exists()
+
+
+def test_rm_of_a_tag_that_looks_like_a_commit_takes_the_tag_alone(
+    hub: Hub, published: str, other: Path, homes: Path, aezoo: Run
+) -> None:
+    newer = publish(hub, other, tag=published[:7])
+    for revision in (published, published[:7]):
+        zoo.pull(f"{REPO}@{revision}")
+    assert aezoo("cache", "rm", f"{REPO}@{published[:3]}").code == 3, "too short for a commit, and no tag"
+    assert aezoo("cache", "rm", f"{REPO}@{published[:7]}").out == f"removed: {REPO}@{newer[:12]}\n"
+    assert kept(homes) == [published]
+
+
+def test_an_owner_in_common_makes_no_two_names_alike(hub: Hub, published: str, aezoo: Run) -> None:
+    zoo.pull(REPO)
+    assert "did you mean" not in aezoo("cache", "rm", "acme/xyz").err
+
+
+def test_what_was_asked_for_by_its_commit_later_and_what_came_out_of_the_wheel_stay(
+    hub: Hub, published: str, other: Path, box: str, homes: Path, aezoo: Run
+) -> None:
+    zoo.pull(REPO)
+    zoo.pull(f"{REPO}@{published}")
+    zoo.pull(box)
+    newer = publish(hub, other, tag="")
+    zoo.pull(REPO)
+    told = aezoo("cache", "prune")
+    assert (told.out, told.err) == ("", "nothing to remove\n")
+    assert len(kept(homes)) == 3
+    rows = {row["commit"]: row["revisions"] for row in json.loads(aezoo("cache", "ls", "--json").out)}
+    assert (rows[published], rows[newer]) == ([], ["main"])
+    assert aezoo("cache", "rm", f"{REPO}@{published}").code == 0
+    assert shelf(REPO, endpoint=hub.url).ref(published) is None
+
+
+def test_what_somebody_asks_for_while_it_is_judged_is_not_removed(hub: Hub, published: str, other: Path) -> None:
+    folder = zoo.pull(REPO)
+    place = shelf(REPO, endpoint=hub.url)
+    publish(hub, other, tag="")
+    zoo.pull(REPO)
+    assert [one.wanted for one in place.kept() if one.commit == published] == [False]
+    zoo.pull(f"{REPO}@{published}")
+    assert not place.remove(published, unwanted=True)
+    assert folder.is_dir()
+
+
+def test_a_note_that_was_never_finished_is_no_revision_and_goes(hub: Hub, published: str, aezoo: Run) -> None:
+    zoo.pull(REPO)
+    torn = shelf(REPO, endpoint=hub.url).folder / "refs" / ".0123456789abcdef.tmp"
+    torn.write_text(published)
+    (row,) = json.loads(aezoo("cache", "ls", "--json").out)
+    assert row["revisions"] == ["main"]
+    assert aezoo("cache", "prune").code == 0
+    assert not torn.exists()
 
 
 # --- verify -----------------------------------------------------------------------------------------------
@@ -213,7 +270,8 @@ def test_a_store_that_can_only_be_read_serves_what_it_has(
     folder = zoo.pull(REPO)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     assert zoo.pull(REPO) == folder
-    assert zoo.pull(f"{REPO}@v1") == folder, "a revision that cannot be noted is served all the same"
+    for revision in ("v1", published):
+        assert zoo.pull(f"{REPO}@{revision}") == folder, "a revision that cannot be noted is served all the same"
     newer = publish(hub, other)
     for words in (("pull", REPO), ("pull", f"{REPO}@{newer}"), ("cache", "rm", REPO)):
         told = forks.run(*words)
@@ -345,6 +403,36 @@ def test_a_copy_of_a_model_in_the_box_is_the_model(box: str, homes: Path, tmp_pa
 def test_a_folder_is_not_pulled(tiny: Path, homes: Path) -> None:
     with pytest.raises(UsageError, match="is a folder, not a name"):
         zoo.pull(str(tiny))
+
+
+def test_what_is_no_name_and_not_there_is_not_found(homes: Path, aezoo: Run) -> None:
+    told = aezoo("pull", "a/b/c")
+    assert told.code == 3
+    assert told.err.splitlines() == [
+        "error: a/b/c: no such model",
+        "hint: vae-mnist, or owner/name@revision of the Hub",
+    ]
+
+
+def test_limits_hold_for_what_is_here_too(hub: Hub, published: str, box: str, aezoo: Run) -> None:
+    for name in (REPO, box):
+        assert aezoo("pull", name).code == 0
+        told = aezoo("pull", name, "--limit", "parameters=1")
+        assert told.code == 1, told.err
+        assert "parameters" in told.err
+
+
+def test_a_copy_of_what_is_in_the_box_is_found_in_a_store_that_can_only_be_read(
+    box: str, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AEZOO_HOME", str(disk))
+    folder = zoo.pull(box)
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    assert zoo.pull(box) == folder
+
+
+def test_the_name_of_a_spec_is_not_taken_for_a_models(homes: Path, aezoo: Run) -> None:
+    assert "hint: `aezoo train vanilla-digits`" in aezoo("pull", "vanilla-digits").err
 
 
 def test_a_copy_to_where_nothing_can_be_made_is_told_of(hub: Hub, published: str, tmp_path: Path) -> None:

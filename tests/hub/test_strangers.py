@@ -159,6 +159,27 @@ def test_the_command_exits_with_4_and_a_hint(hub: Hub, box: Box, aezoo: Run) -> 
     assert (result.code, result.out) == (4, "")
     assert "aezoo-kan>=0.3" in result.err
     assert "Traceback" not in result.err
+    assert f"{REPO}: config.json" in result.err
+    assert ".stage-" not in result.err
+
+
+def test_a_distribution_that_is_missing_is_told_of_once_and_by_the_repository(hub: Hub, box: Box, aezoo: Run) -> None:
+    told = dict(with_part("kan:spline", plugins={"kan": "aezoo-kan>=0.3"}))
+    document = json.loads(told["config.json"])
+    document["spec"]["requires"] = ["Aezoo_Kan>=0.1", "aezoo-other>=1"]
+    hub.publish(REPO, {**told, "config.json": json.dumps(document).encode()})
+    for words in (("pull", REPO), ("show", REPO)):
+        result = aezoo(*words)
+        assert result.code == 4
+        assert result.err.count("pip install") == 2
+        assert "aezoo-kan>=0.1" not in result.err.lower().replace("_", "-")
+        assert str(box.folder) not in result.err
+
+
+def test_a_file_that_is_refused_is_told_by_the_repository(hub: Hub, box: Box) -> None:
+    hub.publish(REPO, {"metrics.json": b"{"})
+    with refused(box, Refused, 7, rf"^{REPO}: metrics\.json is damaged"):
+        zoo.pull(REPO)
 
 
 # --- cards and facts --------------------------------------------------------------------------------------
