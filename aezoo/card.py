@@ -99,7 +99,7 @@ def around(told: str, *, foreign: bool = False) -> tuple[str, str]:
 def _front_matter(spec: Spec, metrics: Facts | None) -> str:
     lines = ["---", "library_name: aezoo"]
     if spec.license:
-        lines.append(f"license: {_quoted(spec.license)}")
+        lines.append(f"license: {_quoted(spec.license.lower())}")  # the Hub's ids are
     lines += ["tags:", *(f"- {tag}" for tag in tags(spec))]
     if (task := _pipeline(spec)) is not None:
         lines.append(f"pipeline_tag: {task}")

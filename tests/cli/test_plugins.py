@@ -215,7 +215,8 @@ def test_a_disabled_plugin_is_told_as_such_and_not_imported(site: Site) -> None:
 
 def test_info_shows_distribution_file_parts_and_variants(site: Site) -> None:
     done = site.aezoo("plugins", "info", "good")
-    assert (done.code, done.err) == (0, "")
+    # On a crowded machine even this one may take long to import, and is told so.
+    assert (done.code, re.sub(r"warning: .* ms to import: .*\n", "", done.err)) == (0, "")
     assert "distribution: aezoo-good 1.0" in done.out
     assert str(site.folder / "aezoo_good" / "__init__.py") in done.out
     assert re.search(r"layer +good:double +Twice the value\.", done.out)
