@@ -31,4 +31,4 @@ def reconstruct(
     given = using.samples_for(loaded, source, split)
     samples = loaded.reconstruct(given)
     using.write_samples(out, samples, loaded, given=given)
-    using.tell(out, samples, "reconstructions", as_json)
+    using.tell(out, samples, "reconstructions", as_json, most=using.PAIRS)

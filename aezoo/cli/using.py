@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[np.generic]
 
+#: Samples in a picture that shows each beside its reconstruction.
+PAIRS = SHOWN // 4
+
 source = click.argument("source", metavar="[INPUT]", required=False, type=options.AnyPath)
 split = click.option(
     "--split",
@@ -79,7 +82,7 @@ def _sheet(samples: Array, interval: tuple[float, float] | None, given: Samples 
 
     if given is None:
         return grid(samples, range=interval)
-    few = samples[: SHOWN // 4]
+    few = samples[:PAIRS]
     return comparison(_scaled(given.values[: len(few)], interval), few, range=interval)
 
 
@@ -91,13 +94,11 @@ def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:
     return values.astype("float32") * ((high - low) / 255) + low
 
 
-def tell(out: Path, values: Array, what: str, as_json: bool) -> None:
-    """Say what was written, and where."""
+def tell(out: Path, values: Array, what: str, as_json: bool, *, most: int = SHOWN) -> None:
+    """Say what was written, and where; `most` is how many samples a picture of them shows."""
     shape = [int(side) for side in values.shape]
     if as_json:
         emit({"out": out, "shape": shape, "dtype": str(values.dtype)})
-    else:
-        shown = (
-            "; the picture shows the first of them" if out.suffix.lower() == PICTURE and shape[0] > SHOWN // 4 else ""
-        )
-        click.echo(f"{out}: {shape[0]:,} {what}, {'x'.join(map(str, shape[1:])) or 'one number'} each{shown}")
+        return
+    shown = f"; the picture shows {most}" if out.suffix.lower() == PICTURE and shape[0] > most else ""
+    click.echo(f"{out}: {shape[0]:,} {what}, {'x'.join(map(str, shape[1:])) or 'one number'} each{shown}")
