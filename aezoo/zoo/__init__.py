@@ -12,6 +12,7 @@ examination all that can be said against a folder before torch wakes
 embedded    the models in the wheel
 store       the models that were pulled
 hub         the one module that speaks to the Hub, through its client
+complaints  what the client's errors mean to a user
 guard       what a conversation with a Hub may take, whatever the other side sends
 inert       a stranger's words, made harmless for a terminal
 licences    what the Hub takes for a licence

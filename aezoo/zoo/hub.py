@@ -6,7 +6,6 @@ is a stranger's word: commits, sizes and hashes are checked by form here and aga
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import warnings
@@ -17,20 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from aezoo.errors import AezooError, HubError, NotFound, Refused, RunFailed, UsageError
+from aezoo.errors import AezooError, HubError, Refused, UsageError
 from aezoo.files import digest_of
 from aezoo.hints import did_you_mean
 from aezoo.zoo.address import REVISION, Remote
+from aezoo.zoo.complaints import complaint, printable, tells_token
 from aezoo.zoo.guard import MOST_REQUESTS, MOST_TOLD, NO_HUB, conversation, loopback, watch
-from aezoo.zoo.inert import inert
 from aezoo.zoo.store import COMMIT
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 LIBRARY = "aezoo"
-#: What the operating system says of a place that takes no files.
-UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.ENOSPC})
 #: What a variable of the client's says if it means yes.
 TRUE = frozenset({"1", "on", "yes", "true"})
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -241,7 +238,7 @@ class Hub:
                 parent_commit=wanted.revision,
                 create_pr=request,
             )
-        return _commit(made.oid, wanted), _printable(made.pr_url or "")
+        return _commit(made.oid, wanted), printable(made.pr_url or "")
 
     def tag(self, wanted: Remote, name: str) -> None:
         """Give the commit that `wanted` is at a tag."""
@@ -257,6 +254,7 @@ class Hub:
         """Hold the client to the limits, and turn what it raises into errors of ours; none of them holds a token or an
         address with a secret."""
         from huggingface_hub import get_session
+        from huggingface_hub.errors import RevisionNotFoundError
         from huggingface_hub.utils import _http
 
         try:
@@ -266,50 +264,10 @@ class Hub:
         except (AezooError, KeyboardInterrupt):
             raise
         except Exception as error:  # whatever the client and the libraries beneath it think of
+            revisions = self._nearest(wanted) if wanted and isinstance(error, RevisionNotFoundError) else ""
+            told = complaint(error, self.endpoint, wanted, writing=writing, revisions=revisions)
             # A server that says the token back: it must not be read in a traceback.
-            raise self._translated(error, wanted, writing=writing) from (None if _tells_token(error) else error)
-
-    def _translated(self, error: Exception, wanted: Remote | None, *, writing: bool) -> AezooError:
-        from huggingface_hub import errors
-
-        where = wanted.repo if wanted else self.endpoint
-        if isinstance(error, errors.GatedRepoError):
-            hint = f"ask for access at {self.endpoint}/{where}, then log in: `hf auth login`, or HF_TOKEN"
-            return HubError(f"{where} is gated: its owner decides who may have it", hint=hint)
-        if isinstance(error, errors.RepositoryNotFoundError):
-            return NotFound(f"{where}: the Hub has no such model, or does not show it", hint=self._who(writing))
-        if isinstance(error, errors.RevisionNotFoundError) and wanted:
-            return NotFound(f"{where} has no revision {wanted.revision!r}", hint=self._nearest(wanted))
-        if isinstance(error, errors.HFValidationError):
-            return UsageError(f"{where}: {_words(error)}")
-        for answer in _chain(error):
-            if isinstance(answer, errors.HfHubHTTPError):
-                return self._answered(answer, where, writing=writing)
-        if isinstance(error, OSError) and error.errno in UNWRITABLE:
-            told = f"{where} was not fetched: {error.strerror}" + (f": {error.filename}" if error.filename else "")
-            hint = "AEZOO_HOME names another folder for models, TMPDIR for what is looked at, HF_HOME for logins"
-            return RunFailed(told, hint=hint)
-        return HubError(f"{where}: {_words(_cause(error))}", hint=f"is {self.endpoint} reachable? then try again")
-
-    def _answered(self, error: Any, where: str, *, writing: bool) -> AezooError:
-        """Of an HTTP status."""
-        status = getattr(getattr(error, "response", None), "status_code", 0)
-        message = _printable(getattr(error, "server_message", "") or "")
-        told = f": {message}" if message else ""
-        if status in (401, 403):
-            return HubError(f"{where}: the Hub refuses ({status}){told}", hint=self._who(writing))
-        if status == 412:
-            told = f"{where} was changed by somebody else meanwhile; nothing was published"
-            return HubError(told, hint="look at what changed, then push again")
-        if status == 429:
-            return HubError(f"{where}: too many requests (429)", hint="wait some minutes, then try again")
-        return HubError(f"{where}: the Hub answers {status or 'nothing'}{told}", hint="try again later")
-
-    def _who(self, writing: bool) -> str:
-        if _token() is None:
-            return "no token was used: log in with `hf auth login`, or set HF_TOKEN"
-        may = "the token in use may not write there" if writing else "the token in use may not see it"
-        return f"check the name; or {may}: `hf auth whoami` says whose it is"
+            raise told from (None if tells_token(error) else error)
 
     def _nearest(self, wanted: Remote) -> str:
         try:
@@ -338,47 +296,6 @@ def _found(item: dict[str, Any]) -> Found:
     tags, card = item.get("tags"), item.get("cardData")
     words = tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
     return Found(str(item.get("id")), str(item.get("sha") or ""), words, card if isinstance(card, dict) else {})
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What lies beneath: the client wraps the error of a connection in one about its own cache."""
-    return [*_chain(error)][-1]
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and all that lies beneath it."""
-    while error is not None:
-        yield error
-        error = error.__cause__
-
-
-def _words(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    # What stands in an address behind the question mark opens what it leads to.
-    told = _printable(re.sub(r"\?[^\s'\")]+", "", lines[0][:2000])) if lines else ""
-    return f"{type(error).__name__}: {told}" if told else type(error).__name__
-
-
-def _printable(text: str) -> str:
-    """The beginning of a stranger's text, without the token, should it hold that."""
-    told = inert(text, 2000)
-    secret = _token()
-    return (told.replace(secret, "<token>") if secret else told)[:200]
-
-
-def _token() -> str | None:
-    from huggingface_hub import get_token
-
-    return get_token()
-
-
-def _tells_token(error: BaseException | None) -> bool:
-    secret = _token()
-    while error is not None and secret:
-        if secret in str(error) or secret in repr(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _warn_of_plain(address: str) -> None:
