@@ -58,6 +58,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise RunFailed(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file at this path, which a person may have typed."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file system takes: too long, or with a zero byte
+        return False
+
+
 def digest_of(path: Path) -> str:
     """The sha256 of a file, as 64 hexadecimal digits."""
     from hashlib import file_digest

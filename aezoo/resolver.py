@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from aezoo.bundled import bundled_specs
 from aezoo.errors import Fault, NotFound, PluginError, SpecError
+from aezoo.files import is_file
 from aezoo.hints import did_you_mean
 from aezoo.registry import Registry
 from aezoo.spec.compose import Composer
@@ -176,7 +177,7 @@ def _placed(fault: Fault, source: Source) -> Fault:
 def locate(source: str | PathLike[str], *, near: Path | None = None) -> Path:
     """Where the spec is: a file, beside `near` first, or the bundled spec of that name. Raises `NotFound`."""
     path = (near or Path()) / source
-    if _is_file(path):
+    if is_file(path):
         return path
     bundled = bundled_specs()
     if str(source) in bundled:
@@ -184,13 +185,6 @@ def locate(source: str | PathLike[str], *, near: Path | None = None) -> Path:
     hint = did_you_mean(str(source), bundled, "`aezoo list` names the bundled specs")
     what = "is a folder, not a spec" if os.path.isdir(path) else "is no file and no bundled spec"
     raise NotFound(f"{source}: {what}", hint=hint)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file system takes: too long, or with a zero byte
-        return False
 
 
 def label(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import aezoo
 from aezoo.errors import UnmetSpec, UsageError
+from aezoo.files import is_file
 
 if TYPE_CHECKING:
     from aezoo.partial import Partial
@@ -37,12 +38,12 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
     """
     from aezoo import manifest
 
-    here = _is_file(Path(source) / manifest.NAME)
+    here = is_file(Path(source) / manifest.NAME)
     if here and overrides:
         raise UsageError("--set changes a spec; a trained model is what it is", hint=f"leave it out for {source}")
     if here:
         yield Path(source)
-    elif overrides or _is_file(Path(source)) or not _may_be_a_model(source):
+    elif overrides or is_file(Path(source)) or not _may_be_a_model(source):
         yield None
     else:
         from aezoo.zoo.pulling import preview
@@ -96,11 +97,4 @@ def _may_be_a_model(source: str) -> bool:
     try:
         return not Path(remote(source).owner).is_dir()
     except UsageError:
-        return False
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file system takes
         return False
