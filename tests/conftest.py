@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from aezoo.discovery import IN_THE_BOX, load
-from aezoo.registry import Registry
+from aezoo.registry.loader import IN_THE_BOX, load
+from aezoo.registry.registry import Registry
 
 torch.set_num_threads(1)
 

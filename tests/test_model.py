@@ -13,7 +13,7 @@ import torch
 import aezoo
 from aezoo.errors import AnswerNo, DataError, NotFound, UsageError
 from aezoo.model import Model, evaluating
-from aezoo.reader import SpecWarning
+from aezoo.reading.reader import SpecWarning
 
 IMAGES = (1, 8, 8)
 

@@ -12,7 +12,7 @@ from aezoo.cli.output import emit, table
 from aezoo.errors import AnswerNo, NotFound
 
 if TYPE_CHECKING:
-    from aezoo.zoo.store import Kept, Shelf
+    from aezoo.zoo.cache import Kept, Shelf
 
 #: Digits of a commit that name it.
 SHORTEST = 7
@@ -29,7 +29,7 @@ def cache() -> None:
 def ls(as_json: bool) -> None:
     """List them: name, revisions, commit, size, when it was pulled."""
     from aezoo.spec.amounts import size
-    from aezoo.zoo.store import home
+    from aezoo.zoo.cache import home
 
     kept = [one for _, one in _all()]
     if as_json:
@@ -60,7 +60,7 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
 @options.as_json
 def prune(dry_run: bool, as_json: bool) -> None:
     """Remove what no revision leads to any more, and what crashes left. What was pulled by its commit stays."""
-    from aezoo.zoo.store import shelves
+    from aezoo.zoo.cache import shelves
 
     _remove([row for row in _all() if not row[1].wanted], dry_run=dry_run, as_json=as_json, unwanted=True)
     for shelf in () if dry_run else shelves():
@@ -74,10 +74,10 @@ def prune(dry_run: bool, as_json: bool) -> None:
 @options.as_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Hold every file to the sha256 noted when it was pulled; exit 1 if one is another."""
-    from aezoo.zoo import lock
+    from aezoo.storage import lockfile
 
     chosen = [row for name in names for row in _named(name)] if names else _all()
-    found = {one: lock.faults(one.folder, one.lock) if one.lock else ["its lock is damaged"] for _, one in chosen}
+    found = {one: lockfile.faults(one.folder, one.lock) if one.lock else ["its lock is damaged"] for _, one in chosen}
     if as_json:
         emit([{**_row(one), "faults": faults} for one, faults in found.items()])
     for one, faults in () if as_json else found.items():
@@ -91,7 +91,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
 
 def _all() -> list[tuple[Shelf, Kept]]:
-    from aezoo.zoo.store import shelves
+    from aezoo.zoo.cache import shelves
 
     return [(shelf, kept) for shelf in shelves() for kept in shelf.kept()]
 
@@ -130,7 +130,7 @@ def _remove(rows: Sequence[tuple[Shelf, Kept]], *, dry_run: bool, as_json: bool,
 
 
 def _row(kept: Kept) -> dict[str, Any]:
-    lock = kept.lock
-    told = {"endpoint": lock.endpoint, "pulled": lock.pulled} if lock else {}
+    lockfile = kept.lock
+    told = {"endpoint": lockfile.endpoint, "pulled": lockfile.pulled} if lockfile else {}
     revisions = list(kept.revisions)
     return {"name": kept.name, "revisions": revisions, "commit": kept.commit, "folder": kept.folder, **told}

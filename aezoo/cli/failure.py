@@ -47,7 +47,7 @@ def describe(error: BaseException) -> tuple[int, str, str]:
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
         where = f"{error.filename}: " if error.filename else ""
         return NOT_FOUND if missing else FAILED, f"{where}{error.strerror or error}", ""
-    from aezoo.blame import blamed
+    from aezoo.registry.attribution import blamed
 
     if (fault := blamed(error)) is not None:
         return fault.exit_code, fault.message, fault.hint

@@ -12,7 +12,7 @@ from aezoo.cli.faults import human, visible
 from aezoo.cli.output import emit
 
 if TYPE_CHECKING:
-    from aezoo.reader import Reading
+    from aezoo.reading.reader import Reading
     from aezoo.spec.limits import Limits
 
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 @options.as_json
 def render(spec: str, form: str, explain: bool, overrides: tuple[str, ...], limits: Limits, as_json: bool) -> None:
     """Print SPEC with all defaults written and all macros gone."""
-    from aezoo.reader import reading
-    from aezoo.spec.text import to_json, to_toml
+    from aezoo.reading.reader import reading
+    from aezoo.reading.text import to_json, to_toml
 
     read = reading(spec, overrides=overrides, limits=limits)
     for line in human(read.lints, spec):
@@ -40,7 +40,7 @@ def render(spec: str, form: str, explain: bool, overrides: tuple[str, ...], limi
 
 
 def _explain(read: Reading, *, as_json: bool) -> None:
-    from aezoo.spec.said import said
+    from aezoo.reading.explanation import said
 
     values = said(read.spec, read.tree)
     if as_json:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from aezoo.data.samples import Samples
     from aezoo.model import Model
-    from aezoo.samples import Samples
 
     Array = npt.NDArray[np.generic]
 
@@ -45,7 +45,7 @@ def samples_for(model: Model, path: Path | None, part: str) -> Samples:
     """The samples of a file or folder, or of one split of the model's own data. Raises `DataError`, `NotFound`."""
     from dataclasses import replace
 
-    from aezoo.data import open_samples, split
+    from aezoo.data.sources import open_samples, split
 
     spec = model.spec
     samples = open_samples(path, spec, seed=spec.training.seed)
@@ -78,7 +78,7 @@ def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | N
 
 
 def _sheet(samples: Array, interval: tuple[float, float] | None, given: Samples | None) -> Any:
-    from aezoo.report.pictures import comparison, grid
+    from aezoo.storage.pictures import comparison, grid
 
     if given is None:
         return grid(samples, range=interval)

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from aezoo.batches import Batches, Rows
-from aezoo.data import Source, check, open_samples
-from aezoo.data import split as split_rows
+from aezoo import device as devices
+from aezoo.data.batches import Batches, Rows
+from aezoo.data.samples import Samples
+from aezoo.data.sources import Source, check, open_samples
+from aezoo.data.sources import split as split_rows
 from aezoo.errors import DataError
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.judge import Examples, Judge, Table
 from aezoo.model import Model, evaluating
-from aezoo.samples import Samples
 from aezoo.spec.document import Spec
-from aezoo.training import device as devices
 
 #: How many samples the baselines are fitted to, at most.
 FIT_ROWS = 20_000

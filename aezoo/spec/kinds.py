@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from aezoo.data.samples import Samples
     from aezoo.nn.code import Accumulator, Prior
-    from aezoo.samples import Samples
     from aezoo.spec.document import Spec
     from aezoo.spec.player import PlayerSpec
 

@@ -20,7 +20,7 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
-from aezoo.batches import Batches
+from aezoo.data.batches import Batches
 from aezoo.errors import AezooError, Interrupted, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive

@@ -10,19 +10,19 @@ from typing import Any
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from aezoo.batches import Batches
-from aezoo.builder import build, objective_of
-from aezoo.bundled import bundled_specs
-from aezoo.data import check, open_samples, restated, split
+from aezoo import device as devices
+from aezoo.building.builder import build, objective_of
+from aezoo.data.batches import Batches
+from aezoo.data.samples import Samples
+from aezoo.data.sources import check, open_samples, restated, split
 from aezoo.errors import DataError, Interrupted, Refused
 from aezoo.evaluation.scores import Scores, evaluate
-from aezoo.manifest import providers
 from aezoo.model import Model
-from aezoo.reader import Source, read
-from aezoo.samples import Samples
+from aezoo.reading.bundled import bundled_specs
+from aezoo.reading.reader import Source, read
 from aezoo.spec.document import Spec
 from aezoo.spec.player import turns_of
-from aezoo.training import device as devices
+from aezoo.storage.manifest import providers
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.preparation import prepare
@@ -211,6 +211,6 @@ def _is_bundled(spec: Spec) -> bool:
 
 
 def _save(run: Run, folder: Path) -> None:
-    from aezoo.bundle import save
+    from aezoo.storage.folder import save
 
     save(run.model, folder, scores=run.scores, run=run, force=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.data import restated
+from aezoo.data.sources import restated
 from aezoo.errors import Interrupted
 from aezoo.training import run as running
 

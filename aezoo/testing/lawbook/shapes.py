@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from aezoo.builder import made
+from aezoo.building.builder import made
 from aezoo.errors import NoMirror
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
