@@ -122,7 +122,9 @@ class PluginError(AezooError):
     """A plugin is broken, disabled, in conflict or written for another API.
 
     Args:
-        state: Which of these, in a word.
+        message: Which plugin, and what is wrong with it.
+        hint: What to do.
+        state: Broken, disabled, conflict or incompatible.
     """
 
     exit_code = 4

@@ -2,6 +2,7 @@
 
 python tests/run_all.py            all
 python tests/run_all.py -k NAME    what follows goes to pytest, for the suite of the core
+python tests/run_all.py --quick    ruff, and the rooms that need no training run: while you work
 """
 
 from __future__ import annotations
@@ -23,6 +24,18 @@ CHECKS = (
     # A process for each core, and the tests of a file in one of them.
     ("pytest", [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *sys.argv[1:]]),
 )
+#: The linter, and rooms whose tests take seconds.
+QUICK_ROOMS = [
+    "tests/nn",
+    "tests/spec",
+    "tests/registry",
+    "tests/builtins/test_schedules.py",
+    "tests/test_docstrings.py",
+]
+QUICK = (
+    CHECKS[0],
+    ("pytest", [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *QUICK_ROOMS, *sys.argv[2:]]),
+)
 
 
 def main() -> int:
@@ -30,7 +43,7 @@ def main() -> int:
     # One thread: on a shared machine two spin against each other.
     environment = {"OMP_NUM_THREADS": "1", **os.environ}
     codes = []
-    for name, command in CHECKS:
+    for name, command in QUICK if "--quick" in sys.argv[1:2] else CHECKS:
         print(f"== {name}", flush=True)  # noqa: T201
         codes.append(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
     return max(codes, key=abs)

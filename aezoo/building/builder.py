@@ -163,6 +163,7 @@ def objective_of(model: Model, *, steps: int) -> Objective:
     """What trains the model: its spec's corruption, regularizers, constraints and objective.
 
     Args:
+        model: As `build` made it.
         steps: Length of the run, for schedules that span it.
     """
     # What it has of its own is drawn as the model is: from the seed, whatever was drawn before.

@@ -44,9 +44,9 @@ def open_samples(
     The one thing that is mended: images [N, H, W] for an input [1, H, W] get their channel axis, if `alike`.
 
     Args:
-        source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path
-        of a
+        source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path of a
             file or folder that one of the registered datasets reads by its ending.
+        spec: Says the input's shape and kind, and its own data.
         seed: Handed to the dataset.
         registry: Where datasets for a path are looked up; all that is loaded, if None.
         alike: Read a path as the spec's own data are read, where these are of the same kind: the same columns,

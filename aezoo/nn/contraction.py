@@ -174,8 +174,8 @@ class Contraction(nn.Module):
     one uses the same signs each time.
 
     Args:
-        estimator: A way of the module's docstring; `auto` takes the closed form where there is one, else
-        Hutchinson. probes: How many sign vectors per sample.
+        estimator: A way of the module's docstring; `auto` takes the closed form where there is one, else Hutchinson.
+        probes: How many sign vectors per sample.
     """
 
     def __init__(self, *, estimator: Estimator = "auto", probes: int = 1) -> None:

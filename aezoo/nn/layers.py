@@ -81,7 +81,10 @@ def block(
 
     Args:
         name: Of the map in the state dict: `conv` gives `conv.weight`.
+        module: The map.
         shape: What the map gives.
+        norm: A name that `normalization` knows, or `none`.
+        activation: A name of `ACTIVATIONS`.
     """
     parts: OrderedDict[str, nn.Module] = OrderedDict({name: module})
     if norm != "none":

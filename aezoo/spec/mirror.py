@@ -44,6 +44,7 @@ def mirror_layers(layers: Sequence[LayerSpec], shape: Shape, *, target: Shape, s
     A mirrored layer ends in the activation and norm of the nearest layer before its source that has any.
 
     Args:
+        layers: Those of the encoder, and the latent's map.
         shape: What `layers` are given.
         target: `shape` itself, or with other channels.
         style: How the last layer ends; its `upsampling` holds for all.

@@ -98,8 +98,12 @@ class BatchTopK(Dictionary):
     of its last batches.
 
     Args:
+        features: Width F of the encoder's output.
+        dim: Width D of the code.
         k: Active units of a sample, on average.
         momentum: Share of the past in the running mean, once it is old.
+        center: As of `Dictionary`.
+        coupled: As of `Dictionary`.
 
     Shape:
         h: [B, *shape] -> z, pre: [B, D]
@@ -139,8 +143,12 @@ class JumpReLU(Dictionary):
     """Units above thresholds of their own (Rajamanoharan et al. 2024, arXiv:2407.14435).
 
     Args:
+        features: Width F of the encoder's output.
+        dim: Width D of the code.
         threshold: Of every unit, to start with.
         bandwidth: Width of the box that stands for the delta in the gradients of the thresholds.
+        center: As of `Dictionary`.
+        coupled: As of `Dictionary`.
 
     Shape:
         h: [B, *shape] -> z, pre, active: [B, D]

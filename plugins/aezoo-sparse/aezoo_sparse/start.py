@@ -15,6 +15,7 @@ def geometric_median(x: Tensor, *, iterations: int = 100, tolerance: float = 1e-
     Unlike a mean it does not follow a few samples that lie far off.
 
     Args:
+        x: The points.
         iterations: At most.
         tolerance: Of the sum of distances, relative: where to stop.
 
