@@ -295,7 +295,7 @@ class CrookedMirror(GainSpec):
     type: Literal["crooked"] = "crooked"
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
-        from aezoo.builtins.layers import ReshapeSpec
+        from aezoo.layers.basic import ReshapeSpec
 
         return [ReshapeSpec(shape=(flat(shape), 1))]
 

@@ -11,9 +11,9 @@ from aezoo.plugin import Room, hookimpl
 
 #: What each file here holds, so that a spec imports no more of them than it names.
 ROOMS = [
-    Room(f"{__name__}.layers", layer=("linear", "flatten", "reshape", "norm", "activation", "dropout")),
-    Room(f"{__name__}.resampling", layer=("pool", "global_pool", "upsample")),
-    Room(f"{__name__}.convolutions", layer=("conv", "conv_transpose")),
+    Room("aezoo.layers.basic", layer=("linear", "flatten", "reshape", "norm", "activation", "dropout")),
+    Room("aezoo.layers.resampling", layer=("pool", "global_pool", "upsample")),
+    Room("aezoo.layers.convolutions", layer=("conv", "conv_transpose")),
     Room(f"{__name__}.residual", layer=("residual",)),
     Room(f"{__name__}.sequences", layer=("attention", "transformer", "recurrent")),
     Room(f"{__name__}.latents", latent=("deterministic", "gaussian", "topk")),

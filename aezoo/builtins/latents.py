@@ -17,9 +17,11 @@ from aezoo.plugin import (
     PriorSpec,
     Shape,
     Style,
+    dense,
     flat,
     flat_parameters,
     grid,
+    pointwise,
 )
 
 if TYPE_CHECKING:
@@ -44,13 +46,7 @@ def _maps(shape: Shape, outputs: int, layout: Layout) -> Sequence[Affine]:
 
 def _back(shape: Shape, layout: Layout, style: Style) -> Sequence[LayerSpec]:
     """The layers from a code back to features of `shape`, ending in `style`."""
-    if layout == "spatial":
-        from aezoo.builtins.convolutions import ConvSpec
-
-        return [ConvSpec(channels=shape[0], kernel=1, activation=style.activation, norm=style.norm)]
-    from aezoo.builtins.layers import dense
-
-    return dense(shape, style)
+    return pointwise(shape, style) if layout == "spatial" else dense(shape, style)
 
 
 class DeterministicSpec(LatentSpec):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from aezoo.builtins.layers import ending
 from aezoo.plugin import (
     Activation,
     Affine,
@@ -19,6 +18,7 @@ from aezoo.plugin import (
     ShapeError,
     Style,
     as_tuple,
+    ending,
     flat_parameters,
     mirror_layers,
     text,

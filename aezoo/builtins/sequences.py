@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.builtins.convolutions import ConvSpec
 from aezoo.plugin import (
     Affine,
     Component,
@@ -20,6 +19,7 @@ from aezoo.plugin import (
     flat,
     flat_parameters,
     grid,
+    pointwise,
     sequence,
     text,
 )
@@ -56,7 +56,7 @@ def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequen
         raise NoMirror(f"keeps {text(shape[1:])} positions, {text(target[1:])} are asked for")
     if target == shape:
         return [layer]
-    return [layer, ConvSpec(channels=target[0], kernel=1, activation=style.activation, norm=style.norm)]
+    return [layer, *pointwise(target, style)]
 
 
 class AttentionSpec(LayerSpec):
@@ -205,8 +205,7 @@ class RecurrentSpec(LayerSpec):
         return self.features, sequence(shape)[1]
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
-        pointwise = ConvSpec(channels=target[0], kernel=1, activation=style.activation, norm=style.norm)
-        return [self, pointwise]
+        return [self, *pointwise(target, style)]
 
     def parameters(self, shape: Shape) -> int:
         directions = 2 if self.bidirectional else 1

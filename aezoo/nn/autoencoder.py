@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.code import Output
+from aezoo.nn.code import Network, Output
 
 
 class Normalizer(nn.Module):
@@ -54,7 +54,7 @@ class Identity(nn.Module):
         return x
 
 
-class Autoencoder(nn.Module):
+class Autoencoder(Network):
     """Encoder, latent, decoder and likelihood, put together.
 
     Args:
@@ -87,8 +87,8 @@ class Autoencoder(nn.Module):
         self.encoder = nn.ModuleList(encoder)
         self.latent = latent
         self.decoder = nn.ModuleList(decoder)
-        self.likelihood: Any = likelihood
-        self.prior: Any = prior
+        self.likelihood = likelihood
+        self.prior = prior
 
     def encode(self, x: Tensor, generator: Generator | None = None) -> Any:
         """The code of `x` in data units: a NamedTuple with `z`; nothing is drawn without a generator.

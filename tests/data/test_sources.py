@@ -15,11 +15,11 @@ from safetensors.numpy import save_file
 
 from aezoo.builtins import arrays, datasets, generated, pictures, tables
 from aezoo.data import sources
-from aezoo.data.samples import Samples
 from aezoo.data.sources import Batches, check, open_samples, split
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import InputSpec
+from aezoo.spec.samples import Samples
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4), dtype=np.uint8)
 

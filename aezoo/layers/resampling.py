@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.builtins.layers import ReshapeSpec
-from aezoo.plugin import (
-    Component,
-    Field,
-    Ints,
-    LayerSpec,
-    Shape,
-    ShapeError,
-    Style,
-    conv_length,
-    grid,
-    text,
-)
+from pydantic import Field
+
+from aezoo.errors import ShapeError
+from aezoo.layers.basic import ReshapeSpec
+from aezoo.spec.component import Component, Ints
+from aezoo.spec.kinds import LayerSpec, Style
+from aezoo.spec.shape import Shape, conv_length, grid, text
 
 if TYPE_CHECKING:
     from torch import nn
