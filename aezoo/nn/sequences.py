@@ -107,7 +107,10 @@ class Transformer(nn.Module):
         super().__init__()
         self.positions: Tensor | None
         if positions == "learned":
-            self.positions = nn.Parameter(torch.empty(length, channels).normal_(std=0.02))
+            positions = torch.empty(length, channels)
+        if not positions.is_meta:  # there, this very draw is what has torch import its compiler
+            positions.normal_(std=0.02)
+        self.positions = nn.Parameter(positions)
         else:
             # In the state dict, though fixed: a model loaded onto the meta device needs them.
             fixed = sinusoids(length, channels) if positions == "sinusoidal" else None
