@@ -107,10 +107,9 @@ class Transformer(nn.Module):
         super().__init__()
         self.positions: Tensor | None
         if positions == "learned":
-            positions = torch.empty(length, channels)
-        if not positions.is_meta:  # there, this very draw is what has torch import its compiler
-            positions.normal_(std=0.02)
-        self.positions = nn.Parameter(positions)
+            learned = torch.empty(length, channels)
+            # On the meta device nothing is drawn, and this operation alone has torch import its compiler.
+            self.positions = nn.Parameter(learned if learned.is_meta else learned.normal_(std=0.02))
         else:
             # In the state dict, though fixed: a model loaded onto the meta device needs them.
             fixed = sinusoids(length, channels) if positions == "sinusoidal" else None
