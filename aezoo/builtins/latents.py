@@ -10,7 +10,6 @@ from pydantic import model_validator
 from aezoo.builtins.priors import StandardNormalSpec
 from aezoo.plugin import (
     Affine,
-    Component,
     Field,
     LatentSpec,
     LayerSpec,
@@ -175,6 +174,3 @@ class TopKSpec(LatentSpec):
         from aezoo.nn.latent import TopK
 
         return TopK(nn.Linear(flat(shape), self.dim), k=self.k)
-
-
-COMPONENTS: list[type[Component]] = [DeterministicSpec, GaussianLatentSpec, TopKSpec]

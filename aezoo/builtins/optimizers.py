@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from aezoo.plugin import Component, ConstantSpec, Field, OptimizerSpec, Remark, ScheduleSpec, Spec, as_tuple
+from aezoo.plugin import ConstantSpec, Field, OptimizerSpec, Remark, ScheduleSpec, Spec, as_tuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -192,6 +192,3 @@ class LBFGSSpec(OptimizerSpec):
             tolerance_change=self.tolerance_change,
             line_search_fn=None if self.line_search == "none" else self.line_search,
         )
-
-
-COMPONENTS: list[type[Component]] = [AdamSpec, AdamWSpec, SGDSpec, RMSpropSpec, LBFGSSpec]

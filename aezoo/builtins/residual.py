@@ -10,7 +10,6 @@ from pydantic import BeforeValidator
 from aezoo.plugin import (
     Activation,
     Affine,
-    Component,
     Field,
     LayerSpec,
     NoMirror,
@@ -104,6 +103,3 @@ def _shortcut(shape: Shape, output: Shape) -> Affine:
     strided = all((a - 1) // stride + 1 == b for a, b, stride in axes)
     stride = max((stride for *_, stride in axes), default=1) if strided else 1
     return Affine(shape[0], output[0], (1,) * len(axes), stride)
-
-
-COMPONENTS: list[type[Component]] = [ResidualSpec]

@@ -9,7 +9,6 @@ from pydantic import model_validator
 
 from aezoo.plugin import (
     Affine,
-    Component,
     Field,
     LayerSpec,
     NoMirror,
@@ -224,6 +223,3 @@ class RecurrentSpec(LayerSpec):
         from aezoo.nn.sequences import Recurrent
 
         return Recurrent(self.cell, sequence(shape)[0], self.features, bidirectional=self.bidirectional)
-
-
-COMPONENTS: list[type[Component]] = [AttentionSpec, TransformerSpec, RecurrentSpec]

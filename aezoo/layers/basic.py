@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from aezoo.errors import ShapeError
-from aezoo.spec.component import Component, Ints
+from aezoo.spec.component import Ints
 from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style, flat_parameters
 from aezoo.spec.shape import Shape, flat, text, vector
 
@@ -262,13 +262,3 @@ class DropoutSpec(LayerSpec):
         from torch import nn
 
         return nn.Dropout(self.p)
-
-
-COMPONENTS: list[type[Component]] = [
-    LinearSpec,
-    FlattenSpec,
-    ReshapeSpec,
-    NormSpec,
-    ActivationSpec,
-    DropoutSpec,
-]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from aezoo.errors import ShapeError
 from aezoo.layers.basic import ReshapeSpec
-from aezoo.spec.component import Component, Ints
+from aezoo.spec.component import Ints
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.shape import Shape, conv_length, grid, text
 
@@ -122,6 +122,3 @@ class UpsampleSpec(LayerSpec):
         from aezoo.nn.convolutions import resize
 
         return resize(self.output_shape(shape)[1:], mode=self.mode)
-
-
-COMPONENTS: list[type[Component]] = [PoolSpec, GlobalPoolSpec, UpsampleSpec]

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 from torch import Generator, Tensor, nn
 
+from aezoo.nn.normalizer import Identity, Normalizer
+
 
 class Code(NamedTuple):
     """The code of a deterministic latent."""
@@ -30,7 +32,7 @@ class Network(nn.Module):
 
     input_shape: tuple[int, ...]
     point: str
-    normalizer: nn.Module
+    normalizer: Normalizer | Identity
     encoder: nn.ModuleList
     latent: nn.Module
     decoder: nn.ModuleList
