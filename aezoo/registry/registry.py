@@ -117,7 +117,7 @@ class Registry:
         for part in staged.values():
             if not isinstance(part, Promise):
                 part.namespace = namespace
-                part.provider = titled(namespace) if namespace else ""
+                part._provider = titled(namespace) if namespace else ""
         self._parts.update(staged)
 
     def _ensure(self, name: str) -> None:

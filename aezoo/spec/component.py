@@ -86,7 +86,7 @@ class Component(Frozen):
     #: Set once, when the part is registered: empty for the parts in the box.
     namespace: ClassVar[str] = ""
     #: Set with it, for messages: plugin 'kan' (aezoo-kan 0.3).
-    provider: ClassVar[str] = ""
+    _provider: ClassVar[str] = ""
     type: str
 
     @classmethod

@@ -5,13 +5,13 @@ from pydantic import ValidationError
 
 from aezoo.builtins.regularizers import KLSpec
 from aezoo.builtins.schedules import (
-    ConstantSpec,
     CosineSpec,
     CyclicalSpec,
     ExponentialSpec,
     LinearScheduleSpec,
     PiecewiseSpec,
 )
+from aezoo.plugin import ConstantSpec
 from aezoo.registry.registry import Registry
 
 RUN = 1000
