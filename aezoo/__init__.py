@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from aezoo.model import Model
     from aezoo.reading.reader import read
     from aezoo.spec.document import Spec
-    from aezoo.storage.folder import load, save
+    from aezoo.storage.folder import save
     from aezoo.training.run import Run, train
+    from aezoo.zoo.loading import load
     from aezoo.zoo.pulling import pull
     from aezoo.zoo.pushing import push
 
@@ -31,7 +32,7 @@ _HOMES = {
     "Spec": "aezoo.spec.document",
     "build": "aezoo.building.builder",
     "evaluate": "aezoo.evaluation.scores",
-    "load": "aezoo.storage.folder",
+    "load": "aezoo.zoo.loading",
     "pull": "aezoo.zoo.pulling",
     "push": "aezoo.zoo.pushing",
     "read": "aezoo.reading.reader",

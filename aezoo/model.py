@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
-from typing import Any, Literal, NamedTuple, Self, overload
+from typing import Any, Literal, NamedTuple, Self, cast, overload
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from torch import Generator, Tensor
 
 from aezoo.data.batches import Batches
 from aezoo.data.indices import Indices, index_shape
-from aezoo.data.samples import Array, Samples
 from aezoo.data.sources import check, open_samples
 from aezoo.errors import AnswerNo, DataError, UsageError
 from aezoo.hints import did_you_mean
@@ -29,6 +28,7 @@ from aezoo.nn.code import Output
 from aezoo.nn.metrics import nll, rate
 from aezoo.randomness import derive
 from aezoo.spec.document import Spec
+from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
 #: What a verb takes: [N, *shape], one sample [*shape], or a file or folder of samples.
@@ -217,9 +217,18 @@ class Model:
         Raises:
             UsageError: Fewer than 2 steps, or not as many samples on either side.
         """
-        from aezoo.evaluation.sampling import interpolate
-
-        return interpolate(self, a, b, steps=steps, batch_size=batch_size)
+        if steps < 2:
+            raise UsageError(f"{steps} steps lead nowhere", hint="take at least 2: both ends")
+        first, last = (torch.as_tensor(self.encode(cast(Any, end), batch_size=batch_size)) for end in (a, b))
+        if first.shape != last.shape:
+            raise UsageError(f"{len(first)} samples on one side, {len(last)} on the other")
+        code, data = self.spec.code_shape, self.spec.input.shape
+        batch = first.shape[: first.ndim - len(code)]  # empty for one sample: its steps come first
+        share = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)
+        share = share.reshape(steps, *(1 for _ in code))
+        codes = torch.lerp(first.unsqueeze(len(batch)), last.unsqueeze(len(batch)), share)
+        walk = self.decode(codes.reshape(-1, *code), batch_size=batch_size).reshape(*batch, steps, *data)
+        return walk if isinstance(a, Tensor) else walk.numpy()
 
     # --- what they share ----------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import pluggy
 from pydantic import Field
 
-from aezoo.data.samples import Samples
 from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
+from aezoo.layers.mirrored import dense, ending, pointwise
 from aezoo.randomness import rng
 from aezoo.registry.hookspecs import API
 from aezoo.registry.lazy import Room
@@ -19,6 +19,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import (
     RANGES,
     Activation,
+    Affine,
     ConstantSpec,
     ConstraintSpec,
     CorruptionSpec,
@@ -31,6 +32,7 @@ from aezoo.spec.kinds import (
     Norm,
     ObjectiveSpec,
     OptimizerSpec,
+    PlayerSpec,
     PriorSpec,
     RegularizerSpec,
     ScheduleSpec,
@@ -38,11 +40,9 @@ from aezoo.spec.kinds import (
     Style,
     flat_parameters,
 )
-from aezoo.spec.layers import dense, ending, pointwise
 from aezoo.spec.mirror import mirror_layers, trace
-from aezoo.spec.player import PlayerSpec
+from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
-from aezoo.spec.tying import Affine
 
 hookimpl = pluggy.HookimplMarker("aezoo")
 

@@ -313,6 +313,31 @@ def processor(environment: dict[str, str], command: list[str]) -> float:
     return ended.ru_utime + ended.ru_stime - begun.ru_utime - begun.ru_stime
 
 
+RUN = """
+import json, time
+import torch
+begun = time.process_time()
+import numpy as np
+import aezoo
+spec = aezoo.read("vanilla-digits", overrides=["training.steps=1"])
+samples = np.random.default_rng(0).random((64, *spec.input.shape), dtype="float32")
+aezoo.train(spec, samples)
+print(json.dumps(time.process_time() - begun))
+"""
+
+
+def run() -> None:
+    """CPU seconds of one step over 64 samples beside `import torch`: read, build, train and evaluate, all imports."""
+    with tempfile.TemporaryDirectory() as bytecode:
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        environment["PYTHONPYCACHEPREFIX"] = bytecode
+        spent = [
+            float(subprocess.check_output([sys.executable, "-c", RUN], env=environment, text=True)) for _ in range(6)
+        ]
+    spent = sorted(spent[1:])  # the first one wrote the bytecode
+    print(f"{'fixed cost of a run':40s} {statistics.median(spent):6.2f} CPU s  [{spent[0]:.2f} to {spent[-1]:.2f}]")
+
+
 PEAK = """
 import json, sys, torch
 torch.set_num_threads(1)
@@ -356,12 +381,12 @@ def row(title: str, ratios: list[float], note: str = "") -> None:
 def main() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    wanted = sys.argv[1:] or [*WORK, "encode", "start", "memory"]
+    wanted = sys.argv[1:] or [*WORK, "encode", "start", "run", "memory"]
     for name in wanted:
         if name in WORK:
             versus(name)
         else:
-            {"encode": encode, "start": start, "memory": memory}[name]()
+            {"encode": encode, "start": start, "run": run, "memory": memory}[name]()
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ from aezoo.nn.objective import Noise
 from aezoo.reading.provenance import plain
 from aezoo.reading.reader import SpecWarning
 from aezoo.reading.resolver import Resolver
-from aezoo.reading.text import parse, to_json, to_toml
+from aezoo.reading.text import parse, to_toml
 from aezoo.registry.loader import default_registry
+from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec, RegularizerSpec
 from aezoo.spec.limits import DEFAULT_LIMITS

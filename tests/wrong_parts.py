@@ -295,7 +295,7 @@ class CrookedMirror(GainSpec):
     type: Literal["crooked"] = "crooked"
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
-        from aezoo.builtins.layers import ReshapeSpec
+        from aezoo.layers.basic import ReshapeSpec
 
         return [ReshapeSpec(shape=(flat(shape), 1))]
 
@@ -1266,5 +1266,5 @@ WRONG_MODULES = {
     "generator": ("L10", "import random\nrandom.seed(0)"),
     "signal": ("L10", "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)"),
     "thread": ("L10", "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"),
-    "patch": ("L10", "import aezoo.spec.kinds\naezoo.spec.kinds.flat = len"),
+    "patch": ("L10", "import aezoo.spec.shape\naezoo.spec.shape.flat = len"),
 }

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Affine, Component, ConstraintSpec, Field, Remark, Spec
+from aezoo.plugin import Affine, ConstraintSpec, Field, Remark, Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,6 +82,3 @@ class MaxNormSpec(_ColumnsSpec):
         from aezoo.nn.projection import Projection, scale_below
 
         return Projection(partial(scale_below, norm=self.norm), first=self.first)
-
-
-COMPONENTS: list[type[Component]] = [UnitNormSpec, MaxNormSpec]

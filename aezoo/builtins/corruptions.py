@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
-from aezoo.plugin import Component, CorruptionSpec, Field, Range, Remark, Shape, ShapeError, Spec, as_tuple, grid, text
+from aezoo.plugin import CorruptionSpec, Field, Range, Remark, Shape, ShapeError, Spec, as_tuple, grid, text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -185,6 +185,3 @@ class BlockSpec(CorruptionSpec):
         from aezoo.nn.corruption import Block
 
         return Block(self.size, value=self.value)
-
-
-COMPONENTS: list[type[Component]] = [MaskSpec, GaussianNoiseSpec, SaltAndPepperSpec, BlockSpec]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Literal
 
-from aezoo.plugin import Component, DatasetSpec, Field, Samples, Shape
+from aezoo.plugin import DatasetSpec, Field, Samples, Shape
 
 
 class DigitsSpec(DatasetSpec):
@@ -36,6 +36,3 @@ class DigitsSpec(DatasetSpec):
             "test": np.arange(9000, 10000),
         }
         return Samples(images[:, None], "digits", labels=labels.astype(np.int64), splits=splits)
-
-
-COMPONENTS: list[type[Component]] = [DigitsSpec]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from aezoo.plugin import (
-    Component,
     DataError,
     Field,
     Floats,
@@ -155,6 +154,3 @@ class GaussianSpec(SplitDatasetSpec):
 
         values = samples(rng(self.seed, "gaussian"), self.n, self.matrix(), whiten=self.whiten)
         return Samples(values, "gaussian")
-
-
-COMPONENTS: list[type[Component]] = [SpritesSpec, AR1Spec, GaussianSpec]

@@ -10,16 +10,17 @@ from pydantic import model_validator
 from aezoo.builtins.priors import StandardNormalSpec
 from aezoo.plugin import (
     Affine,
-    Component,
     Field,
     LatentSpec,
     LayerSpec,
     PriorSpec,
     Shape,
     Style,
+    dense,
     flat,
     flat_parameters,
     grid,
+    pointwise,
 )
 
 if TYPE_CHECKING:
@@ -44,13 +45,7 @@ def _maps(shape: Shape, outputs: int, layout: Layout) -> Sequence[Affine]:
 
 def _back(shape: Shape, layout: Layout, style: Style) -> Sequence[LayerSpec]:
     """The layers from a code back to features of `shape`, ending in `style`."""
-    if layout == "spatial":
-        from aezoo.builtins.convolutions import ConvSpec
-
-        return [ConvSpec(channels=shape[0], kernel=1, activation=style.activation, norm=style.norm)]
-    from aezoo.builtins.layers import dense
-
-    return dense(shape, style)
+    return pointwise(shape, style) if layout == "spatial" else dense(shape, style)
 
 
 class DeterministicSpec(LatentSpec):
@@ -179,6 +174,3 @@ class TopKSpec(LatentSpec):
         from aezoo.nn.latent import TopK
 
         return TopK(nn.Linear(flat(shape), self.dim), k=self.k)
-
-
-COMPONENTS: list[type[Component]] = [DeterministicSpec, GaussianLatentSpec, TopKSpec]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import RANGES, Component, Field, LikelihoodSpec, Range, Remark, Shape, Spec
+from aezoo.plugin import RANGES, Field, LikelihoodSpec, Range, Remark, Shape, Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -253,13 +253,3 @@ class HuberSpec(LikelihoodSpec):
         from aezoo.nn.likelihood import Huber
 
         return Huber(shape, delta=self.delta, scale=self.sigma, output=self.output)
-
-
-COMPONENTS: list[type[Component]] = [
-    BernoulliSpec,
-    ContinuousBernoulliSpec,
-    MSESpec,
-    GaussianSpec,
-    LaplaceSpec,
-    HuberSpec,
-]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Component, Field, MetricSpec, Spec, flat
+from aezoo.plugin import Field, MetricSpec, Spec, flat
 
 if TYPE_CHECKING:
     from aezoo.nn.code import Accumulator
@@ -241,18 +241,3 @@ class LatentRankSpec(MetricSpec):
         from aezoo.nn.metrics import LatentRank
 
         return LatentRank()
-
-
-COMPONENTS: list[type[Component]] = [
-    SquaredErrorSpec,
-    MeanSquaredErrorSpec,
-    PSNRSpec,
-    FVUSpec,
-    NLLSpec,
-    RateSpec,
-    ELBOSpec,
-    ActiveUnitsSpec,
-    SparsitySpec,
-    MeanActivationSpec,
-    LatentRankSpec,
-]

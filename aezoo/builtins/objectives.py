@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Component, ObjectiveSpec, Spec
+from aezoo.plugin import ObjectiveSpec, Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +26,3 @@ class StandardSpec(ObjectiveSpec):
         from aezoo.nn.likelihood import Reconstruction
 
         return Reconstruction()
-
-
-COMPONENTS: list[type[Component]] = [StandardSpec]

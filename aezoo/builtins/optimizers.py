@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from aezoo.plugin import Component, ConstantSpec, Field, OptimizerSpec, Remark, ScheduleSpec, Spec, as_tuple
+from aezoo.plugin import ConstantSpec, Field, OptimizerSpec, Remark, ScheduleSpec, Spec, as_tuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +44,7 @@ class AdamSpec(OptimizerSpec):
         return 2
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
-        from torch.optim import Adam
+        from aezoo.nn.optimizers import Adam
 
         return Adam(
             parameters,
@@ -75,7 +75,7 @@ class AdamWSpec(OptimizerSpec):
         return 2
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
-        from torch.optim import AdamW
+        from aezoo.nn.optimizers import AdamW
 
         return AdamW(
             parameters,
@@ -112,7 +112,7 @@ class SGDSpec(OptimizerSpec):
         return int(self.momentum > 0)
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
-        from torch.optim import SGD
+        from aezoo.nn.optimizers import SGD
 
         return SGD(
             parameters,
@@ -143,7 +143,7 @@ class RMSpropSpec(OptimizerSpec):
         return 1 + int(self.momentum > 0)
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
-        from torch.optim import RMSprop
+        from aezoo.nn.optimizers import RMSprop
 
         return RMSprop(
             parameters,
@@ -181,7 +181,7 @@ class LBFGSSpec(OptimizerSpec):
         return 2 * self.history_size + 2  # past steps and changes of gradient, the direction, the last gradient
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
-        from torch.optim import LBFGS
+        from aezoo.nn.optimizers import LBFGS
 
         return LBFGS(
             parameters,
@@ -192,6 +192,3 @@ class LBFGSSpec(OptimizerSpec):
             tolerance_change=self.tolerance_change,
             line_search_fn=None if self.line_search == "none" else self.line_search,
         )
-
-
-COMPONENTS: list[type[Component]] = [AdamSpec, AdamWSpec, SGDSpec, RMSpropSpec, LBFGSSpec]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Component, PriorSpec, Shape
+from aezoo.plugin import PriorSpec, Shape
 
 if TYPE_CHECKING:
     from aezoo.nn.code import Prior
@@ -47,6 +47,3 @@ class FittedGaussianSpec(PriorSpec):
         from aezoo.nn.prior import FittedGaussian
 
         return FittedGaussian(shape)
-
-
-COMPONENTS: list[type[Component]] = [StandardNormalSpec, FittedGaussianSpec]

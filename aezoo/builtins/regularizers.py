@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import Component, Field, LayerSpec, RegularizerSpec, Remark, Shape, Spec, flat
+from aezoo.plugin import Field, LayerSpec, RegularizerSpec, Remark, Shape, Spec, flat
 
 if TYPE_CHECKING:
     from torch import nn
@@ -222,6 +222,3 @@ class ContractiveSpec(RegularizerSpec):
         from aezoo.nn.contraction import Contraction
 
         return Contraction(estimator=self.estimator, probes=self.probes)
-
-
-COMPONENTS: list[type[Component]] = [KLSpec, KLSparsitySpec, L1Spec, L2Spec, ContractiveSpec]

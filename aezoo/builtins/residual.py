@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from aezoo.builtins.layers import ending
 from aezoo.plugin import (
     Activation,
     Affine,
-    Component,
     Field,
     LayerSpec,
     NoMirror,
@@ -19,6 +17,7 @@ from aezoo.plugin import (
     ShapeError,
     Style,
     as_tuple,
+    ending,
     flat_parameters,
     mirror_layers,
     text,
@@ -104,6 +103,3 @@ def _shortcut(shape: Shape, output: Shape) -> Affine:
     strided = all((a - 1) // stride + 1 == b for a, b, stride in axes)
     stride = max((stride for *_, stride in axes), default=1) if strided else 1
     return Affine(shape[0], output[0], (1,) * len(axes), stride)
-
-
-COMPONENTS: list[type[Component]] = [ResidualSpec]

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import Component, ConstantSpec, Field, Floats, Ints, Range, ScheduleSpec
+from aezoo.plugin import Field, Floats, Ints, Range, ScheduleSpec
 
 
 def progress(step: int, steps: int, *, delay: int = 0, span: int | None = None) -> float:
@@ -148,13 +148,3 @@ class PiecewiseSpec(ScheduleSpec):
 
     def bounds(self) -> Range:
         return min(self.values), max(self.values)
-
-
-COMPONENTS: list[type[Component]] = [
-    ConstantSpec,
-    LinearScheduleSpec,
-    CosineSpec,
-    ExponentialSpec,
-    CyclicalSpec,
-    PiecewiseSpec,
-]

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.builtins.convolutions import ConvSpec
 from aezoo.plugin import (
     Affine,
-    Component,
     Field,
     LayerSpec,
     NoMirror,
@@ -20,6 +18,7 @@ from aezoo.plugin import (
     flat,
     flat_parameters,
     grid,
+    pointwise,
     sequence,
     text,
 )
@@ -56,7 +55,7 @@ def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequen
         raise NoMirror(f"keeps {text(shape[1:])} positions, {text(target[1:])} are asked for")
     if target == shape:
         return [layer]
-    return [layer, ConvSpec(channels=target[0], kernel=1, activation=style.activation, norm=style.norm)]
+    return [layer, *pointwise(target, style)]
 
 
 class AttentionSpec(LayerSpec):
@@ -205,8 +204,7 @@ class RecurrentSpec(LayerSpec):
         return self.features, sequence(shape)[1]
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
-        pointwise = ConvSpec(channels=target[0], kernel=1, activation=style.activation, norm=style.norm)
-        return [self, pointwise]
+        return [self, *pointwise(target, style)]
 
     def parameters(self, shape: Shape) -> int:
         directions = 2 if self.bidirectional else 1
@@ -225,6 +223,3 @@ class RecurrentSpec(LayerSpec):
         from aezoo.nn.sequences import Recurrent
 
         return Recurrent(self.cell, sequence(shape)[0], self.features, bidirectional=self.bidirectional)
-
-
-COMPONENTS: list[type[Component]] = [AttentionSpec, TransformerSpec, RecurrentSpec]

@@ -96,7 +96,7 @@ def _device() -> dict[str, Any]:
 
 def _plugins() -> dict[str, Any]:
     """Each is imported in a process of its own: what one does to that is told, and hinders nobody."""
-    from aezoo.registry.probe import trial
+    from aezoo.cli.probe import trial
     from aezoo.registry.status import standings
 
     states: dict[str, Any] = {}

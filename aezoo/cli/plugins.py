@@ -14,7 +14,7 @@ from aezoo.errors import AnswerNo, PluginError, PluginMissing
 from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from aezoo.registry.probe import Found
+    from aezoo.cli.probe import Found
     from aezoo.registry.status import Standing
     from aezoo.testing import Breach
 
@@ -104,7 +104,7 @@ def _standings() -> Iterator[Standing]:
 
 
 def _look(standing: Standing) -> Looked:
-    from aezoo.registry.probe import trial
+    from aezoo.cli.probe import trial
 
     return Looked(standing, trial(standing.namespace) if standing.usable else None)
 

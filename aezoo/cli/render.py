@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def render(spec: str, form: str, explain: bool, overrides: tuple[str, ...], limits: Limits, as_json: bool) -> None:
     """Print SPEC with all defaults written and all macros gone."""
     from aezoo.reading.reader import reading
-    from aezoo.reading.text import to_json, to_toml
+    from aezoo.reading.text import to_toml
+    from aezoo.spec.canonical import to_json
 
     read = reading(spec, overrides=overrides, limits=limits)
     for line in human(read.lints, spec):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from aezoo.data.samples import Samples
     from aezoo.model import Model
+    from aezoo.spec.samples import Samples
 
     Array = npt.NDArray[np.generic]
 

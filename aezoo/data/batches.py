@@ -10,9 +10,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from aezoo.data.samples import Array, Samples
 from aezoo.randomness import generator
 from aezoo.spec.document import Spec
+from aezoo.spec.samples import Array, Samples
 
 Rows = npt.NDArray[np.int64]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from aezoo.data.samples import Samples
 from aezoo.errors import DataError
 from aezoo.spec.document import Spec
+from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, text
 
 

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from aezoo.data.batches import Batches, Rows
-from aezoo.data.samples import Array, Samples
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.randomness import permutation
 from aezoo.registry.registry import Registry
 from aezoo.spec.component import Range
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
+from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None

@@ -10,7 +10,6 @@ from functools import partial
 from torch import Generator, Tensor
 
 from aezoo.data.batches import Batches
-from aezoo.data.samples import Array
 from aezoo.evaluation import baselines
 from aezoo.evaluation.baselines import Batched
 from aezoo.model import Model
@@ -21,6 +20,7 @@ from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec
 from aezoo.spec.parts import parts
+from aezoo.spec.samples import Array
 from aezoo.spec.shape import flat
 
 #: Samples that pictures show.

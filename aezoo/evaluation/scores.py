@@ -12,7 +12,6 @@ import torch
 
 from aezoo import device as devices
 from aezoo.data.batches import Batches, Rows
-from aezoo.data.samples import Samples
 from aezoo.data.sources import Source, check, open_samples
 from aezoo.data.sources import split as split_rows
 from aezoo.errors import DataError
@@ -20,6 +19,7 @@ from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.judge import Examples, Judge, Table
 from aezoo.model import Model, evaluating
 from aezoo.spec.document import Spec
+from aezoo.spec.samples import Samples
 
 #: How many samples the baselines are fitted to, at most.
 FIT_ROWS = 20_000
@@ -134,9 +134,9 @@ def _fitting(spec: Spec, samples: Samples, name: str, *, own: bool) -> Batched |
 
 
 def _versions() -> dict[str, str]:
-    from aezoo import __version__
+    from importlib.metadata import version
 
-    return {"aezoo": __version__, "torch": str(torch.__version__)}
+    return {"aezoo": version("aezoo"), "torch": str(torch.__version__)}
 
 
 def _jsonable(table: Table) -> dict[str, float | None]:

@@ -6,12 +6,11 @@ A latent may return any NamedTuple that has a `z`; its other fields are what the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-if TYPE_CHECKING:
-    from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.normalizer import Identity, Normalizer
 
 
 class Code(NamedTuple):
@@ -28,10 +27,31 @@ class GaussianCode(NamedTuple):
     logvar: Tensor  # [B, *code], log of the variance
 
 
+class Network(nn.Module):
+    """What a term or a metric may use of the model that made an output: the base of `Autoencoder`."""
+
+    input_shape: tuple[int, ...]
+    point: str
+    normalizer: Normalizer | Identity
+    encoder: nn.ModuleList
+    latent: nn.Module
+    decoder: nn.ModuleList
+    likelihood: Any
+    prior: Any
+
+    def expand(self, z: Tensor) -> Tensor:
+        """The parameters of the likelihood for a code."""
+        raise NotImplementedError
+
+    def code_of(self, x: Tensor) -> Tensor:
+        """The code of normalized `x` as one tensor, nothing drawn: the mean of a posterior, else `z`."""
+        raise NotImplementedError
+
+
 class Output(NamedTuple):
     """All that one pass made. Normalized values throughout: what the encoder sees, what the loss compares."""
 
-    model: Autoencoder
+    model: Network
     x: Tensor  # [B, *input], clean: the target
     corrupted: Tensor  # [B, *input], what the encoder was given; `x` itself without corruption
     code: Any  # a NamedTuple with a `z`

@@ -16,18 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from aezoo.errors import UsageError
-from aezoo.nn.code import Output
+from aezoo.nn.code import Network, Output
 from aezoo.nn.latent import Deterministic, Gaussian
-
-if TYPE_CHECKING:
-    from aezoo.nn.autoencoder import Autoencoder
 
 Estimator = Literal["auto", "closed_form", "hutchinson", "exact"]
 
@@ -67,7 +64,7 @@ def leaves(module: nn.Module) -> Iterator[nn.Module]:
         yield module
 
 
-def chain(model: Autoencoder) -> list[Link] | None:
+def chain(model: Network) -> list[Link] | None:
     """The way from x to the code, if it is made of affine maps and pointwise functions; else None."""
     last = _affine_latent(model.latent)
     links: list[Link] = []
@@ -152,7 +149,7 @@ class AutogradJacobian:
         x: [B, *input]
     """
 
-    def __init__(self, model: Autoencoder, x: Tensor) -> None:
+    def __init__(self, model: Network, x: Tensor) -> None:
         self.differentiable = torch.is_grad_enabled()
         # An evaluation wants the number, too.
         with torch.inference_mode(False), torch.enable_grad(), twice_differentiable(model):

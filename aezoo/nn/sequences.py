@@ -107,7 +107,9 @@ class Transformer(nn.Module):
         super().__init__()
         self.positions: Tensor | None
         if positions == "learned":
-            self.positions = nn.Parameter(torch.empty(length, channels).normal_(std=0.02))
+            learned = torch.empty(length, channels)
+            # On the meta device nothing is drawn, and this operation alone has torch import its compiler.
+            self.positions = nn.Parameter(learned if learned.is_meta else learned.normal_(std=0.02))
         else:
             # In the state dict, though fixed: a model loaded onto the meta device needs them.
             fixed = sinusoids(length, channels) if positions == "sinusoidal" else None

@@ -9,17 +9,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from aezoo.reading.tokens import Token
+from aezoo.spec.foreign import MAX_DEPTH
 
 #: A spec is a page of text; whatever is larger is something else.
 MAX_BYTES = 1 << 20
-#: Of brackets in brackets, and of any path.
-MAX_DEPTH = 64
 #: Parts of one dotted key or header.
 MAX_PARTS = 64
 #: Words, signs, comments and line ends in all: some 25,000 keys.
 MAX_TOKENS = 100_000
-#: Entries of one list.
-MAX_ENTRIES = 10_000
 #: Characters of a number; the shortest spelling of a double has 24.
 MAX_DIGITS = 1000
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from aezoo.errors import Path, Where, render_path
-from aezoo.reading.merge import LISTS, NAMED
+from aezoo.reading.merge import LISTS
 from aezoo.reading.provenance import Node, follow
 from aezoo.spec.document import Spec
+from aezoo.spec.slots import NAMED
 
 
 class Said(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from aezoo.errors import Fault, Path
 from aezoo.hints import did_you_mean
 from aezoo.reading.provenance import DEFAULT, Node
+from aezoo.spec.slots import NAMED
 
 #: Keys that say how a spec is put together; they are gone when it is.
 MACROS = frozenset({"extends", "variants", "unset", "$schema"})
@@ -19,8 +20,6 @@ MACROS = frozenset({"extends", "variants", "unset", "$schema"})
 SLOTS = frozenset({"latent", "likelihood", "objective", "data", "prior", "optimizer", "decoder"})
 #: Slots where a list is short for a table that holds it.
 LISTS = {"input": "shape", "decoder": "layers"}
-#: Tables of components whose type is the key they stand under, unless they say another.
-NAMED = frozenset({"regularizers", "constraints"})
 #: Keys of a table that edits a list, beside positions and ids.
 ENDS = ("prepend", "append")
 

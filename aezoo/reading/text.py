@@ -24,7 +24,7 @@ from aezoo.spec.foreign import aliens, foreign
 if TYPE_CHECKING:
     from aezoo.reading.positions import Place, Span
 
-__all__ = ["MAX_BYTES", "decode", "foreign", "parse", "parse_value", "places", "read_text", "to_json", "to_toml"]
+__all__ = ["MAX_BYTES", "decode", "foreign", "parse", "parse_value", "places", "read_text", "to_toml"]
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
@@ -54,14 +54,6 @@ def places(text: str, name: str) -> dict[Path, Place]:
     from aezoo.reading.positions import json_places, toml_places  # here and below: only a fault needs it
 
     return json_places(text) if name.endswith(".json") else toml_places(text)
-
-
-def to_json(document: dict[str, Any], *, indent: int | None = 1) -> str:
-    """Canonical JSON: sorted keys, no NaN; the same document gives the same text."""
-    separators = (",", ":") if indent is None else None
-    return json.dumps(
-        document, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
-    )
 
 
 def to_toml(document: dict[str, Any]) -> str:

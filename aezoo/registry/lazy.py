@@ -14,7 +14,8 @@ class Room:
     """What a module holds, promised before it is imported: reading a spec then imports only what the spec names.
 
     A plugin whose parts cost something to import returns rooms from `aezoo_components`, beside declarations or
-    instead of them. The module lists its declarations as `COMPONENTS`; they must be exactly what was promised.
+    instead of them. What the module holds are the declarations that it defines, or those that it lists as `COMPONENTS`;
+    they must be exactly what was promised.
 
         Room("aezoo_shuffle.layers", layer=("space_to_depth", "depth_to_space"))
 
@@ -33,7 +34,7 @@ class Room:
         return f"<room {self.module}>"
 
     def components(self) -> Sequence[Any]:
-        """What the module lists, unjudged. Raises `PluginError` if it cannot be imported or has no list."""
+        """What the module holds, unjudged. Raises `PluginError` if it cannot be imported."""
         try:
             module = import_module(self.module)
         except (Exception, SystemExit) as error:  # a stranger's module may do anything when imported
@@ -42,6 +43,16 @@ class Room:
                 f"{self.module} cannot be imported: {error!r}" + (f" at {place}" if place else "")
             ) from error
         listed = getattr(module, "COMPONENTS", None)
+        if listed is None:
+            return [item for item in vars(module).values() if _is_defined_in(self.module, item)]
         if not isinstance(listed, (list, tuple)):
-            raise PluginError(f"{self.module} has no list COMPONENTS of its declarations")
+            raise PluginError(f"{self.module}: COMPONENTS is no list of declarations")
         return listed
+
+
+def _is_defined_in(module: str, item: Any) -> bool:
+    """Whether a value is a declaration with a type, made by this module; a base that names no type is none."""
+    if not isinstance(item, type) or item.__module__ != module:
+        return False
+    field = getattr(item, "model_fields", {}).get("type")
+    return isinstance(getattr(field, "default", None), str)

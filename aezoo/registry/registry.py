@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from aezoo.errors import PluginError
 from aezoo.hints import did_you_mean
+from aezoo.registry.entry_points import titled
 from aezoo.registry.lazy import Room
 from aezoo.registry.validation import admit
 from aezoo.spec.component import Component
@@ -116,6 +117,7 @@ class Registry:
         for part in staged.values():
             if not isinstance(part, Promise):
                 part.namespace = namespace
+                part._provider = titled(namespace) if namespace else ""
         self._parts.update(staged)
 
     def _ensure(self, name: str) -> None:

@@ -12,14 +12,14 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 
 from aezoo.reading.compose import DEFAULTS
-from aezoo.reading.merge import LISTS, NAMED
+from aezoo.reading.merge import LISTS
 from aezoo.schema.definitions import Vocabulary
 from aezoo.schema.drafts import METASCHEMAS, Draft, Schema, lowered
 from aezoo.schema.fields import LIST, TABLE, TEXT, UNTYPED, cases, described, ref, summary, taken, told, wants
 from aezoo.schema.list_edits import EDIT
 from aezoo.spec.component import Component, Frozen
 from aezoo.spec.document import Spec
-from aezoo.spec.slots import fields, tables
+from aezoo.spec.slots import NAMED, fields, tables
 
 TITLE = "aezoo spec"
 STRINGS: Schema = {**LIST, "items": TEXT}

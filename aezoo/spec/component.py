@@ -9,7 +9,7 @@ A declaration says what is wanted and imports no torch; its `build()` is the onl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import (
     BaseModel,
@@ -25,9 +25,8 @@ from pydantic_core import PydanticCustomError
 
 from aezoo.errors import PluginError
 
-if TYPE_CHECKING:
-    from aezoo.spec.document import Spec
-
+#: The `Spec` that a part stands in. That class is built of parts, so their bases cannot import it; a part names it.
+AnySpec = Any
 Range = tuple[float, float]
 
 
@@ -86,6 +85,8 @@ class Component(Frozen):
     kind: ClassVar[str] = ""
     #: Set once, when the part is registered: empty for the parts in the box.
     namespace: ClassVar[str] = ""
+    #: Set with it, for messages: plugin 'kan' (aezoo-kan 0.3).
+    _provider: ClassVar[str] = ""
     type: str
 
     @classmethod
@@ -132,6 +133,6 @@ class Component(Frozen):
         written["type"] = self.tag()
         return written
 
-    def remarks(self, spec: Spec) -> Iterator[Remark]:
+    def remarks(self, spec: AnySpec) -> Iterator[Remark]:
         """What is wrong or doubtful about this part in this spec; called when the spec is read."""
         yield from ()

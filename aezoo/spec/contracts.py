@@ -48,11 +48,10 @@ def broken(part: Component, method: str, told: str) -> Exception:
     """
     if not part.namespace:
         return AssertionError(f"{part.tag()}: {method} {told}")
-    from aezoo.registry.entry_points import titled
-
     owner: Any = next(base for base in type(part).__mro__ if method in vars(base))
     place = definition(type(part) if owner.is_slot() else vars(owner)[method])  # what is in the base is not at fault
-    message = f"{titled(part.namespace)}: {part.kind} {part.tag()}: {type(part).__name__}.{method} at {place} {told}"
+    who = part._provider or f"plugin {part.namespace!r}"
+    message = f"{who}: {part.kind} {part.tag()}: {type(part).__name__}.{method} at {place} {told}"
     return PluginError(message, hint=f"`aezoo plugins check {part.namespace}` holds its parts to the laws")
 
 

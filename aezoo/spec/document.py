@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from aezoo.reading.text import to_json
+from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Frozen, Interval, Ints, Strings, as_tuple
 from aezoo.spec.contracts import several, shape_of
 from aezoo.spec.kinds import (

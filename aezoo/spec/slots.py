@@ -9,8 +9,10 @@ from typing import Annotated, Any, Protocol, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from aezoo.errors import Path
-from aezoo.reading.merge import NAMED
 from aezoo.spec.component import Component, Frozen
+
+#: Tables of components whose type is the key they stand under, unless they say another.
+NAMED = frozenset({"regularizers", "constraints"})
 
 
 class Parts(Protocol):
@@ -71,6 +73,13 @@ def _chosen(annotation: type[Frozen], document: Any, path: Path, parts: Parts) -
     except Exception:  # the fault of an unknown part is told where it is named
         return None
     return found
+
+
+def slots_in(annotation: Any) -> frozenset[str]:
+    """The kinds of part that may stand in a field so annotated."""
+    if isinstance(annotation, type) and issubclass(annotation, Component):
+        return frozenset({annotation.kind})
+    return frozenset().union(*(slots_in(arg) for arg in get_args(annotation)))
 
 
 def child(document: Any, step: str | int) -> Any:

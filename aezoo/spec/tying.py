@@ -3,43 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from math import prod
-from typing import TYPE_CHECKING, NamedTuple
 
+from aezoo.spec.document import Spec
+from aezoo.spec.kinds import Affine, LatentSpec, LayerSpec
 from aezoo.spec.shape import Shape
-
-if TYPE_CHECKING:
-    from aezoo.spec.document import Spec
-    from aezoo.spec.kinds import LatentSpec, LayerSpec
-
-
-class Affine(NamedTuple):
-    """A linear map, or a convolution: what a constraint projects and a tied decoder shares.
-
-    Attributes:
-        inputs: Width, or channels, of what it takes.
-        outputs: Of what it gives.
-        kernel: Positions along each axis; empty for a linear map.
-        stride: From one position to the next: of the output, if transposed.
-        padding: On each side.
-        dilation: Between the entries of the kernel.
-        groups: Blocks of channels that do not see each other.
-        transposed: Whether it is the adjoint of a convolution.
-    """
-
-    inputs: int
-    outputs: int
-    kernel: Shape = ()
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-    groups: int = 1
-    transposed: bool = False
-
-    @property
-    def weights(self) -> int:
-        """How many it has, without a bias."""
-        return self.inputs * self.outputs // self.groups * prod(self.kernel)
 
 
 def untied(spec: Spec) -> str:

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -29,23 +29,32 @@ from aezoo.building.builder import assemble, skeleton
 from aezoo.errors import Refused, RunFailed
 from aezoo.files import atomic_write, sync
 from aezoo.model import Model
-from aezoo.reading.text import to_json
+from aezoo.spec.canonical import to_json
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.storage import layout, lockfile, manifest, pictures, training_state, weights
 from aezoo.storage.card import card
 from aezoo.storage.verification import examine_weights
-from aezoo.zoo.pulling import locate
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from aezoo.evaluation.scores import Scores
-    from aezoo.training.run import Run
 
 OWNED = (manifest.NAME, weights.NAME, training_state.NAME, layout.METRICS, layout.TRAINING, layout.CARD, lockfile.NAME)
 STAGING = ".staging-"
 #: Samples of the prior in a picture, steps and pairs of an interpolation; columns of plots, wider than images.
 DRAWN, STEPS, PAIRS, PLOTS = 25, 10, 3, 6
+
+
+class Trained(Protocol):
+    """What a training knows of the model that it gave: a `Run`."""
+
+    @property
+    def record(self) -> dict[str, Any]: ...
+    @property
+    def history(self) -> list[dict[str, Any]]: ...
+    @property
+    def beside(self) -> dict[str, torch.Tensor]: ...
 
 
 # --- save ------------------------------------------------------------------------------------------------
@@ -56,7 +65,7 @@ def save(
     folder: str | os.PathLike[str],
     *,
     scores: Scores | None = None,
-    run: Run | None = None,
+    run: Trained | None = None,
     force: bool = False,
 ) -> Path:
     """Keep a model in a folder, with its card and pictures.
@@ -100,7 +109,7 @@ def _claim(folder: Path, *, force: bool) -> None:
         raise Refused(f"{folder} exists and is not empty", hint="name another, or force it")
 
 
-def _write(model: Model, stage: Path, scores: Scores | None, run: Run | None) -> None:
+def _write(model: Model, stage: Path, scores: Scores | None, run: Trained | None) -> None:
     spec = model.spec
     record: dict[str, Any] = run.record if run else {}
     text = to_json(manifest.manifest(spec), indent=None)
@@ -165,25 +174,22 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
 # --- load ------------------------------------------------------------------------------------------------
 
 
-def load(source: str | os.PathLike[str], *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
-    """The model of a folder; of a weight file alone, whose header holds its spec; of the zoo; or of the Hub.
+def load(place: Path, *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
+    """The model of a folder, or of a weight file alone, whose header holds its spec.
 
     Names, types and shapes are compared with the spec before any weight is read, and a folder that was pulled is held
     to the hash of each of its files.
 
     Args:
-        source: What `save` or `train` wrote; `vae-mnist`, a model of the embedded zoo; `owner/name@revision`, which is
-            pulled unless it is here.
+        place: What `save` or `train` wrote.
         device: `auto`, `cpu`, `cuda:1` ...
         limits: How large the model may be; checked before memory is touched.
 
     Raises:
         NotFound: There is no model.
-        HubError: It is not here, and the Hub does not give it.
         Refused: It is damaged, or spec and weights do not belong together.
         SpecError, PluginError: Its spec cannot be read here.
     """
-    place = locate(source, limits=limits)
     alone = place.is_file()
     path = place if alone else place / weights.NAME
     if not alone:

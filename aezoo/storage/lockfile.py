@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from aezoo.errors import Refused
 from aezoo.files import atomic_write, digest_of
 from aezoo.reading.bounds import MAX_BYTES
-from aezoo.reading.text import to_json
+from aezoo.spec.canonical import to_json
 from aezoo.storage import layout
 from aezoo.storage.layout import File
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aezoo.reading.text import to_json
+from aezoo.spec.canonical import to_json
 from aezoo.storage import manifest, weights
 
 if TYPE_CHECKING:

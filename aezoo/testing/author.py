@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
@@ -14,7 +14,8 @@ from aezoo.errors import ShapeError
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, flat
-from aezoo.testing.values import NOWHERE, Draw, Hints, Table, draw_value, slots_in
+from aezoo.spec.slots import slots_in
+from aezoo.testing.values import NOWHERE, Draw, Drawn, Hints, Table, draw_value
 from aezoo.testing.workshop import Workshop
 
 Kind = TypeVar("Kind", bound=Component)
@@ -25,13 +26,6 @@ TRIES, PATIENCE = 8, 4
 LONGEST = 4
 #: Values of a sample between two layers.
 LARGEST = 16_384
-
-
-class Drawn(NamedTuple):
-    """A part, as a spec writes it and as it is read."""
-
-    written: Any  # a table, a bare name, a number
-    part: Any
 
 
 class Author:

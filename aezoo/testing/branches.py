@@ -16,9 +16,9 @@ from aezoo.spec.kinds import (
     ScheduleSpec,
 )
 from aezoo.spec.training import TrainingSpec
-from aezoo.testing.author import TRIES, Drawn
+from aezoo.testing.author import TRIES
 from aezoo.testing.sketch import Sketch
-from aezoo.testing.values import NAMES, NOWHERE, Hints, draw_value
+from aezoo.testing.values import NAMES, NOWHERE, Drawn, Hints, draw_value
 from aezoo.testing.workshop import sound
 
 #: What a document says of itself, and what it wants installed.

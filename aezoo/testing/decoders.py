@@ -10,8 +10,8 @@ from aezoo.errors import NoMirror, ShapeError
 from aezoo.spec.document import DecoderSpec, Spec
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
-from aezoo.testing.author import TRIES, Author, Drawn
-from aezoo.testing.values import Hints
+from aezoo.testing.author import TRIES, Author
+from aezoo.testing.values import Drawn, Hints
 from aezoo.testing.workshop import sound
 
 

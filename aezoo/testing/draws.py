@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from aezoo.reading.text import to_json
 from aezoo.registry.registry import Registry
+from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS, LayerSpec
 from aezoo.spec.shape import Shape
-from aezoo.testing.author import Author, Drawn
+from aezoo.testing.author import Author
 from aezoo.testing.trunk import SHAPES
-from aezoo.testing.values import Draw, Hints
+from aezoo.testing.values import Draw, Drawn, Hints
 from aezoo.testing.workshop import Workshop
 
 #: Names that the texts of a part may be: what every pass has.

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from aezoo.spec.document import Spec
-from aezoo.testing.author import Author, Drawn
-from aezoo.testing.values import Draw, Table
+from aezoo.testing.author import Author
+from aezoo.testing.values import Draw, Drawn, Table
 from aezoo.testing.workshop import Workshop, sound
 
 

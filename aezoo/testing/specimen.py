@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from aezoo.building.builder import assemble, made
 from aezoo.nn.code import Output
-from aezoo.reading.text import to_json
+from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec

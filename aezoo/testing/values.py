@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, Union, get_args, get_origin
 
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -14,9 +14,7 @@ from pydantic.fields import FieldInfo
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, flat
-
-if TYPE_CHECKING:
-    from aezoo.testing.author import Author
+from aezoo.testing.workshop import Workshop
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Table = dict[str, Any]
@@ -44,7 +42,26 @@ class Hints(NamedTuple):
 NOWHERE = Hints()
 
 
-def draw_value(author: Author, annotation: Any, metadata: Iterable[Any], hints: Hints) -> Any:
+class Drawn(NamedTuple):
+    """A part, as a spec writes it and as it is read."""
+
+    written: Any  # a table, a bare name, a number
+    part: Any
+
+
+class Parts(Protocol):
+    """Who draws the parts that a value holds: an `Author`."""
+
+    draw: Draw
+    workshop: Workshop
+
+    def part(self, base: type[Any], hints: Hints, /) -> Drawn | None: ...
+    def table(self, model: type[BaseModel], hints: Hints, given: Mapping[str, Any], /) -> Drawn | None: ...
+    def stack(self, hints: Hints, /, *, least: int) -> list[Drawn]: ...
+    def layer(self, hints: Hints, /) -> Drawn | None: ...
+
+
+def draw_value(author: Parts, annotation: Any, metadata: Iterable[Any], hints: Hints) -> Any:
     """A value that a field so annotated may hold, as a spec writes it: no None, no tuple.
 
     Raises:
@@ -80,14 +97,7 @@ def unwrapped(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, dict[
     return annotation, bounds
 
 
-def slots_in(annotation: Any) -> frozenset[str]:
-    """The kinds of part that may stand in a field so annotated."""
-    if isinstance(annotation, type) and issubclass(annotation, Component):
-        return frozenset({annotation.kind})
-    return frozenset().union(*(slots_in(arg) for arg in get_args(annotation)))
-
-
-def _table(author: Author, model: type[BaseModel], hints: Hints) -> Any:
+def _table(author: Parts, model: type[BaseModel], hints: Hints) -> Any:
     if not issubclass(model, Component):
         drawn = author.table(model, hints, {})
     elif model is LayerSpec:
@@ -100,12 +110,12 @@ def _table(author: Author, model: type[BaseModel], hints: Hints) -> Any:
     return drawn.written if drawn else {}
 
 
-def _takes_numbers(author: Author, model: type[Component]) -> bool:
+def _takes_numbers(author: Parts, model: type[Component]) -> bool:
     """Whether a plain number is short for a part, as it is for a schedule."""
     return model.expand(0.5) != 0.5 and not author.workshop.forces(model.kind)
 
 
-def _entries(author: Author, args: Sequence[Any], bounds: Mapping[str, Any], hints: Hints) -> list[Any]:
+def _entries(author: Parts, args: Sequence[Any], bounds: Mapping[str, Any], hints: Hints) -> list[Any]:
     item, least = args[0], bounds.get("min_length", 0)
     inner = unwrapped(item)[0]
     if len(args) > 1 and args[1] is not Ellipsis:

@@ -12,7 +12,7 @@ from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec
-from aezoo.testing.values import slots_in
+from aezoo.spec.slots import slots_in
 
 #: Layers in layers in layers are enough.
 DEEPEST = 2

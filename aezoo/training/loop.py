@@ -24,7 +24,7 @@ from aezoo.data.batches import Batches
 from aezoo.errors import AezooError, Interrupted, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
-from aezoo.spec.player import PlayerSpec
+from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot
 from aezoo.training.history import History

@@ -13,7 +13,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches
-from aezoo.data.samples import Samples
 from aezoo.data.sources import check, open_samples, restated, split
 from aezoo.errors import DataError, Interrupted, Refused
 from aezoo.evaluation.scores import Scores, evaluate
@@ -21,7 +20,8 @@ from aezoo.model import Model
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import Source, read
 from aezoo.spec.document import Spec
-from aezoo.spec.player import turns_of
+from aezoo.spec.kinds import turns_of
+from aezoo.spec.samples import Samples
 from aezoo.storage.manifest import providers
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
@@ -173,10 +173,10 @@ def _record(
     spec: Spec, place: devices.Device, workers: int, samples: Samples, rows: dict[str, Any], outcome: Outcome
 ) -> dict[str, Any]:
     """What only the machine knows."""
-    from aezoo import __version__
+    from importlib.metadata import version
 
     return {
-        "aezoo": __version__,
+        "aezoo": version("aezoo"),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),

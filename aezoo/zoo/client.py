@@ -113,11 +113,11 @@ class Hub:
     @property
     def api(self) -> HfApi:
         """The client."""
+        from importlib.metadata import version
+
         from huggingface_hub import HfApi
 
-        from aezoo import __version__
-
-        return HfApi(endpoint=self.endpoint, library_name=LIBRARY, library_version=__version__)
+        return HfApi(endpoint=self.endpoint, library_name=LIBRARY, library_version=version("aezoo"))
 
     # --- what is there ------------------------------------------------------------------------------------
 
@@ -175,16 +175,16 @@ class Hub:
 
     def search(self, text: str | None = None, *, limit: int) -> list[Found]:
         """Models of this library, those pulled most first."""
+        from importlib.metadata import version
+
         from huggingface_hub import get_session
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
-
-        from aezoo import __version__
 
         asked: dict[str, Any] = {"filter": LIBRARY, "sort": "downloads", "limit": limit}
         asked["expand"] = ["cardData", "tags", "sha"]
         with self._speaking(None):
             # The client's own list refuses all models for one whose card it dislikes: of cards, strangers are authors.
-            headers = build_hf_headers(library_name=LIBRARY, library_version=__version__)
+            headers = build_hf_headers(library_name=LIBRARY, library_version=version("aezoo"))
             params = asked | ({"search": text} if text else {})
             response = get_session().get(f"{self.endpoint}/api/models", params=params, headers=headers)
             hf_raise_for_status(response)

@@ -321,6 +321,6 @@ def _copy(source: Path, target: Path, lock: Lock) -> None:
 
 
 def _version() -> str:
-    from aezoo import __version__
+    from importlib.metadata import version
 
-    return __version__
+    return version("aezoo")

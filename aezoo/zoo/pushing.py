@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from aezoo.errors import AezooError, HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
-from aezoo.reading.text import read_text, to_json
+from aezoo.reading.text import read_text
+from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.storage import layout, weights

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from aezoo.builtins.convolutions import ConvSpec, ConvTransposeSpec
 from aezoo.builtins.latents import DeterministicSpec, GaussianLatentSpec, TopKSpec
-from aezoo.builtins.layers import ActivationSpec, DropoutSpec, FlattenSpec, LinearSpec, NormSpec
 from aezoo.builtins.residual import ResidualSpec
 from aezoo.builtins.sequences import AttentionSpec, RecurrentSpec, TransformerSpec
+from aezoo.layers.basic import ActivationSpec, DropoutSpec, FlattenSpec, LinearSpec, NormSpec
+from aezoo.layers.convolutions import ConvSpec, ConvTransposeSpec
 from aezoo.nn.layers import BATCH_NORMS
 from aezoo.nn.projection import maps
 from aezoo.plugin import RANGES, Affine, LatentSpec, LayerSpec, Shape

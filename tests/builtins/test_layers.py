@@ -9,8 +9,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from aezoo.builtins.convolutions import ConvSpec, ConvTransposeSpec
-from aezoo.builtins.layers import (
+from aezoo.builtins.residual import ResidualSpec
+from aezoo.builtins.sequences import AttentionSpec, RecurrentSpec, TransformerSpec
+from aezoo.errors import NoMirror, ShapeError
+from aezoo.layers.basic import (
     ActivationSpec,
     DropoutSpec,
     FlattenSpec,
@@ -20,10 +22,8 @@ from aezoo.builtins.layers import (
     dense,
     ending,
 )
-from aezoo.builtins.resampling import GlobalPoolSpec, PoolSpec, UpsampleSpec
-from aezoo.builtins.residual import ResidualSpec
-from aezoo.builtins.sequences import AttentionSpec, RecurrentSpec, TransformerSpec
-from aezoo.errors import NoMirror, ShapeError
+from aezoo.layers.convolutions import ConvSpec, ConvTransposeSpec
+from aezoo.layers.resampling import GlobalPoolSpec, PoolSpec, UpsampleSpec
 from aezoo.plugin import LayerSpec, Shape, Style, trace
 
 NORMS = st.sampled_from(["none", "batch", "layer", "group", "instance"])

@@ -5,10 +5,10 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from aezoo.builtins.layers import FlattenSpec, LinearSpec, NormSpec
 from aezoo.builtins.optimizers import AdamSpec
-from aezoo.builtins.regularizers import COMPONENTS, ContractiveSpec, KLSparsitySpec, KLSpec, L1Spec, L2Spec
+from aezoo.builtins.regularizers import ContractiveSpec, KLSparsitySpec, KLSpec, L1Spec, L2Spec
 from aezoo.builtins.residual import ResidualSpec
+from aezoo.layers.basic import FlattenSpec, LinearSpec, NormSpec
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.latent import Deterministic, Gaussian
 from aezoo.nn.likelihood import SquaredError
@@ -75,7 +75,7 @@ def test_every_penalty_moves_the_encoder(term):
 
 def test_the_needs_of_a_kl_are_a_posterior():
     assert KLSpec.needs == {"mean", "logvar"}
-    assert not any(part.needs for part in COMPONENTS if part is not KLSpec)
+    assert not any(part.needs for part in (ContractiveSpec, KLSparsitySpec, L1Spec, L2Spec))
 
 
 def test_two_cures_at_once_are_refused():

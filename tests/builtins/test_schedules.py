@@ -5,14 +5,13 @@ from pydantic import ValidationError
 
 from aezoo.builtins.regularizers import KLSpec
 from aezoo.builtins.schedules import (
-    COMPONENTS,
-    ConstantSpec,
     CosineSpec,
     CyclicalSpec,
     ExponentialSpec,
     LinearScheduleSpec,
     PiecewiseSpec,
 )
+from aezoo.plugin import ConstantSpec
 from aezoo.registry.registry import Registry
 
 RUN = 1000
@@ -101,7 +100,7 @@ def test_a_constant_is_written_as_the_number_it_is():
 
 def test_a_schedule_reads_back_equal():
     registry = Registry()
-    registry.add(COMPONENTS)
+    registry.add([LinearScheduleSpec])
     table = {"weight": {"type": "linear", "start": 0.0, "end": 4.0, "steps": 5000}}
     term = KLSpec.model_validate(table, context={"registry": registry})
     assert term.weight == LinearScheduleSpec(start=0.0, end=4.0, steps=5000)

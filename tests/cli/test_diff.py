@@ -14,7 +14,7 @@ import pytest
 
 from aezoo.cli import output
 from aezoo.reading.reader import read
-from aezoo.reading.text import to_json
+from aezoo.spec.canonical import to_json
 from aezoo.storage.manifest import manifest
 
 Run = Callable[..., Any]

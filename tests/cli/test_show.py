@@ -20,9 +20,9 @@ from aezoo.cli.show import formula
 from aezoo.plugin import LayerSpec, Shape, as_tuple
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import read
-from aezoo.reading.text import to_json
 from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
+from aezoo.spec.canonical import to_json
 from aezoo.spec.kinds import OptimizerSpec
 from aezoo.spec.limits import size_of
 from aezoo.spec.memory import memory

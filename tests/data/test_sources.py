@@ -15,11 +15,12 @@ from safetensors.numpy import save_file
 
 from aezoo.builtins import arrays, datasets, generated, pictures, tables
 from aezoo.data import sources
-from aezoo.data.samples import Samples
 from aezoo.data.sources import Batches, check, open_samples, split
 from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.registry.lazy import Room
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import InputSpec
+from aezoo.spec.samples import Samples
 
 DIGITS = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4), dtype=np.uint8)
 
@@ -38,7 +39,7 @@ IMAGE = spec_of((1, 4, 4))
 def registry():
     registry = Registry()
     for room in (arrays, datasets, generated, pictures, tables):
-        registry.add(room.COMPONENTS)
+        registry.add(Room(room.__name__).components())
     return registry
 
 

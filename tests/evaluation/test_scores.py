@@ -62,8 +62,8 @@ def test_a_linear_autoencoder_at_its_optimum_scores_like_pca() -> None:
 
 
 def _rows(name: str) -> np.ndarray:
-    from aezoo.data.samples import Samples
     from aezoo.data.sources import split
+    from aezoo.spec.samples import Samples
 
     return split(Samples(images(), "array"), None, 0)[name]
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from aezoo.builtins.convolutions import ConvSpec
-from aezoo.builtins.layers import LinearSpec
 from aezoo.errors import ShapeError
+from aezoo.layers.basic import LinearSpec
+from aezoo.layers.convolutions import ConvSpec
 from aezoo.nn.convolutions import Residual, shortcut
 from aezoo.nn.layers import ACTIVATIONS, Tied, activation, block, group_count, normalization, tie
 from aezoo.nn.sequences import Attention, Transformer, sinusoids
@@ -126,7 +126,7 @@ def test_a_tied_mirror_of_a_convolution_is_its_adjoint(axes, size, kernel, strid
 
 
 def test_a_tied_mirror_of_a_transposed_convolution_is_its_adjoint():
-    from aezoo.builtins.convolutions import ConvTransposeSpec
+    from aezoo.layers.convolutions import ConvTransposeSpec
 
     layer = ConvTransposeSpec(channels=4, stride=2, output_padding=1, bias=False, activation="identity")
     (mirrored,) = layer.mirror((2, 5, 4), target=(2, 5, 4), style=Style())

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 import aezoo
-from aezoo.builtins.layers import LinearSpec
 from aezoo.errors import Fault, SpecError
+from aezoo.layers.basic import LinearSpec
 from aezoo.plugin import (
     ConstraintSpec,
     Field,

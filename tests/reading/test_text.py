@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aezoo.errors import Fault, SpecError
-from aezoo.reading.text import foreign, parse, parse_value, to_json, to_toml
+from aezoo.reading.text import foreign, parse, parse_value, to_toml
+from aezoo.spec.canonical import to_json
 
 MIB = 1 << 20
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from aezoo.cli.probe import trial
 from aezoo.cli.scaffold import scaffold
 from aezoo.registry.loader import IN_THE_BOX, load
-from aezoo.registry.probe import trial
 from aezoo.registry.registry import Registry
 from aezoo.testing import Site, installed
 

@@ -186,8 +186,8 @@ def test_a_room_that_holds_something_else_than_promised_gives_none_of_it(
     [
         ("raise SystemExit(3)", r"SystemExit\(3\)"),
         ("import no_such_module_at_all", "no_such_module_at_all"),
-        ("", "has no list COMPONENTS of its declarations"),
-        ("COMPONENTS = 1", "has no list COMPONENTS of its declarations"),
+        ("", "does not hold what was promised: no layer 'double', no layer 'half'"),
+        ("COMPONENTS = 1", "COMPONENTS is no list of declarations"),
         ("COMPONENTS = [1]", "1 is no part"),
         (f"{DOUBLE}\nCOMPONENTS += [type('TwiceSpec', (DoubleSpec,), {{}})]", "two parts claim layer 'double'"),
     ],
@@ -198,6 +198,22 @@ def test_a_broken_room_is_an_error_of_its_plugin_when_it_is_asked_for(written: W
     with pytest.raises(PluginError, match=said):
         registry.get("layer", "half")
     assert registry.get("layer", "plain") is PlainSpec
+
+
+def test_a_room_without_a_list_holds_what_its_module_defines(written: Written) -> None:
+    module = written(DOUBLE.replace("COMPONENTS = [DoubleSpec, HalfSpec]", "from aezoo.layers.basic import LinearSpec"))
+    registry = Registry()
+    registry.add([Room(module, layer=("double", "half"))], namespace="toy")
+    assert registry.get("layer", "toy:half").__module__ == module
+    assert registry.names("layer") == ["toy:double", "toy:half"]
+
+
+def test_a_declaration_that_was_forgotten_in_its_room_is_found_out(written: Written) -> None:
+    module = written(DOUBLE.replace("COMPONENTS = [DoubleSpec, HalfSpec]", ""))
+    registry = Registry()
+    registry.add([Room(module, layer="double")])
+    with pytest.raises(PluginError, match="layer 'half' unannounced"):
+        registry.get("layer", "double")
 
 
 def test_a_room_that_promises_an_unknown_kind_is_refused() -> None:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pydantic import BeforeValidator
 
 import aezoo
-from aezoo.builtins.convolutions import ConvSpec
 from aezoo.errors import SpecError
+from aezoo.layers.convolutions import ConvSpec
 from aezoo.plugin import (
     Component,
     CorruptionSpec,

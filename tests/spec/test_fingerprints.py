@@ -11,8 +11,9 @@ import pytest
 from aezoo.plugin import Component, Field, LayerSpec, Shape
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import check
-from aezoo.reading.text import parse, to_json, to_toml
+from aezoo.reading.text import parse, to_toml
 from aezoo.registry.registry import Registry
+from aezoo.spec.canonical import to_json
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "fingerprints.json"
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from aezoo.builtins.convolutions import ConvSpec, ConvTransposeSpec
-from aezoo.builtins.layers import ActivationSpec, DropoutSpec, FlattenSpec, LinearSpec, NormSpec, ReshapeSpec
-from aezoo.builtins.resampling import GlobalPoolSpec, PoolSpec, UpsampleSpec
 from aezoo.builtins.residual import ResidualSpec
 from aezoo.builtins.sequences import AttentionSpec, RecurrentSpec, TransformerSpec
 from aezoo.errors import NoMirror, ShapeError
+from aezoo.layers.basic import ActivationSpec, DropoutSpec, FlattenSpec, LinearSpec, NormSpec, ReshapeSpec
+from aezoo.layers.convolutions import ConvSpec, ConvTransposeSpec
+from aezoo.layers.resampling import GlobalPoolSpec, PoolSpec, UpsampleSpec
 from aezoo.plugin import LayerSpec, Style
 from aezoo.spec.mirror import Misfit, last_style, mirror_layers, mirror_source, trace
 

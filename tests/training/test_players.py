@@ -14,10 +14,9 @@ from torch import Tensor, nn
 import aezoo
 from aezoo.builtins.optimizers import LBFGSSpec, SGDSpec
 from aezoo.data.batches import Batches
-from aezoo.data.samples import Samples
 from aezoo.nn.objective import Objective
-from aezoo.spec.kinds import ConstantSpec
-from aezoo.spec.player import PlayerSpec
+from aezoo.spec.kinds import ConstantSpec, PlayerSpec
+from aezoo.spec.samples import Samples
 from aezoo.training.loop import Loop, Outcome
 
 

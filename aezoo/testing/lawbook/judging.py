@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from aezoo.building.builder import build
-from aezoo.data.samples import Samples
 from aezoo.errors import AezooError, DataError
 from aezoo.nn.code import Output
 from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import FileDatasetSpec
+from aezoo.spec.samples import Samples
 from aezoo.testing.chance import chance, reseed
 from aezoo.testing.files import provide
 from aezoo.testing.law import VARIANT, law

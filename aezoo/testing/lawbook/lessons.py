@@ -12,11 +12,11 @@ from torch import Tensor
 
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches
-from aezoo.data.samples import Samples
 from aezoo.nn.objective import Objective
 from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec
-from aezoo.spec.player import turns_of
+from aezoo.spec.kinds import turns_of
+from aezoo.spec.samples import Samples
 from aezoo.spec.training import TrainingSpec
 from aezoo.testing.law import law
 from aezoo.testing.specimen import generator

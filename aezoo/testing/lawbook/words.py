@@ -12,10 +12,11 @@ from pydantic import ValidationError
 
 from aezoo.errors import AezooError
 from aezoo.reading.reader import check
-from aezoo.reading.text import parse, to_json, to_toml
+from aezoo.reading.text import parse, to_toml
 from aezoo.reference.entry import fields_of, text_of
 from aezoo.reference.words import PLAIN, takes
 from aezoo.registry.status import NAMESPACE as SNAKE
+from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS

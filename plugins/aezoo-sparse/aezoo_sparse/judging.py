@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from aezoo.nn.autoencoder import Autoencoder
-    from aezoo.nn.code import Output
+    from aezoo.nn.code import Network, Output
 
 
 def active_count(out: Output) -> Tensor:
@@ -50,7 +49,7 @@ class ExplainedVariance(UnexplainedVariance):
         return 1 - super().result()
 
 
-def directions(model: Autoencoder) -> Tensor:
+def directions(model: Network) -> Tensor:
     """What each unit draws, in data units: the columns of the decoder's first map, as rows.
 
     Shape:
@@ -81,7 +80,7 @@ class Recovery:
 
     def __init__(self, true: npt.NDArray[np.float64]) -> None:
         self.true = torch.from_numpy(true)
-        self.model: Autoencoder | None = None
+        self.model: Network | None = None
 
     def update(self, out: Output) -> None:
         self.model = out.model

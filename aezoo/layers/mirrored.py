@@ -1,4 +1,4 @@
-"""Mirrors: layers in the box that a plugin's mirror can be made of."""
+"""What a mirror ends in, for a latent or a layer whose mirror is made of layers of the core."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from aezoo.spec.shape import Shape
 
 def dense(shape: Shape, style: Style) -> Sequence[LayerSpec]:
     """A linear map of a vector to `shape`, ending in `style`: what leads back from a flat code, or to a vector."""
-    from aezoo.builtins.layers import dense as layers
+    from aezoo.layers.basic import dense as layers
 
     return layers(shape, style)
 
 
 def pointwise(shape: Shape, style: Style) -> Sequence[LayerSpec]:
     """A convolution of kernel 1 on the same grid to `shape`, ending in `style`: what leads back from a spatial code."""
-    from aezoo.builtins.convolutions import ConvSpec
+    from aezoo.layers.convolutions import ConvSpec
 
     return [ConvSpec(channels=shape[0], kernel=1, activation=style.activation, norm=style.norm)]
 
 
 def ending(style: Style) -> Sequence[LayerSpec]:
     """The style as layers of their own, for a layer that has no field for it; none for a style that does nothing."""
-    from aezoo.builtins.layers import ending as layers
+    from aezoo.layers.basic import ending as layers
 
     return layers(style)

@@ -1,4 +1,4 @@
-"""Walks through the code of a model."""
+"""Walks from one sample to another through the code of a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import torch
 
 import aezoo
 from aezoo.errors import UsageError
-from aezoo.evaluation.sampling import interpolate, traverse
 from aezoo.model import Model
 
 
@@ -30,16 +29,16 @@ def test_a_walk_begins_and_ends_at_the_reconstructions(model: Model) -> None:
 
 
 def test_halfway_a_linear_model_shows_the_mean(model: Model) -> None:
-    walk = interpolate(model, *samples(2), steps=3)
+    walk = model.interpolate(*samples(2), steps=3)
     np.testing.assert_allclose(walk[1], (walk[0] + walk[2]) / 2, atol=1e-6)
 
 
 def test_pairs_walk_side_by_side(model: Model) -> None:
     a, b = torch.from_numpy(samples(4)), torch.from_numpy(samples(8)[4:])
-    walk = interpolate(model, a, b, steps=6)
+    walk = model.interpolate(a, b, steps=6)
     assert isinstance(walk, torch.Tensor)
     assert walk.shape == (4, 6, 5)
-    torch.testing.assert_close(walk[2], interpolate(model, a[2], b[2], steps=6))
+    torch.testing.assert_close(walk[2], model.interpolate(a[2], b[2], steps=6))
 
 
 def test_one_step_and_unequal_sides_are_refused(model: Model) -> None:
@@ -47,18 +46,3 @@ def test_one_step_and_unequal_sides_are_refused(model: Model) -> None:
         model.interpolate(*samples(2), 1)
     with pytest.raises(UsageError, match="2 samples on one side, 3 on the other"):
         model.interpolate(samples(2), samples(3))
-
-
-def test_a_traversal_changes_one_value_of_the_code(model: Model) -> None:
-    x = samples(2)
-    walk = traverse(model, x, 1, [-1.0, 0.0, 2.0])
-    assert walk.shape == (2, 3, 5)
-    codes = model.encode(x)
-    codes[:, 1] = 2.0
-    np.testing.assert_allclose(walk[:, 2], model.decode(codes), atol=1e-6)
-    assert traverse(model, x[0], 0, [0.0]).shape == (1, 5)
-
-
-def test_a_value_that_is_not_there_cannot_be_traversed(model: Model) -> None:
-    with pytest.raises(UsageError, match="cannot set value 3 of 3"):
-        traverse(model, samples(1), 3, [0.0])

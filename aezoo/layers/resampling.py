@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.builtins.layers import ReshapeSpec
-from aezoo.plugin import (
-    Component,
-    Field,
-    Ints,
-    LayerSpec,
-    Shape,
-    ShapeError,
-    Style,
-    conv_length,
-    grid,
-    text,
-)
+from pydantic import Field
+
+from aezoo.errors import ShapeError
+from aezoo.layers.basic import ReshapeSpec
+from aezoo.spec.component import Ints
+from aezoo.spec.kinds import LayerSpec, Style
+from aezoo.spec.shape import Shape, conv_length, grid, text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -128,6 +122,3 @@ class UpsampleSpec(LayerSpec):
         from aezoo.nn.convolutions import resize
 
         return resize(self.output_shape(shape)[1:], mode=self.mode)
-
-
-COMPONENTS: list[type[Component]] = [PoolSpec, GlobalPoolSpec, UpsampleSpec]

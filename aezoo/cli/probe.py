@@ -1,6 +1,6 @@
 """Trial: a plugin imported in a process of its own, so that whatever it does to that process is a finding.
 
-`python -m aezoo.registry.probe NAMESPACE` imports it and prints one JSON object; `trial` runs that and reads it.
+`python -m aezoo.cli.probe NAMESPACE` imports it and prints one JSON object; `trial` runs that and reads it.
 """
 
 from __future__ import annotations

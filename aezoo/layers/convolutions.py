@@ -5,25 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.builtins.layers import ACTIVATION, NORM, check_norm, norm_parameters
-from aezoo.builtins.resampling import UpsampleSpec, check_rank, positions
-from aezoo.plugin import (
-    Activation,
-    Affine,
-    Component,
-    Field,
-    Ints,
-    LayerSpec,
-    NoMirror,
-    Norm,
-    Shape,
-    ShapeError,
-    Style,
-    conv_length,
-    grid,
-    text,
-    trace,
-)
+from pydantic import Field
+
+from aezoo.errors import NoMirror, ShapeError
+from aezoo.layers.basic import ACTIVATION, NORM, check_norm, norm_parameters
+from aezoo.layers.resampling import UpsampleSpec, check_rank, positions
+from aezoo.spec.component import Ints
+from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style
+from aezoo.spec.mirror import trace
+from aezoo.spec.shape import Shape, conv_length, grid, text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -272,6 +262,3 @@ class ConvTransposeSpec(ConvolutionSpec):
         )
         output = self.output_shape(shape)
         return block("conv_transpose", conv, output, norm=self.norm, activation=self.activation)
-
-
-COMPONENTS: list[type[Component]] = [ConvSpec, ConvTransposeSpec]

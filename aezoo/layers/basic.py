@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import (
-    Activation,
-    Affine,
-    Component,
-    Field,
-    Ints,
-    LayerSpec,
-    Norm,
-    Shape,
-    ShapeError,
-    Style,
-    flat,
-    flat_parameters,
-    text,
-    vector,
-)
+from pydantic import Field
+
+from aezoo.errors import ShapeError
+from aezoo.spec.component import Ints
+from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style, flat_parameters
+from aezoo.spec.shape import Shape, flat, text, vector
 
 if TYPE_CHECKING:
     from torch import nn
@@ -272,13 +262,3 @@ class DropoutSpec(LayerSpec):
         from torch import nn
 
         return nn.Dropout(self.p)
-
-
-COMPONENTS: list[type[Component]] = [
-    LinearSpec,
-    FlattenSpec,
-    ReshapeSpec,
-    NormSpec,
-    ActivationSpec,
-    DropoutSpec,
-]

@@ -1,0 +1,95 @@
+"""Datasets: where samples come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import Field
+
+from aezoo.errors import DataError, NotFound
+from aezoo.spec.component import AnySpec, Component, Remark
+from aezoo.spec.samples import Samples
+from aezoo.spec.shape import Shape, text
+
+
+class DatasetSpec(Component):
+    """Where samples come from."""
+
+    kind: ClassVar[str] = "dataset"
+
+    def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
+        """All samples, in memory or mapped. `shape` is the spec's input shape, for sources that can adapt to it
+        (a folder of images resized as declared); None leaves them as they are. Raises `DataError`, `NotFound`."""
+        raise NotImplementedError
+
+    def sample_shape(self) -> Shape | None:
+        """Shape of a sample, where it is known without loading anything."""
+        return None
+
+    def fractions(self) -> tuple[float, float]:
+        """Shares held out for validation and test, where the samples come without splits of their own."""
+        return 0.1, 0.1
+
+    def remarks(self, spec: AnySpec) -> Iterator[Remark]:
+        shape = self.sample_shape()
+        if shape is not None and shape != spec.input.shape:
+            yield Remark(
+                f"{self.tag()} gives samples {text(shape)}, the input is {text(spec.input.shape)}",
+                hint=f"write input.shape = {list(shape)}",
+            )
+
+
+class SplitDatasetSpec(DatasetSpec):
+    """Base of the sets that come without splits of their own: says how much is held out."""
+
+    validation: float = Field(0.1, ge=0, lt=1, description="share of the samples held out for validation")
+    test: float = Field(0.1, ge=0, lt=1, description="share of the samples held out for the test")
+
+    def fractions(self) -> tuple[float, float]:
+        return self.validation, self.test
+
+    def remarks(self, spec: AnySpec) -> Iterator[Remark]:
+        if self.validation + self.test >= 1:
+            yield Remark("validation and test leave nothing to train on", hint="let them add up to less than 1")
+        yield from super().remarks(spec)
+
+
+class FileDatasetSpec(SplitDatasetSpec):
+    """Base of the sets that are read from a file or a folder."""
+
+    #: Endings of the files it reads, for callers that give nothing but a path; "/" stands for a folder.
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    path: str = Field(min_length=1, description="file or folder, from the working folder or absolute")
+    limit: int | None = Field(None, ge=1, description="take only so many samples, evenly spaced over the source")
+
+    def found(self) -> Path:
+        """The path, or `NotFound`."""
+        path = Path(self.path).expanduser()
+        if not path.exists():
+            raise NotFound(f"{path.absolute()}: no such file or folder")
+        return path
+
+    def at(self, path: Path) -> Self:
+        """The set at another path, all of it, read in the same way; names that only this file has are dropped."""
+        return self.model_copy(update={"path": str(path), "limit": None})
+
+    @staticmethod
+    @contextmanager
+    def reading(path: Path) -> Iterator[None]:
+        """Turn whatever a parser makes of a damaged file into one `DataError` that names the file."""
+        try:
+            yield
+        except DataError:
+            raise
+        except Exception as error:  # damaged files raise a dozen types, from SyntaxError to zlib.error
+            raise DataError(
+                f"{path}: cannot be read: {error}", hint="it is damaged, or not what its name says"
+            ) from error
+
+    def picked(self, n: int) -> range | list[int]:
+        """Which of `n` samples to take: all, or `limit` of them, from all over the source (it may be sorted)."""
+        limit = self.limit or n
+        return range(n) if limit >= n else [row * n // limit for row in range(limit)]

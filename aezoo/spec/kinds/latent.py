@@ -1,0 +1,74 @@
+"""Latents: the bottleneck, from features to a code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from aezoo.spec.component import Component
+from aezoo.spec.kinds.layer import Affine, LayerSpec, Style
+from aezoo.spec.kinds.prior import PriorSpec
+from aezoo.spec.shape import Shape, flat
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class LatentSpec(Component):
+    """The bottleneck: features [B, *shape] -> a code with a `z` [B, *code_shape(shape)] and what it provides."""
+
+    kind: ClassVar[str] = "latent"
+    #: Fields of the code beside `z`: what a regularizer may need.
+    provides: ClassVar[frozenset[str]] = frozenset()
+    #: The field that "the code of x" means: what `encode` returns and what the tap `latent` reads.
+    point: ClassVar[str] = "z"
+    #: Whether `z` is drawn, in training, from a posterior: it then wants a term that limits its information.
+    noisy: ClassVar[bool] = False
+    #: Whether how many values may be active is fixed by construction: it wants no sparsity penalty.
+    sparse: ClassVar[bool] = False
+    #: Whether `z` is one of finitely many codes, whose information no penalty has to limit.
+    quantized: ClassVar[bool] = False
+    #: The provided field that names `z` by whole numbers (indices into a codebook), each below `alphabet()`; then
+    #: `encode` can give it, `decode` takes it, and the module has `embed(indices) -> z`. Empty if there is none.
+    discrete: ClassVar[str] = ""
+    dim: int = Field(ge=1, description="width of the code: values, or channels of a spatial one")
+    prior: PriorSpec | None = Field(None, description="density that `sample` draws from")
+
+    def code_shape(self, shape: Shape) -> Shape:
+        """Shape of `z` for features of this shape."""
+        raise NotImplementedError
+
+    def tap_shape(self, field: str, shape: Shape) -> Shape:
+        """Shape of a provided field; the code's own unless the latent says otherwise."""
+        return self.code_shape(shape)
+
+    def alphabet(self) -> int:
+        """How many values an entry of the discrete code takes; 0 if there is none."""
+        return 0
+
+    def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
+        """The layers that lead from `z` back to features of `shape`, ending in `style`."""
+        raise NotImplementedError
+
+    def parameters(self, shape: Shape) -> int:
+        """How many weights it has for features of this shape (counted without torch)."""
+        return 0
+
+    def activations(self, shape: Shape) -> int:
+        """How many values a forward pass keeps of a sample: the code, and what it provides."""
+        provided = sum(flat(self.tap_shape(field, shape)) for field in self.provides)
+        return flat(self.code_shape(shape)) + provided
+
+    def maps(self, shape: Shape) -> Sequence[Affine] | None:
+        """As for a layer: its linear maps and convolutions, in order; None if it does not say."""
+        return None
+
+    def build(self, shape: Shape) -> nn.Module:
+        """A module: `forward(h, generator=None) -> code` (a NamedTuple); without a generator it draws nothing.
+
+        It may learn beside the gradient (running means, restarts) in a forward pass in training, as batch
+        normalization does: in buffers, without a change in evaluation.
+        """
+        raise NotImplementedError

@@ -1,0 +1,51 @@
+"""Likelihoods: what the decoder's output means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from aezoo.spec.component import AnySpec, Component, Range, Remark
+from aezoo.spec.shape import Shape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class LikelihoodSpec(Component):
+    """What the decoder's output means: a density of the data."""
+
+    kind: ClassVar[str] = "likelihood"
+    #: Whether `nll` is that of a density, constants and all: only then is there an ELBO.
+    density: ClassVar[bool] = True
+    #: Between what the data must lie; None for any numbers.
+    support: ClassVar[Range | None] = None
+
+    def raw_shape(self, shape: Shape) -> Shape:
+        """What the decoder has to give for data of `shape`: more channels for more parameters."""
+        return shape
+
+    def raw_range(self, data: Range) -> Range | None:
+        """Between what the decoder may have to give its values, for data of this range; None if it does not say."""
+        return None
+
+    def parameters(self, shape: Shape) -> int:
+        """How many weights it has (counted without torch)."""
+        return 0
+
+    def remarks(self, spec: AnySpec) -> Iterator[Remark]:
+        if self.support is None:
+            return
+        low, high = self.support
+        said = spec.input.range if spec.input.normalize == "none" else None
+        if said is None or not low <= said[0] < said[1] <= high:
+            yield Remark(
+                f"{self.tag()} takes data in [{low:g}, {high:g}], and the input does not declare them",
+                f'input = {{shape = [...], range = [{low:g}, {high:g}], normalize = "none"}}, or another likelihood',
+                code="AZ519",
+            )
+
+    def build(self, shape: Shape) -> nn.Module:
+        """A module with `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample,
+        and `sample(raw, generator) -> [B, *shape]`."""
+        raise NotImplementedError

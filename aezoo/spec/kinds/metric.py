@@ -1,0 +1,37 @@
+"""Metrics: numbers that judge a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from aezoo.spec.component import AnySpec, Component, Remark
+
+
+class MetricSpec(Component):
+    """One number that judges a model on a split.
+
+    An evaluation takes every metric that means something for the spec: in the box, of a plugin that the spec names,
+    and those in its `metrics`.
+    """
+
+    kind: ClassVar[str] = "metric"
+    #: Whether it judges a pass that draws the latent noise, instead of one that draws nothing.
+    noisy: ClassVar[bool] = False
+    #: "lower", "higher", or "" for a number that only describes.
+    better: ClassVar[str] = "lower"
+
+    @classmethod
+    def applies(cls, spec: AnySpec) -> bool:
+        """Whether the number means something for this spec."""
+        return True
+
+    def remarks(self, spec: AnySpec) -> Iterator[Remark]:
+        if not self.applies(spec):
+            yield Remark(f"{self.tag()} means nothing for this spec", "leave it out")
+        if sum(metric.tag() == self.tag() for metric in spec.metrics) > 1:
+            yield Remark(f"{self.tag()} stands twice", "a metric has one number: keep one of them")
+
+    def build(self, spec: AnySpec) -> Any:
+        """An object with `update(out: Output)` for each batch and `result() -> float`."""
+        raise NotImplementedError

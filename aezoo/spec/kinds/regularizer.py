@@ -1,0 +1,40 @@
+"""Regularizers: the penalties of a loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from aezoo.spec.component import Component
+from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec
+from aezoo.spec.shape import Shape
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class RegularizerSpec(Component):
+    """One penalty of the loss, in nats: summed over a sample's axes, averaged over the batch.
+
+    The weight is applied by the objective; no regularizer touches it.
+    """
+
+    kind: ClassVar[str] = "regularizer"
+    #: What the latent must provide.
+    needs: ClassVar[frozenset[str]] = frozenset()
+    #: Whether it limits what the code can tell of the input, as a KL to the prior does: a rate.
+    rate: ClassVar[bool] = False
+    #: Whether it asks for few active values.
+    sparsifies: ClassVar[bool] = False
+    weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the term; a number or a schedule")
+    on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
+
+    @property
+    def weighted(self) -> bool:
+        """Whether its weight is ever but 1: only then is `name.weighted` logged beside `name`."""
+        return self.weight.bounds() != (1.0, 1.0)
+
+    def build(self, shape: Shape) -> nn.Module:
+        """A module: `forward(out: Output) -> Tensor []`. `shape` is that of the tap `on`."""
+        raise NotImplementedError
