@@ -168,7 +168,6 @@ ABOUT_FAMILIES = {
     "storage/card.py": "tags by which people find a model",
     "cli/init.py": "hints about what the starter can write",
     "cli/starter.py": "the texts of starters",
-    "spec/format0/loss.py": "a key of an older format",
 }
 
 

@@ -34,7 +34,6 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "render": ("render", "Print a spec with all defaults and no macros."),
         "diff": ("diff", "Say in what two specs or models differ."),
         "fmt": ("fmt", "Lay specs out in the house style, comments kept."),
-        "migrate": ("migrate", "Bring specs of an older format to this one."),
         "schema": ("schema", "Print the JSON Schema that editors complete from."),
         "explain": ("explain", "Explain a fault by its code."),
     },
