@@ -33,7 +33,6 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("show", "Show the layers, the loss and the size of a model."),
         "render": ("render", "Print a spec with all defaults and no macros."),
         "diff": ("diff", "Say in what two specs or models differ."),
-        "fmt": ("fmt", "Lay specs out in the house style, comments kept."),
         "schema": ("schema", "Print the JSON Schema that editors complete from."),
         "explain": ("explain", "Explain a fault by its code."),
     },
