@@ -166,8 +166,7 @@ def test_no_file_pickles() -> None:
 #: Files that speak of the families in the box because that is what they are for.
 ABOUT_FAMILIES = {
     "storage/card.py": "tags by which people find a model",
-    "cli/init.py": "hints about what the starter can write",
-    "cli/starter.py": "the texts of starters",
+    "cli/init.py": "which bundled specs a starter copies",
 }
 
 
