@@ -37,7 +37,8 @@ from aezoo.registry.loader import IN_THE_BOX, load
 from aezoo.registry.registry import Registry
 from aezoo.schema.drafts import DRAFTS, Draft
 from aezoo.schema.schema import schema
-from aezoo.testing import mutated, specs
+from aezoo.testing import specs
+from tests.defects import mutated
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "schema.json"

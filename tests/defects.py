@@ -76,7 +76,7 @@ def places(value: Any) -> Iterator[Place]:
         yield from places(value[key])
 
 
-def defective(strategy: st.SearchStrategy[Table]) -> st.SearchStrategy[Table]:
+def mutated(strategy: st.SearchStrategy[Table]) -> st.SearchStrategy[Table]:
     """Documents with one to four defects each."""
 
     @st.composite
@@ -91,7 +91,7 @@ def defective(strategy: st.SearchStrategy[Table]) -> st.SearchStrategy[Table]:
     return drawn()
 
 
-def tables() -> st.SearchStrategy[Table]:
+def nonsense() -> st.SearchStrategy[Table]:
     """Tables of any JSON values, some under the keys of a spec."""
     keys = st.sampled_from(sorted(Spec.model_fields)) | KEYS | st.text(max_size=8)
     return st.dictionaries(keys, JSON, max_size=6)
