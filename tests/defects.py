@@ -41,7 +41,7 @@ ODD = (
 #: Texts and keys that mean something in one place or another.
 PLACES = ("mirror", "latent", "latent.0", "encoder", "encoder.0", "encoder.99", "decoder.-1", "input.clean", "output")
 WORDS = (*PLACES, "last", "total", "reconstruction", "true", "1", "conv", "gaussian", "{0}", "%s")
-MACROS = ("type", "each", "id", "append", "prepend", "0", "-1", "unset", "extends", "variants", "$schema")
+MACROS = ("type", "each", "append", "prepend", "0", "-1", "unset", "extends", "variants", "$schema")
 NAMES = (*MACROS, "layers", "weight", "on", "shape", "__class__", "model_config", "self", "a.b")
 TEXTS = st.sampled_from((*WORDS, *ODD))
 KEYS = st.sampled_from((*NAMES, *ODD))

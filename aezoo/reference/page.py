@@ -46,7 +46,7 @@ LEGEND = """\
 `[0, 1)` is the interval that holds 0 and not 1. A key whose default is empty may be left out, and then nothing stands
 there."""
 MACROS = """\
-`extends`, `variants`, `unset`, `each` and `id` are gone once a spec is read: see [merging](spec.md#merging),
+`extends`, `variants`, `unset` and `each` are gone once a spec is read: see [merging](spec.md#merging),
 [editing](spec.md#editing-what-is-there) and [layers](spec.md#layers-and-each)."""
 
 

@@ -64,7 +64,7 @@ def _macros(variants: Sequence[str]) -> dict[str, Schema]:
             "items": name,
         },
         "unset": {
-            "description": "paths of what to take out of bases and variants: regularizers.kl, encoder.2",
+            "description": "paths of keys to take out of bases and variants: regularizers.kl",
             "anyOf": [TEXT, STRINGS],
         },
         "$schema": {"description": "in JSON, where editors find this schema", **TEXT},

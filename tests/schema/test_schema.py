@@ -111,7 +111,7 @@ def test_every_part_is_defined_once_with_its_docs_its_provider_and_its_keys() ->
         assert told["x-provider"] == "aezoo"
         assert told["additionalProperties"] is False
         keys = {field.alias or name for name, field in part.model_fields.items()}
-        assert told["properties"].keys() - {"id", "each"} == keys
+        assert told["properties"].keys() - {"each"} == keys
     conv = definitions["layer.conv"]["properties"]
     assert conv["kernel"] == {
         "description": "positions along each axis that one output sees",
@@ -182,7 +182,6 @@ RIGHT: dict[str, Document] = {
     "one number or two": {"corruption": [{"type": "mask", "p": 0.5}, {"type": "mask", "p": [0.1, 0.5]}]},
     "each": {"encoder": ["flatten", {"type": "linear", "each": {"features": [64, 32], "norm": ["none", "batch"]}}]},
     "each with types": {"encoder": [{"each": {"type": ["flatten", "activation"]}}]},
-    "an id": {"encoder": [{"type": "flatten", "id": "first"}, {"type": "linear", "features": 8, "id": "second"}]},
     "a layer in a layer": {"encoder": [{"type": "residual", "body": [{"type": "residual", "body": ["flatten"]}]}]},
     "a prior": {"latent": {"type": "gaussian", "dim": 2, "prior": "standard_normal"}},
     "a list that edits nothing": {"unset": [], "extends": [], "variants": []},
@@ -193,10 +192,9 @@ OVER: dict[str, Document] = {
     "nothing": {},
     "a key": {"latent": {"dim": 2}, "likelihood": {"output": "sigmoid"}},
     "a list of bases": {"extends": ["a", "b.toml"]},
-    "what goes": {"unset": ["regularizers.kl", "encoder.2"]},
-    "what alone goes": {"unset": "encoder.2"},
-    "an entry by its position": {"encoder": {"0": {"channels": 3}, "-1": {"type": "conv"}, "1": "flatten"}},
-    "an entry by its id": {"encoder": {"stem": {"channels": 3}, "body": {"norm": "batch", "1": {"channels": 2}}}},
+    "what goes": {"unset": ["regularizers.kl", "corruption"]},
+    "what alone goes": {"unset": "corruption"},
+    "an entry by its position": {"encoder": {"0": {"channels": 3}, "2": {"type": "conv"}, "1": "flatten"}},
     "more entries": {"encoder": {"append": [{"type": "linear", "features": 3}], "prepend": ["flatten"]}},
     "one entry more": {"encoder": {"append": {"type": "linear", "features": 3}}},
     "more that repeat": {"encoder": {"append": [{"type": "linear", "each": {"features": [3, 2]}}]}},
@@ -280,9 +278,6 @@ WRONG: dict[str, tuple[str, Document]] = {
     "each of a key that is none": ("AZ203", {"encoder": [{"type": "linear", "each": {"feature": [1, 2]}}]}),
     "each of a wrong value": ("AZ201", {"encoder": [{"type": "linear", "each": {"features": [1, 0]}}]}),
     "each outside a list": ("AZ203", {"latent": {"type": "gaussian", "each": {"dim": [1, 2]}}}),
-    "an id outside a list": ("AZ203", {"latent": {"type": "gaussian", "dim": 2, "id": "z"}}),
-    "an id of a number": ("AZ201", {"encoder": [{"type": "flatten", "id": "1"}]}),
-    "an id that means an end": ("AZ201", {"encoder": [{"type": "flatten", "id": "append"}]}),
     "variants in a word": ("AZ206", {"variants": "sparse"}),
     "a base that is none": ("AZ206", {"extends": 3}),
     "an edit with nothing below": ("AZ207", {"encoder": {"append": ["flatten"]}}),
@@ -319,6 +314,8 @@ WRONG_OVER: dict[str, Document] = {
     "a list with an entry that is half said": {"encoder": [{"type": "linear"}]},
     "an entry that repeats": {"encoder": {"0": {"type": "linear", "each": {"features": [1, 2]}}}},
     "one entry more that repeats": {"encoder": {"append": {"type": "linear", "each": {"features": [1, 2]}}}},
+    "an entry by a name": {"encoder": {"stem": {"channels": 3}}},
+    "an entry by a position from the end": {"encoder": {"-1": {"channels": 3}}},
     "what goes, by a number": {"unset": 0},
     "a misspelt slot": {"encodr": []},
 }
@@ -479,7 +476,7 @@ def test_a_plugins_parts_are_parts_like_any_other(plugged: dict[Draft, Refusals]
         {"encoder": [{**SPLINE, "grid": {"rows": 1, "inner": {}}}]},
         {"encoder": [{**SPLINE, "grids": [{}]}]},
         {"encoder": [{**SPLINE, "inner": {"type": "linear"}}]},
-        {"encoder": [{**SPLINE, "inner": {"type": "flatten", "id": "a"}}]},
+        {"encoder": [{**SPLINE, "inner": {"type": "flatten", "each": {"type": ["flatten"]}}}]},
         {"encoder": [{**SPLINE, "same": {"kernel": 3}}]},
         {"encoder": [{**SPLINE, "pair": ["a", 1]}]},
         {"encoder": [{**SPLINE, "weights": {"a": "b"}}]},
