@@ -34,7 +34,7 @@ DIGITS: Shape = (1, 28, 28)
 HEAD = """\
 #:schema ./aezoo.schema.json
 # With the line above an editor completes and checks this file, once this has written the schema beside it:
-#   aezoo schema --draft 7 --out aezoo.schema.json
+#   aezoo schema --out aezoo.schema.json
 #
 # Check it:  aezoo check {file}
 # See it:    aezoo show {file}

@@ -18,8 +18,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from aezoo.schema.drafts import Schema
-from aezoo.schema.fields import TABLE, TEXT, UNTYPED, described, held, joined, ref, summary, wants
+from aezoo.schema.fields import TABLE, TEXT, UNTYPED, Schema, described, held, joined, ref, summary, wants
 from aezoo.schema.list_edits import EACH, REPEATS, demanded, each, entry, listing, single
 from aezoo.spec.component import Component, Frozen
 from aezoo.spec.kinds import KINDS

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from aezoo.reading.merge import ENDS, POSITION
-from aezoo.schema.drafts import Schema
-from aezoo.schema.fields import LIST, TABLE, cases, ref
+from aezoo.schema.fields import LIST, TABLE, Schema, cases, ref
 
 EACH = "each"
 REPEATS = "repeats the entry, once for every place of its lists: each = { channels = [32, 64] }"
