@@ -142,6 +142,10 @@ class PluginMissing(PluginError):
     code = "AZ302"
 
 
+#: Faults of plugins: a spec with one of these may be right elsewhere.
+UNMET = frozenset({"AZ302", "AZ303", "AZ304"})
+
+
 class UnmetSpec(SpecError, PluginError):
     """A spec that cannot be judged here: it names a plugin that is missing or broken; holds every fault found."""
 

@@ -54,13 +54,8 @@ MAY_IMPORT = {
 
 #: What the table does not allow, and is there: a file, the package that it imports, and why. None may be added.
 OPEN = {
-    ("spec/format0/__init__.py", "reading"): "migrates a format that was never released: to be deleted",
-    ("spec/format0/loss.py", "reading"): "as above",
-    ("spec/format0/macros.py", "reading"): "as above",
-    ("spec/format0/network.py", "reading"): "as above",
-    ("spec/format0/training.py", "reading"): "as above",
     ("data/sources.py", "registry"): "looks up the registry of the process: it is to be handed in",
-    ("evaluation/judge.py", "registry"): "as above",
+    ("evaluation/judge.py", "registry"): "as data/sources.py",
 }
 
 #: Room or module -> what of others it may not import at the top of a file.
@@ -290,9 +285,7 @@ def test_no_file_pickles() -> None:
 #: Files that speak of the families in the box because that is what they are for.
 ABOUT_FAMILIES = {
     "storage/card.py": "tags by which people find a model",
-    "cli/init.py": "hints about what the starter can write",
-    "cli/starter.py": "the texts of starters",
-    "spec/format0/loss.py": "a key of an older format",
+    "cli/init.py": "which bundled specs a starter copies",
 }
 
 

@@ -33,8 +33,6 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("show", "Show the layers, the loss and the size of a model."),
         "render": ("render", "Print a spec with all defaults and no macros."),
         "diff": ("diff", "Say in what two specs or models differ."),
-        "fmt": ("fmt", "Lay specs out in the house style, comments kept."),
-        "migrate": ("migrate", "Bring specs of an older format to this one."),
         "schema": ("schema", "Print the JSON Schema that editors complete from."),
         "explain": ("explain", "Explain a fault by its code."),
     },
@@ -155,7 +153,10 @@ QUICK = frozenset({*COMMANDS["Specs"], *COMMANDS["What is there"], "list", "pull
 
 
 def _hurry(words: Sequence[str]) -> None:
-    """For a process of its own: no time goes into finding garbage that its end takes away anyhow."""
+    """For a process of its own: no time goes into finding garbage that its end takes away anyhow.
+
+    Measured on `aezoo check`, ten runs each way: 306 ms of CPU time with all this, 356 ms without.
+    """
     # Declarations are ours and our plugins'; what else is installed for pydantic is not imported for them.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # The Hub's client logs each attempt, with signed addresses; what comes of it all is told once, by us.

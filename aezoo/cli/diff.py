@@ -6,18 +6,17 @@ import os
 import sys
 from collections.abc import Iterator
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aezoo.cli import options, output, partly
+from aezoo.cli import options, output
 from aezoo.cli.phrases import phrase
 from aezoo.cli.sources import known_of
 
 if TYPE_CHECKING:
     from aezoo.errors import Path
     from aezoo.reading.diff import Change
-    from aezoo.reading.missing_plugins import Partial
     from aezoo.spec.document import Spec
     from aezoo.spec.limits import Limits
 
@@ -37,15 +36,11 @@ def diff(
 ) -> None:
     """Say in what B differs from A, each a SPEC or a MODEL; exit 1 if it does in more than names.
 
-    Specs are compared as they are resolved, so another spelling is no difference. --set changes B. Where a plugin is
-    missing, its tables are compared as they are written, and the exit code is 4.
+    Specs are compared as they are resolved, so another spelling is no difference. --set changes B.
     """
     from aezoo.reading.diff import differences
-    from aezoo.spec.document import Spec
 
     a, b = known_of(first, limits=limits), known_of(second, overrides, limits=limits)
-    if not isinstance(a, Spec) or not isinstance(b, Spec):
-        _partly(first, a, second, b, as_json=as_json)
     changes = differences(a, b)
     if as_json:
         output.emit({"a": _facts(first, a), "b": _facts(second, b), **_verdict(a, b), "changes": _listed(changes)})
@@ -57,24 +52,6 @@ def diff(
         for line in _effects(a, b):
             _say(line)
     ctx.exit(int(a.run != b.run))
-
-
-def _partly(first: str, a: Spec | Partial, second: str, b: Spec | Partial, *, as_json: bool) -> NoReturn:
-    """What differs between two specs of which one is known in part, and what that one lacks."""
-    from aezoo.reading.diff import differences
-    from aezoo.reading.missing_plugins import Partial
-
-    changes = differences(*(one.spec if isinstance(one, Partial) else one for one in (a, b)))
-    if as_json:
-        facts = [{"source": source, "arch": one.arch, "run": one.run} for source, one in ((first, a), (second, b))]
-        output.emit({"a": facts[0], "b": facts[1], **_verdict(a, b), "changes": _listed(changes)})
-    for change in () if as_json else changes:
-        _say(_line(change), COLOURS[change.kind])
-    if not as_json:
-        alike = "unknown" if None in (a.arch, b.arch) else "the same" if a.arch == b.arch else "changed"
-        prints = _both(partly.brief(a.arch), partly.brief(b.arch))
-        _say(f"architecture: {alike}, {prints}; sizes and shapes are unknown here")
-    raise next(one.error for one in (a, b) if isinstance(one, Partial))
 
 
 # --- for people --------------------------------------------------------------------------------------------
@@ -136,7 +113,7 @@ def _facts(source: str, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _verdict(a: Spec | Partial, b: Spec | Partial) -> dict[str, bool]:
+def _verdict(a: Spec, b: Spec) -> dict[str, bool]:
     return {"same": a.run == b.run, "same_architecture": a.arch == b.arch}
 
 

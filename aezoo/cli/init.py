@@ -1,11 +1,11 @@
-"""`aezoo init`: a commented starter spec that passes `check`."""
+"""`aezoo init`: a commented starter spec that passes `check`: a bundled spec, changed for other samples."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,58 @@ import click
 from aezoo.cli import options
 from aezoo.cli.faults import visible
 from aezoo.cli.output import emit
-from aezoo.cli.starter import FAMILIES, starter
 from aezoo.cli.writing import claim
-from aezoo.errors import NotFound, UsageError
+from aezoo.errors import NotFound, PluginError, SpecError, UsageError
 from aezoo.files import atomic_write
 from aezoo.spec.shape import Shape, flat, text
 
-#: Values of a sample that a dense layer still takes without a thousand million weights.
-DENSE = 1 << 20
+#: Families whose bundled spec is copied, the first that is asked for; any other family is a variant of what it says.
+BASES = {
+    "vdc": "vdc-digits",
+    "convolutional": "convolutional-digits",
+    "contractive": "contractive-digits",
+    "sparse": "l1-digits",
+    "vanilla": "vanilla-digits",
+}
 #: Slots that are one value: what a variant says there would be lost under a value of the starter's own.
-WHOLE = frozenset({"corruption", "encoder", "decoder", "likelihood", "objective", "data"})
+WHOLE = frozenset({"encoder", "decoder", "likelihood", "objective", "data"})
+#: The digits in the box fit this input; any other needs the user's own data.
+DIGITS: Shape = (1, 28, 28)
+HEAD = """\
+#:schema ./aezoo.schema.json
+# With the line above an editor completes and checks this file, once this has written the schema beside it:
+#   aezoo schema --out aezoo.schema.json
+#
+# Check it:  aezoo check {file}
+# See it:    aezoo show {file}
+# Train it:  aezoo train {file}{data} (into runs/{name})
+aezoo = 1
+name = "{name}"
+description = ""
+license = "" # of the weights, if you publish them: apache-2.0, cc-by-4.0 ...
+"""
+VARIANTS = """
+# Fragments of specs, below the keys of this file. `aezoo render {file} --explain` says what each brings.
+variants = {variants}
+"""
+TYPED = """\
+# The code, `dim` values wide; a variant says of which type.
+latent = {{ dim = {dim} }}
+"""
+UNTIED = """\
+# With weights of its own a large decoder could make up for a small code, which would cheat the contractive term.
+decoder = { tied = false }
+constraints.bound = { type = "max_norm", on = "decoder", norm = 1.0 }
+"""
+OTHERS = """\
+# Values on scales of their own are brought to one by: input = {{ shape = {shape}, normalize = "standardize" }}
+input = {shape}
+"""
+OWN_DATA = """\
+# Your data, here or in `aezoo train {file} --data PATH`:
+# data = {{ type = "{dataset}", path = "{path}" }}
+"""
+DATASETS = {1: ("table", "samples.csv"), 2: ("arrays", "samples.npy"), 3: ("images", "photos")}
 
 
 def _shape(ctx: click.Context, param: click.Parameter, value: str) -> Shape:
@@ -37,24 +79,14 @@ def _shape(ctx: click.Context, param: click.Parameter, value: str) -> Shape:
     return shape
 
 
-def _variants(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    for value in values:
-        if value not in FAMILIES and ":" not in value:
-            close = get_close_matches(value, FAMILIES, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(FAMILIES)}, and those of plugins"
-            raise click.BadParameter(f"no family is called {value!r}; {hint}", ctx=ctx, param=param)
-    return values
-
-
 @click.command()
 @click.argument("name", default="my-autoencoder")
 @click.option(
     "--variant",
     "variants",
     metavar="FAMILY",
-    callback=_variants,
     multiple=True,
-    help=f"A family to start from; repeatable, in any mixture: {', '.join(FAMILIES)}, or a plugin's, plugin:name.",
+    help=f"What to start from, repeatable: {', '.join(BASES)}, or a name of `aezoo components variant`.",
 )
 @click.option(
     "--input",
@@ -76,8 +108,16 @@ def init(name: str, variants: tuple[str, ...], shape: Shape, out: Path | None, f
     name, out = _place(name, out)
     if str(out) != "-":
         claim(out, force=force)
-    written = _starter(name, variants, shape, out)
-    spec, _ = check(parse(written.encode(), "starter.toml"))
+    written = starter(name, variants, shape, file=f"{name}.toml" if str(out) == "-" else str(out))
+    try:
+        spec, _ = check(parse(written.encode(), "starter.toml"))
+    except PluginError:
+        raise
+    except SpecError as error:
+        fault = error.faults[0]
+        message = f"--input {text(shape)} with {', '.join(variants) or 'vanilla'}: {fault.place}: {fault.message}"
+        large = fault.code.startswith("AZ6")
+        raise UsageError(message, hint="--variant convolutional" if large else "take another --input") from None
     if str(out) == "-":
         emit({"name": name, "arch": spec.arch, "text": written}) if as_json else click.echo(written, nl=False)
         return
@@ -94,28 +134,83 @@ def _place(name: str, out: Path | None) -> tuple[str, Path]:
     return name, out or given.with_name(f"{name}.toml")
 
 
-def _starter(name: str, variants: Sequence[str], shape: Shape, out: Path) -> str:
-    """The text of the starter. Raises `UsageError`, `PluginError`, `NotFound`."""
-    families = [variant for variant in variants if variant in FAMILIES]
-    others = [variant for variant in variants if variant not in FAMILIES]
-    filled = [slot for variant in others for slot in _filled(variant)]
-    if flat(shape) > DENSE and not {"convolutional", "vdc"} & {*families} and "encoder" not in filled:
-        few = "more than a dense layer can take"
-        raise UsageError(f"--input: {text(shape)} are {flat(shape):,} values, {few}", hint="--variant convolutional")
-    file = f"{name}.toml" if str(out) == "-" else str(out)
-    return starter(name, families, shape, file=visible(shlex.quote(file)), variants=others, filled=filled)
+def starter(name: str, families: Sequence[str], shape: Shape, *, file: str) -> str:
+    """The text of the starter: the bundled spec of a family, with these variants and for this shape of a sample.
+
+    Raises:
+        PluginError, NotFound: A variant is not there.
+    """
+    from aezoo.reading import bundled
+
+    families = list(dict.fromkeys(families)) or ["vanilla"]
+    base = next((family for family in BASES if family in families), "vanilla")
+    variants = [family for family in families if family not in (base, "vanilla", "convolutional", "vdc")]
+    dataset, path = DATASETS[2 if len(shape) == 4 or (len(shape) == 3 and shape[0] not in (1, 3)) else len(shape)]
+    words = {
+        "name": name,
+        "file": visible(shlex.quote(file)),
+        "data": "" if shape == DIGITS else " --data PATH",
+        "variants": json.dumps(variants),
+        "dataset": dataset,
+        "path": path,
+    }
+    body = bundled.find(BASES[base]).read_text(encoding="utf-8")
+    body = body[body.index("\ninput = ") :]
+    for key, statement in _changes(body, shape, {name: _variant(name) for name in variants}).items():
+        body = _replaced(body, key, statement)
+    if shape != DIGITS:
+        body = _replaced(body, "data", OWN_DATA.format(**words))
+    return HEAD.format(**words) + (VARIANTS.format(**words) if variants else "") + body
 
 
-def _filled(variant: str) -> list[str]:
-    """The slots that a plugin's variant fills whole. Raises `PluginError`, `NotFound`."""
+def _changes(body: str, shape: Shape, variants: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What the copy says otherwise than the bundled spec, by its keys; empty for a key that a variant fills."""
+    latents = [variant["latent"] for variant in variants.values() if "latent" in variant]
+    typed = any(isinstance(latent, str) or "type" in latent for latent in latents)
+    latent = _statement(body, "latent")
+    dim = min(int(re.findall(r"dim = (\d+)", latent)[0]), max(1, flat(shape) // 4))
+    latent = TYPED.format(dim=dim) if typed else re.sub(r"dim = \d+", f"dim = {dim}", latent)
+    # A KL term is in nats: so is the likelihood then. Images alone have a range, from 0 to 1.
+    posterior = '"gaussian"' in latent or any("kl" in variant.get("regularizers", {}) for variant in variants.values())
+    kind = 'type = "gaussian", variance = "optimal"' if posterior else 'type = "mse"'
+    image = len(shape) == len(DIGITS)
+    output = ', output = "sigmoid"' if image else ""
+    filled = WHOLE & {key for name, variant in variants.items() for key in variant if name != "contractive"}
+    tied = "contractive" in variants or ("tied" in _statement(body, "decoder") and typed)
+    return {
+        "input": f"input = {list(shape)}\n" if image else OTHERS.format(shape=list(shape)),
+        "latent": latent,
+        "likelihood": f"likelihood = {{ {kind}{output} }}\n",
+        **({"decoder": UNTIED} if tied else {}),
+        **dict.fromkeys(filled, ""),
+    }
+
+
+def _statement(body: str, key: str) -> str:
+    """What the text says of a key, and nothing before it."""
+    found = re.search(rf"(?m)^{key} = .*\n(?:[ \]}}].*\n)*", body)
+    return found[0] if found else ""
+
+
+def _replaced(body: str, key: str, statement: str) -> str:
+    """The text with another statement of a key, or none; comments above go with a statement that brings its own."""
+    old = _statement(body, key)
+    if not old:
+        return body
+    before, _, after = body.partition(f"\n{old}")
+    before += "\n"
+    if statement.startswith("#") or not statement:
+        before = re.sub(r"(?:(?<=\n)#.*\n)+\Z", "", before)
+    return before + statement + after
+
+
+def _variant(name: str) -> Mapping[str, Any]:
+    """The fragment of a variant. Raises `PluginError`, `NotFound`."""
     from pydantic_core import PydanticCustomError
 
     from aezoo.registry.loader import default_registry
 
     try:
-        fragment: Mapping[str, Any] = default_registry().variant(variant)
+        return default_registry().variant(name)
     except PydanticCustomError as error:  # the registry speaks the language of the reader
         raise NotFound(error.message(), hint=str((error.context or {}).get("hint", ""))) from None
-    latent = fragment.get("latent")
-    typed = isinstance(latent, str) or (isinstance(latent, Mapping) and "type" in latent)
-    return [*(WHOLE & fragment.keys()), *(["latent"] if typed else [])]

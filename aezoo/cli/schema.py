@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,36 +13,26 @@ from aezoo.cli.output import emit
 from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
 
-if TYPE_CHECKING:
-    from aezoo.schema.drafts import Draft
-
 
 @click.command()
-@click.option(
-    "--draft",
-    type=click.Choice(["2020-12", "7", "4"]),
-    default="2020-12",
-    show_default=True,
-    help="Of JSON Schema.",
-)
 @click.option("--out", type=options.AnyPath, help="A file, written anew if it is an aezoo schema, instead of stdout.")
 @options.force
 @options.as_json
-def schema(draft: Draft, out: Path | None, force: bool, as_json: bool) -> None:
-    """Print the JSON Schema of specs, with the parts and variants of every plugin that is installed."""
+def schema(out: Path | None, force: bool, as_json: bool) -> None:
+    """Print the JSON Schema of specs, draft 7, with the parts and variants of every plugin that is installed."""
     from aezoo.schema import schema as of
 
     if out is not None:
         claim(out, force=force or _is_schema(out))
     registry = everything()
-    told = of.schema(parts(registry), draft=draft, variants=registry.variants())
+    told = of.schema(parts(registry), variants=registry.variants())
     text = json.dumps(told, indent=1, ensure_ascii=False)
     if out is None:  # JSON either way
         click.echo(text)
         return
     atomic_write(out, f"{text}\n")
     if as_json:
-        emit({"out": out, "draft": draft})
+        emit({"out": out})
     else:
         click.echo(f"wrote {out}", err=True)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aezoo.cli import facts, options, output, partly
+from aezoo.cli import facts, options, output
 from aezoo.cli.faults import visible
 from aezoo.cli.phrases import phrase
-from aezoo.cli.sources import folder_of, known
+from aezoo.cli.sources import folder_of, known, written
+from aezoo.errors import UNMET, UnmetSpec
 from aezoo.spec.summary import Row, Term, layers, terms
 
 if TYPE_CHECKING:
@@ -34,18 +35,18 @@ def show(source: str, card: bool, overrides: tuple[str, ...], limits: Limits, as
 
     Layers are called by the names of their taps, which `on` takes. What a layer holds stands below it, indented. Of a
     MODEL, also what it reaches and what others may do with it; its weights are not fetched. Where a plugin is missing,
-    what is known without it is shown, and the exit code is 4.
+    the spec is printed as it is written, and the exit code is 4.
     """
-    from aezoo.spec.document import Spec
-
     with folder_of(source, overrides, limits=limits) as folder:
         if card:
             facts.tell_card(folder, source)
             return
-        spec = known(source, folder, overrides, limits=limits)
-        if not isinstance(spec, Spec):
-            output.emit(partly.document(spec)) if as_json else partly.tell(spec)
-            raise spec.error
+        try:
+            spec = known(source, folder, overrides, limits=limits)
+        except UnmetSpec as error:
+            if all(fault.code in UNMET for fault in error.faults if fault.level == "error"):
+                _tell_written(*written(source, folder, overrides, limits=limits), as_json=as_json)
+            raise
         about = facts.facts(folder, spec, source) if folder else None
     if as_json:
         output.emit({**_document(spec), **({"model": about} if about else {})})
@@ -53,6 +54,19 @@ def show(source: str, card: bool, overrides: tuple[str, ...], limits: Limits, as
     _tell(spec)
     if about:
         facts.tell(about)
+
+
+def _tell_written(document: dict[str, Any], prints: dict[str, str], *, as_json: bool) -> None:
+    """Print a spec that a plugin is missing for: what it says, and nothing that it would take the plugin to know."""
+    from aezoo.reading.text import to_toml
+
+    if as_json:
+        output.emit({"spec": document, "arch": prints.get("arch"), "run": prints.get("run")})
+        return
+    for kind, digest in prints.items():
+        click.echo(f"# {visible(kind)} {visible(digest)}, as noted when the model was saved")
+    for line in to_toml(document).splitlines():
+        click.echo(visible(line))
 
 
 def _tell(spec: Spec) -> None:

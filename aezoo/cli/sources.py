@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aezoo
-from aezoo.errors import UnmetSpec, UsageError
+from aezoo.errors import UsageError
 from aezoo.files import is_file
 
 if TYPE_CHECKING:
-    from aezoo.reading.missing_plugins import Partial
     from aezoo.spec.document import Spec
     from aezoo.spec.limits import Limits
 
 
-def known_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Spec | Partial:
-    """The spec of a file, of a bundled name or of a model, without torch; in part, where a plugin is not here.
+def known_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Spec:
+    """The spec of a file, of a bundled name or of a model, without torch.
 
     What its author may want to look at again goes to stderr as warnings.
 
@@ -52,37 +51,28 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
             yield folder
 
 
-def known(source: str, folder: Path | None, overrides: Sequence[str] = (), *, limits: Limits) -> Spec | Partial:
+def known(source: str, folder: Path | None, overrides: Sequence[str] = (), *, limits: Limits) -> Spec:
     """As `known_of`, of what `folder_of` gave."""
-    if folder is None:
-        return _known(source, overrides, limits)
-    return _known_in(folder, limits)
-
-
-def _known_in(folder: Path, limits: Limits) -> Spec | Partial:
-    from aezoo.reading.missing_plugins import partial
     from aezoo.storage import manifest
 
-    try:
-        return manifest.read_manifest(folder, limits=limits)
-    except UnmetSpec as error:
-        document, noted = manifest.noted(folder)
-        found = partial(document, error, limits=limits, noted=noted)
-        if found is None:
-            raise
-        return found
-
-
-def _known(source: str, overrides: Sequence[str], limits: Limits) -> Spec | Partial:
-    from aezoo.reading.missing_plugins import partial
-
-    try:
+    if folder is None:
         return aezoo.read(source, overrides=overrides, limits=limits)
-    except UnmetSpec as error:
-        found = partial(source, error, overrides=overrides, limits=limits)
-        if found is None:
-            raise
-        return found
+    return manifest.read_manifest(folder, limits=limits)
+
+
+def written(
+    source: str, folder: Path | None, overrides: Sequence[str] = (), *, limits: Limits
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The document of a spec that a plugin is missing for, put together; of a model also the fingerprints noted."""
+    from aezoo.reading.provenance import plain
+    from aezoo.reading.resolver import Resolver
+    from aezoo.registry.loader import default_registry
+    from aezoo.storage import manifest
+
+    if folder is not None:
+        document, prints = manifest.noted(folder)
+        return dict(document), prints
+    return plain(Resolver(default_registry(), limits=limits).resolve(source, overrides).tree), {}
 
 
 def _may_be_a_model(source: str) -> bool:

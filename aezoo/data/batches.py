@@ -48,7 +48,6 @@ class Batches:
         self._travels = self._values.device != self.device
         low, high = spec.input.range or (0.0, 255.0)
         self._scale, self._shift = (high - low) / 255, low
-        self._kept: tuple[tuple[int, int, int], tuple[Tensor, ...]] | None = None
 
     def __len__(self) -> int:
         """Samples in the split."""
@@ -67,14 +66,6 @@ class Batches:
     def epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[Tensor]:
         """The batches of one epoch, shuffled."""
         return map(self.gather, self._cut(self.order(epoch, seed), batch_size))
-
-    def at(self, step: int, batch_size: int, seed: int) -> tuple[int, Tensor]:
-        """The epoch and the samples of a step, counted over the whole run."""
-        epoch, position = divmod(step, self.steps_per_epoch(batch_size))
-        key = epoch, batch_size, seed
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, self._cut(self.order(epoch, seed), batch_size)
-        return epoch, self._kept[1][position]
 
     def gather(self, indices: Tensor) -> Tensor:
         """These samples as floats [B, *input]."""

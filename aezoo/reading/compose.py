@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aezoo.errors import Fault, Path, render_path
-from aezoo.reading.merge import ENDS, ID, MACROS, Merger, steps_of, swept
+from aezoo.reading.merge import MACROS, Merger, steps_of
 from aezoo.reading.provenance import DEFAULT, Node, Origin, Source, plain
 from aezoo.reading.text import parse_value
 from aezoo.spec.limits import Limits
@@ -36,7 +36,7 @@ class Composer(Merger):
         self._too_many = False
 
     def compose(self, own: Node, bases: Sequence[Node], variants: Mapping[str, Node]) -> Node:
-        """One spec from its bases, its variants and its own keys; ids stay, for whoever extends it."""
+        """One spec from its bases, its variants and its own keys."""
         own = self.unroll(own)
         tree = EMPTY
         for base in bases:
@@ -45,13 +45,13 @@ class Composer(Merger):
         for path in self._unsets(own):
             tree = self.unset(tree, path)
         kept = {key: item for key, item in own.value.items() if key not in MACROS}
-        return swept(self.merge(tree, Node(kept, own.origin)))
+        return self.merge(tree, Node(kept, own.origin))
 
     def finish(self, tree: Node, overrides: Iterable[str] = ()) -> Node:
-        """The overrides applied, ids gone, and slots with a default named."""
+        """The overrides applied, and slots with a default named."""
         for override in overrides:
             tree = self.assign(tree, override)
-        return self._anonymous(_implied(tree))
+        return _implied(tree)
 
     def assign(self, tree: Node, override: str) -> Node:
         """Apply `path=value`: a spec of one key, merged last."""
@@ -92,7 +92,7 @@ class Composer(Merger):
         paths = unset.value if isinstance(unset.value, list) else [unset]
         right = [path for path in paths if isinstance(path.value, str) and all(steps_of(path.value))]
         if len(right) < len(paths):
-            self.note("AZ206", unset, 'takes a list of paths: unset = ["regularizers.kl", "encoder.2"]')
+            self.note("AZ206", unset, 'takes a list of paths: unset = ["regularizers.kl"]')
         return right
 
     # --- each ---------------------------------------------------------------------------------------------
@@ -130,24 +130,6 @@ class Composer(Merger):
             self._too_many = True
             return []
         return [Node({**rest, **{key: row.value[i] for key, row in rows.items()}}, item.origin) for i in range(count)]
-
-    # --- ids ----------------------------------------------------------------------------------------------
-
-    def _anonymous(self, node: Node) -> Node:
-        """The tree without the ids of list entries: they name entries while a spec is put together."""
-        if isinstance(node.value, dict):
-            return Node({key: self._anonymous(item) for key, item in node.value.items()}, node.origin)
-        if not isinstance(node.value, list):
-            return node
-        return Node([self._anonymous(self._unnamed(entry)) for entry in node.value], node.origin)
-
-    def _unnamed(self, entry: Node) -> Node:
-        if not isinstance(entry.value, dict) or "id" not in entry.value:
-            return entry
-        name = entry.value["id"]
-        if not isinstance(name.value, str) or not ID.fullmatch(name.value) or name.value in ENDS:
-            self.note("AZ201", name, f"an id takes letters, digits, - and _, got {name.value!r}", "id = 'stem'")
-        return Node({key: item for key, item in entry.value.items() if key != "id"}, entry.origin)
 
 
 def _node(value: Any, source: Source) -> Node:

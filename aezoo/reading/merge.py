@@ -1,17 +1,17 @@
 """Merge: one tree of a spec laid over another.
 
 Tables merge, lists are replaced whole, and a component's table is replaced whole when its `type` changes.
-A table over a list edits the list: its keys are positions (`0`, `-1`), ids, `append` and `prepend`.
+A table over a list edits the list: its keys are positions from 0, `append` and `prepend`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from aezoo.errors import Fault, Path
+from aezoo.errors import Fault
 from aezoo.hints import did_you_mean
-from aezoo.reading.provenance import DEFAULT, Node
+from aezoo.reading.provenance import Node
 from aezoo.spec.slots import NAMED
 
 #: Keys that say how a spec is put together; they are gone when it is.
@@ -20,14 +20,10 @@ MACROS = frozenset({"extends", "variants", "unset", "$schema"})
 SLOTS = frozenset({"latent", "likelihood", "objective", "data", "prior", "optimizer", "decoder"})
 #: Slots where a list is short for a table that holds it.
 LISTS = {"input": "shape", "decoder": "layers"}
-#: Keys of a table that edits a list, beside positions and ids.
+#: Keys of a table that edits a list, beside positions.
 ENDS = ("prepend", "append")
 
-POSITION = re.compile(r"-?\d{1,9}")
-ID = re.compile(r"[A-Za-z_][\w-]*")
-
-#: Stands for a list entry that `unset` takes out, so that positions stay what they were while a file is merged.
-_GONE = Node(None, DEFAULT)
+POSITION = re.compile(r"\d{1,9}")
 
 
 class Merger:
@@ -60,8 +56,11 @@ class Merger:
             if key in ENDS:
                 ends[key] = value.value if isinstance(value.value, list) else [value]
                 continue
-            for index, change in self._chosen(entries, key, value):
-                entries[index] = self._changed(entries[index], change)
+            if POSITION.fullmatch(key) and int(key) < len(entries):
+                entries[int(key)] = self._changed(entries[int(key)], value)
+            else:
+                there = f"positions 0 to {len(entries) - 1}" if entries else "no entries"
+                self.note("AZ207", value, f"no entry {key!r}", f"there are {there}")
         return Node([*ends.get("prepend", ()), *entries, *ends.get("append", ())], below.origin)
 
     def _changed(self, entry: Node, change: Node) -> Node:
@@ -70,25 +69,9 @@ class Merger:
             entry, change = part(entry), part(change)
         return self.merge(entry, change)
 
-    def _chosen(self, entries: Sequence[Node], key: str, value: Node) -> Iterator[tuple[int, Node]]:
-        """What a key changes: one entry by its position, or all that carry the id, and some of these by theirs."""
-        found = select(entries, key)
-        if not found or any(entries[index] is _GONE for index in found):
-            self.note("AZ207", value, *_no_entry(entries, key))
-        elif isinstance(value.value, dict) and not POSITION.fullmatch(key):
-            group = [entries[index] for index in found]
-            some, all_of = _by_position(value)
-            yield from ((index, all_of) for index in found if all_of.value or not some)
-            for inner, change in some.items():
-                for index, picked in self._chosen(group, inner, change):
-                    yield found[index], picked
-        else:
-            yield from ((index, value) for index in found)
-
     def unset(self, tree: Node, path: Node) -> Node:
-        """The tree without what `path` leads to. Entries of lists stay as holes until `swept`."""
-        steps = steps_of(str(path.value))
-        node, hint = _without(tree, steps)
+        """The tree without the key that `path` leads to."""
+        node, hint = _without(tree, steps_of(str(path.value)))
         if node is None:
             self.note("AZ208", path, f"there is no {path.value!r} to unset", hint)
         return node or tree
@@ -127,37 +110,9 @@ def type_of(table: dict[str, Node]) -> str:
     return kind.value if kind is not None and isinstance(kind.value, str) else ""
 
 
-def select(entries: Sequence[Node], key: str) -> list[int]:
-    """Positions of the entries that a key of a list means; none, if there are none."""
-    if POSITION.fullmatch(key):
-        index = int(key)
-        return [index % len(entries)] if -len(entries) <= index < len(entries) else []
-    return [index for index, entry in enumerate(entries) if _id(entry) == key]
-
-
 def steps_of(path: str) -> list[str]:
     """A path as people write it: `encoder[1].channels` is `encoder.1.channels`."""
-    return re.sub(r"\[(-?\d+)\]", r".\1", path.strip()).split(".")
-
-
-def swept(node: Node) -> Node:
-    """The tree without the holes that `unset` left."""
-    if isinstance(node.value, dict):
-        return Node({key: swept(item) for key, item in node.value.items()}, node.origin)
-    if isinstance(node.value, list):
-        return Node([swept(item) for item in node.value if item is not _GONE], node.origin)
-    return node
-
-
-def _id(entry: Node) -> str:
-    named = entry.value.get("id") if isinstance(entry.value, dict) else None
-    return named.value if named is not None and isinstance(named.value, str) else ""
-
-
-def _by_position(node: Node) -> tuple[dict[str, Node], Node]:
-    """What a table under an id says of some of the entries that carry it, and what it says of all."""
-    some = {key: item for key, item in node.value.items() if POSITION.fullmatch(key)}
-    return some, Node({key: item for key, item in node.value.items() if key not in some}, node.origin)
+    return re.sub(r"\[(\d+)\]", r".\1", path.strip()).split(".")
 
 
 def _positions(node: Node) -> bool:
@@ -166,19 +121,11 @@ def _positions(node: Node) -> bool:
     return bool(keys) and all(POSITION.fullmatch(key) or key in ENDS for key in keys)
 
 
-def _no_entry(entries: Sequence[Node], key: str) -> tuple[str, str]:
-    """Message and hint for a key that means no entry of a list."""
-    ids = sorted({name for name in map(_id, entries) if name})
-    there = f"positions 0 to {len(entries) - 1}" if entries else "no entries"
-    named = f" and the ids {', '.join(ids)}" if ids else ""
-    return f"no entry {key!r}", did_you_mean(key, ids, f"there are {there}{named}")
-
-
 def _without(node: Node, steps: Sequence[str]) -> tuple[Node | None, str]:
-    """The node without what the steps lead to, or None and a hint."""
+    """The node without the key that the steps lead to, or None and a hint."""
     step, rest = steps[0], steps[1:]
     if isinstance(node.value, list):
-        return _without_entries(node, step, rest)
+        return None, "say the list anew: unset takes out keys, not entries"
     if not isinstance(node.value, dict) or step not in node.value:
         keys = node.value if isinstance(node.value, dict) else {}
         return None, did_you_mean(step, keys, f"there are: {', '.join(keys) or 'no keys'}")
@@ -189,18 +136,3 @@ def _without(node: Node, steps: Sequence[str]) -> tuple[Node | None, str]:
             return None, hint
         left = {**node.value, step: inner}
     return Node(left, node.origin), ""
-
-
-def _without_entries(node: Node, step: str, rest: Sequence[str]) -> tuple[Node | None, str]:
-    found = select(node.value, step)
-    if not found:
-        return None, _no_entry(node.value, step)[1]
-    if rest and POSITION.fullmatch(rest[0]) and not POSITION.fullmatch(step):
-        found, rest = [found[i] for i in select([node.value[i] for i in found], rest[0])], rest[1:]
-    entries: list[Path | Node] = list(node.value)
-    for index in found:
-        inner, hint = _without(node.value[index], rest) if rest else (_GONE, "")
-        if inner is None:
-            return None, hint
-        entries[index] = inner
-    return Node(entries, node.origin), ""

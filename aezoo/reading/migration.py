@@ -1,38 +1,35 @@
-"""Migration: specs of an older format, brought to this one. Each step is a pure function from a table to a table."""
+"""Migration: a spec of an older format, brought to this one; each step is a pure function from a table to a table."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from aezoo.errors import Fault, SpecError
-from aezoo.reading.edits import Table
-from aezoo.spec.format0 import from_format_0
+
+Table = dict[str, Any]
+Steps = Mapping[int, Callable[[Table], Table]]
 
 CURRENT = 1
-#: Format -> what brings a spec of it to the next one.
-MIGRATIONS: Mapping[int, Callable[[Table], Table]] = {0: from_format_0}
-
-__all__ = ["CURRENT", "MIGRATIONS", "Table", "migrate", "version_of"]
+#: Format -> what brings a table of it to the next one. Format 1 is the first: there is nothing to migrate yet.
+STEPS: Steps = {}
 
 
-def version_of(table: Table) -> int:
-    """The format that a table is written in; the present one, if it does not say or says something else."""
-    version = table.get("aezoo", CURRENT)
-    return version if isinstance(version, int) and not isinstance(version, bool) and version >= 0 else CURRENT
-
-
-def migrate(table: Table) -> Table:
-    """The table in the present format; the one that is given stays as it is.
-
-    A TOML document of tomlkit is a table, too: it comes back with its comments and its order.
+def migrate(table: Table, *, steps: Steps = STEPS, current: int = CURRENT) -> Table:
+    """The table in the current format; the one that is passed in stays as it is.
 
     Raises:
-        SpecError: It is of a newer format, or says what this format cannot; holds every key of which that is true.
+        SpecError: It is of a newer format, or of one that no step leads on from.
     """
-    version = version_of(table)
-    if version > CURRENT:
-        told = f"is of format {version}; this aezoo reads {CURRENT}"
-        raise SpecError([Fault(("aezoo",), "AZ209", told, "pip install -U aezoo")])
-    for step in range(version, CURRENT):
-        table = MIGRATIONS[step](table)
+    version = table.get("aezoo", current)
+    if isinstance(version, bool) or not isinstance(version, int):
+        return table  # no number of a format: whoever checks values says so
+    if version > current:
+        message = f"is of format {version}; this aezoo reads {current}"
+        raise SpecError([Fault(("aezoo",), "AZ209", message, "pip install -U aezoo")])
+    for older in range(version, current):
+        if older not in steps:
+            message = f"is of format {version}, which cannot be read; this aezoo reads {current}"
+            raise SpecError([Fault(("aezoo",), "AZ210", message, f"aezoo = {current}")])
+        table = {**steps[older](table), "aezoo": older + 1}
     return table

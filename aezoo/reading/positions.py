@@ -1,16 +1,16 @@
-"""Places: where every key and every value of a text stands, by its path in the parsed document."""
+"""Positions: where every key and every value of a text stands, by its path in the parsed document."""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aezoo.errors import Path
-from aezoo.reading.tokens import Token, json_tokens
-from aezoo.reading.toml_syntax import Array, Header, Pair, Table, Value, lines
+from aezoo.reading.tokens import Token, json_tokens, toml_tokens
 
 
 class Span(NamedTuple):
@@ -33,14 +33,9 @@ class Place(NamedTuple):
 
 def toml_places(text: str) -> dict[Path, Place]:
     """The place of each table, list, entry and leaf of a TOML text that parses; all but the root."""
-    survey = _Survey(text)
-    around: Path = ()
-    for line in lines(text):
-        if isinstance(line, Header):
-            around = survey.header(line)
-        elif isinstance(line, Pair):
-            survey.pair(around, line)
-    return survey.found
+    scanner = _Scanner(text, [*toml_tokens(text)])
+    scanner.statements()
+    return scanner.places
 
 
 def json_places(text: str) -> dict[Path, Place]:
@@ -48,12 +43,19 @@ def json_places(text: str) -> dict[Path, Place]:
 
     Of a key that stands twice in one table the last counts, as it does for a parser.
     """
-    return {path: place for path, place, _ in _json_walk(text)}
+    places = _json(text).places
+    return {path: place for path, place in places.items() if path}
 
 
 def repeated(text: str) -> list[tuple[Path, Span]]:
     """Each key that stands in its JSON table a second time or more often, in order."""
-    return [(path, place.key) for path, place, again in _json_walk(text) if again and place.key]
+    return _json(text).repeats
+
+
+def _json(text: str) -> _Scanner:
+    scanner = _Scanner(text, [*json_tokens(text)])
+    scanner.value((), None)
+    return scanner
 
 
 class Ruler:
@@ -72,93 +74,120 @@ class Ruler:
         return Span(line, start - begin + 1, max(1, len(shown)))
 
 
-class _Survey:
-    """Walks the lines of a TOML text and notes each place."""
+class _Scanner:
+    """Goes through the tokens of a text that parses, TOML or JSON, and notes each place."""
 
-    def __init__(self, text: str) -> None:
-        self.found: dict[Path, Place] = {}
+    def __init__(self, text: str, tokens: Sequence[Token]) -> None:
+        self.text = text
+        self.tokens = [token for token in tokens if token.kind not in ("space", "newline", "comment")]
+        self.tokens.append(Token("", len(text), len(text)))
+        self.at = 0
+        self.ends = _ends(self.tokens)
         self.ruler = Ruler(text)
+        self.places: dict[Path, Place] = {}
+        #: Keys of JSON tables that were there before.
+        self.repeats: list[tuple[Path, Span]] = []
         #: How many entries `[[...]]` has made so far of each list.
         self.entries: dict[Path, int] = {}
 
-    def header(self, header: Header) -> Path:
+    def take(self) -> Token:
+        self.at += 1
+        return self.tokens[self.at - 1]
+
+    def statements(self) -> None:
+        """All of a TOML text: headers, and the pairs below them."""
+        around: Path = ()
+        while kind := self.tokens[self.at].kind:
+            if kind in ("[", "[["):
+                around = self.header()
+            else:
+                self.pair(around, self.key())
+
+    def header(self) -> Path:
         """Note the tables that a header makes; returns the path of the one that its lines fill."""
+        entry = self.take().kind == "[["
+        *above, (name, span) = self.key()
+        self.take()
         path: Path = ()
-        for name in header.key[:-1]:
-            path = self.open((*path, name.text))
-            self.found.setdefault(path, self.named(name.start, name.end))
-        name = header.key[-1]
-        path, place = (*path, name.text), self.named(name.start, name.end)
-        if header.entry:
-            self.found.setdefault(path, place)
+        for step, mention in above:
+            path = self.open((*path, step))
+            self.places.setdefault(path, Place(mention, mention))
+        path = (*path, name)
+        if entry:
+            self.places.setdefault(path, Place(span, span))
             self.entries[path] = self.entries.get(path, 0) + 1
             path = self.open(path)
-        self.found[path] = place  # also over the mention in an earlier [a.b]: this is where the table stands
+        self.places[path] = Place(span, span)  # also over the mention in an earlier [a.b]: this is where it stands
         return path
 
     def open(self, path: Path) -> Path:
         """The entry of a list that headers go on with, or the path itself."""
         return (*path, self.entries[path] - 1) if path in self.entries else path
 
-    def named(self, start: int, end: int) -> Place:
-        span = self.ruler.span(start, end)
-        return Place(span, span)
+    def key(self) -> list[tuple[str, Span]]:
+        """The parts of a TOML key: what each says, and where."""
+        names = []
+        while (token := self.tokens[self.at]).kind in ("key", "."):
+            if token.kind == "key":
+                word = self.text[token.start : token.end]
+                names.append((_unquoted(word), self.ruler.span(token.start, token.end)))
+            self.take()
+        return names
 
-    def pair(self, around: Path, pair: Pair) -> None:
+    def pair(self, around: Path, names: Sequence[tuple[str, Span]]) -> None:
         path = around
-        for name in pair.key:
-            path = (*path, name.text)
-            self.found.setdefault(path, self.named(name.start, name.end))
-        self.value(path, pair.value, self.found[path].key)
+        for name, span in names:
+            path = (*path, name)
+            self.places.setdefault(path, Place(span, span))
+        self.take()
+        self.value(path, span)
 
-    def value(self, path: Path, value: Value, key: Span | None) -> None:
-        self.found[path] = Place(key, self.ruler.span(value.start, value.end))
-        if isinstance(value, Table):
-            for pair in value.entries:
-                self.pair(path, pair)
-        elif isinstance(value, Array):
-            for i, entry in enumerate(value.entries):
-                self.value((*path, i), entry, None)
+    def value(self, path: Path, key: Span | None) -> None:
+        end = self.ends.get(self.at)
+        kind, start, stop = self.take()
+        self.places[path] = Place(key, self.ruler.span(start, end or stop))
+        if kind == "[":
+            self.array(path)
+        elif kind == "{":
+            self.table(path)
+
+    def array(self, path: Path) -> None:
+        """`[ ... ]`."""
+        index = 0
+        while (kind := self.tokens[self.at].kind) != "]":
+            if kind == ",":
+                self.take()
+            else:
+                self.value((*path, index), None)
+                index += 1
+        self.take()
+
+    def table(self, path: Path) -> None:
+        """`{ ... }`; in JSON a key is a value that a colon follows."""
+        seen = set[str]()
+        while (kind := self.tokens[self.at].kind) != "}":
+            if kind == ",":
+                self.take()
+            elif kind == "key":
+                self.pair(path, self.key())
+            else:
+                _, start, end = self.take()
+                name, span = json.loads(self.text[start:end]), self.ruler.span(start, end)
+                if name in seen:
+                    self.repeats.append(((*path, name), span))
+                seen.add(name)
+                self.pair(path, [(name, span)])
+        self.take()
 
 
-class _Open:
-    """A JSON table or list that is being walked through."""
-
-    def __init__(self, path: Path, *, table: bool) -> None:
-        self.path = path
-        self.table = table
-        self.step: str | int = 0
-        self.key: Span | None = None
-        self.seen: set[str] = set()
-        self.again = False
-
-    def name(self, text: str, span: Span) -> None:
-        """The key that the next value stands under."""
-        self.step, self.key = text, span
-        self.again = text in self.seen
-        self.seen.add(text)
-
-
-def _json_walk(text: str) -> Iterator[tuple[Path, Place, bool]]:
-    """Each value in order: its path, its place, and whether its key stood in this table before."""
-    ruler = Ruler(text)
-    tokens = [token for token in json_tokens(text) if token.kind not in ("space", "newline")]
-    ends = _ends(tokens)
-    opened: list[_Open] = []
-    for i, (kind, start, end) in enumerate(tokens):
-        around = opened[-1] if opened else None
-        if kind in ("]", "}"):
-            opened.pop()
-        elif kind == "," and around and isinstance(around.step, int):
-            around.step += 1
-        elif kind == "value" and around and around.table and tokens[i + 1].kind == ":":
-            around.name(json.loads(text[start:end]), ruler.span(start, end))
-        elif kind not in (",", ":"):
-            path = (*around.path, around.step) if around else ()
-            if around:
-                yield path, Place(around.key, ruler.span(start, ends.get(i, end))), around.again
-            if kind != "value":
-                opened.append(_Open(path, table=kind == "{"))
+def _unquoted(word: str) -> str:
+    """What a TOML key says, without its quotes."""
+    if word[0] == "'" or (word[0] == '"' and "\\" not in word):
+        return word[1:-1]
+    if word[0] != '"':
+        return word
+    (text,) = tomllib.loads(f"{word} = 0")
+    return text
 
 
 def _ends(tokens: list[Token]) -> dict[int, int]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from aezoo.errors import Fault, SpecError, UnmetSpec
+from aezoo.errors import UNMET, Fault, SpecError, UnmetSpec
 from aezoo.reading.checks import examine
 from aezoo.reading.provenance import Node, follow, plain, where
 from aezoo.reading.pydantic_errors import ADVISED, faults_of, lenient
@@ -24,8 +24,6 @@ Source = Spelled
 ABOUT_KEYS = frozenset({"AZ203", "AZ506"})
 #: Faults that say what a `type` names is not there: the caret goes under that name.
 ABOUT_TYPES = frozenset({"AZ301", "AZ302", "AZ303"})
-#: Faults of plugins: a spec with one of these may be right elsewhere.
-UNMET = frozenset({"AZ302", "AZ303", "AZ304"})
 
 __all__ = ["Reading", "Source", "SpecWarning", "check", "locate", "read", "reading"]
 

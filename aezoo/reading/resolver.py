@@ -15,7 +15,7 @@ from aezoo.files import is_file
 from aezoo.hints import did_you_mean
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.compose import Composer
-from aezoo.reading.migration import CURRENT, migrate, version_of
+from aezoo.reading.migration import migrate
 from aezoo.reading.provenance import Node, Source, node_of
 from aezoo.reading.text import MAX_BYTES, foreign, parse
 from aezoo.registry.registry import Registry
@@ -87,18 +87,11 @@ class Resolver:
         return Document(self._current(parse(data, name), Source(name, data)), path.parent, path)
 
     def _current(self, table: dict[str, Any], source: Source) -> Node:
-        """The tree of a table, brought to the present format."""
-        version = version_of(table)
-        if version == CURRENT:
-            return node_of(table, source)
+        """The tree of a table, brought to the current format."""
         try:
-            current = migrate(table)
-        except SpecError as error:  # of a newer format, or with words for which there is none now
+            return node_of(migrate(table), source)
+        except SpecError as error:
             raise SpecError([_placed(fault, source) for fault in error.faults]) from None
-        hint = f"`aezoo migrate {source.name or 'FILE'} --write` writes the new one"
-        old = Fault(("aezoo",), "AZ210", f"is of format {version}, read as {CURRENT}", hint, "warning")
-        self.faults.append(_placed(old, source))
-        return node_of(current, source)
 
     def _compose(self, document: Document, *, above: tuple[Path, ...]) -> Node:
         bases = [self._compose(base, above=here) for base, here in self._bases(document, above)]
@@ -169,9 +162,7 @@ class Resolver:
 
 
 def _placed(fault: Fault, source: Source) -> Fault:
-    if not source.name:
-        return fault
-    return fault._replace(where=source.where(fault.path, key=fault.path != ("aezoo",)))
+    return fault._replace(where=source.where(fault.path)) if source.name else fault
 
 
 def locate(source: str | PathLike[str], *, near: Path | None = None) -> Path:

@@ -24,19 +24,12 @@ from aezoo.spec.foreign import aliens, foreign
 if TYPE_CHECKING:
     from aezoo.reading.positions import Place, Span
 
-__all__ = ["MAX_BYTES", "decode", "foreign", "parse", "parse_value", "places", "read_text", "to_toml"]
+__all__ = ["MAX_BYTES", "foreign", "parse", "parse_value", "places", "read_text", "to_toml"]
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
     """Read a spec's bytes; `.json` names are JSON, all others TOML. Raises `SpecError`."""
     return _Reading(data, name).table()
-
-
-def decode(data: bytes, name: str) -> str:
-    """The text of a spec's bytes. Raises `SpecError`: too many, not UTF-8, a byte-order mark."""
-    reading = _Reading(data, name)
-    reading.decode()
-    return reading.text
 
 
 def parse_value(text: str) -> Any:

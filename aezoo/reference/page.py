@@ -8,11 +8,11 @@ from pydantic import BaseModel
 
 from aezoo.reference.entry import FieldEntry, facts, fields_of, text_of, toml_value
 from aezoo.reference.markdown import escaped, grid, joined, link
-from aezoo.reference.slots import slots
 from aezoo.reference.words import Wording, plural
-from aezoo.spec.component import Component
+from aezoo.spec.component import Component, Frozen
 from aezoo.spec.document import DecoderSpec, InputSpec, Spec
 from aezoo.spec.kinds import KINDS
+from aezoo.spec.slots import tables
 from aezoo.spec.training import TrainingSpec
 
 Parts = Sequence[type[Component]]
@@ -46,7 +46,7 @@ LEGEND = """\
 `[0, 1)` is the interval that holds 0 and not 1. A key whose default is empty may be left out, and then nothing stands
 there."""
 MACROS = """\
-`extends`, `variants`, `unset`, `each` and `id` are gone once a spec is read: see [merging](spec.md#merging),
+`extends`, `variants`, `unset` and `each` are gone once a spec is read: see [merging](spec.md#merging),
 [editing](spec.md#editing-what-is-there) and [layers](spec.md#layers-and-each)."""
 
 
@@ -154,3 +154,35 @@ def _slot(linked: Collection[str]) -> Callable[[str, bool], str]:
         return link(word, _heading(kind)) if kind in linked else word
 
     return told
+
+
+# --- where parts stand --------------------------------------------------------------------------------------
+
+
+def slots(parts: Iterable[type[Component]]) -> dict[str, list[str]]:
+    """The places of each kind, in Markdown: `encoder`; `prior` of every latent; `body` of layer `residual`."""
+    found: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for kind, place in _of_table(Spec, ""):
+        found[kind].append(f"`{place}`")
+    for owner in KINDS.values():
+        for kind, place in _of_part(owner, Component):
+            found[kind].append(f"`{place}` of every {owner.kind}")
+    for part in parts:
+        for kind, place in _of_part(part, KINDS[part.kind]):
+            found[kind].append(f"`{place}` of {part.kind} `{part.tag()}`")
+    return found
+
+
+def _of_table(table: type[Frozen], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, field in table.model_fields.items():
+        for held in tables(field.annotation):
+            if issubclass(held, Component):
+                yield held.kind, f"{prefix}{name}"
+            else:
+                yield from _of_table(held, f"{prefix}{name}.")
+
+
+def _of_part(part: type[Component], base: type[Component]) -> Iterator[tuple[str, str]]:
+    for name, field in part.model_fields.items():
+        if name not in base.model_fields:
+            yield from ((held.kind, name) for held in tables(field.annotation) if issubclass(held, Component))

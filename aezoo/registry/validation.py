@@ -9,8 +9,8 @@ from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 from aezoo.spec.slots import tables
 
-#: Keys of a part's table that mean something to every spec: `id` marks an entry of a list, `each` repeats it.
-RESERVED = frozenset({"id", "each"})
+#: A key of a part's table that means something to every spec: it repeats an entry of a list.
+RESERVED = frozenset({"each"})
 
 
 def admit(part: Any, namespace: str) -> str:
@@ -36,7 +36,7 @@ def _check_fields(part: type[Component]) -> None:
     if wrong:
         said = ", ".join(map(repr, wrong))
         raise PluginError(
-            f"{_home(part)} has a field called {said}: 'id', 'each' and all that starts with 'model_' are reserved",
+            f"{_home(part)} has a field called {said}: 'each' and all that starts with 'model_' are reserved",
             hint="the author of the part has to call it something else",
         )
 

@@ -18,9 +18,8 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from aezoo.schema.drafts import Schema
-from aezoo.schema.fields import TABLE, TEXT, UNTYPED, described, held, joined, ref, summary, wants
-from aezoo.schema.list_edits import EACH, REPEATS, demanded, entry, listing, marks, single
+from aezoo.schema.fields import TABLE, TEXT, UNTYPED, Schema, described, held, joined, ref, summary, wants
+from aezoo.schema.list_edits import EACH, REPEATS, demanded, each, entry, listing, single
 from aezoo.spec.component import Component, Frozen
 from aezoo.spec.kinds import KINDS
 from aezoo.spec.slots import fields
@@ -130,7 +129,7 @@ class Vocabulary:
         table = self._table(keys)
         properties = {"type": ref(f"type.{part.kind}"), **table["properties"]}
         if listed:
-            properties |= marks(f"{part.kind}.{part.tag()}", keys)
+            properties[EACH] = each(f"{part.kind}.{part.tag()}", keys)
         told = {"description": summary(part), "x-provider": part.namespace or "aezoo"}
         return {**told, **table, "properties": properties}
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Protocol, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
-from aezoo.schema.drafts import Schema
 from aezoo.spec.component import Component, Frozen
 
+Schema: TypeAlias = dict[str, Any]
+
 #: What begins every reference.
-DEFINITIONS = "#/$defs/"
+DEFINITIONS = "#/definitions/"
 TABLE: Schema = {"type": "object"}
 LIST: Schema = {"type": "array"}
 TEXT: Schema = {"type": "string"}
@@ -164,7 +165,7 @@ def _list(annotation: Any, bounds: Sequence[Any], names: Names, *, editable: boo
         whole = {**LIST, "items": names.slot(entry.kind, listed=True)}
         return {**(names.slots(entry.kind) if editable else whole), **lengths}
     forms = [_entry(arm, names) for arm in each]
-    items = {"items": forms[0]} if all(item == forms[0] for item in forms) else {"prefixItems": forms}
+    items = {"items": forms[0] if all(item == forms[0] for item in forms) else forms}
     return {"type": ["array", "object"] if editable else "array", **items, **lengths}
 
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from pydantic.fields import FieldInfo
-
-from aezoo.reading.merge import ENDS, ID, POSITION
-from aezoo.schema.drafts import Schema
-from aezoo.schema.fields import LIST, TABLE, cases, ref
+from aezoo.reading.merge import ENDS, POSITION
+from aezoo.schema.fields import LIST, TABLE, Schema, cases, ref
 
 EACH = "each"
 REPEATS = "repeats the entry, once for every place of its lists: each = { channels = [32, 64] }"
-NAMES_ENTRY = "a name by which whoever extends the spec can edit or unset the entry"
 INDEX = f"^{POSITION.pattern}$"
-#: A table with a position among its keys: under an id, it says something of some of the entries that carry it.
-SOME: Schema = {**TABLE, "not": {"patternProperties": {INDEX: {"not": {}}}}}
 #: A table that does nothing but edit a list.
 EDIT: Schema = {
     **TABLE,
@@ -32,7 +26,7 @@ def entry(kind: str) -> Schema:
 
 
 def listing(kind: str) -> Schema:
-    """A list of whole parts; or a table whose keys are positions and ids, and whose values change what is there."""
+    """A list of whole parts; or a table whose keys are positions, and whose values change what is there."""
     entries = {**LIST, "items": ref(f"entry.{kind}")}
     change = _once(ref(f"slot.{kind}"))
     added = cases((LIST, entries), otherwise=_once(ref(f"entry.{kind}")))
@@ -41,22 +35,21 @@ def listing(kind: str) -> Schema:
         "items": ref(f"entry.{kind}"),
         "properties": {end: {"description": f"entries to {end}", **added} for end in ENDS},
         "patternProperties": {INDEX: change},
-        "additionalProperties": cases((SOME, {"patternProperties": {INDEX: change}}), otherwise=change),
+        "additionalProperties": False,
         # It refuses nothing: editors look for the list here.
         "anyOf": [{}, entries],
     }
 
 
 def single(kind: str) -> Schema:
-    """A part of a kind that can stand in lists, where it does not: nothing names or repeats it."""
-    return {**ref(f"slot.{kind}"), "not": {**TABLE, "anyOf": [{"required": [EACH]}, {"required": ["id"]}]}}
+    """A part of a kind that can stand in lists, where it does not: nothing repeats it."""
+    return _once(ref(f"slot.{kind}"))
 
 
-def marks(name: str, keys: Mapping[str, FieldInfo]) -> dict[str, Schema]:
-    """The keys that an entry has because it stands in a list, for the part that is defined as `name`."""
+def each(name: str, keys: Iterable[str]) -> Schema:
+    """What repeats an entry in a list, for the part that is defined as `name`."""
     rows = {key: _row(ref(f"{name}/properties/{key}")) for key in ("type", *keys)}
-    each = {**TABLE, "minProperties": 1, "properties": {**rows, "id": _row(_id())}, "additionalProperties": False}
-    return {"id": _id(), EACH: {"description": REPEATS, **each}}
+    return {"description": REPEATS, **TABLE, "minProperties": 1, "properties": rows, "additionalProperties": False}
 
 
 def demanded(keys: Sequence[str], *, listed: bool) -> Schema:
@@ -69,10 +62,6 @@ def demanded(keys: Sequence[str], *, listed: bool) -> Schema:
 
 def _row(item: Schema) -> Schema:
     return {**LIST, "minItems": 1, "items": item}
-
-
-def _id() -> Schema:
-    return {"description": NAMES_ENTRY, "type": "string", "pattern": f"^{ID.pattern}$", "not": {"enum": [*ENDS]}}
 
 
 def _once(part: Schema) -> Schema:

@@ -14,31 +14,32 @@ from pydantic.fields import FieldInfo
 from aezoo.reading.compose import DEFAULTS
 from aezoo.reading.merge import LISTS
 from aezoo.schema.definitions import Vocabulary
-from aezoo.schema.drafts import METASCHEMAS, Draft, Schema, lowered
-from aezoo.schema.fields import LIST, TABLE, TEXT, UNTYPED, cases, described, ref, summary, taken, told, wants
+from aezoo.schema.fields import LIST, TABLE, TEXT, UNTYPED, Schema, cases, described, ref, summary, taken, told, wants
 from aezoo.schema.list_edits import EDIT
 from aezoo.spec.component import Component, Frozen
 from aezoo.spec.document import Spec
 from aezoo.spec.slots import NAMED, fields, tables
 
 TITLE = "aezoo spec"
+#: The draft that all editors and validators read.
+METASCHEMA = "http://json-schema.org/draft-07/schema#"
+#: Keywords that hold schemas by name; and those that hold values, which may look like schemas.
+MAPS = frozenset({"properties", "patternProperties", "definitions"})
+VALUES = frozenset({"default", "const", "enum", "examples"})
 STRINGS: Schema = {**LIST, "items": TEXT}
 BASED: Schema = {"anyOf": [{"required": ["extends"]}, {"required": ["variants"]}]}
 
 
-def schema(
-    parts: Iterable[type[Component]], *, draft: Draft = "2020-12", variants: Sequence[str] = ()
-) -> dict[str, Any]:
-    """The JSON Schema of specs that may name these parts.
+def schema(parts: Iterable[type[Component]], *, variants: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON Schema, of draft 7, of specs that may name these parts.
 
     Args:
         parts: The declarations, as `registry.parts()` gives them.
-        draft: Of JSON Schema. Many tools know no later one than 7; the oldest, 4, explains faults worst.
         variants: Names of the variants that are installed; any name may be written if none is given.
     """
     words = Vocabulary(parts, Spec)
     root = {
-        "$schema": METASCHEMAS[draft],
+        "$schema": METASCHEMA,
         "title": TITLE,
         "description": summary(Spec),
         "type": "object",
@@ -47,7 +48,27 @@ def schema(
         "if": {"not": BASED},
         "then": _whole(words),
     }
-    return lowered({**root, "$defs": dict(sorted(words.definitions.items()))}, draft)
+    told: Schema = _split({**root, "definitions": dict(sorted(words.definitions.items()))})
+    return told
+
+
+def _split(value: Any, *, schema: bool = True) -> Any:
+    """The schema as editors understand it: no reference has company, which draft 7 does not read beside one.
+
+    taplo shows no description of a schema that has an `allOf`, but those of its clauses: it stands there, too.
+    """
+    if isinstance(value, list):
+        return [_split(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if not schema:  # the keys are names: one may be called like a keyword
+        return {key: _split(item) for key, item in value.items()}
+    told = {key: item if key in VALUES else _split(item, schema=key not in MAPS) for key, item in value.items()}
+    if "$ref" in told and len(told) > 1:
+        told["allOf"] = [{"$ref": told.pop("$ref")}, *told.get("allOf", ())]
+    if "allOf" in told and "description" in told:
+        told["allOf"] = [{"description": told["description"]}, *told["allOf"]]
+    return told
 
 
 def _macros(variants: Sequence[str]) -> dict[str, Schema]:
@@ -64,7 +85,7 @@ def _macros(variants: Sequence[str]) -> dict[str, Schema]:
             "items": name,
         },
         "unset": {
-            "description": "paths of what to take out of bases and variants: regularizers.kl, encoder.2",
+            "description": "paths of keys to take out of bases and variants: regularizers.kl",
             "anyOf": [TEXT, STRINGS],
         },
         "$schema": {"description": "in JSON, where editors find this schema", **TEXT},

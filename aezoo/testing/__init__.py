@@ -41,8 +41,6 @@ __all__ = [
     "installed",
     "law_tests",
     "laws",
-    "mutated",
-    "nonsense",
     "parts_of",
     "specs",
 ]
@@ -71,22 +69,6 @@ def specs(
     from aezoo.testing.documents import documents
 
     return documents(_workshop(registry, parts, containing))
-
-
-def mutated(strategy: SearchStrategy[Document]) -> SearchStrategy[Document]:
-    """The documents of `strategy` with one to four defects each; some, by chance, still valid."""
-    _needs("hypothesis")
-    from aezoo.testing.defects import defective
-
-    return defective(strategy)
-
-
-def nonsense() -> SearchStrategy[Document]:
-    """Mappings of any JSON-like values, some under the keys of a spec."""
-    _needs("hypothesis")
-    from aezoo.testing.defects import tables
-
-    return tables()
 
 
 def parts_of(value: BaseModel) -> Iterator[Component]:

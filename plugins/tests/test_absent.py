@@ -1,4 +1,4 @@
-"""A spec of an official plugin that is not installed here: refused with the command, and still told as far as known."""
+"""A spec of an official plugin that is not installed here: refused with the command, and shown as it is written."""
 
 from __future__ import annotations
 
@@ -28,13 +28,8 @@ def test_its_spec_is_refused_with_the_command_that_installs_it(
     assert not list(tmp_path.iterdir())
 
 
-def test_its_spec_is_shown_hashed_and_compared(absent: str, spec: Path, site: Site) -> None:
+def test_its_spec_is_shown_as_it_is_written(absent: str, spec: Path, site: Site) -> None:
     shown = site.aezoo("show", spec, "--json")
-    told = json.loads(shown.out)
     assert shown.code == 4
-    assert {name.partition(":")[0] for name in told["absent"]} == {absent}
-    assert len(told["arch"]) == len(told["run"]) == 64
-    compared = site.aezoo("diff", spec, spec, "--set", "training.seed=7")
-    assert compared.code == 4
-    assert compared.out.startswith("~ training.seed: 0 -> 7\n")
-    assert json.loads(site.aezoo("diff", spec, spec, "--json").out)["same"] is True
+    assert f'"{absent}:' in json.dumps(json.loads(shown.out)["spec"])
+    assert site.aezoo("diff", spec, spec).code == 4

@@ -262,15 +262,6 @@ def test_the_order_is_a_permutation_of_its_own_in_each_epoch_and_for_each_seed()
     assert batches.order(1, 2).tolist() == numbered(50).order(1, 2).tolist()
 
 
-def test_one_integer_is_the_position_in_a_run():
-    batches, size, seed = numbered(10), 4, 5
-    run = [part for epoch in range(3) for part in batches.epoch(epoch, size, seed)]
-    for step in (8, 0, 3, 2, 5):  # in any order
-        epoch, indices = batches.at(step, size, seed)
-        assert epoch == step // 3
-        assert torch.equal(batches.gather(indices), run[step])
-
-
 def test_sequential_keeps_the_order_of_the_rows():
     rows = np.array([1, 4, 5, 8, 9])
     batches = numbered(10, rows=rows)

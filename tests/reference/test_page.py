@@ -9,8 +9,7 @@ import pytest
 from pydantic import Field
 
 from aezoo.reference.markdown import anchor, escaped, grid, joined
-from aezoo.reference.page import excerpt, whole
-from aezoo.reference.slots import slots
+from aezoo.reference.page import excerpt, slots, whole
 from aezoo.registry.registry import Registry
 from aezoo.spec.kinds import KINDS, LayerSpec
 

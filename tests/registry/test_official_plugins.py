@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,32 +112,31 @@ def test_nothing_is_started_or_connected_to_for_an_absent_plugin(gone: Site, spe
     assert "OPENED" not in done.err
 
 
-def test_a_spec_of_an_absent_plugin_is_shown_as_far_as_it_is_known(gone: Site, spec: Path) -> None:
-    done = gone.aezoo("show", spec)
+def test_a_spec_of_an_absent_plugin_is_shown_as_it_is_written(gone: Site, spec: Path) -> None:
+    done = gone.aezoo("show", spec, "--set", "encoder.0.pieces=4")
     assert done.code == 4
-    rows = {line.split()[0]: line.split() for line in done.out.splitlines() if "." in line or "latent" in line}
-    assert rows["encoder.0"] == ["encoder.0", "kan:maxout", "features=32", "pieces=3", "?", "?", "kan"]
-    assert rows["latent"][-3:] == ["?", "?", "aezoo"]
-    assert "not here: kan:maxout" in done.out
     assert "error[AZ302]" in done.err
+    told = tomllib.loads(done.out)
+    assert told["encoder"][0] == {"type": "kan:maxout", "features": 32, "pieces": 4}
+    assert json.loads(gone.aezoo("show", spec, "--json").out)["spec"]["encoder"][0]["pieces"] == 3
 
 
-def test_its_fingerprints_are_those_it_has_with_the_plugin(there: Site, gone: Site, spec: Path, model: Path) -> None:
-    whole = json.loads(there.aezoo("show", spec, "--json").out)
-    part = json.loads(gone.aezoo("show", spec, "--json").out)
-    assert (part["arch"], part["run"]) == (whole["arch"], whole["run"])
-    assert part["absent"] == ["kan:maxout"]
+def test_a_model_of_an_absent_plugin_is_shown_with_the_fingerprints_that_were_noted(
+    there: Site, gone: Site, model: Path
+) -> None:
     saved, noted = (json.loads(site.aezoo("show", model, "--json").out) for site in (there, gone))
     assert (noted["arch"], noted["run"]) == (saved["arch"], saved["run"])
-    assert noted["fingerprints"] == "as noted when the model was saved"
-
-
-def test_specs_of_an_absent_plugin_are_compared(gone: Site, spec: Path) -> None:
-    done = gone.aezoo("diff", spec, spec, "--set", "encoder.0.pieces=4")
+    assert noted["spec"]["encoder"][0]["type"] == "kan:maxout"
+    done = gone.aezoo("show", model)
     assert done.code == 4
-    assert done.out.splitlines()[0] == "~ encoder.0.pieces: 3 -> 4"
-    same = json.loads(gone.aezoo("diff", spec, spec, "--json").out)
-    assert (same["same"], same["same_architecture"], same["changes"]) == (True, True, [])
+    assert f"# arch {saved['arch']}, as noted when the model was saved\n" in done.out
+    assert tomllib.loads(done.out) == noted["spec"]
+
+
+def test_specs_of_an_absent_plugin_are_not_compared(gone: Site, spec: Path) -> None:
+    done = gone.aezoo("diff", spec, spec)
+    assert (done.code, done.out) == (4, "")
+    assert "pip install 'aezoo-kan'" in done.err
 
 
 def test_a_spec_that_has_other_faults_is_not_shown_in_part(gone: Site, spec: Path) -> None:

@@ -41,7 +41,7 @@ ODD = (
 #: Texts and keys that mean something in one place or another.
 PLACES = ("mirror", "latent", "latent.0", "encoder", "encoder.0", "encoder.99", "decoder.-1", "input.clean", "output")
 WORDS = (*PLACES, "last", "total", "reconstruction", "true", "1", "conv", "gaussian", "{0}", "%s")
-MACROS = ("type", "each", "id", "append", "prepend", "0", "-1", "unset", "extends", "variants", "$schema")
+MACROS = ("type", "each", "append", "prepend", "0", "-1", "unset", "extends", "variants", "$schema")
 NAMES = (*MACROS, "layers", "weight", "on", "shape", "__class__", "model_config", "self", "a.b")
 TEXTS = st.sampled_from((*WORDS, *ODD))
 KEYS = st.sampled_from((*NAMES, *ODD))
@@ -76,7 +76,7 @@ def places(value: Any) -> Iterator[Place]:
         yield from places(value[key])
 
 
-def defective(strategy: st.SearchStrategy[Table]) -> st.SearchStrategy[Table]:
+def mutated(strategy: st.SearchStrategy[Table]) -> st.SearchStrategy[Table]:
     """Documents with one to four defects each."""
 
     @st.composite
@@ -91,7 +91,7 @@ def defective(strategy: st.SearchStrategy[Table]) -> st.SearchStrategy[Table]:
     return drawn()
 
 
-def tables() -> st.SearchStrategy[Table]:
+def nonsense() -> st.SearchStrategy[Table]:
     """Tables of any JSON values, some under the keys of a spec."""
     keys = st.sampled_from(sorted(Spec.model_fields)) | KEYS | st.text(max_size=8)
     return st.dictionaries(keys, JSON, max_size=6)
