@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +42,18 @@ def load(source: str, device: str) -> Model:
     return aezoo.load(source, device=device)
 
 
-def samples_for(model: Model, path: Path | None, part: str) -> Samples:
-    """The samples of a file or folder, or of one split of the model's own data. Raises `DataError`, `NotFound`."""
+def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[str] = ()) -> Samples:
+    """The samples of a file or folder, or of one split of the model's own data; read as the settings say.
+
+    Raises:
+        DataError, NotFound, SpecError, UsageError: They cannot be read, or not so.
+    """
     from dataclasses import replace
 
-    from aezoo.data import open_samples, split
+    from aezoo.data import open_samples, source_of, split
 
     spec = model.spec
-    samples = open_samples(path, spec, seed=spec.training.seed)
+    samples = open_samples(source_of(path, spec, settings), spec, seed=spec.training.seed)
     if path is not None:
         return samples
     rows = split(samples, spec.data, seed=spec.training.seed)[part]
