@@ -77,18 +77,21 @@ def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | N
         names = [given.name(row) if given else f"{row:05d}" for row in range(len(samples))]
         write_images(out, samples, names, interval)
     elif out.suffix.lower() == PICTURE:
-        write_picture(out, _sheet(samples[:SHOWN], interval, given))
+        write_picture(out, _sheet(model, samples[:SHOWN], given))
     else:
         write_array(out, samples)
 
 
-def _sheet(samples: Array, interval: tuple[float, float] | None, given: Samples | None) -> Any:
+def _sheet(model: Model, samples: Array, given: Samples | None) -> Any:
+    from aezoo.evaluation.units import drawable
     from aezoo.report.pictures import comparison, grid
 
+    interval = model.spec.input.range
     if given is None:
-        return grid(samples, range=interval)
+        return grid(drawable(model, samples), range=interval)
     few = samples[:PAIRS]
-    return comparison(_scaled(given.values[: len(few)], interval), few, range=interval)
+    originals = _scaled(given.values[: len(few)], interval)
+    return comparison(drawable(model, originals), drawable(model, few), range=interval)
 
 
 def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:
