@@ -224,6 +224,8 @@ def check(samples: Samples, spec: Spec) -> None:
 
 def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
     got = tuple(shape[1:])
+    if len(wanted) == 2 and (windows := _windows(tuple(shape), wanted)):
+        return windows
     if tuple(shape) == wanted:
         return "this is one sample; a set of one is values[None]"
     if got == (*wanted[1:], wanted[0]):
@@ -235,6 +237,21 @@ def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
     if math.prod(got) == math.prod(wanted):
         return "there are as many values; reshape them, or change input.shape"
     return f"write input.shape = {list(got)}, or give other data" if got else "samples are [N, ...]"
+
+
+def _windows(shape: Shape, wanted: Shape) -> str:
+    """How one long recording is cut into signals [C, L]; empty where it is none."""
+    channels, length = wanted
+    count = shape[-1] // length
+    index = {(1, channels, shape[-1]): "0, :, ", (channels, shape[-1]): ":, "}.get(shape, "")
+    if count > 1 and shape == (shape[-1],) and channels == 1:
+        return f"one long recording; cut it into windows: values[:{count * length}].reshape(-1, 1, {length})"
+    if count > 1 and index:
+        cut = f"numpy.stack(numpy.split(values[{index}:{count * length}], {count}, axis=1))"
+        return f"one long recording; cut it into windows: {cut}"
+    if len(shape) == 2 and shape[1] < length <= shape[0]:
+        return f"each row was taken for a sample; a set of signals is an array [N, {channels}, {length}] of windows"
+    return ""
 
 
 def _check_values(samples: Samples, interval: Range | None) -> None:
