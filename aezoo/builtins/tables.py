@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The largest number of 32 bits: 24 bits of ones.
 _LARGEST = (2 - 2.0**-23) * 2.0**127
 #: Of faults alike in one column, so many lines are named beside the first; so many columns fit a hint.
-_LINES, _NAMED = 5, 12
+_LINES, _NAMED = 5, 40
 
 
 class TableSpec(FileDatasetSpec):
@@ -166,8 +166,12 @@ def _read(path: Path, delimiter: str) -> _Table:
     width = len(header)
     even = [(line, row) for line, row in numbered if len(row) == width]
     uneven = [(line, len(row)) for line, row in numbered if len(row) != width]
-    faults = [Fault(line, "", f"has {count} values, the header has {width}") for line, count in uneven]
+    faults = [Fault(line, "", f"has {_values(count)}, the header has {width}") for line, count in uneven]
     return _Table(path, header, [row for _, row in even], [line for line, _ in even], faults)
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
 
 
 def _check_header(path: Path, header: list[str], delimiter: str) -> None:

@@ -257,7 +257,7 @@ def test_a_byte_order_mark_quotes_blank_lines_and_other_delimiters_are_understoo
         ("a,b\n", "a header and no rows"),
         ("1,2\n3,4\n", "its first line holds numbers"),
         ("a,a\n1,2\n", "more than one column is called 'a'"),
-        ("a,b\n1,2\n3\n", "line 3 has 1 values, the header has 2"),
+        ("a,b\n1,2\n3\n", "line 3 has 1 value, the header has 2"),
         ("a,b\n1,2\n3,4,5\n", "line 3 has 3 values"),
         ("a,b\n1,2\n3,\n", "line 3, column 'b': the value is missing"),
         ("a,b\n1,2\n\n3,four\n", "line 4, column 'b': 'four'"),
