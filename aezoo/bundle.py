@@ -28,6 +28,7 @@ from aezoo import manifest, sidecar, weights
 from aezoo.builder import assemble, skeleton
 from aezoo.card import card
 from aezoo.errors import Refused, RunFailed
+from aezoo.evaluation.units import drawable
 from aezoo.files import atomic_write, sync
 from aezoo.model import Model
 from aezoo.report import pictures
@@ -154,14 +155,17 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
     if examples is not None:
         spoilt = None if examples.corrupted is None else examples.corrupted[:columns]
         shown, again = examples.originals[:columns], examples.reconstructions[:columns]
-        yield "reconstructions", pictures.comparison(shown, again, corrupted=spoilt, range=span)
+        spoilt = None if spoilt is None else drawable(model, spoilt)
+        pair = drawable(model, shown), drawable(model, again)
+        yield "reconstructions", pictures.comparison(*pair, corrupted=spoilt, range=span)
     if model.network.prior is not None and bool(getattr(model.network.prior, "fitted", True)):
-        yield "samples", pictures.grid(model.sample(DRAWN), range=span)
+        yield "samples", pictures.grid(drawable(model, model.sample(DRAWN)), range=span)
     if examples is not None and len(examples.originals) >= 2:
         pairs, steps = min(PAIRS, len(examples.originals) // 2), columns or STEPS
         starts, ends = examples.originals[:pairs], examples.originals[pairs : 2 * pairs]
         walk = np.asarray(model.interpolate(starts, ends, steps))
-        yield "interpolations", pictures.grid(walk.reshape(-1, *walk.shape[2:]), range=span, columns=steps)
+        drawn = drawable(model, walk.reshape(-1, *walk.shape[2:]))
+        yield "interpolations", pictures.grid(drawn, range=span, columns=steps)
 
 
 # --- load ------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ source --open_samples--> Samples --check--> Samples --split--> rows --Batches-->
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -19,15 +19,17 @@ from torch import Tensor
 from aezoo.batches import Batches, Rows
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.randomness import permutation
+from aezoo.reader import read_as
 from aezoo.registry import Registry
 from aezoo.samples import Array, Samples
 from aezoo.spec.component import Range
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
+from aezoo.spec.merge import SHARES, STATEMENTS
 from aezoo.spec.shape import Shape, text
 
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
-__all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "split"]
+__all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "source_of", "split"]
 
 #: Values that are looked at in one go: a mapped file is never in memory as a whole.
 _CHUNK = 2**22
@@ -57,9 +59,7 @@ def open_samples(
         NotFound: There is no such file.
         UsageError: There is no source, or none of a kind that is known.
     """
-    source = spec.data if source is None else source
-    if source is None:
-        raise UsageError("no data: the spec has none and none were given", hint="add a [data] table, or pass data")
+    source = _own(spec) if source is None else source
     if isinstance(source, (str, PathLike)):
         source = _dataset_for(Path(source), registry, spec.data if alike else None)
     if isinstance(source, DatasetSpec):
@@ -70,24 +70,78 @@ def open_samples(
     return samples
 
 
-def restated(spec: Spec, source: Source) -> Spec:
+def _own(spec: Spec) -> DatasetSpec:
+    """The spec's own data. Raises `UsageError`."""
+    if spec.data is None:
+        raise UsageError("no data: the spec has none and none were given", hint="add a [data] table, or pass data")
+    return spec.data
+
+
+def source_of(
+    path: Path | None,
+    spec: Spec,
+    settings: Sequence[str] = (),
+    *,
+    registry: Registry | None = None,
+    alike: bool = True,
+) -> Path | DatasetSpec | None:
+    """What `--data` or INPUT name, read as the settings say; the spec's own data, if they name nothing.
+
+    Args:
+        path: Of a file or folder, or None.
+        spec: Whose data are read, or would be.
+        settings: `data.key=x_train`, `data.resize=fit`: they hold for the data that were named.
+        registry: As for `open_samples`.
+        alike: As for `open_samples`.
+
+    Raises:
+        SpecError: The settings are none of this kind of data.
+        UsageError: There are no data that they could be about, or they name others.
+    """
+    if not settings:
+        return path
+    if path is None:
+        return read_as(_own(spec), settings, registry=registry)
+    path = path.expanduser()
+    own = spec.data if alike else None
+    if isinstance(own, FileDatasetSpec) and _ending(path) in own.suffixes:
+        # First to what says how the file is read, since names that the file does not have are dropped.
+        own = _of_file(own.model_copy(update={"path": str(path)}), path, settings, registry)
+    return _of_file(_dataset_for(path, registry, own), path, settings, registry)
+
+
+def _of_file(dataset: DatasetSpec, path: Path, settings: Sequence[str], registry: Registry | None) -> DatasetSpec:
+    """The dataset with its settings. Raises `UsageError` where these lead to other data."""
+    changed = read_as(dataset, settings, registry=registry, path=str(path))
+    if getattr(changed, "path", None) != str(path):
+        raise UsageError(f"{path}: --set names other data: {', '.join(settings)}", hint="leave out one of the two")
+    return changed
+
+
+def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
     """The spec with these samples in place of its own data, so that what is trained on them says so.
 
     A path is kept as it leads from the working folder, of one elsewhere the last name; of an array nothing can be
-    told. The shares that are held out stay what they were.
+    told. The shares that are held out stay what they were. What the spec says of its model, it said of its own data:
+    with others its description, licence and paper are gone, but for those that are `kept`.
     """
     if source is None:
         return spec
-    told: DatasetSpec | None = None
+    dataset: DatasetSpec | None = None
     if isinstance(source, (str, PathLike)):
-        found = _dataset_for(Path(source), None, spec.data)
-        shares = dict(zip(("validation", "test"), (spec.data or found).fractions(), strict=True))
-        told = found.model_copy(update={"path": _from_here(Path(source)), **shares})
+        dataset = _dataset_for(Path(source), None, spec.data)
     elif isinstance(source, DatasetSpec):
-        told = source
-    # What it was described as doing, it did with other data.
-    described = {"description": ""} if spec.data is not None and told != spec.data else {}
-    return spec.model_copy(update={"data": told, **described})
+        dataset = source
+    if isinstance(dataset, FileDatasetSpec):
+        dataset = dataset.model_copy(update={"path": _from_here(Path(dataset.path))})
+    other = spec.data is not None and _identity(dataset) != _identity(spec.data)
+    dropped = {name: "" for name in STATEMENTS if other and name not in kept}
+    return spec.model_copy(update={"data": dataset, **dropped})
+
+
+def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:
+    """What says which data these are, however many of them are taken."""
+    return None if dataset is None else dataset.model_dump(exclude=set(SHARES))
 
 
 def _from_here(path: Path) -> str:
@@ -101,25 +155,33 @@ def _from_array(source: Any) -> Samples:
         return Samples((source.float() if source.dtype == torch.bfloat16 else source).numpy(), "tensor")
     if isinstance(source, np.ndarray):
         return Samples(source, "array")
-    raise UsageError(f"data are a {type(source).__name__}", hint="pass an array, a tensor, a path or a dataset")
+    hint = "pass an array or a tensor [N, ...], or the path of a file or folder"
+    raise UsageError(f"data are a {type(source).__name__}", hint=hint)
 
 
 def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None) -> DatasetSpec:
+    """What reads the path, as `own` is read, and with the same shares held out."""
     path = path.expanduser()
     if not path.exists():
         raise NotFound(f"{path.absolute()}: no such file or folder")
-    suffix = "/" if path.is_dir() else path.suffix.lower()
+    suffix = _ending(path)
     if isinstance(own, FileDatasetSpec) and suffix in own.suffixes:
         return own.at(path)
+    shares = dict(zip(("validation", "test"), own.fractions(), strict=True)) if own is not None else {}
     known: set[str] = set()
     for part in _file_datasets(registry):
         if suffix in part.suffixes:
-            return part.model_validate({"type": part.tag(), "path": str(path)})
+            return part.model_validate({"type": part.tag(), "path": str(path), **shares})
         known.update(part.suffixes)
     raise UsageError(
         f"{path}: no dataset reads {suffix or 'a file without an ending'}",
         hint=f"these are read: {' '.join(sorted(known - {'/'}))}, and folders",
     )
+
+
+def _ending(path: Path) -> str:
+    """The ending of a file's name, by which it is known what reads it; "/" of a folder."""
+    return "/" if path.expanduser().is_dir() else path.suffix.lower()
 
 
 def _file_datasets(registry: Registry | None) -> Iterator[type[FileDatasetSpec]]:
@@ -162,6 +224,8 @@ def check(samples: Samples, spec: Spec) -> None:
 
 def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
     got = tuple(shape[1:])
+    if len(wanted) == 2 and (windows := _windows(tuple(shape), wanted)):
+        return windows
     if tuple(shape) == wanted:
         return "this is one sample; a set of one is values[None]"
     if got == (*wanted[1:], wanted[0]):
@@ -173,6 +237,21 @@ def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
     if math.prod(got) == math.prod(wanted):
         return "there are as many values; reshape them, or change input.shape"
     return f"write input.shape = {list(got)}, or give other data" if got else "samples are [N, ...]"
+
+
+def _windows(shape: Shape, wanted: Shape) -> str:
+    """How one long recording is cut into signals [C, L]; empty where it is none."""
+    channels, length = wanted
+    count = shape[-1] // length
+    index = {(1, channels, shape[-1]): "0, :, ", (channels, shape[-1]): ":, "}.get(shape, "")
+    if count > 1 and shape == (shape[-1],) and channels == 1:
+        return f"one long recording; cut it into windows: values[:{count * length}].reshape(-1, 1, {length})"
+    if count > 1 and index:
+        cut = f"numpy.stack(numpy.split(values[{index}:{count * length}], {count}, axis=1))"
+        return f"one long recording; cut it into windows: {cut}"
+    if len(shape) == 2 and shape[1] < length <= shape[0]:
+        return f"each row was taken for a sample; a set of signals is an array [N, {channels}, {length}] of windows"
+    return ""
 
 
 def _check_values(samples: Samples, interval: Range | None) -> None:

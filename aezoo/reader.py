@@ -7,17 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
 from aezoo.discovery import default_registry
-from aezoo.errors import Fault, SpecError, UnmetSpec
+from aezoo.errors import Fault, PluginError, SpecError, UnmetSpec
 from aezoo.registry import Registry
 from aezoo.requirements import unmet
 from aezoo.resolver import Resolver, Spelled, locate
 from aezoo.spec.checks import examine
+from aezoo.spec.component import Frozen
+from aezoo.spec.compose import Composer
 from aezoo.spec.document import Spec
 from aezoo.spec.faults import ADVISED, faults_of, lenient
+from aezoo.spec.kinds import DatasetSpec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.spec.source import Node, follow, plain, where
+from aezoo.spec.source import Node, follow, node_of, plain, where
+from aezoo.spec.source import Source as Text
 
 Source = Spelled
 #: Faults that say a key is not known here: the caret goes under the key, not under its value.
@@ -27,7 +32,7 @@ ABOUT_TYPES = frozenset({"AZ301", "AZ302", "AZ303"})
 #: Faults of plugins: a spec with one of these may be right elsewhere.
 UNMET = frozenset({"AZ302", "AZ303", "AZ304"})
 
-__all__ = ["Reading", "Source", "SpecWarning", "check", "locate", "read", "reading"]
+__all__ = ["Reading", "Source", "SpecWarning", "check", "locate", "read", "read_as", "reading"]
 
 
 class SpecWarning(UserWarning):
@@ -107,6 +112,52 @@ def reading(
         kind = UnmetSpec if any(fault.code in UNMET for fault in faults) else SpecError
         raise kind(faults, source=label)
     return Reading(spec, faults, resolved.tree)
+
+
+class _Data(Frozen):
+    """As much of a spec as says what its data are."""
+
+    data: DatasetSpec
+
+
+def read_as(
+    dataset: DatasetSpec, settings: Sequence[str], *, registry: Registry | None = None, path: str = ""
+) -> DatasetSpec:
+    """A dataset with some settings changed: `data.key=x_train`.
+
+    Args:
+        dataset: What is read otherwise.
+        settings: As the overrides of `read`.
+        registry: Where datasets are looked up.
+        path: What the data are, where a setting changes their type and says no path.
+
+    Raises:
+        SpecError: With every fault found.
+    """
+    registry = registry or default_registry()
+    faults: list[Fault] = []
+    document = node_of({"data": dataset.model_dump(mode="json", exclude_none=True)}, Text())
+    tree = Composer(faults, DEFAULT_LIMITS).finish(document, settings)
+    values = plain(tree)
+    values["data"] = _with_path(values["data"], path, registry)
+    try:
+        chosen = _Data.model_validate(values, context={"registry": registry}).data
+    except ValidationError as error:
+        faults += faults_of(error, values, registry)
+    if faults:
+        raise SpecError(_sorted([_located(fault, tree) for fault in faults]))
+    return chosen
+
+
+def _with_path(table: Any, path: str, registry: Registry) -> Any:
+    """The table of a dataset with the path, where it says none and is of a type that takes one."""
+    if not path or not isinstance(table, dict) or not isinstance(table.get("type"), str):
+        return table
+    try:
+        part = registry.get("dataset", table["type"])
+    except (PydanticCustomError, PluginError):  # told with the other faults
+        return table
+    return {"path": path, **table} if "path" in part.model_fields else table
 
 
 def _validated(document: dict[str, Any], registry: Registry) -> tuple[Spec | None, list[Fault]]:

@@ -43,34 +43,38 @@ class ArraysSpec(FileDatasetSpec):
 
         path = self.found()
         with self.reading(path), opened(path) as arrays:
-            values = as_samples(arrays[self._key(arrays, path)], path)
+            key = self._named(arrays, path)
+            values = as_samples(arrays[key], path)
             labels = self._labels(arrays, path, len(values))
         rows = self.picked(len(values))
         if len(rows) < len(values):
             values, labels = values[rows], None if labels is None else labels[rows]
         return Samples(values, str(path), labels=labels)
 
-    def _key(self, arrays: Mapping[str, Array], path: Path) -> str:
-        if self.key is not None:
-            return _present(self.key, arrays, path)
-        if len(arrays) != 1:
-            there = ", ".join(arrays) or "none"
-            raise DataError(f"{path}: holds {len(arrays)} arrays: {there}", hint="name one of them: data.key")
-        return next(iter(arrays))
+    def _named(self, arrays: Mapping[str, Array], path: Path) -> str:
+        """The name of the array of samples. Raises `DataError` with all names that are not there."""
+        named = {"key": self.key, "labels": self.labels}
+        absent = {field: name for field, name in named.items() if name is not None and name not in arrays}
+        there = ", ".join(arrays) or "none"
+        if self.key is None and len(arrays) != 1:
+            raise DataError(f"{path}: holds {len(arrays)} arrays: {there}", hint=self._choice(arrays, ["key"]))
+        if absent:
+            names = " and no array ".join(map(repr, absent.values()))
+            raise DataError(f"{path}: holds no array {names}; it holds: {there}", hint=self._choice(arrays, absent))
+        return self.key or next(iter(arrays))
+
+    def _choice(self, arrays: Iterable[str], fields: Iterable[str]) -> str:
+        """How to name other arrays, for example those that come first."""
+        named = " ".join(self.setting(field, name) for field, name in zip(fields, arrays, strict=False))
+        return f"name one of them: {named} (in Python, pass the array itself)" if named else ""
 
     def _labels(self, arrays: Mapping[str, Array], path: Path, n: int) -> Array | None:
         if self.labels is None:
             return None
-        labels = arrays[_present(self.labels, arrays, path)]
+        labels = arrays[self.labels]
         if labels.dtype.kind not in "iu" or labels.shape != (n,):
             raise DataError(f"{path}: labels {self.labels!r} are {labels.dtype} {labels.shape}, not {n} integers")
         return labels.astype("int64")
-
-
-def _present(key: str, arrays: Iterable[str], path: Path) -> str:
-    if key not in arrays:
-        raise DataError(f"{path}: holds no array {key!r}; it holds: {', '.join(arrays) or 'none'}")
-    return key
 
 
 COMPONENTS: list[type[Component]] = [ArraysSpec]

@@ -76,10 +76,20 @@ class ImagesSpec(FileDatasetSpec):
             if len(shape) != 3 or shape[0] not in MODES:
                 raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
             values = np.empty((len(paths), *shape), dtype=np.uint8)
-            for row, path in enumerate(paths):
-                values[row] = self._pixels(path, shape)
+            self._fill(values, paths, shape)
         names = tuple(str(path.relative_to(folder)) if path != folder else path.name for path in paths)
         return Samples(values, str(folder), labels=_classes(names), names=names)
+
+    def _fill(self, values: npt.NDArray[np.uint8], paths: Sequence[Path], shape: Shape) -> None:
+        """Read each file into its row. Raises `DataError` with all files that cannot be read."""
+        faults: list[DataError] = []
+        for row, path in enumerate(paths):
+            try:
+                values[row] = self._pixels(path, shape)
+            except DataError as fault:
+                faults.append(fault)
+        if faults:
+            raise DataError.several(faults)
 
     def _pixels(self, path: Path, shape: Shape) -> npt.NDArray[np.uint8]:
         import numpy as np
@@ -103,7 +113,7 @@ class ImagesSpec(FileDatasetSpec):
             # Pillow widens the filter when it shrinks, so that nothing aliases.
             return image.resize(size, Resampling.BICUBIC)
         got, wanted = (f"{width} wide and {height} high" for width, height in (image.size, size))
-        hint = "the sizes of the input and the files differ: data.resize = 'fit' or 'crop'"
+        hint = f"{self.setting('resize', 'fit')} (or crop) makes them one size; in Python, write it in the spec's data"
         raise DataError(f"{path}: is {got}, not {wanted}", hint=hint)
 
 

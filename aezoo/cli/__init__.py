@@ -171,7 +171,9 @@ def _run(words: list[str]) -> None:
             stream.reconfigure(errors="backslashreplace")
     columns = shutil.get_terminal_size().columns
     # click itself never goes below 50 columns.
-    with group.make_context("aezoo", words, terminal_width=max(20, min(columns, 100) - 1)) as context:
+    width = max(20, min(columns, 100) - 1)
+    # The words are kept for an error that says what to type instead; click takes the list that it is given apart.
+    with group.make_context("aezoo", [*words], terminal_width=width, obj=(*words,)) as context:
         group.invoke(context)
         if sys.stdout is not None:
             sys.stdout.flush()  # a closed pipe shows here, not in the interpreter's last breath

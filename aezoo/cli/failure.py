@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from aezoo.cli.faults import document, human, visible
+from aezoo.cli.suggestions import meant
 from aezoo.errors import AezooError, SpecError
 
 #: Of a fault of ours: one that no error of `aezoo.errors` describes (EX_SOFTWARE of sysexits.h).
@@ -34,6 +35,8 @@ def describe(error: BaseException) -> tuple[int, str, str]:
     """Exit code, message and hint of any exception."""
     if isinstance(error, AezooError):
         return error.exit_code, error.message, error.hint
+    if isinstance(error, click.UsageError) and (better := meant(error)) is not None:
+        return error.exit_code, *better
     if isinstance(error, click.ClickException):
         return error.exit_code, _sentence(error.format_message()), _help_for(error)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):

@@ -156,17 +156,22 @@ data = "digits"
 """
 
 PICTURES = """
-# Your data: name a folder of images here, or in `aezoo train FILE --data photos`. They are resized.
-# data = { type = "images", path = "photos" }
+# Your data: name a folder of images here, or on the command line. Images of another size are refused unless it is said
+# what becomes of them: "fit" changes both sides to the exact size, "crop" scales them and cuts out the centre.
+#   aezoo train FILE --data photos --set data.resize=fit
+# data = { type = "images", path = "photos", resize = "fit" }
 """
 
 ARRAYS = """
-# Your data: an array [samples, SIDES] in a file named here, or in `aezoo train FILE --data samples.npy`.
+# Your data: an array [samples, SIDES] of a file named here, or on the command line.
+#   aezoo train FILE --data samples.npy
 # data = { type = "arrays", path = "samples.npy" }
 """
 
 TABLE = """\
-# data = { type = "table", path = "samples.csv" } # one sample a row
+# Or a table with a header, one sample a row.
+#   aezoo train FILE --data samples.csv
+# data = { type = "table", path = "samples.csv" }
 """
 
 TRAINING = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from aezoo.cli.starter import FAMILIES, starter
 from aezoo.cli.writing import claim
 from aezoo.errors import NotFound, UsageError
 from aezoo.files import atomic_write
+from aezoo.hints import did_you_mean
 from aezoo.spec.shape import Shape, flat, text
 
 #: Values of a sample that a dense layer still takes without a thousand million weights.
@@ -40,8 +40,7 @@ def _shape(ctx: click.Context, param: click.Parameter, value: str) -> Shape:
 def _variants(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
         if value not in FAMILIES and ":" not in value:
-            close = get_close_matches(value, FAMILIES, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(FAMILIES)}, and those of plugins"
+            hint = did_you_mean(value, FAMILIES, f"there are {', '.join(FAMILIES)}, and those of plugins")
             raise click.BadParameter(f"no family is called {value!r}; {hint}", ctx=ctx, param=param)
     return values
 

@@ -21,6 +21,26 @@ def _assignments(ctx: click.Context, param: click.Parameter, values: tuple[str, 
     return values
 
 
+def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in _assignments(ctx, param, values):
+        if not about_data(value):
+            what = f"a trained model is what it is, and takes data.KEY=VALUE (data.key=x_train) alone, got {value!r}"
+            raise click.BadParameter(what, ctx=ctx, param=param)
+        if _path(value) in ("data.validation", "data.test"):
+            what = f"a trained model keeps the shares of its data that were held out, got {value!r}"
+            raise click.BadParameter(what, ctx=ctx, param=param)
+    return values
+
+
+def about_data(assignment: str) -> bool:
+    """Whether an assignment says how data are read."""
+    return _path(assignment).partition(".")[0] == "data"
+
+
+def _path(assignment: str) -> str:
+    return assignment.partition("=")[0].strip()
+
+
 def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
     from aezoo.spec.limits import DEFAULT_LIMITS
 
@@ -55,6 +75,14 @@ overrides = click.option(
     multiple=True,
     callback=_assignments,
     help="Change a value of the spec: latent.dim=32. Repeatable.",
+)
+settings = click.option(
+    "--set",
+    "settings",
+    metavar="data.KEY=VALUE",
+    multiple=True,
+    callback=_settings,
+    help="Change how samples are read: data.key=x_train. Repeatable.",
 )
 limits = click.option(
     "--limit",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="reconstruction or elbo; auto is the ELBO of a variational model, else the reconstruction.",
 )
 @using.split
+@options.settings
 @options.seed
 @options.device
 @options.force
@@ -42,6 +43,7 @@ def score(
     out: Path | None,
     by: Score,
     split: str,
+    settings: tuple[str, ...],
     seed: int | None,
     device: str,
     force: bool,
@@ -51,7 +53,7 @@ def score(
     if out is not None:
         claim(out, force=force, suffixes=(".csv",))
     loaded = using.load(model, device)
-    given = using.samples_for(loaded, source, split)
+    given = using.samples_for(loaded, source, split, settings)
     scores = loaded.score(given, by=by, seed=seed or 0)
     rows = [(given.name(row), float(value)) for row, value in enumerate(scores)]
     if out is not None:

@@ -165,6 +165,6 @@ def _terms(plan: Plan) -> Iterator[str]:
 def _data(shape: Shape) -> str:
     if shape == DIGITS:
         return fragments.DIGITS
-    if len(shape) == 3 and shape[0] in (1, 3):
+    if len(shape) == 3 and shape[0] in (1, 3, 4):
         return fragments.PICTURES
     return fragments.ARRAYS + (fragments.TABLE if len(shape) == 1 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +42,18 @@ def load(source: str, device: str) -> Model:
     return aezoo.load(source, device=device)
 
 
-def samples_for(model: Model, path: Path | None, part: str) -> Samples:
-    """The samples of a file or folder, or of one split of the model's own data. Raises `DataError`, `NotFound`."""
+def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[str] = ()) -> Samples:
+    """The samples of a file or folder, or of one split of the model's own data; read as the settings say.
+
+    Raises:
+        DataError, NotFound, SpecError, UsageError: They cannot be read, or not so.
+    """
     from dataclasses import replace
 
-    from aezoo.data import open_samples, split
+    from aezoo.data import open_samples, source_of, split
 
     spec = model.spec
-    samples = open_samples(path, spec, seed=spec.training.seed)
+    samples = open_samples(source_of(path, spec, settings), spec, seed=spec.training.seed)
     if path is not None:
         return samples
     rows = split(samples, spec.data, seed=spec.training.seed)[part]
@@ -72,18 +77,21 @@ def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | N
         names = [given.name(row) if given else f"{row:05d}" for row in range(len(samples))]
         write_images(out, samples, names, interval)
     elif out.suffix.lower() == PICTURE:
-        write_picture(out, _sheet(samples[:SHOWN], interval, given))
+        write_picture(out, _sheet(model, samples[:SHOWN], given))
     else:
         write_array(out, samples)
 
 
-def _sheet(samples: Array, interval: tuple[float, float] | None, given: Samples | None) -> Any:
+def _sheet(model: Model, samples: Array, given: Samples | None) -> Any:
+    from aezoo.evaluation.units import drawable
     from aezoo.report.pictures import comparison, grid
 
+    interval = model.spec.input.range
     if given is None:
-        return grid(samples, range=interval)
+        return grid(drawable(model, samples), range=interval)
     few = samples[:PAIRS]
-    return comparison(_scaled(given.values[: len(few)], interval), few, range=interval)
+    originals = _scaled(given.values[: len(few)], interval)
+    return comparison(drawable(model, originals), drawable(model, few), range=interval)
 
 
 def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:

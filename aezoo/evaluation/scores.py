@@ -16,6 +16,7 @@ from aezoo.data import split as split_rows
 from aezoo.errors import DataError
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.judge import Examples, Judge, Table
+from aezoo.evaluation.units import Name
 from aezoo.model import Model, evaluating
 from aezoo.samples import Samples
 from aezoo.spec.document import Spec
@@ -32,12 +33,14 @@ class Scores:
     Attributes:
         metrics: Every metric that means something for the spec. With a corruption also `denoising_squared_error`
             and `denoising_psnr`: of what is reconstructed from corrupted input, against the clean.
-        baseline: The same metrics of `pca`, `noisy input` and `wiener`, where each applies.
+        baseline: The same metrics of `pca`, `noisy input`, `wiener` and, of inputs with a range, `wiener_clipped`: the
+            same filter with its guesses cut off at the range; where each applies.
         dataset: Where the samples came from.
         split: `train`, `validation`, `test`, or `all`.
         n: How many samples.
         seed: Of latent noise and corruption.
         versions: Of what computed it.
+        units: Of `squared_error`, `mse` and `fvu`, of the model and the baselines: those of the loss.
         examples: For pictures.
     """
 
@@ -48,6 +51,7 @@ class Scores:
     n: int
     seed: int
     versions: dict[str, str]
+    units: Name = "data"
     examples: Examples | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,6 +63,7 @@ class Scores:
             "split": self.split,
             "n": self.n,
             "seed": self.seed,
+            "units": self.units,
             "versions": self.versions,
         }
 
@@ -107,6 +112,7 @@ def evaluate(
             n=len(judged),
             seed=seed,
             versions=_versions(),
+            units=judge.units.name,
             examples=judge.examples(),
         )
 

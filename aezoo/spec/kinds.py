@@ -15,6 +15,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 
 from aezoo.errors import DataError, NotFound
 from aezoo.errors import Path as Place
+from aezoo.hints import assigned
 from aezoo.spec.component import Component, Range, Remark
 from aezoo.spec.shape import Shape, flat, text
 from aezoo.spec.tying import Affine
@@ -493,6 +494,11 @@ class FileDatasetSpec(SplitDatasetSpec):
     def at(self, path: Path) -> Self:
         """The set at another path, all of it, read in the same way; names that only this file has are dropped."""
         return self.model_copy(update={"path": str(path), "limit": None})
+
+    @staticmethod
+    def setting(key: str, value: object) -> str:
+        """What a user types to have the data read with another setting: `--set data.key=images`."""
+        return assigned(f"data.{key}", value)
 
     @staticmethod
     @contextmanager

@@ -129,7 +129,23 @@ def test_another_size_is_refused_unless_declared(tmp_path):
     save(tmp_path, "a.png", Image.new("RGB", (6, 4), RED))
     with pytest.raises(DataError, match=r"a\.png: is 6 wide and 4 high, not 3 wide and 3 high") as caught:
         load(tmp_path, (3, 3, 3))
-    assert "resize" in caught.value.hint
+    assert caught.value.hint.startswith("--set data.resize=fit (or crop)")
+
+
+def test_all_images_that_cannot_be_read_are_named_at_once(tmp_path):
+    for name in ("a.png", "c.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    for number in range(30):
+        save(tmp_path, f"d{number:02}.png", Image.new("RGB", (6, 4), RED))
+    save(tmp_path, "e.png", Image.new("RGB", (3, 3), RED))
+    (tmp_path / "f.png").write_bytes(b"no image")
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, (3, 3, 3))
+    message = str(caught.value)
+    for name in ("a.png", "c.png", "d00.png", "f.png"):
+        assert f"{name}: " in message
+    assert "e.png" not in message
+    assert message.endswith("... and 21 more; 33 faults in all")
 
 
 def test_fitting_stretches_and_cropping_cuts_the_centre(tmp_path):

@@ -270,6 +270,103 @@ def test_a_trained_model_takes_no_set(aezoo: Run, work: Path) -> None:
     assert aezoo("show", "runs/tiny", "--set", "latent.dim=2").code == 2
 
 
+# --- settings of data ---------------------------------------------------------------------------------------
+
+READERS = [("evaluate", "--data"), ("score",), ("encode", "--out", "c.npy"), ("reconstruct", "--out", "r.npy")]
+
+
+@pytest.fixture
+def several(work: Path, monkeypatch: pytest.MonkeyPatch, workshop: Path) -> Path:
+    """A file of several arrays, two of which are samples of the workshop's model; beside its working folder."""
+    images = np.random.default_rng(1).integers(0, 256, (70, 1, 8, 8), np.uint8)
+    np.savez(work / "several.npz", x_train=images[:50], y=np.zeros(50, np.int64), x_test=images[50:])
+    return work / "several.npz"
+
+
+def test_the_hint_about_the_arrays_of_a_file_works_as_it_is_typed(aezoo: Run, work: Path, several: Path) -> None:
+    command = ["train", "tiny.toml", "--data", several, "--out", work / "m", "--epochs", "1"]
+    refused = aezoo(*command)
+    assert (refused.code, "hint: name one of them: --set data.key=x_train (" in refused.err) == (6, True)
+    assert aezoo(*command, "--set", "data.key=x_train", "--set", "data.test=0").code == 0
+    data = json.loads((work / "m/config.json").read_text())["spec"]["data"]
+    assert (data["key"], data["test"], data["path"]) == ("x_train", 0, "several.npz")
+
+
+@pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
+def test_every_verb_takes_settings_of_the_data_it_is_given(
+    aezoo: Run, work: Path, several: Path, words: tuple[str, ...]
+) -> None:
+    verb, *more = (work / word if word.endswith(".npy") else word for word in words)
+    command = [verb, "runs/tiny", *(more if verb == "evaluate" else ()), several, *(() if verb == "evaluate" else more)]
+    assert "--set data.key=x_train" in aezoo(*command).err
+    result = aezoo(*command, "--set", "data.key=x_test", "--json")
+    assert result.code == 0, result.err
+    count = {"evaluate": lambda told: told["n"], "score": len}.get(verb, lambda told: told["shape"][0])
+    assert count(json.loads(result.out)) == 20
+
+
+def test_decode_takes_the_name_of_an_array_of_codes(aezoo: Run, work: Path) -> None:
+    np.savez(work / "codes.npz", values=np.zeros((3, 3), np.float32), labels=np.zeros(3))
+    command = ["decode", "runs/tiny", work / "codes.npz", "--out", work / "d.npy"]
+    assert "--set data.key=values" in aezoo(*command).err
+    assert aezoo(*command, "--set", "data.key=values").code == 0
+
+
+def test_images_of_another_size_are_resized_as_the_hint_says(aezoo: Run, work: Path) -> None:
+    from PIL import Image
+
+    (work / "photos").mkdir()
+    for number in range(10):
+        Image.new("L", (9, 7), number).save(work / f"photos/{number}.png")
+    command = ["score", "runs/tiny", work / "photos"]
+    assert "--set data.resize=fit (or crop)" in aezoo(*command).err
+    for how in ("fit", "crop"):
+        assert len(json.loads(aezoo(*command, "--set", f"data.resize={how}", "--json").out)) == 10
+
+
+def test_settings_hold_for_the_models_own_data_where_no_others_are_named(aezoo: Run, work: Path) -> None:
+    assert json.loads(aezoo("evaluate", "runs/tiny", "--set", "data.limit=20", "--json").out)["n"] == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "message"),
+    [
+        ("data.kye=x", 1, "--set data.kye=x: error[AZ203]: data.kye: unknown key"),
+        ("data.key=q", 6, "holds no array 'q'; it holds: x_train, y, x_test"),
+        ("data.path=q.npz", 2, "--set names other data: data.path=q.npz"),
+        ("data=digits", 2, "--set names other data: data=digits"),
+        ("data.type=unheard", 1, "no dataset is called 'unheard'"),
+        ("latent.dim=3", 2, "takes data.KEY=VALUE (data.key=x_train) alone, got 'latent.dim=3'"),
+        ("data.test=0.5", 2, "keeps the shares of its data"),
+    ],
+)
+def test_a_setting_that_cannot_hold_is_refused(
+    aezoo: Run, several: Path, setting: str, code: int, message: str
+) -> None:
+    result = aezoo("score", "runs/tiny", several, "--set", setting)
+    assert result.code == code
+    assert message in result.err
+
+
+def test_what_is_said_of_other_data_is_not_said_of_those_that_are_named(aezoo: Run, work: Path, several: Path) -> None:
+    own = (
+        Path("tiny.toml").read_text().replace("aezoo = 1", 'aezoo = 1\ndescription = "D"\nlicense = "mit"\npaper = "P"')
+    )
+    (work / "own.toml").write_text(own)
+    command = ["train", work / "own.toml", "--epochs", "1"]
+    named = ["--data", several, "--set", "data.key=x_train"]
+    for out, words, expected in (
+        ("a", [], ["D", "mit", "P"]),
+        ("b", named, ["", "", ""]),
+        ("c", [*named, "--set", "license=cc0-1.0"], ["", "cc0-1.0", ""]),
+        ("d", ["--set", f"data.path={several}", "--set", "data.key=x_train", "--set", "paper=Q"], ["", "", "Q"]),
+    ):
+        assert aezoo(*command, "--out", work / out, *words).code == 0
+        spec = json.loads((work / out / "config.json").read_text())["spec"]
+        assert [spec[key] for key in ("description", "license", "paper")] == expected, out
+        assert ('license: "mit"' in (work / out / "README.md").read_text()) is (out == "a")
+
+
 # --- bad input ----------------------------------------------------------------------------------------------
 
 WRITERS = [("encode",), ("reconstruct",), ("sample",), ("score",)]

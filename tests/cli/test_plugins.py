@@ -319,7 +319,7 @@ def test_new_refuses_what_is_there_and_tells_machines_what_it_wrote(aezoo: Any, 
     ("words", "said"),
     [
         (("new", "Kan", "--kind", "layer"), "cannot be the name of a plugin"),
-        (("new", "kan", "--kind", "lair"), "did you mean 'layer'?"),
+        (("new", "kan", "--kind", "layr"), "did you mean 'layer'?"),
         (("new", "kan"), "--kind"),
         (("nwe",), "nwe"),
     ],

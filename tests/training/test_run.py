@@ -67,6 +67,11 @@ def test_a_model_trained_on_an_array_has_no_data_of_its_own() -> None:
 
 def test_a_path_elsewhere_is_kept_by_its_last_name(tmp_path: Path) -> None:
     np.save(tmp_path / "mine.npy", np.zeros((20, 6), np.float32))
-    told = restated(aezoo.read(spec()), tmp_path / "mine.npy")
+    described = aezoo.read({**spec(), "description": "d", "license": "mit", "paper": "p"})
+    told = restated(described, tmp_path / "mine.npy")
+    assert (told.description, told.license, told.paper) == ("", "", "")
+    assert restated(described, tmp_path / "mine.npy", kept=["license"]).license == "mit"
+    assert told.data is not None
+    assert restated(described, told.data.model_copy(update={"path": str(tmp_path / "mine.npy")})).data == told.data
     assert told.data is not None
     assert told.data.model_dump()["path"] == "mine.npy"
