@@ -162,6 +162,10 @@ class DataError(RunFailed):
     """The data are not what the spec says; names the file, the sample and the value."""
 
 
+class DataWarning(UserWarning):
+    """The data are taken, but not all is as one would think: says what, and what to do."""
+
+
 class Refused(AezooError):
     """Refused for safety: something would be overwritten, is damaged, or too large."""
 

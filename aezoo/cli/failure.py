@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from aezoo.cli.faults import document, human, visible
+from aezoo.cli.faults import document, human
 from aezoo.errors import AezooError, SpecError
+from aezoo.names import visible
 
 #: Of a fault of ours: one that no error of `aezoo.errors` describes (EX_SOFTWARE of sysexits.h).
 INTERNAL = 70
