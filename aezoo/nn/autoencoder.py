@@ -41,7 +41,7 @@ class Normalizer(nn.Module):
             DataError: A difference to the mean is beyond the type of the values.
         """
         features = x.movedim(1, 0).flatten(1)  # [C, N * positions]
-        blocks = features.split(max(1, _BLOCK // features.shape[1]))
+        blocks = torch.split(features, max(1, _BLOCK // features.shape[1]))
         mean, deviation, low, high = torch.cat([_moments(block) for block in blocks], dim=1)  # [C] each
         kept = deviation > _least_deviation(mean, x.dtype)
         self.shift.copy_(mean.view_as(self.shift))
