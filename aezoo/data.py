@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aezoo.batches import Batches, Rows
 from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.names import utf8
 from aezoo.randomness import permutation
 from aezoo.registry import Registry
 from aezoo.samples import Array, Samples
@@ -89,7 +90,8 @@ def restated(spec: Spec, source: Source) -> Spec:
 
 def _from_here(path: Path) -> str:
     full = path.expanduser().absolute()
-    return full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name
+    # A spec is text: bytes of a name that are no UTF-8 are spelt out.
+    return utf8(full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name)
 
 
 def _from_array(source: Any) -> Samples:

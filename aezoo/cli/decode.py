@@ -26,5 +26,5 @@ def decode(model: str, codes: Path, out: Path, device: str, force: bool, as_json
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)
     samples = loaded.decode(codes)
-    using.write_samples(out, samples, loaded)
-    using.tell(out, samples, "samples", as_json)
+    files = using.write_samples(out, samples, loaded)
+    using.tell(out, samples, "samples", as_json, files=files)
