@@ -129,7 +129,9 @@ def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None)
     known: set[str] = set()
     for part in _file_datasets(registry):
         if suffix in part.suffixes:
-            return part.model_validate({"type": part.tag(), "path": str(path)})
+            # pydantic takes no name that is not UTF-8, a file system does.
+            dataset = part.model_validate({"type": part.tag(), "path": utf8(str(path))})
+            return dataset.model_copy(update={"path": str(path)})
         known.update(part.suffixes)
     raise UsageError(
         f"{path}: no dataset reads {suffix or 'a file without an ending'}",
