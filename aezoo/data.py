@@ -109,7 +109,7 @@ _NARROW = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.flo
 def _numpy(tensor: Tensor) -> Array:
     """The tensor as an array; bfloat16 and the floats of 8 bits become float32, which is exact."""
     if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
-        kind = "quantized" if tensor.is_quantized else "without values" if tensor.is_meta else "sparse"
+        kind = "quantized" if tensor.is_quantized else "without values" if tensor.is_meta else str(tensor.layout)
         raise DataError(f"tensor: it is {kind}, and samples are plain numbers", hint="pass a dense tensor of floats")
     tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
     try:
