@@ -18,21 +18,19 @@ from torch import Tensor
 
 from aezoo.batches import Batches, Rows
 from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.names import utf8
 from aezoo.randomness import permutation
 from aezoo.reader import read_as
 from aezoo.registry import Registry
 from aezoo.samples import Array, Samples
-from aezoo.spec.component import Range
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.merge import SHARES, STATEMENTS
 from aezoo.spec.shape import Shape, text
+from aezoo.values import check_values
 
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
 __all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "source_of", "split"]
-
-#: Values that are looked at in one go: a mapped file is never in memory as a whole.
-_CHUNK = 2**22
 
 
 # --- open ----------------------------------------------------------------------------------------------
@@ -146,17 +144,34 @@ def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:
 
 def _from_here(path: Path) -> str:
     full = path.expanduser().absolute()
-    return full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name
+    # A spec is text: bytes of a name that are no UTF-8 are spelt out.
+    return utf8(full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name)
 
 
 def _from_array(source: Any) -> Samples:
     if isinstance(source, Tensor):
-        source = source.detach().cpu()
-        return Samples((source.float() if source.dtype == torch.bfloat16 else source).numpy(), "tensor")
+        return Samples(_numpy(source), "tensor")
     if isinstance(source, np.ndarray):
         return Samples(source, "array")
     hint = "pass an array or a tensor [N, ...], or the path of a file or folder"
     raise UsageError(f"data are a {type(source).__name__}", hint=hint)
+
+
+#: Types that numpy lacks and float32 holds exactly.
+_NARROW = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
+
+
+def _numpy(tensor: Tensor) -> Array:
+    """The tensor as an array; bfloat16 and the floats of 8 bits become float32, which is exact."""
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
+        kind = "quantized" if tensor.is_quantized else "without values" if tensor.is_meta else str(tensor.layout)
+        raise DataError(f"tensor: it is {kind}, and samples are plain numbers", hint="pass a dense tensor of floats")
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        return (tensor.float() if tensor.dtype in _NARROW else tensor).numpy()
+    except TypeError:
+        hint = "convert it to float32, or uint8 (0..255 spans the declared range)"
+        raise DataError(f"tensor: values are {tensor.dtype}", hint=hint) from None
 
 
 def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None) -> DatasetSpec:
@@ -171,7 +186,9 @@ def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None)
     known: set[str] = set()
     for part in _file_datasets(registry):
         if suffix in part.suffixes:
-            return part.model_validate({"type": part.tag(), "path": str(path), **shares})
+            # pydantic takes no name that is not UTF-8, a file system does.
+            dataset = part.model_validate({"type": part.tag(), "path": utf8(str(path)), **shares})
+            return dataset.model_copy(update={"path": str(path)})
         known.update(part.suffixes)
     raise UsageError(
         f"{path}: no dataset reads {suffix or 'a file without an ending'}",
@@ -198,13 +215,19 @@ def _file_datasets(registry: Registry | None) -> Iterator[type[FileDatasetSpec]]
 # --- check ---------------------------------------------------------------------------------------------
 
 
-def check(samples: Samples, spec: Spec) -> None:
+def check(samples: Samples, spec: Spec, *, widths: float = 0.0) -> None:
     """Refuse samples that are not what the spec says, naming the first bad sample and where it is bad.
 
     Every value is looked at, a few million at a time. uint8 needs no look: 0..255 spans the declared range.
 
+    Args:
+        samples: All of them.
+        spec: Says shape, range and precision.
+        widths: How far values may leave the range, in its own widths.
+
     Raises:
-        DataError: Wrong type, shape, NaN, infinity, or a value outside the range.
+        DataError: Wrong type, shape, NaN, infinity, a value outside the range, or beyond float32 where the spec
+            does not compute in float64.
     """
     values = samples.values
     if values.dtype != np.uint8 and values.dtype not in (np.float16, np.float32, np.float64):
@@ -219,7 +242,7 @@ def check(samples: Samples, spec: Spec) -> None:
             hint=_shape_hint(values.shape, spec.input.shape),
         )
     if values.dtype != np.uint8:
-        _check_values(samples, spec.input.range)
+        check_values(samples, spec, widths)
 
 
 def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
@@ -252,56 +275,6 @@ def _windows(shape: Shape, wanted: Shape) -> str:
     if len(shape) == 2 and shape[1] < length <= shape[0]:
         return f"each row was taken for a sample; a set of signals is an array [N, {channels}, {length}] of windows"
     return ""
-
-
-def _check_values(samples: Samples, interval: Range | None) -> None:
-    low, high = interval or (-math.inf, math.inf)
-    # Rounding in float32 or float16 may step over an end; more than that is another scale.
-    slack = 0.0 if interval is None else (high - low) * (1e-3 if samples.values.dtype == np.float16 else 1e-5)
-    low, high = low - slack, high + slack
-    first, strange, outside = None, 0, 0
-    least, most = math.inf, -math.inf
-    for start, chunk in _chunks(samples.values):
-        smallest, largest = float(chunk.min()), float(chunk.max())  # a NaN makes both NaN
-        least, most = min(least, smallest), max(most, largest)
-        if low <= smallest and largest <= high and math.isfinite(smallest) and math.isfinite(largest):
-            continue
-        bad = ~((chunk >= low) & (chunk <= high) & np.isfinite(chunk))
-        if first is None:
-            row, *place = (int(at) for at in np.unravel_index(int(bad.argmax()), bad.shape))
-            first = start + row, tuple(place), chunk[(row, *place)]
-        broken = int(np.count_nonzero(~np.isfinite(chunk)))
-        strange, outside = strange + broken, outside + int(np.count_nonzero(bad)) - broken
-    if first is not None:
-        raise _bad_value(samples, first, strange, outside, interval, (least, most))
-
-
-def _chunks(values: Array) -> Iterator[tuple[int, Array]]:
-    rows = max(1, _CHUNK // max(1, math.prod(values.shape[1:])))
-    for start in range(0, len(values), rows):
-        yield start, values[start : start + rows]
-
-
-def _bad_value(
-    samples: Samples,
-    first: tuple[int, tuple[int, ...], Any],
-    strange: int,
-    outside: int,
-    interval: Range | None,
-    extent: Range,
-) -> DataError:
-    row, place, value = first
-    where = f"{samples.source}: {samples.name(row)}, position {list(place)}: {value}"
-    if strange:
-        return DataError(
-            f"{where}; {strange} of {samples.values.size} values are NaN or infinite, {outside} out of range",
-            hint="drop or fill them before training; nothing is filled for you",
-        )
-    low, high = interval or extent
-    hint = f"the values go from {extent[0]:g} to {extent[1]:g}; rescale them, or change input.range"
-    if low == 0 and high == 1 and extent[0] >= 0 and 1 < extent[1] <= 255:
-        hint = "this looks like 0..255: save it as uint8, or divide by 255"
-    return DataError(f"{where} is outside of [{low:g}, {high:g}], as are {outside} of {samples.values.size}", hint=hint)
 
 
 # --- split ---------------------------------------------------------------------------------------------

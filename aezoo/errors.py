@@ -188,6 +188,10 @@ def _of_each_kind(faults: Sequence[DataError], most: int) -> list[DataError]:
     return [faults[index] for _, index in sorted(sorted(ranks)[:most], key=lambda rank: rank[1])]
 
 
+class DataWarning(UserWarning):
+    """The data are taken, but not all is as one would think: says what, and what to do."""
+
+
 class Refused(AezooError):
     """Refused for safety: something would be overwritten, is damaged, or too large."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pluggy
 from pydantic import Field
 
-from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
+from aezoo.errors import DataError, DataWarning, NoMirror, NotFound, ShapeError
 from aezoo.hookspecs import API
 from aezoo.mirrors import dense, ending, pointwise
 from aezoo.randomness import rng
@@ -56,6 +56,7 @@ __all__ = [
     "ConstraintSpec",
     "CorruptionSpec",
     "DataError",
+    "DataWarning",
     "DatasetSpec",
     "Field",
     "FileDatasetSpec",

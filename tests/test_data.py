@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save_file
 
-from aezoo import data
+import aezoo.values
 from aezoo.builtins import arrays, datasets, generated, pictures, tables
 from aezoo.data import Batches, check, open_samples, split
 from aezoo.errors import DataError, NotFound, UsageError
@@ -170,7 +170,7 @@ def test_a_table_of_times_and_values_is_no_set_of_signals():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, 7, 19])
 def test_the_first_value_that_is_not_finite_is_named(monkeypatch, bad, row):
-    monkeypatch.setattr(data, "_CHUNK", 3 * 16)  # several chunks
+    monkeypatch.setattr(aezoo.values, "_CHUNK", 3 * 16)  # several chunks
     values = DIGITS.astype(np.float32) / 255
     values[row, 0, 2, 3] = bad
     values[19, 0, 3, 3] = bad

@@ -16,8 +16,10 @@ class ArraysSpec(FileDatasetSpec):
     """An array of samples [N, ...] in a .npy, .npz or .safetensors file.
 
     .npy and .safetensors are mapped, so they may be larger than memory. uint8 stays uint8 (0..255 spans the
-    declared range), floats keep their width; other integers and booleans are refused, since nothing says what
-    their numbers mean. Nothing is unpickled.
+    declared range), floats keep their width; bfloat16 and floats of 8 bits in .safetensors become float32, in
+    memory, which is exact. Other integers, booleans and complex numbers are refused, since nothing says what
+    their numbers mean. float64 is refused where a value is beyond float32, unless `training.precision` is float64.
+    Nothing is unpickled.
 
     Example:
         [data]
@@ -39,7 +41,7 @@ class ArraysSpec(FileDatasetSpec):
         return super().at(path).model_copy(update=names)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
-        from aezoo.builtins.array_files import as_samples, opened
+        from aezoo.builtins.array_files import as_samples, opened, widened
 
         path = self.found()
         with self.reading(path), opened(path) as arrays:
@@ -49,7 +51,7 @@ class ArraysSpec(FileDatasetSpec):
         rows = self.picked(len(values))
         if len(rows) < len(values):
             values, labels = values[rows], None if labels is None else labels[rows]
-        return Samples(values, str(path), labels=labels)
+        return Samples(widened(values), str(path), labels=labels)
 
     def _named(self, arrays: Mapping[str, Array], path: Path) -> str:
         """The name of the array of samples. Raises `DataError` with all names that are not there."""
@@ -71,9 +73,13 @@ class ArraysSpec(FileDatasetSpec):
     def _labels(self, arrays: Mapping[str, Array], path: Path, n: int) -> Array | None:
         if self.labels is None:
             return None
+        from aezoo.builtins.array_files import type_name
+
         labels = arrays[self.labels]
         if labels.dtype.kind not in "iu" or labels.shape != (n,):
-            raise DataError(f"{path}: labels {self.labels!r} are {labels.dtype} {labels.shape}, not {n} integers")
+            raise DataError(f"{path}: labels {self.labels!r} are {type_name(labels)} {labels.shape}, not {n} integers")
+        if n and int(labels.max()) >= 2**63:
+            raise DataError(f"{path}: label {labels.max()} is beyond 64 bits with a sign", hint="number the classes")
         return labels.astype("int64")
 
 

@@ -184,7 +184,7 @@ def _spoken_warnings(*, json: bool) -> Iterator[None]:
     """Warnings as one line each on stderr; with `--json` stderr is for the error object alone."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        from aezoo.cli.faults import visible
+        from aezoo.names import visible
 
         if not json:  # a Hub's own words may stand in it
             click.echo(f"warning: {visible(' '.join(str(message).splitlines()))}", err=True)

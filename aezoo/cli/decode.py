@@ -32,5 +32,5 @@ def decode(
     loaded = using.load(model, device)
     given = open_samples(source_of(codes, loaded.spec, settings, alike=False), loaded.spec, alike=False)
     samples = loaded.decode(given)
-    using.write_samples(out, samples, loaded)
-    using.tell(out, samples, "samples", as_json)
+    files = using.write_samples(out, samples, loaded)
+    using.tell(out, samples, "samples", as_json, files=files)

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from aezoo.cli.faults import document, human, visible
+from aezoo.cli.faults import document, human
 from aezoo.cli.suggestions import meant
 from aezoo.errors import AezooError, SpecError
+from aezoo.names import utf8, visible
 
 #: Of a fault of ours: one that no error of `aezoo.errors` describes (EX_SOFTWARE of sysexits.h).
 INTERNAL = 70
@@ -92,7 +93,7 @@ def _lines(error: BaseException, message: str, hint: str) -> list[str]:
 def _document(error: BaseException, code: int, message: str, hint: str) -> str:
     import json
 
-    told: dict[str, Any] = {"error": message, "hint": hint, "exit_code": code}
+    told: dict[str, Any] = {"error": utf8(message), "hint": utf8(hint), "exit_code": code}
     if isinstance(error, SpecError):
         told |= {"file": error.source, "faults": [document(fault) for fault in error.faults]}
     return json.dumps(told)

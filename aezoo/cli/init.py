@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from aezoo.cli import options
-from aezoo.cli.faults import visible
 from aezoo.cli.output import emit
 from aezoo.cli.starter import FAMILIES, starter
 from aezoo.cli.writing import claim
 from aezoo.errors import NotFound, UsageError
 from aezoo.files import atomic_write
 from aezoo.hints import did_you_mean
+from aezoo.names import visible
 from aezoo.spec.shape import Shape, flat, text
 
 #: Values of a sample that a dense layer still takes without a thousand million weights.

@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from aezoo.names import utf8
+
 GAP = 2
 #: Narrower than this, the column that gives way says nothing.
 LEAST = 8
@@ -30,8 +32,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if isinstance(value, PurePath):
-        return str(value)
+    if isinstance(value, (PurePath, str)):
+        return utf8(str(value))
     return value
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aezoo.cli import output
-from aezoo.cli.faults import visible
 from aezoo.cli.phrases import phrase
+from aezoo.names import visible
 
 if TYPE_CHECKING:
     from aezoo.partial import KnownRow, Partial

@@ -38,5 +38,5 @@ def reconstruct(
     loaded = using.load(model, device)
     given = using.samples_for(loaded, source, split, settings)
     samples = loaded.reconstruct(given)
-    using.write_samples(out, samples, loaded, given=given)
-    using.tell(out, samples, "reconstructions", as_json, most=using.PAIRS)
+    files = using.write_samples(out, samples, loaded, given=given)
+    using.tell(out, samples, "reconstructions", as_json, most=using.PAIRS, files=files)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from aezoo.cli import options
-from aezoo.cli.faults import human, visible
+from aezoo.cli.faults import human
 from aezoo.cli.output import emit
+from aezoo.names import visible
 
 if TYPE_CHECKING:
     from aezoo.reader import Reading

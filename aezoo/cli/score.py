@@ -13,6 +13,7 @@ from aezoo.cli import options, using
 from aezoo.cli.output import emit
 from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
+from aezoo.names import visible
 
 if TYPE_CHECKING:
     from aezoo.model import Score
@@ -62,9 +63,9 @@ def score(
         emit([{"name": name, "score": value} for name, value in rows])
     elif out is None:
         for name, value in rows:
-            click.echo(f"{name}\t{value:.6g}")
+            click.echo(f"{visible(name)}\t{value:.6g}")
     else:
-        click.echo(f"{out}: {len(rows):,} scores")
+        click.echo(f"{visible(str(out))}: {len(rows):,} scores")
 
 
 def _csv(rows: list[tuple[str, float]]) -> str:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aezoo.cli import facts, options, output, partly
-from aezoo.cli.faults import visible
 from aezoo.cli.phrases import phrase
 from aezoo.cli.sources import folder_of, known
+from aezoo.names import visible
 from aezoo.spec.outline import Row, Term, layers, terms
 
 if TYPE_CHECKING:

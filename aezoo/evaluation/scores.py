@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from aezoo.batches import Batches, Rows
 from aezoo.data import Source, check, open_samples
 from aezoo.data import split as split_rows
-from aezoo.errors import DataError
+from aezoo.errors import DataError, DataWarning
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.judge import Examples, Judge, Table
 from aezoo.evaluation.units import Name
@@ -55,9 +56,11 @@ class Scores:
     examples: Examples | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """All but the examples, as JSON has it: what is not finite is null."""
+        """All but the examples, as JSON has it: what is not finite is null, and named under `not_finite`."""
+        broken = {name: str(value) for name, value in self.metrics.items() if not math.isfinite(value)}
         return {
             "metrics": _jsonable(self.metrics),
+            **({"not_finite": broken} if broken else {}),
             "baseline": {name: _jsonable(row) for name, row in self.baseline.items()},
             "dataset": self.dataset,
             "split": self.split,
@@ -104,8 +107,10 @@ def evaluate(
     with evaluating(model.network), torch.inference_mode():
         judge = Judge(model, judged, seed, batch_size)
         metrics, compared = judge.metrics(), judge.compare(_fitting(spec, samples, split, own=data is None))
+        metrics |= compared.pop("", {})
+        _tell_of_not_finite(metrics, samples.source)
         return Scores(
-            metrics={**metrics, **compared.pop("", {})},
+            metrics=metrics,
             baseline=compared,
             dataset=samples.title,
             split=split,
@@ -137,6 +142,14 @@ def _fitting(spec: Spec, samples: Samples, name: str, *, own: bool) -> Batched |
     if len(rows) > FIT_ROWS:
         rows = rows[np.arange(FIT_ROWS) * len(rows) // FIT_ROWS]
     return partial(Batches(samples, spec, rows).sequential, 1024)
+
+
+def _tell_of_not_finite(metrics: Table, source: str) -> None:
+    broken = ", ".join(f"{name} ({value})" for name, value in metrics.items() if not math.isfinite(value))
+    if broken:
+        message = f"{source}: not finite, and no numbers to compare by: {broken}"
+        hint = "values beyond the scale of the training data, or that never vary, make them so; score names samples"
+        warnings.warn(DataWarning(f"{message}: {hint}"), stacklevel=3)
 
 
 def _versions() -> dict[str, str]:

@@ -27,6 +27,7 @@ from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
+from aezoo.values import warn_of_precision
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
@@ -90,6 +91,7 @@ def train(
     place = devices.choose(device)
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
+    warn_of_precision(samples, spec)
     rows = split(samples, spec.data, seed=spec.training.seed)
     batches = {name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)}
 

@@ -9,7 +9,9 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
 
 from aezoo.builtins.arrays import ArraysSpec
 from aezoo.builtins.datasets import DigitsSpec
@@ -202,11 +204,57 @@ def test_other_files_are_refused_by_name(tmp_path):
         ArraysSpec(path=str(tmp_path / "absent.npy")).load()
 
 
-def test_a_type_that_numpy_lacks_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float16"]
+)
+def test_floats_that_numpy_lacks_are_read_exactly_from_safetensors(tmp_path, dtype):
+    narrow = torch.randn(50, 3).to(getattr(torch, dtype))
+    tensors = {"acts": narrow, "others": torch.zeros(50, dtype=torch.complex64), "y": torch.arange(50)}
+    save_tensors(tensors, tmp_path / "a.safetensors")
+    samples = ArraysSpec(path=str(tmp_path / "a.safetensors"), key="acts", labels="y").load()
+    assert samples.values.dtype == (np.float16 if dtype == "float16" else np.float32)
+    assert np.array_equal(samples.values, narrow.float().numpy())
+    few = ArraysSpec(path=str(tmp_path / "a.safetensors"), key="acts", limit=5).load()
+    assert np.array_equal(few.values, narrow.float().numpy()[::10])
+    with pytest.raises(DataError, match="values are complex64"):
+        ArraysSpec(path=str(tmp_path / "a.safetensors"), key="others").load()
+    with pytest.raises(DataError, match=f"labels 'acts' are {dtype}"):
+        ArraysSpec(path=str(tmp_path / "a.safetensors"), key="acts", labels="acts").load()
+
+
+@pytest.mark.parametrize("bits", [0x0000, 0x8000, 0x0001, 0x7F7F, 0x3F80, 0xC2F7])
+def test_every_bfloat16_is_the_upper_half_of_its_float32(tmp_path, bits):
     header = b'{"w":{"dtype":"BF16","shape":[2,1],"data_offsets":[0,4]}}'
-    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
-    with pytest.raises(DataError, match=r"no such type: w \(BF16\)"):
-        ArraysSpec(path=str(tmp_path / "a.safetensors")).load()
+    content = struct.pack("<Q", len(header)) + header + struct.pack("<HH", bits, 0)
+    (tmp_path / "a.safetensors").write_bytes(content)
+    values = ArraysSpec(path=str(tmp_path / "a.safetensors")).load().values
+    assert values[0].view(np.uint32) == bits << 16
+
+
+def test_a_type_that_is_not_read_is_named_with_its_tensor_when_it_is_asked_for(tmp_path):
+    header = (
+        b'{"s":{"dtype":"F8_E8M0","shape":[4],"data_offsets":[0,4]},'
+        b'"w":{"dtype":"F32","shape":[1,1],"data_offsets":[4,8]}}'
+    )
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(DataError, match=r"a\.safetensors: 's' is of type F8_E8M0, which is not read"):
+        ArraysSpec(path=str(tmp_path / "a.safetensors"), key="s").load()
+    assert ArraysSpec(path=str(tmp_path / "a.safetensors"), key="w").load().values.tolist() == [[0]]
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_raw_bytes_are_refused_in_words(faces, name):
+    with pytest.raises(DataError, match="values are 2 raw bytes each, as numpy saves bfloat16") as caught:
+        ArraysSpec(path=str(faces(name, np.zeros((5, 2), "V2")))).load()
+    assert "float32" in caught.value.hint
+    with pytest.raises(DataError, match="values are"):
+        ArraysSpec(path=str(faces(name, np.zeros((5, 2), [("x", "<f4"), ("y", "<f4")])))).load()
+
+
+def test_a_label_beyond_64_bits_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x=FACES, y=np.array([0, 1, 2, 3, 2**63], np.uint64))
+    with pytest.raises(DataError, match="label 9223372036854775808 is beyond"):
+        ArraysSpec(path=str(tmp_path / "a.npz"), key="x", labels="y").load()
 
 
 def test_a_tensor_that_starts_at_an_odd_byte_is_read(tmp_path):

@@ -228,6 +228,97 @@ def test_reconstruct_into_a_folder_writes_a_picture_for_each_sample(aezoo: Run, 
         assert picture.size == (8, 8)
 
 
+def photos(folder: Path, *names: bytes) -> Path:
+    """A folder with an image of each of these names, of growing brightness."""
+    folder.mkdir()
+    for level, name in enumerate(names):
+        path = os.path.join(os.fsencode(folder), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            Image.new("L", (8, 8), 10 * level).save(file, "PNG")
+    return folder
+
+
+def test_samples_of_one_stem_get_a_file_each(aezoo: Run, work: Path) -> None:
+    folder = photos(work / "d", b"a.png", b"a.jpg", b"A.png", b"cats/b.png", b"cats_b.png", b"c.png")
+    result = aezoo("reconstruct", "runs/tiny", folder, "--out", work / "r", "--json")
+    files = json.loads(result.out)["files"]
+    assert len({name.lower() for name in files}) == 6 == len(list((work / "r").iterdir()))
+    assert {"c.png", "a_jpg.png"} < set(files) == {path.name for path in (work / "r").iterdir()}
+
+
+def test_a_folder_of_samples_is_listed_in_json(aezoo: Run, work: Path) -> None:
+    result = aezoo("sample", "runs/tiny", "-n", "2", "--out", work / "s", "--json")
+    assert json.loads(result.out)["files"] == ["00000.png", "00001.png"]
+
+
+def test_names_that_are_no_utf8_are_spelt_out_in_every_output(aezoo: Run, work: Path) -> None:
+    folder = photos(work / "d", b"caf\xe9.png", b"line\nbreak.png", "\u00e9.png".encode())
+    written = ["caf\\xe9.png", "line\nbreak.png", "\u00e9.png"]
+    assert aezoo("score", "runs/tiny", folder, "--out", work / "s.csv").code == 0
+    table = list(csv.reader((work / "s.csv").read_text(encoding="utf-8").split("\n")))
+    assert [row["name"] for row in json.loads(aezoo("score", "runs/tiny", folder, "--json").out)] == written
+    with (work / "s.csv").open(encoding="utf-8", newline="") as file:
+        table = [name for name, _ in csv.reader(file)]
+    assert table == ["name", *written]
+    lines = [line.split("\t")[0] for line in aezoo("score", "runs/tiny", folder).out.splitlines()]
+    assert lines == ["caf\\xe9.png", "line\\nbreak.png", "\u00e9.png"]
+    assert aezoo("reconstruct", "runs/tiny", folder, "--out", work / "r").code == 0
+    assert sorted(os.listdir(work / "r")) == ["caf_xe9.png", "line_break.png", "\u00e9.png"]
+
+
+def test_a_folder_whose_name_is_no_utf8_can_be_trained_on_judged_and_complained_of(aezoo: Run, work: Path) -> None:
+    folder = photos(work / os.fsdecode(b"caf\xe9"), *(b"%d.png" % number for number in range(20)))
+    result = aezoo("train", "tiny.toml", "--data", folder, "--out", work / "m", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["record"]["data"] == "caf\\xe9"
+    assert json.loads((work / "m/config.json").read_text(encoding="utf-8"))
+    assert (
+        json.loads(aezoo("evaluate", work / "m", "--data", folder, "--split", "test", "--json").out)["dataset"]
+        == "caf\\xe9"
+    )
+    (folder / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    for words in ((), ("--json",)):
+        result = aezoo("score", work / "m", folder, *words)
+        assert result.code == 6
+        assert "xe9" in result.err
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])
+def test_a_file_whose_name_is_no_utf8_is_read_and_written(aezoo: Run, work: Path, ending: str) -> None:
+    first, second = (work / os.fsdecode(b"\xe9%d." % number + ending.encode()) for number in (1, 2))
+    assert aezoo("encode", "runs/tiny", "images.npy", "--out", first).code == 0
+    result = aezoo("decode", "runs/tiny", first, "--out", second, "--json")
+    assert result.code == 0, result.err
+    assert "\\xe92" in json.loads(result.out)["out"]
+    assert "\\xe91" in aezoo("encode", "runs/tiny", "images.npy", "--out", first, "--force").out
+
+
+def test_a_terminal_that_knows_no_accents_gets_every_name(work: Path) -> None:
+    folder = photos(work / "d", b"caf\xe9.png", "\u00e9\u3042.png".encode())
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-m", "aezoo", "score", "runs/tiny", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    (folder / "\u00e9\u3042.png").write_bytes(b"no image")
+    done = subprocess.run(words, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 6
+    assert "Traceback" not in done.stderr
+
+
+def test_values_beyond_the_declared_range_are_warned_of_and_taken(aezoo: Run, work: Path) -> None:
+    x = np.load("images.npy") / 255
+    np.save(work / "x.npy", ((x - 0.4) / 0.2).astype(np.float32))
+    for words in (("score",), ("encode", "--out", work / "c.npy"), ("reconstruct", "--out", work / "r.npy")):
+        result = aezoo(words[0], "runs/tiny", work / "x.npy", *words[1:])
+        assert result.code == 0
+        (line,) = result.err.splitlines()
+        assert line.startswith("warning: ")
+        assert "values are outside of [0, 1]" in line
+        assert "from -2 to 3" in line
+
+
 def test_the_same_seed_draws_the_same_samples(aezoo: Run, work: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert aezoo("sample", "runs/tiny", "-n", "5", "--seed", seed, "--out", work / f"{name}.npy").code == 0

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.errors import DataError, SpecError, UsageError
+from aezoo.errors import DataError, DataWarning, SpecError, UsageError
 from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
 
@@ -304,3 +304,14 @@ def test_on_the_digits_in_the_box_the_baselines_are_those_of_mnist() -> None:
     assert scores.baseline["pca"]["squared_error"] == pytest.approx(7.093, rel=0.03)
     assert scores.baseline["wiener"]["denoising_psnr"] == pytest.approx(17.03, abs=0.1)
     assert scores.baseline["noisy input"]["denoising_psnr"] == pytest.approx(6.02, abs=0.02)
+
+
+def test_metrics_that_are_not_finite_are_told_and_named_beside_their_null() -> None:
+    kind = {"kind": "tabular", "shape": [3], "normalize": "standardize"}
+    document = {"name": "t", "input": kind, "latent": {"type": "deterministic", "dim": 2}, "likelihood": "mse"}
+    data = np.full((20, 3), 3e38, np.float32)
+    data[::2] = -3e38
+    with pytest.warns(DataWarning, match=r"array: not finite, and no numbers to compare by: .*mse \(inf\)"):
+        scores = aezoo.evaluate(aezoo.build(document), data, split="all")
+    assert scores.as_dict()["metrics"]["mse"] is None
+    assert scores.as_dict()["not_finite"]["mse"] == "inf"
