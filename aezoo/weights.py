@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from math import prod
@@ -188,6 +190,7 @@ def strange(path: Path, header: Header) -> list[str]:
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
     """Write tensors and one text of metadata; the same ones give the same bytes."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     seen: set[int] = set()
@@ -199,7 +202,16 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
         whole[name] = tensor.clone() if pointer in seen else tensor
         seen.add(pointer)
     with replacing(path) as temporary:
-        save_file(whole, temporary, metadata={KEY: text})
+        try:
+            save_file(whole, temporary, metadata={KEY: text})
+        except SafetensorError as error:
+            raise _unwritten(error) from error
+
+
+def _unwritten(error: Exception) -> OSError:
+    """The error of the system behind one of safetensors, which tells of it in words alone."""
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
 
 
 def read_weights(path: Path, *, digest: str | None = None) -> dict[str, Tensor]:
