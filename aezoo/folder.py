@@ -114,6 +114,10 @@ class Writer:
             try:
                 fill(stage)
                 yield stage
+            except RunFailed as error:  # its user knows the file by the place that it was for
+                error.message = error.message.replace(f"{stage}{os.sep}", f"{self.folder}{os.sep}")
+                error.args = (error.message,)
+                raise
             finally:
                 shutil.rmtree(stage, ignore_errors=True)
 
