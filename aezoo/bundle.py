@@ -36,7 +36,7 @@ from aezoo.report import pictures
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.text import to_json
 from aezoo.training import device as devices
-from aezoo.zoo import layout, lock
+from aezoo.zoo import embedded, layout, lock
 from aezoo.zoo.examination import examine_weights
 from aezoo.zoo.pulling import locate
 
@@ -268,7 +268,9 @@ def load(source: str | os.PathLike[str], *, device: str = "auto", limits: Limits
     with torch.random.fork_rng(devices=[]):
         network = assemble(spec)
     network.load_state_dict(tensors)
-    return Model(spec, network.eval()).to(devices.choose(device).device)
+    model = Model(spec, network.eval()).to(devices.choose(device).device)
+    model.pulled = os.path.lexists((place.parent if place.is_file() else place) / lock.NAME)
+    return model
 
 
 def _read(place: Path, limits: Limits) -> tuple[Spec, dict[str, torch.Tensor]]:
@@ -276,7 +278,7 @@ def _read(place: Path, limits: Limits) -> tuple[Spec, dict[str, torch.Tensor]]:
     alone = place.is_file()
     path = place if alone else place / weights.NAME
     if not alone:
-        lock.verify(place)
+        lock.verify(place, needed=embedded.holds(place))
     spec = None if alone else manifest.read_manifest(place, limits=limits)
     digest = None if alone else manifest.digest_noted(place)
     header, spec = examine_weights(path, spec, limits=limits)

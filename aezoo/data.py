@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aezoo.batches import Batches, Rows
 from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.files import expanded
 from aezoo.randomness import permutation
 from aezoo.registry import Registry
 from aezoo.samples import Array, Samples
@@ -91,7 +92,7 @@ def restated(spec: Spec, source: Source) -> Spec:
 
 
 def _from_here(path: Path) -> str:
-    full = path.expanduser().absolute()
+    full = expanded(path).absolute()
     return full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name
 
 
@@ -105,7 +106,7 @@ def _from_array(source: Any) -> Samples:
 
 
 def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None) -> DatasetSpec:
-    path = path.expanduser()
+    path = expanded(path)
     if not path.exists():
         raise NotFound(f"{path.absolute()}: no such file or folder")
     suffix = "/" if path.is_dir() else path.suffix.lower()

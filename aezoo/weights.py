@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import NotFound, Refused
 from aezoo.files import digest_of, replacing
+from aezoo.spec.text import is_text
 from aezoo.zoo.layout import WEIGHTS
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def read_header(path: Path) -> Header:
         table = json.loads(raw.decode(), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"its header is no JSON: {error}") from None
+    if not is_text(table):
+        raise _damaged(path, "its header holds half of a character: a lone surrogate")
     if not isinstance(table, dict) or len(table) > MAX_TENSORS:
         raise _damaged(path, f"its header is no table of at most {MAX_TENSORS} tensors")
     metadata = table.pop("__metadata__", {})

@@ -43,7 +43,9 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
     if here and overrides:
         raise UsageError("--set changes a spec; a trained model is what it is", hint=f"leave it out for {source}")
     if here:
-        yield current(Path(source))
+        from aezoo.zoo.store import local
+
+        yield local(Path(source))
     elif overrides or is_file(Path(source)) or not _may_be_a_model(source):
         yield None
     else:

@@ -46,8 +46,11 @@ def samples_for(model: Model, path: Path | None, part: str) -> Samples:
     from dataclasses import replace
 
     from aezoo.data import open_samples, split
+    from aezoo.outside import refuse_outside
 
     spec = model.spec
+    if path is None:
+        refuse_outside(spec, pulled=model.pulled)
     samples = open_samples(path, spec, seed=spec.training.seed)
     if path is not None:
         return samples
