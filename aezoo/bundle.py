@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,8 +99,9 @@ def keep(writer: Writer, run: Run) -> None:
     """
 
     def fill(stage: Path) -> None:
-        _write_record(stage, run)
         _write_model(run.model, stage, run)
+        with suppress(RunFailed):  # weights that can be written are not lost for their record: see `keep_record`
+            _write_record(stage, run)
 
     try:
         writer.replace(fill)
@@ -112,6 +114,12 @@ def keep(writer: Writer, run: Run) -> None:
 def keep_unfinished(writer: Writer, model: Model) -> Path:
     """Put weights that are no model's beside an older model, in one file that can be loaded alone; returns it."""
     return _keep_alone(writer, UNFINISHED, model)
+
+
+def keep_record(writer: Writer, run: Run) -> None:
+    """Put the record of a run beside its model, if it could not be written with that."""
+    if not (writer.folder / layout.TRAINING).exists():
+        writer.add(lambda stage: _write_record(stage, run))
 
 
 def keep_scores(writer: Writer, scores: Scores) -> None:

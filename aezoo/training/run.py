@@ -32,7 +32,7 @@ from aezoo.training.loop import Loop, Outcome
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 from aezoo.training.stopping import Stop, stoppable
-from aezoo.zoo.layout import METRICS
+from aezoo.zoo.layout import METRICS, TRAINING
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
@@ -256,6 +256,7 @@ def _describe(run: Run, history: History, writer: Writer, rest: Afterwards) -> N
     from aezoo import bundle
 
     scores = run.scores
+    rest.attempt(f"writing {TRAINING}", lambda: bundle.keep_record(writer, run))
     if history.broken:
         rest.attempt(f"writing {HISTORY}", lambda: writer.add(lambda stage: history.write(stage / HISTORY)))
     if scores is not None:
