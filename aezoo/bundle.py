@@ -85,8 +85,11 @@ def save(
         _write_facts(model, stage, scores, run)
         _write_model(model, stage, run)
 
-    with writing(folder, force=force) as writer:
-        writer.replace(fill)
+    try:
+        with writing(folder, force=force) as writer:
+            writer.replace(fill)
+    except _Unloadable as error:
+        raise error.fault from None
     return folder
 
 

@@ -29,9 +29,8 @@ from aezoo.files import sync
 from aezoo.zoo import layout, lock
 from aezoo.zoo.inert import inert
 
-REPLACEMENT = ".aezoo-replacement"
-STAGING = ".staging-"
-LOCK, WRITER = ".aezoo-writer.lock", ".aezoo-writer.json"
+STAGING, _OURS = layout.WRITERS
+REPLACEMENT, LOCK, WRITER = f"{_OURS}replacement", f"{_OURS}writer.lock", f"{_OURS}writer.json"
 #: Of a folder that is written to: nothing that its owner put there.
 OWN = (REPLACEMENT, LOCK, WRITER)
 #: The records of a run.

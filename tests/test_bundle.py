@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import struct
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,16 @@ from PIL import Image
 
 import aezoo
 from aezoo import bundle
-from aezoo.errors import NotFound, Refused, RunFailed, SpecError
+from aezoo import folder as folders
+from aezoo.blame import BUILT_BY
+from aezoo.cli import sources
+from aezoo.errors import NotFound, PluginError, Refused, RunFailed, SpecError
 from aezoo.model import Model
+from aezoo.spec.limits import DEFAULT_LIMITS
 from aezoo.training.run import Run
 from aezoo.weights import MAX_HEADER, read_header, write_weights
+from aezoo.zoo import pushing
+from tests.test_folder import killed
 
 IMAGES = (1, 8, 8)
 GAUSSIAN = {
@@ -359,3 +367,78 @@ def test_a_folder_from_before_hashes_were_noted_is_loaded(tmp_path: Path) -> Non
     del document["weights"]
     config.write_text(json.dumps(document))
     assert aezoo.load(config.parent).spec.name == "tiny"
+
+
+# --- what is kept ----------------------------------------------------------------------------------------
+
+
+def test_a_plugin_is_blamed_for_the_tensor_of_its_part(tmp_path: Path) -> None:
+    kept = model()
+    layer = next(module for module in kept.network.modules() if isinstance(module, torch.nn.Linear))
+    layer.register_buffer("seen", torch.zeros(3))
+    setattr(layer, BUILT_BY, SimpleNamespace(namespace="strange", kind="layer", tag=lambda: "strange:wide"))
+    with pytest.raises(PluginError, match=r"'strange': layer strange:wide: .* not load again.*\.seen") as caught:
+        aezoo.save(kept, tmp_path / "m")
+    assert caught.value.exit_code == 4
+    assert names(tmp_path / "m") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_save_that_is_killed_at_any_step_leaves_a_model_that_loads(tmp_path: Path) -> None:
+    old, new = model(), model(seed=1)
+    expected = {codes(old): "old", codes(new): "new"}
+    seen, number, over = set(), 0, False
+    while not over:
+        folder = aezoo.save(old, tmp_path / str(number))
+        over = not killed(number, partial(aezoo.save, new, folder, force=True))
+        seen.add(expected[codes(aezoo.load(folder, device="cpu"))])
+        number += 4
+    assert seen == {"old", "new"}
+
+
+def codes(some: Model) -> bytes:
+    return np.asarray(some.encode(images(2))).tobytes()
+
+
+def test_a_load_while_another_model_takes_the_place_reads_one_of_the_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = model(), model(seed=1)
+    folder = aezoo.save(old, tmp_path / "m")
+    true, once = bundle.examine_weights, [True]
+
+    def overtaken(*given: Any, **named: Any) -> Any:
+        if once:  # between config.json and the weights
+            once.clear()
+            monkeypatch.setattr(bundle, "examine_weights", true)
+            aezoo.save(new, folder, force=True)
+        return true(*given, **named)
+
+    monkeypatch.setattr(bundle, "examine_weights", overtaken)
+    assert codes(aezoo.load(folder, device="cpu")) == codes(new)
+
+
+@pytest.mark.parametrize("reader", ["show", "evaluate", "push"])
+def test_a_replacement_that_was_cut_short_is_what_every_reader_sees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    folder = aezoo.save(model(), tmp_path / "m")
+
+    monkeypatch.setattr(folders, "settle", lambda folder: None)
+    aezoo.save(model(name="second", seed=1), folder, force=True)
+    monkeypatch.undo()
+    assert (folder / ".aezoo-replacement").is_dir()
+    if reader == "show":
+        assert sources.known_of(str(folder), limits=DEFAULT_LIMITS).name == "second"
+    elif reader == "evaluate":
+        assert aezoo.load(folder).spec.name == "second"
+    else:
+        assert "second" in pushing.plan(folder, "acme/tiny").card
+
+
+def test_what_a_crash_left_of_a_writer_is_not_published_and_stops_no_push(tmp_path: Path) -> None:
+    folder = aezoo.save(model(), tmp_path / "m")
+    (folder / ".staging-0000").mkdir()
+    (folder / ".staging-0000" / "half").write_text("x")
+    (folder / ".aezoo-writer.lock").touch()
+    assert pushing.plan(folder, "acme/tiny").left == []
