@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aezoo.batches import Batches, Rows
 from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.files import expanded
 from aezoo.names import utf8
 from aezoo.randomness import permutation
 from aezoo.reader import read_as
@@ -100,7 +101,7 @@ def source_of(
         return path
     if path is None:
         return read_as(_own(spec), settings, registry=registry)
-    path = path.expanduser()
+    path = expanded(path)
     own = spec.data if alike else None
     if isinstance(own, FileDatasetSpec) and _ending(path) in own.suffixes:
         # First to what says how the file is read, since names that the file does not have are dropped.
@@ -143,7 +144,7 @@ def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:
 
 
 def _from_here(path: Path) -> str:
-    full = path.expanduser().absolute()
+    full = expanded(path).absolute()
     # A spec is text: bytes of a name that are no UTF-8 are spelt out.
     return utf8(full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name)
 
@@ -176,7 +177,7 @@ def _numpy(tensor: Tensor) -> Array:
 
 def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None) -> DatasetSpec:
     """What reads the path, as `own` is read, and with the same shares held out."""
-    path = path.expanduser()
+    path = expanded(path)
     if not path.exists():
         raise NotFound(f"{path.absolute()}: no such file or folder")
     suffix = _ending(path)
@@ -198,7 +199,7 @@ def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None)
 
 def _ending(path: Path) -> str:
     """The ending of a file's name, by which it is known what reads it; "/" of a folder."""
-    return "/" if path.expanduser().is_dir() else path.suffix.lower()
+    return "/" if expanded(path).is_dir() else path.suffix.lower()
 
 
 def _file_datasets(registry: Registry | None) -> Iterator[type[FileDatasetSpec]]:

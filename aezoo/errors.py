@@ -20,7 +20,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 Path = tuple[str | int, ...]
 
@@ -34,6 +34,8 @@ class AezooError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    #: Of a training that ended with this error: its `Run`, with the weights that it had.
+    run: Any = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

@@ -65,7 +65,10 @@ class Model:
     Attributes:
         spec: What was declared.
         network: What computes; plain torch.
+        pulled: Whether it came from the Hub or out of the wheel: a path in its spec is a stranger's.
     """
+
+    pulled = False
 
     def __init__(self, spec: Spec, network: Autoencoder) -> None:
         self.spec = spec

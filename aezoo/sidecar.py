@@ -42,7 +42,9 @@ def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:
     objective = objective_of(model, steps=1)
     if not objective.beside:
         return objective
-    path = Path(folder) / NAME
+    from aezoo.folder import current
+
+    path = current(Path(folder)) / NAME
     weights.compare(path, weights.read_header(path), objective.beside)
     objective.load_state_dict(weights.read_weights(path), strict=False)  # the model has its weights already
     return objective.to(model.device)

@@ -33,7 +33,12 @@ def report(error: BaseException, *, json: bool, debug: bool) -> int:
 
 
 def describe(error: BaseException) -> tuple[int, str, str]:
-    """Exit code, message and hint of any exception."""
+    """Exit code, message and hint of any exception; what was noted on its way belongs to the message."""
+    code, message, hint = _described(error)
+    return code, "; ".join([message, *getattr(error, "__notes__", ())]), hint
+
+
+def _described(error: BaseException) -> tuple[int, str, str]:
     if isinstance(error, AezooError):
         return error.exit_code, error.message, error.hint
     if isinstance(error, click.UsageError) and (better := meant(error)) is not None:

@@ -52,8 +52,11 @@ def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[s
     from dataclasses import replace
 
     from aezoo.data import open_samples, source_of, split
+    from aezoo.outside import refuse_outside
 
     spec = model.spec
+    if path is None:
+        refuse_outside(spec, pulled=model.pulled)
     samples = open_samples(source_of(path, spec, settings), spec, seed=spec.training.seed)
     if path is not None:
         return samples

@@ -19,6 +19,7 @@ from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.judge import Examples, Judge, Table
 from aezoo.evaluation.units import Name
 from aezoo.model import Model, evaluating
+from aezoo.outside import reaches_out, refuse_outside
 from aezoo.samples import Samples
 from aezoo.spec.document import Spec
 from aezoo.training import device as devices
@@ -97,16 +98,19 @@ def evaluate(
     Raises:
         DataError: The data are not what the spec says, or have no such split.
         NotFound: There are no such data.
+        Refused: The model was pulled, and its own data would be a file outside of the working folder.
     """
     if device is not None:
         model.to(devices.choose(device).device)
     spec = model.spec
+    if data is None:
+        refuse_outside(spec, pulled=model.pulled)
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
     judged = Batches(samples, spec, _rows(samples, spec, split), device=model.device)
     with evaluating(model.network), torch.inference_mode():
         judge = Judge(model, judged, seed, batch_size)
-        metrics, compared = judge.metrics(), judge.compare(_fitting(spec, samples, split, own=data is None))
+        metrics, compared = judge.metrics(), judge.compare(_fitting(model, samples, split, own=data is None))
         metrics |= compared.pop("", {})
         _tell_of_not_finite(metrics, samples.source)
         return Scores(
@@ -132,10 +136,11 @@ def _rows(samples: Samples, spec: Spec, name: str) -> Rows:
     return parts[name]
 
 
-def _fitting(spec: Spec, samples: Samples, name: str, *, own: bool) -> Batched | None:
+def _fitting(model: Model, samples: Samples, name: str, *, own: bool) -> Batched | None:
     """What baselines are fitted to: the training split, thinned out; None if it is not at hand."""
+    spec = model.spec
     if name == "all" and not own:
-        if spec.data is None:
+        if spec.data is None or (model.pulled and reaches_out(spec)):
             return None
         samples = open_samples(None, spec, seed=spec.training.seed)
     rows = split_rows(samples, spec.data, spec.training.seed)["train"]

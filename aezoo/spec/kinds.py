@@ -15,6 +15,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 
 from aezoo.errors import DataError, NotFound
 from aezoo.errors import Path as Place
+from aezoo.files import expanded
 from aezoo.hints import assigned
 from aezoo.spec.component import Component, Range, Remark
 from aezoo.spec.shape import Shape, flat, text
@@ -486,7 +487,7 @@ class FileDatasetSpec(SplitDatasetSpec):
 
     def found(self) -> Path:
         """The path, or `NotFound`."""
-        path = Path(self.path).expanduser()
+        path = expanded(Path(self.path))
         if not path.exists():
             raise NotFound(f"{path.absolute()}: no such file or folder")
         return path

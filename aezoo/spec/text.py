@@ -24,7 +24,18 @@ from aezoo.spec.tokens import json_tokens, toml_tokens
 if TYPE_CHECKING:
     from aezoo.spec.places import Place, Span
 
-__all__ = ["MAX_BYTES", "decode", "foreign", "parse", "parse_value", "places", "read_text", "to_json", "to_toml"]
+__all__ = [
+    "MAX_BYTES",
+    "decode",
+    "foreign",
+    "is_text",
+    "parse",
+    "parse_value",
+    "places",
+    "read_text",
+    "to_json",
+    "to_toml",
+]
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
@@ -62,6 +73,15 @@ def to_json(document: dict[str, Any], *, indent: int | None = 1) -> str:
     return json.dumps(
         document, sort_keys=True, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators
     )
+
+
+def is_text(value: object) -> bool:
+    """Whether all that a value of JSON says can be written as UTF-8: an escape may name half of a character."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def to_toml(document: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from aezoo.files import digest_of
 from aezoo.registry import Registry
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.text import is_text
 from aezoo.zoo import layout
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -113,6 +114,9 @@ def read_facts(folder: Path, name: str) -> dict[str, Any] | None:
         told = None
     if not isinstance(told, dict):
         raise Refused(f"{path} is damaged: it is no JSON object", hint="evaluate or fetch the model again")
+    if not is_text(told):
+        why = "it holds half of a character: a lone surrogate"
+        raise Refused(f"{path} is damaged: {why}", hint="evaluate or fetch the model again")
     return told
 
 

@@ -31,7 +31,7 @@ from aezoo.zoo.examination import examine
 from aezoo.zoo.hub import ONLINE, Hub, Row, endpoint, offline
 from aezoo.zoo.layout import File
 from aezoo.zoo.lock import Lock
-from aezoo.zoo.store import STAGE, Shelf, public, shelf, unwritable
+from aezoo.zoo.store import STAGE, Shelf, local, public, shelf, unwritable
 
 
 class PullWarning(UserWarning):
@@ -80,7 +80,7 @@ def locate(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> P
     if isinstance(wanted, Local):
         if not is_there(str(wanted.path)):
             raise NotFound(f"{str(source)[:200]}: no such folder", hint="name a folder that 'aezoo train' wrote")
-        return wanted.path
+        return local(wanted.path)
     return embedded.folder(wanted.name) if isinstance(wanted, Embedded) else _pulled(wanted, limits)
 
 

@@ -30,6 +30,7 @@ from aezoo.zoo.examination import examine, read_facts
 from aezoo.zoo.hub import Hub, Row
 from aezoo.zoo.layout import File
 from aezoo.zoo.licences import identified, nearest
+from aezoo.zoo.store import local
 
 
 class Plan(NamedTuple):
@@ -193,6 +194,7 @@ def _prepared(folder: Path, address: str, license: str | None, keep_paths: bool,
         boxed = f"`aezoo zoo publish {folder} NAMESPACE` publishes a model of the box"
         hint = boxed if str(folder) in embedded.names() else "name a folder that 'aezoo train' wrote"
         raise NotFound(f"{folder}: no such folder", hint=hint)
+    folder = local(folder)
     files, left = layout.survey(folder)
     spec = examine(folder, limits=limits)
     _try(folder, limits)

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from aezoo.errors import RunFailed
-from aezoo.files import atomic_write, sync
+from aezoo.errors import NotFound, RunFailed
+from aezoo.files import atomic_write, expanded, sync
+from aezoo.folder import current
 from aezoo.zoo import lock as locks
 from aezoo.zoo.lock import Lock
 
@@ -32,11 +33,15 @@ IN_THE_BOX = "embedded"
 
 
 def home() -> Path:
-    """`AEZOO_HOME`, or `aezoo` in the user's folder for what can be fetched again."""
+    """`AEZOO_HOME`, or `aezoo` in the user's folder for what can be fetched again.
+
+    Raises:
+        NotFound: Nobody says where that is.
+    """
     if said := os.environ.get("AEZOO_HOME"):
-        return Path(said).expanduser()
+        return expanded(Path(said))
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "aezoo"
+    return (Path(cache) if cache else expanded(Path("~")) / ".cache") / "aezoo"
 
 
 class Kept(NamedTuple):
@@ -230,8 +235,32 @@ def public(endpoint: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+def holds(folder: Path) -> bool:
+    """Whether a folder is that of a commit in the store: it was pulled, whatever it holds now."""
+    try:
+        inner = folder.resolve().relative_to((home() / "models").resolve())
+    except (ValueError, OSError, NotFound):
+        return False
+    return len(inner.parts) == 3 and COMMIT.fullmatch(inner.name) is not None
+
+
+def local(folder: Path) -> Path:
+    """Where the whole model of a folder lies that somebody named; see `aezoo.folder.current`.
+
+    Raises:
+        Refused: It was pulled, and has lost its lock.
+    """
+    if holds(folder) and locks.read(folder) is None:
+        locks.verify(folder, needed=True)
+    return current(folder)
+
+
 def shelves() -> list[Shelf]:
-    """Every place of the store."""
+    """Every place of the store; there is none where nobody says where it would be."""
+    try:
+        home()
+    except NotFound:
+        return []
     return [Shelf(folder) for folder in sorted((home() / "models").glob("*/*")) if folder.is_dir()]
 
 

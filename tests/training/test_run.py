@@ -31,7 +31,7 @@ def test_an_interrupt_while_the_model_is_judged_keeps_it(tmp_path: Path, monkeyp
         raise KeyboardInterrupt
 
     monkeypatch.setattr(running, "evaluate", interrupted)
-    with pytest.raises(Interrupted, match="its weights are kept"):
+    with pytest.raises(Interrupted, match="interrupted during evaluation; the weights of step 5 are kept in"):
         aezoo.train(spec(), out=tmp_path / "m")
     assert aezoo.load(tmp_path / "m").reconstruct(np.zeros((2, 6), np.float32)).shape == (2, 6)
 
