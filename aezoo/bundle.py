@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from aezoo import manifest, sidecar, weights
+from aezoo.blame import attributed
 from aezoo.builder import assemble, skeleton
 from aezoo.card import card
 from aezoo.errors import Refused, RunFailed
@@ -53,6 +54,7 @@ DRAWN, STEPS, PAIRS, PLOTS = 25, 10, 3, 6
 # --- save ------------------------------------------------------------------------------------------------
 
 
+@attributed()
 def save(
     model: Model,
     folder: str | os.PathLike[str],
@@ -167,6 +169,7 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
 # --- load ------------------------------------------------------------------------------------------------
 
 
+@attributed()
 def load(source: str | os.PathLike[str], *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
     """The model of a folder; of a weight file alone, whose header holds its spec; of the zoo; or of the Hub.
 

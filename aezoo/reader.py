@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from aezoo.blame import attributed
+from aezoo.claims import scanned
 from aezoo.discovery import default_registry
 from aezoo.errors import Fault, SpecError, UnmetSpec
 from aezoo.registry import Registry
@@ -83,6 +85,8 @@ def check(
     return spec, lints
 
 
+@attributed()
+@scanned()
 def reading(
     source: Source,
     *,

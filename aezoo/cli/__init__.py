@@ -104,7 +104,13 @@ class Group(click.Group):
 
 
 def _debug() -> click.Option:
-    return click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
+    help = "Show the traceback of an error."
+    return click.Option(["--debug"], is_flag=True, expose_value=False, callback=_remember, help=help)
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:  # for a command that tells of several things, and goes on after an error
+        ctx.meta["aezoo.debug"] = True
 
 
 def _nearest(name: str) -> str:
@@ -142,7 +148,9 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
             _run([*words])
     except click.exceptions.Exit as leave:
         code = leave.exit_code
-    except (Exception, KeyboardInterrupt) as error:
+    except (
+        BaseException
+    ) as error:  # a SystemExit, too: no code of ours raises one, and a plugin may mean anything by it
         from aezoo.cli.failure import report
 
         code = report(error, json="--json" in words, debug="--debug" in words or bool(os.environ.get("AEZOO_DEBUG")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -69,6 +70,8 @@ def _examined(source: str, overrides: tuple[str, ...], limits: Limits, *, truste
     except SpecError as error:
         return Finding(source, error.exit_code, list(error.faults), {})
     except AezooError as error:
+        if click.get_current_context().meta.get("aezoo.debug"):
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
         return Finding(source, error.exit_code, [Fault((), "", error.message, error.hint)], {})
     facts = {"name": spec.name, "arch": spec.arch, "run": spec.run, "parameters": spec.parameters}
     return Finding(source, 0, lints, facts)

@@ -38,13 +38,32 @@ def several(part: Component, method: str, given: Any, kind: type[Any], what: str
     raise broken(part, method, f"gives {given!r}, not {what}")
 
 
-def broken(part: Component, method: str, told: str) -> Exception:
+def made(part: Component, *given: Any, place: str = "") -> Any:
+    """What a part builds; of a plugin's part, held at every pass to what the part declares.
+
+    A part that builds others calls this instead of their `build`.
+
+    Args:
+        part: The declaration.
+        given: What its `build` takes: of a layer, the shape of what it is given.
+        place: Of the part in the spec, for messages.
+    """
+    built = part.build(*given)  # type: ignore[attr-defined]
+    if not part.namespace:
+        return built
+    from aezoo.checked import checked  # torch is there by now: the part has built something of it
+
+    return checked(part, built, given, place)
+
+
+def broken(part: Component, method: str, told: str, *, at: tuple[str, str] | None = None) -> Exception:
     """The error of a part whose method gives what it may not; one in the box cannot.
 
     Args:
         part: It.
         method: What it is called.
         told: What it gives, and what it should.
+        at: Name and place of the code at fault, if that is not the method itself.
     """
     if not part.namespace:
         return AssertionError(f"{part.tag()}: {method} {told}")
@@ -52,7 +71,8 @@ def broken(part: Component, method: str, told: str) -> Exception:
 
     owner: Any = next(base for base in type(part).__mro__ if method in vars(base))
     place = definition(type(part) if owner.is_slot() else vars(owner)[method])  # what is in the base is not at fault
-    message = f"{titled(part.namespace)}: {part.kind} {part.tag()}: {type(part).__name__}.{method} at {place} {told}"
+    code, place = at or (f"{type(part).__name__}.{method}", place)
+    message = f"{titled(part.namespace)}: {part.kind} {part.tag()}: {code} at {place} {told}"
     return PluginError(message, hint=f"`aezoo plugins check {part.namespace}` holds its parts to the laws")
 
 

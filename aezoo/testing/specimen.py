@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.builder import assemble, made
+from aezoo.builder import assemble
 from aezoo.nn.code import Output
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec
 from aezoo.spec.shape import Shape
 from aezoo.spec.text import to_json
+from aezoo.spec.word import made
 from aezoo.testing.chance import reseed
 from aezoo.testing.subject import Subject
 

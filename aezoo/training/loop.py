@@ -11,7 +11,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
@@ -21,6 +21,7 @@ from torch import Generator, Tensor
 from torch.optim import Optimizer
 
 from aezoo.batches import Batches
+from aezoo.checked import checked, curve
 from aezoo.errors import AezooError, Interrupted, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
@@ -247,9 +248,9 @@ class Player:
         # In a game, what is not its own stays as it is: no gradient is even worked out. Alone, all is its own.
         self.inputs = self.parameters if len(loop.objective.players) > 1 else None
         optimizer = turn.optimizer or loop.training.optimizer
-        self.lr: Callable[[int, int], float] = optimizer.lr.value
+        self.lr = curve(optimizer.lr)
         self.rate = self.lr(0, loop.steps)
-        self.optimizer: Optimizer = optimizer.build(self.parameters, lr=self.rate)
+        self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=self.rate))
         self.clip = loop.training.clip if turn.clip is None else turn.clip
         self.tangents = loop.objective.tangents if name == loop.objective.players[0] else ()
         self.meter = Meter()
