@@ -5,8 +5,8 @@ A part in the box has tests for that, and its module is left as it is built: wha
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from aezoo.blame import BUILT_BY
 from aezoo.errors import PluginError
 from aezoo.spec.shape import Shape, text
-from aezoo.spec.word import broken, definition
+from aezoo.spec.word import broken, definition, value_of
 
 #: What is wrong with what a method gives, for what it was given; None if it is right.
 Judge = Callable[..., PluginError | str | None]
@@ -71,8 +71,7 @@ def checked(part: Any, built: Any, given: Sequence[Any] = (), place: str = "") -
 
 def curve(schedule: Any) -> Callable[[int, int], float]:
     """The value of a schedule at a step of a run."""
-    value: Callable[[int, int], float] = schedule.value
-    return Checked(schedule, value, lambda result, *_: _number(result)) if schedule.namespace else value
+    return partial(value_of, schedule) if schedule.namespace else schedule.value
 
 
 def number_of(part: Any, metric: Any) -> float:
@@ -222,11 +221,6 @@ def _judge_terms(result: Any, out: Any, *_: Any) -> str | None:
         if (fault := _judge_term(term, out)) is not None:
             return f"{fault}, as {name!r}"
     return None
-
-
-def _number(result: Any) -> str | None:
-    plain = isinstance(result, Real) and not isinstance(result, bool) and math.isfinite(result)
-    return None if plain else f"gives {_described(result)}, not a finite number"
 
 
 def _described(value: Any) -> str:

@@ -240,3 +240,70 @@ def test_a_message_that_begins_with_the_name_of_a_class_keeps_its_capital(fresh:
     with pytest.raises(SpecError) as caught:
         aezoo.read(SPEC, registry=Careful())
     assert caught.value.faults[0].message == "Double is no part"
+
+
+# --- whose a class is -------------------------------------------------------------------------------------
+
+REEXPORT = """
+from aezoo.plugin import Room, hookimpl
+from {where} import {name}
+
+class MineSpec({name}):
+    '''Derived.'''
+
+@hookimpl
+def aezoo_components():
+    return [{given}]
+"""
+
+
+def reexport(where: str, name: str, given: str) -> str:
+    return REEXPORT.format(where=where, name=name, given=given)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "kind", "tag"),
+    [
+        ("aezoo.builtins.layers", "LinearSpec", "layer", "linear"),
+        ("aezoo.builtins.residual", "ResidualSpec", "layer", "residual"),  # in a room that nothing has opened
+        ("aezoo.builtins.metrics", "SquaredErrorSpec", "metric", "squared_error"),
+        ("aezoo.plugin", "ConstantSpec", "schedule", "constant"),
+    ],
+)
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_plugin_cannot_take_a_class_of_the_box(
+    install: Installed, fresh: Registry, where: str, name: str, kind: str, tag: str, opened: bool
+) -> None:
+    install(reexport(where, name, name))
+    if opened:
+        fresh.get(kind, tag)
+    with pytest.raises(PluginError, match=f"{name} belongs to the parts in the box: derive a class of your own"):
+        load(fresh, "toy")
+    assert fresh.get(kind, tag).tag() == tag
+
+
+def test_a_plugin_may_derive_from_a_class_of_the_box(install: Installed, fresh: Registry) -> None:
+    install(reexport("aezoo.builtins.layers", "LinearSpec", "MineSpec"))
+    assert fresh.get("layer", "toy:linear").tag() == "toy:linear"
+    assert fresh.get("layer", "linear").tag() == "linear"
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+def test_a_plugin_cannot_take_a_class_of_another(install: Installed, fresh: Registry, first: str) -> None:
+    install(namespace="one", name="aezoo_one")
+    install(reexport("aezoo_one.layers", "DoubleSpec", "DoubleSpec"), namespace="two", name="aezoo_two")
+    if first == "one":
+        fresh.get("layer", "one:double")
+    with pytest.raises(PluginError, match="DoubleSpec belongs to plugin 'one'"):
+        fresh.get("layer", "two:double")
+    assert fresh.get("layer", "one:double").tag() == "one:double"
+
+
+def test_registries_of_one_process_leave_each_other_alone(install: Installed, fresh: Registry) -> None:
+    install(reexport("aezoo.builtins.layers", "LinearSpec", "LinearSpec"))
+    other = Registry(load)
+    with pytest.raises(PluginError):
+        load(other, "toy")
+    load(other, IN_THE_BOX)
+    assert fresh.get("layer", "linear") is other.get("layer", "linear")
+    assert fresh.get("layer", "linear").namespace == ""
