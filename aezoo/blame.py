@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from inspect import getattr_static
 from traceback import walk_tb
@@ -101,15 +101,25 @@ def where(error: BaseException, packages: Collection[str]) -> str:
     return place.where if place else ""
 
 
+def shown(error: BaseException) -> str:
+    """An exception as `repr` shows it, fit for a line of a terminal; its `__repr__` may fail, or have no end."""
+    return _line(lambda: repr(error)) or type(error).__name__
+
+
 def said(error: BaseException) -> str:
-    """Type and first line of an exception, fit for a terminal; its `__str__` may fail, or have no end."""
-    try:
-        text = next((line.strip() for line in str(error)[: 10 * LONGEST].splitlines() if line.strip()), "")
-    except BaseException:  # a stranger's code
-        text = "its text cannot be had"
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    text = f"{text[:LONGEST]}…" if len(text) > LONGEST else text
+    """Type and first line of an exception, fit for a line of a terminal."""
+    text = _line(lambda: str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _line(render: Callable[[], str]) -> str:
+    """The first line of a text that a stranger's code makes."""
+    try:
+        text = next((line.strip() for line in render()[: 10 * LONGEST].splitlines() if line.strip()), "")
+    except BaseException as error:
+        return f"its text cannot be had, for {type(error).__name__}"
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return f"{text[:LONGEST]}…" if len(text) > LONGEST else text
 
 
 def interrupted(error: BaseException | None) -> bool:

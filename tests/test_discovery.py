@@ -307,3 +307,48 @@ def test_registries_of_one_process_leave_each_other_alone(install: Installed, fr
     load(other, IN_THE_BOX)
     assert fresh.get("layer", "linear") is other.get("layer", "linear")
     assert fresh.get("layer", "linear").namespace == ""
+
+
+# --- whatever a module does when it is imported -----------------------------------------------------------
+
+UNPRINTABLE = "class E(Exception):\n    def __str__(self):\n        raise ValueError\n    __repr__ = __str__\nraise E"
+BY_NAME = "def __getattr__(name):\n    raise {}"
+AN_OBJECT = "class Odd:\n    def __getattr__(self, name):\n        raise SystemExit(0)\nodd = Odd()"
+
+
+@pytest.mark.parametrize(
+    ("hooks", "said"),
+    [
+        ("raise SystemExit(0)", r"cannot be imported: SystemExit\(0\) at .*__init__.py:1$"),
+        ("raise KeyboardInterrupt", r"cannot be imported: KeyboardInterrupt\(\) at .*__init__.py:1$"),
+        ("raise GeneratorExit", r"cannot be imported: GeneratorExit\(\)"),
+        (
+            "raise OSError(28, 'No space left on device')",
+            r"cannot be imported: OSError\(28, 'No space left on device'\)",
+        ),
+        ("raise RuntimeError('x' * 100000)", r"cannot be imported: RuntimeError\('x{200,300}… at "),
+        (UNPRINTABLE, r"cannot be imported: its text cannot be had, for ValueError at "),
+        (BY_NAME.format("SystemExit(0)"), r"cannot be imported: SystemExit\(0\) at .*__init__.py:2$"),
+        (BY_NAME.format("KeyboardInterrupt"), r"cannot be imported: KeyboardInterrupt\(\)"),
+        (AN_OBJECT, r"'toy' \(aezoo_toy 1.0\): SystemExit\(0\) at .*__init__.py:3$"),
+    ],
+)
+def test_whatever_an_import_raises_is_told_as_the_plugins(
+    install: Installed, fresh: Registry, hooks: str, said: str
+) -> None:
+    install(hooks.replace("{", "{{").replace("}", "}}"))
+    with pytest.raises(PluginError, match=said):
+        fresh.get("layer", "toy:double")
+    assert fresh.loaded == {IN_THE_BOX}
+
+
+@pytest.mark.parametrize(
+    "text", ["raise KeyboardInterrupt", "raise GeneratorExit", "def __getattr__(name):\n    raise SystemExit(0)"]
+)
+def test_whatever_a_room_raises_is_told_as_the_plugins(
+    install: Installed, fresh: Registry, tmp_path: Path, text: str
+) -> None:
+    package = install()
+    (tmp_path / package / "broken.py").write_text(text, encoding="utf-8")
+    with pytest.raises(PluginError, match=f"{package}.broken cannot be imported: .* at .*broken.py:"):
+        fresh.get("layer", "toy:wreck")

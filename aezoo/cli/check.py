@@ -9,7 +9,7 @@ import click
 
 from aezoo.cli import options
 from aezoo.cli.faults import document, github, human
-from aezoo.cli.output import emit
+from aezoo.cli.output import divert, emit
 from aezoo.errors import AezooError, Fault, SpecError
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def check(
     as_json: bool,
 ) -> None:
     """Say everything that is wrong with each SPEC; exit 1 if anything is."""
+    if form == "json":
+        divert(ctx)
     findings = [_examined(source, overrides, limits, trusted=not untrusted) for source in specs]
     if as_json or form == "json":
         emit([_document(finding) for finding in findings])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aezoo.cli import options, using
-from aezoo.cli.output import emit
+from aezoo.cli.output import divert, emit, result
 from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
 
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 @options.device
 @options.force
 @options.as_json
+@click.pass_context
 def score(
+    ctx: click.Context,
     model: str,
     source: Path | None,
     out: Path | None,
@@ -48,6 +50,7 @@ def score(
     as_json: bool,
 ) -> None:
     """Say how unusual each sample of INPUT is: a name and a score a line, the higher the stranger."""
+    divert(ctx)
     if out is not None:
         claim(out, force=force, suffixes=(".csv",))
     loaded = using.load(model, device)
@@ -60,9 +63,9 @@ def score(
         emit([{"name": name, "score": value} for name, value in rows])
     elif out is None:
         for name, value in rows:
-            click.echo(f"{name}\t{value:.6g}")
+            result(f"{name}\t{value:.6g}")
     else:
-        click.echo(f"{out}: {len(rows):,} scores")
+        result(f"{out}: {len(rows):,} scores")
 
 
 def _csv(rows: list[tuple[str, float]]) -> str:
