@@ -49,6 +49,8 @@ def attributed() -> Iterator[None]:
 
 def blamed(error: BaseException) -> PluginError | None:
     """The exception as the fault of the plugin that had a hand in it last; None if no plugin had."""
+    if isinstance(error, DOCUMENTED) and error.__cause__ is None:
+        return None
     owners = {package(entry.module): name for name, entries in installed().items() for entry in entries}
     owners.pop(package(__name__), None)  # the parts in the box are no stranger's
     if isinstance(error, AezooError) and not _raised_by(error, owners):

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import aezoo
+from aezoo import claims
 from aezoo.discovery import IN_THE_BOX, installed, load
-from aezoo.errors import PluginError, PluginMissing, SpecError, UsageError
+from aezoo.errors import PluginError, PluginMissing, SpecError, UnmetSpec, UsageError
 from aezoo.registry import Registry
 from aezoo.scaffold import scaffold
 from aezoo.standing import standing
@@ -352,3 +353,35 @@ def test_whatever_a_room_raises_is_told_as_the_plugins(
     (tmp_path / package / "broken.py").write_text(text, encoding="utf-8")
     with pytest.raises(PluginError, match=f"{package}.broken cannot be imported: .* at .*broken.py:"):
         fresh.get("layer", "toy:wreck")
+
+
+# --- what it costs ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one each time the metadata of all that is installed are looked at."""
+    counted: list[int] = []
+    scan = claims._entries
+    monkeypatch.setattr(claims, "_entries", lambda: (counted.append(1), scan())[1])
+    return counted
+
+
+@pytest.mark.parametrize("names", [[f"n{i}:x" for i in range(3000)], [f"nope:x{i}" for i in range(3000)]])
+def test_metadata_are_looked_at_once_for_a_spec_however_many_namespaces_it_names(
+    fresh: Registry, scans: list[int], names: list[str]
+) -> None:
+    scans.clear()
+    with pytest.raises(UnmetSpec) as caught:
+        aezoo.read({**SPEC, "encoder": [{"type": name} for name in names]}, registry=fresh)
+    assert len(scans) == 1
+    # Of one namespace one fault is told.
+    missing = [fault for fault in caught.value.faults if "no installed plugin provides" in fault.message]
+    assert len(missing) == len({name.partition(":")[0] for name in names})
+
+
+def test_what_is_installed_meanwhile_is_seen_by_the_next_read(install: Installed, fresh: Registry) -> None:
+    with pytest.raises(UnmetSpec):
+        aezoo.read(SPEC, registry=fresh)
+    install()
+    assert aezoo.read(SPEC, registry=fresh).encoder[0].tag() == "toy:double"

@@ -37,7 +37,7 @@ def divert(ctx: click.Context) -> None:
     """Send to stderr whatever is printed from here on, by print, in C or by a child process, but for `result`."""
     if RESULTS in ctx.meta or sys.stdout is None:
         return
-    before = sys.stdout
+    before: TextIO = sys.stdout
     before.flush()
     if before is sys.__stdout__ and (kept := _moved_aside()) is not None:
         results = open(kept, "w", encoding=before.encoding, errors="backslashreplace")  # noqa: SIM115
