@@ -145,7 +145,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     code = 0
     try:
         with _spoken_warnings(json="--json" in words):
-            _run([*words])
+            _run([*words], process=args is None)
     except click.exceptions.Exit as leave:
         code = leave.exit_code
     except (
@@ -173,13 +173,15 @@ def _hurry(words: Sequence[str]) -> None:
         gc.disable()
 
 
-def _run(words: list[str]) -> None:
+def _run(words: list[str], *, process: bool) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an old code page must not turn a dash into a crash
             stream.reconfigure(errors="backslashreplace")
     columns = shutil.get_terminal_size().columns
     # click itself never goes below 50 columns.
-    with group.make_context("aezoo", words, terminal_width=max(20, min(columns, 100) - 1)) as context:
+    with group.make_context(
+        "aezoo", words, obj="process" if process else None, terminal_width=max(20, min(columns, 100) - 1)
+    ) as context:
         group.invoke(context)
         if sys.stdout is not None:
             sys.stdout.flush()  # a closed pipe shows here, not in the interpreter's last breath

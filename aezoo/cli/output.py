@@ -18,6 +18,8 @@ import click
 GAP = 2
 #: Where a command's context keeps the stream that results go to.
 RESULTS = "aezoo.results"
+#: The object of the outermost context of a process that runs one command and ends.
+PROCESS = "process"
 #: Narrower than this, the column that gives way says nothing.
 LEAST = 8
 
@@ -41,7 +43,7 @@ def divert(ctx: click.Context) -> None:
     before.flush()
     if before is sys.__stdout__ and (kept := _moved_aside()) is not None:
         results = open(kept, "w", encoding=before.encoding, errors="backslashreplace")  # noqa: SIM115
-        ctx.call_on_close(partial(_close, results))
+        ctx.call_on_close(partial(_close, results, restored=ctx.find_root().obj != PROCESS))
     else:  # called from Python, where stdout may be no file
         results, sys.stdout = before, sys.stderr  # type: ignore[assignment]
         ctx.call_on_close(partial(setattr, sys, "stdout", before))
@@ -58,7 +60,10 @@ def _moved_aside() -> int | None:
     return kept
 
 
-def _close(results: TextIO) -> None:
+def _close(results: TextIO, *, restored: bool) -> None:
+    if restored:  # else what a plugin says at exit would stand among the results after all
+        sys.stdout.flush()
+        os.dup2(results.fileno(), sys.stdout.fileno())
     with suppress(OSError):  # nobody reads it any more, which was noticed when it was written
         results.close()
 
