@@ -21,8 +21,9 @@ from torch import Generator, Tensor
 from torch.optim import Optimizer
 
 from aezoo.batches import Batches
+from aezoo.blame import blamed
 from aezoo.checked import checked, curve
-from aezoo.errors import AezooError, Interrupted, RunFailed
+from aezoo.errors import AezooError, Interrupted, PluginError, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
 from aezoo.spec.player import PlayerSpec
@@ -42,7 +43,7 @@ class Outcome:
         beside: What all but the model held at that step: the critics' weights.
         step: Steps done.
         best_step: The step that `state` is from.
-        why: "finished", "patience", "interrupted" or "not finite".
+        why: "finished", "patience", "interrupted", "not finite" or "plugin".
         failure: What to raise once the weights are kept, if the run did not end well.
     """
 
@@ -116,6 +117,9 @@ class Loop:
                 f"the loss turned not finite by step {self.step + 1}: {fault}",
                 hint=f"the weights of step {outcome.best_step} are kept; try a lower learning rate or training.clip",
             )
+        except BaseException as error:
+            outcome.failure = self._kept_from(error, outcome)
+            outcome.why = "plugin"
         finally:
             self.progress.close()
         if self.stopping:
@@ -126,6 +130,15 @@ class Loop:
         outcome.step = self.step
         outcome.seconds = time.monotonic() - started
         return outcome
+
+    def _kept_from(self, error: BaseException, outcome: Outcome) -> PluginError:
+        """A plugin's fault, to be told once the weights before it are kept; raised at once where there are none."""
+        fault = blamed(error) if outcome.best_step else None
+        if fault is None:
+            raise error
+        kept = PluginError(f"{fault.message}; the weights of step {outcome.best_step} are kept", hint=fault.hint)
+        kept.__cause__ = error
+        return kept
 
     def _epochs(self, outcome: Outcome) -> None:
         waited, seen = 0, time.monotonic()

@@ -204,6 +204,35 @@ class LoadingSpec(DatasetSpec):
         go(self.what)
 
 
+class AgeingSpec(LayerSpec):
+    """Raises in the second epoch."""
+
+    type: Literal["ageing"] = "ageing"
+    what: str
+
+    def output_shape(self, shape):
+        return shape
+
+    def mirror(self, shape, *, target, style):
+        return []
+
+    def build(self, shape):
+        from torch import nn
+
+        part = self
+
+        class Ageing(nn.Module):
+            steps = 0
+
+            def forward(self, x):
+                self.steps += self.training
+                if self.steps == 6:
+                    go(part.what)
+                return x
+
+        return Ageing()
+
+
 class SteppedSpec(ScheduleSpec):
     """Raises."""
 
@@ -285,7 +314,7 @@ class DescendingSpec(OptimizerSpec):
 @hookimpl
 def aezoo_components():
     return [
-        RaisingSpec, MetricalSpec, LoadingSpec, SteppedSpec, ProjectingSpec, PenalizingSpec, SpoilingSpec,
+        AgeingSpec, RaisingSpec, MetricalSpec, LoadingSpec, SteppedSpec, ProjectingSpec, PenalizingSpec, SpoilingSpec,
         DescendingSpec,
     ]
 '''
@@ -415,6 +444,17 @@ def test_python_is_told_the_same(plugin: Path, spec: Any, what: str) -> None:
     for verb in (model.encode, model.reconstruct, model.score):
         with pytest.raises(PluginError, match="layer rogue:raising"):
             verb(np.zeros((3, 4), np.float32))
+
+
+@pytest.mark.parametrize("what", ["exit_0", "os", "keyboard"])
+def test_what_was_trained_before_is_kept(aezoo: Run, plugin: Path, spec: Any, tmp_path: Path, what: str) -> None:
+    layers = f'{{ type = "linear", features = 4 }}, {{ type = "rogue:ageing", what = "{what}" }}'
+    path = spec()
+    path.write_text(path.read_text().replace('{ type = "linear", features = 4 }', layers))
+    done = aezoo("train", path, "--out", tmp_path / "out", "--device", "cpu")
+    line = hold(done, plugin, "layer rogue:ageing")
+    assert line.endswith("; the weights of step 3 are kept")
+    assert public.load(tmp_path / "out").encode(np.zeros((2, 4), np.float32)).shape == (2, 2)
 
 
 def test_documented_errors_of_a_part_keep_their_meaning(aezoo: Run, plugin: Path, spec: Any, tmp_path: Path) -> None:
