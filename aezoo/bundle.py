@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from aezoo import manifest, sidecar, weights
-from aezoo.blame import BUILT_BY
+from aezoo.blame import BUILT_BY, attributed
 from aezoo.builder import assemble, skeleton
 from aezoo.card import card
 from aezoo.claims import titled
@@ -58,6 +58,7 @@ UNFINISHED, REJECTED = "unfinished.safetensors", "rejected.safetensors"
 # --- save ------------------------------------------------------------------------------------------------
 
 
+@attributed()
 def save(
     model: Model,
     folder: str | os.PathLike[str],
@@ -251,6 +252,7 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
 # --- load ------------------------------------------------------------------------------------------------
 
 
+@attributed()
 def load(source: str | os.PathLike[str], *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
     """The model of a folder; of a weight file alone, whose header holds its spec; of the zoo; or of the Hub.
 

@@ -28,6 +28,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.merge import SHARES, STATEMENTS
 from aezoo.spec.shape import Shape, text
+from aezoo.spec.word import samples_of
 from aezoo.values import check_values
 
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
@@ -62,7 +63,7 @@ def open_samples(
     if isinstance(source, (str, PathLike)):
         source = _dataset_for(Path(source), registry, spec.data if alike else None)
     if isinstance(source, DatasetSpec):
-        source = source.load(shape=spec.input.shape, seed=seed)
+        source = samples_of(source, source.load(shape=spec.input.shape, seed=seed))
     samples = source if isinstance(source, Samples) else _from_array(source)
     if alike and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
         return replace(samples, values=samples.values[:, None])

@@ -20,6 +20,7 @@ import torch
 from torch import Generator, Tensor
 
 from aezoo.batches import Batches
+from aezoo.blame import attributed
 from aezoo.data import check, open_samples
 from aezoo.errors import AnswerNo, DataError, UsageError
 from aezoo.hints import did_you_mean
@@ -102,6 +103,7 @@ class Model:
     def encode(
         self, data: Array | Samples | str | PathLike[str], *, what: str = "code", batch_size: int = CHUNK
     ) -> Array: ...
+    @attributed()
     def encode(self, data: Data, *, what: str = "code", batch_size: int = CHUNK) -> Array | Tensor:
         """The code of each sample, nothing drawn: the mean of a Gaussian.
 
@@ -131,6 +133,7 @@ class Model:
     def decode(self, codes: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
     @overload
     def decode(self, codes: Array | Samples | str | PathLike[str], *, batch_size: int = CHUNK) -> Array: ...
+    @attributed()
     def decode(self, codes: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
         """The mean of the data for each code, in data units.
 
@@ -151,6 +154,7 @@ class Model:
     def reconstruct(self, data: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
     @overload
     def reconstruct(self, data: Array | Samples | str | PathLike[str], *, batch_size: int = CHUNK) -> Array: ...
+    @attributed()
     def reconstruct(self, data: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
         """Each sample, encoded and decoded: no corruption, no latent noise, in data units.
 
@@ -160,6 +164,7 @@ class Model:
         given = self._open(data)
         return self._pass(given, self.spec.input.shape, lambda m, x: m.network.decode(m._code(x)), batch_size)
 
+    @attributed()
     def sample(self, n: int, *, seed: int = 0, batch_size: int = CHUNK) -> Array:
         """New data: the means for `n` codes drawn from the prior.
 
@@ -188,6 +193,7 @@ class Model:
         seed: int = 0,
         batch_size: int = CHUNK,
     ) -> Array: ...
+    @attributed()
     def score(
         self, data: Data, *, by: Score = "auto", draws: int = 8, seed: int = 0, batch_size: int = CHUNK
     ) -> Array | Tensor:
@@ -216,6 +222,7 @@ class Model:
         noise = self._noise(draws, seed)
         return self._pass(given, (), lambda m, x: m._negative_elbo(x, noise.to(x)), batch_size, torch.float64)
 
+    @attributed()
     def interpolate(self, a: Data, b: Data, steps: int = 8, *, batch_size: int = CHUNK) -> Array | Tensor:
         """From one sample to another on a straight line between their codes, both ends included.
 

@@ -43,6 +43,7 @@ from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.player import PlayerSpec
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
 from aezoo.spec.tying import Affine
+from aezoo.spec.word import made
 
 hookimpl = pluggy.HookimplMarker("aezoo")
 
@@ -97,6 +98,7 @@ __all__ = [
     "grid",
     "hookimpl",
     "images",
+    "made",
     "mirror_layers",
     "pointwise",
     "rng",

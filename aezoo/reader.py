@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
+from aezoo.blame import attributed
+from aezoo.claims import scanned
 from aezoo.discovery import default_registry
 from aezoo.errors import Fault, PluginError, SpecError, UnmetSpec
 from aezoo.registry import Registry
@@ -88,6 +90,8 @@ def check(
     return spec, lints
 
 
+@attributed()
+@scanned()
 def reading(
     source: Source,
     *,

@@ -71,6 +71,7 @@ def _main(namespace: str) -> None:
 
 def _found(namespace: str) -> Found:
     import aezoo.plugin  # noqa: F401  not the plugin's to pay for
+    from aezoo.blame import attributed
     from aezoo.discovery import load
     from aezoo.errors import PluginError
     from aezoo.reference.entry import entries
@@ -78,14 +79,15 @@ def _found(namespace: str) -> Found:
 
     registry, start = Registry(load), time.perf_counter()
     try:
-        load(registry, namespace)
-        parts = list(registry.parts())
+        with attributed():
+            load(registry, namespace)
+            parts = list(registry.parts())
+            spent = (time.perf_counter() - start) * 1000
+            told = [entry.document() for entry in entries(parts)]
+            variants = {name: about(registry.variant(name)) for name in registry.variants()}
     except PluginError as error:
         spent = (time.perf_counter() - start) * 1000
         return Found(error.state, error.message, error.hint, spent, "torch" in sys.modules)  # type: ignore[arg-type]
-    spent = (time.perf_counter() - start) * 1000
-    told = [entry.document() for entry in entries(parts)]
-    variants = {name: about(registry.variant(name)) for name in registry.variants()}
     return Found("loaded", "", "", spent, "torch" in sys.modules, told, variants)
 
 

@@ -20,6 +20,7 @@ from aezoo.plugin import (
     Style,
     as_tuple,
     flat_parameters,
+    made,
     mirror_layers,
     text,
     trace,
@@ -94,7 +95,7 @@ class ResidualSpec(LayerSpec):
         from aezoo.nn.convolutions import Residual, shortcut
 
         shapes = trace(self.body, shape)
-        body = [layer.build(s) for layer, s in zip(self.body, shapes, strict=False)]
+        body = [made(layer, s) for layer, s in zip(self.body, shapes, strict=False)]
         return Residual(body, shortcut(shape, shapes[-1]), activation=self.activation, scale=self.scale)
 
 

@@ -39,12 +39,13 @@ def describe(error: BaseException) -> tuple[int, str, str]:
 
 
 def _described(error: BaseException) -> tuple[int, str, str]:
-    if isinstance(error, AezooError):
-        return error.exit_code, error.message, error.hint
     if isinstance(error, click.UsageError) and (better := meant(error)) is not None:
         return error.exit_code, *better
     if isinstance(error, click.ClickException):
         return error.exit_code, _sentence(error.format_message()), _help_for(error)
+    fault = error if _ours(error) else _of_a_plugin(error) or error
+    if isinstance(fault, AezooError):
+        return fault.exit_code, fault.message, fault.hint
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return INTERRUPTED, "interrupted", ""
     if isinstance(error, BrokenPipeError):
@@ -56,11 +57,20 @@ def _described(error: BaseException) -> tuple[int, str, str]:
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
         where = f"{error.filename}: " if error.filename else ""
         return NOT_FOUND if missing else FAILED, f"{where}{error.strerror or error}", ""
+    return INTERNAL, f"internal error: {type(error).__name__}: {_first_line(error)}", "run again with --debug"
+
+
+def _ours(error: BaseException) -> bool:
+    """Whether an error of ours was raised by our code, and for no other reason: most are, and need no second look."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    raiser = frames[-1].f_globals.get("__name__", "") if frames else __name__
+    return isinstance(error, AezooError) and raiser.partition(".")[0] == "aezoo" and error.__cause__ is None
+
+
+def _of_a_plugin(error: BaseException) -> AezooError | None:
     from aezoo.blame import blamed
 
-    if (fault := blamed(error)) is not None:
-        return fault.exit_code, fault.message, fault.hint
-    return INTERNAL, f"internal error: {type(error).__name__}: {_first_line(error)}", "run again with --debug"
+    return blamed(error)
 
 
 def _out_of_memory(error: BaseException) -> bool:
@@ -71,7 +81,10 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    try:
+        return next(iter(str(error).splitlines()), "") or type(error).__name__
+    except Exception:  # an exception's text is code, which may fail
+        return type(error).__name__
 
 
 def _sentence(text: str) -> str:

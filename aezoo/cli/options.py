@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aezoo.cli.output import divert
+
 if TYPE_CHECKING:
     from aezoo.spec.limits import Limits
 
@@ -66,7 +68,20 @@ def _offline(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         os.environ["AEZOO_OFFLINE"] = "1"
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def _results_alone(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    if value:  # before anything runs that may print
+        divert(ctx)
+    return value
+
+
+as_json = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=_results_alone,
+    help="Print one JSON document on stdout.",
+)
 force = click.option("--force", is_flag=True, help="Replace what is there.")
 overrides = click.option(
     "--set",

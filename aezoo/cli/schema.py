@@ -10,7 +10,7 @@ import click
 
 from aezoo.cli import options
 from aezoo.cli.everything import everything, parts
-from aezoo.cli.output import emit
+from aezoo.cli.output import divert, emit, result
 from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
 
@@ -29,17 +29,19 @@ if TYPE_CHECKING:
 @click.option("--out", type=options.AnyPath, help="A file, written anew if it is an aezoo schema, instead of stdout.")
 @options.force
 @options.as_json
-def schema(draft: Draft, out: Path | None, force: bool, as_json: bool) -> None:
+@click.pass_context
+def schema(ctx: click.Context, draft: Draft, out: Path | None, force: bool, as_json: bool) -> None:
     """Print the JSON Schema of specs, with the parts and variants of every plugin that is installed."""
     from aezoo.spec import schema as of
 
+    divert(ctx)
     if out is not None:
         claim(out, force=force or _is_schema(out))
     registry = everything()
     told = of.schema(parts(registry), draft=draft, variants=registry.variants())
     text = json.dumps(told, indent=1, ensure_ascii=False)
     if out is None:  # JSON either way
-        click.echo(text)
+        result(text)
         return
     atomic_write(out, f"{text}\n")
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aezoo.cli import options, using
-from aezoo.cli.output import emit
+from aezoo.cli.output import divert, emit, result
 from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
 from aezoo.names import visible
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 @options.device
 @options.force
 @options.as_json
+@click.pass_context
 def score(
+    ctx: click.Context,
     model: str,
     source: Path | None,
     out: Path | None,
@@ -51,6 +53,7 @@ def score(
     as_json: bool,
 ) -> None:
     """Say how unusual each sample of INPUT is: a name and a score a line, the higher the stranger."""
+    divert(ctx)
     if out is not None:
         claim(out, force=force, suffixes=(".csv",))
     loaded = using.load(model, device)
@@ -63,9 +66,9 @@ def score(
         emit([{"name": name, "score": value} for name, value in rows])
     elif out is None:
         for name, value in rows:
-            click.echo(f"{visible(name)}\t{value:.6g}")
+            result(f"{visible(name)}\t{value:.6g}")
     else:
-        click.echo(f"{visible(str(out))}: {len(rows):,} scores")
+        result(f"{visible(str(out))}: {len(rows):,} scores")
 
 
 def _csv(rows: list[tuple[str, float]]) -> str:

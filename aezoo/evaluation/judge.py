@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from torch import Generator, Tensor
 
 from aezoo.batches import Batches
+from aezoo.checked import number_of
 from aezoo.discovery import default_registry
 from aezoo.evaluation import baselines
 from aezoo.evaluation.baselines import Batched
@@ -23,6 +24,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import flat
+from aezoo.spec.word import made
 
 #: Samples that pictures show.
 EXAMPLES = 10
@@ -61,20 +63,20 @@ class Judge:
         self.seed = seed
         self.passes: Batched = partial(batches.sequential, batch_size)
         shape, span = self.spec.input.shape, self.spec.input.range
-        self.corruptions = [part.build(shape, span).eval() for part in self.spec.corruption]
+        self.corruptions = [made(part, shape, span).eval() for part in self.spec.corruption]
 
     def metrics(self) -> Table:
         """Every metric that applies: one pass that draws nothing, and one that does for those that ask for it."""
         metrics = list(_applicable(self.spec))
         found: Table = {}
         for noisy in (False, True):
-            working = {part.tag(): part.build(self.spec) for part in metrics if part.noisy is noisy}
+            working = {part: made(part, self.spec) for part in metrics if part.noisy is noisy}
             if working:
                 self._feed(working, self._generator("latent") if noisy else None)
-            found |= {name: float(metric.result()) for name, metric in working.items()}
+            found |= {part.tag(): number_of(part, metric) for part, metric in working.items()}
         return {part.tag(): found[part.tag()] for part in metrics}
 
-    def _feed(self, working: dict[str, Accumulator], generator: Generator | None) -> None:
+    def _feed(self, working: Mapping[MetricSpec, Accumulator], generator: Generator | None) -> None:
         for x in self.passes():
             out = self.model.network(x, generator=generator)
             for metric in working.values():

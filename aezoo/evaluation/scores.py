@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from aezoo.batches import Batches, Rows
+from aezoo.blame import attributed
 from aezoo.data import Source, check, open_samples
 from aezoo.data import split as split_rows
 from aezoo.errors import DataError, DataWarning
@@ -76,6 +77,7 @@ class Scores:
         return {name: value for name, value in self.metrics.items() if math.isfinite(value)}
 
 
+@attributed()
 def evaluate(
     model: Model,
     data: Source = None,

@@ -20,6 +20,7 @@ from aezoo.hints import assigned
 from aezoo.spec.component import Component, Range, Remark
 from aezoo.spec.shape import Shape, flat, text
 from aezoo.spec.tying import Affine
+from aezoo.spec.word import value_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -418,7 +419,7 @@ class OptimizerSpec(Component):
     @field_validator("lr")
     @classmethod
     def _downhill(cls, lr: ScheduleSpec) -> ScheduleSpec:
-        if min(lr.bounds() or (lr.value(0, 1), lr.value(2**62, 1))) < 0:
+        if min(lr.bounds() or (value_of(lr, 0, 1), value_of(lr, 2**62, 1))) < 0:
             raise ValueError("a learning rate is 0 or more, from first to last")
         return lr
 

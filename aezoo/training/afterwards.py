@@ -46,13 +46,13 @@ class Afterwards:
             return None
 
     def _failure(self, work: str, error: BaseException) -> Exception | None:
-        fault = None if isinstance(error, AezooError) or self.stop.received else blamed(error)
+        fault = None if self.stop.received else blamed(error)
         if isinstance(error, KeyboardInterrupt) and fault is None:
             self._over = True
             return Interrupted(f"interrupted during {work}")
         if isinstance(error, SystemExit) and fault is None:
             return None
-        failure = error if isinstance(error, AezooError) else fault or RunFailed(_reason(error))
+        failure = fault or (error if isinstance(error, AezooError) else RunFailed(_reason(error)))
         failure.message = f"{work} failed: {failure.message}"
         failure.args = (failure.message,)
         if failure is not error:

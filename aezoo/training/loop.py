@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -18,6 +18,8 @@ from torch import Generator, Tensor
 from torch.optim import Optimizer
 
 from aezoo.batches import Batches
+from aezoo.blame import blamed
+from aezoo.checked import checked, curve
 from aezoo.errors import Interrupted, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
@@ -115,10 +117,15 @@ class Loop:
                 f"the loss turned not finite by step {self.step + 1}: {fault}",
                 hint="try a lower learning rate or training.clip",
             )
-        except Exception as error:  # a part of a plugin, memory, a device: what was learnt before is not thrown away
-            if not outcome.best_step:
+        except (
+            BaseException
+        ) as error:  # a part of a plugin, memory, a device: what was learnt before is not thrown away
+            fault = blamed(error)
+            if not outcome.best_step or (fault is None and not isinstance(error, Exception)):
                 raise
-            outcome.why, outcome.failure = "failed", error
+            if fault is not None:
+                fault.__cause__ = error
+            outcome.why, outcome.failure = "failed", fault or error  # type: ignore[assignment]
         finally:
             self.progress.close()
         if self.stop.asked and outcome.why != "failed":
@@ -249,9 +256,9 @@ class Player:
         # In a game, what is not its own stays as it is: no gradient is even worked out. Alone, all is its own.
         self.inputs = self.parameters if len(loop.objective.players) > 1 else None
         optimizer = turn.optimizer or loop.training.optimizer
-        self.lr: Callable[[int, int], float] = optimizer.lr.value
+        self.lr = curve(optimizer.lr)
         self.rate = self.lr(0, loop.steps)
-        self.optimizer: Optimizer = optimizer.build(self.parameters, lr=self.rate)
+        self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=self.rate))
         self.clip = loop.training.clip if turn.clip is None else turn.clip
         self.tangents = loop.objective.tangents if name == loop.objective.players[0] else ()
         self.meter = Meter()

@@ -13,6 +13,7 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from aezoo.batches import Batches
+from aezoo.blame import attributed
 from aezoo.builder import build, objective_of
 from aezoo.bundled import bundled_specs
 from aezoo.data import check, open_samples, restated, split
@@ -60,6 +61,7 @@ class Run:
     beside: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
 
+@attributed()
 def train(
     source: Spec | Source,
     data: Any = None,
