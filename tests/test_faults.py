@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aezoo import resolver
+from aezoo import reader, resolver
 from aezoo.cli.faults import document, github, human
 from aezoo.errors import Fault, PluginError, SpecError
 from aezoo.reader import read
@@ -379,3 +379,17 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(resolver, "content", content)
     return opened
+
+
+def test_a_distribution_that_is_required_often_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def installed(name: str) -> str:
+        asked.append(name)
+        return "1.0"
+
+    monkeypatch.setattr(reader, "installed", installed)
+    names = json.dumps([f"{name}>=0.{i}" for i in range(50) for name in ("torch", "Torch")])
+    Path("a.toml").write_text(WHOLE + f'latent = {{ type = "deterministic", dim = 3 }}\nrequires = {names}\n')
+    read("a.toml")
+    assert asked == ["torch"]
