@@ -321,11 +321,7 @@ def _row(item: Any, wanted: Remote) -> Row | None:
 
 
 def _is_tag(item: Any) -> bool:
-    return (
-        isinstance(item, dict)
-        and isinstance(item.get("name"), str)
-        and bool(COMMIT.fullmatch(str(item.get("targetCommit"))))
-    )
+    return isinstance(item, dict) and all(isinstance(item.get(key), str) for key in ("name", "targetCommit"))
 
 
 def _found(item: dict[str, Any]) -> Found:
