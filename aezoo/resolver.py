@@ -195,7 +195,7 @@ class Resolver:
         try:
             table = parse(data, written)
         except SpecError as error:
-            raise SpecError([unquoted(fault, written) for fault in error.faults]) from None
+            raise SpecError([unquoted(error.faults[0], written)]) from None  # where it begins to be none is enough
         if table and not table.keys() & KEYS:
             told = f"{name.value!r} is no spec: it has none of the keys of one"
             raise self._refused("AZ206", name, told, "name a TOML or JSON file that holds a spec, or a part of one")

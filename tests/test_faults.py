@@ -317,6 +317,12 @@ def test_what_is_told_of_a_base_that_cannot_be_read_shows_it_when_it_is_typed() 
     assert own.where.text == "name = ", "a file of one's own is shown"
 
 
+def test_a_base_that_is_no_spec_is_one_fault_however_many_lines_it_has() -> None:
+    Path("passwd").write_text("root:x:0:0:root:/root:/bin/bash\n" * 20)
+    Path("a.toml").write_text('name = "a"\nextends = "passwd"\n')
+    assert [where(fault) for fault in faults("a.toml")] == ["passwd:1:5"]
+
+
 def test_a_base_that_is_a_spec_with_a_fault_is_shown() -> None:
     Path("base.toml").write_text('name = "b"\nlatent = { type = "deterministic", dim = -1 }\n')
     Path("a.toml").write_text(WHOLE.replace('"t"', '"a"') + 'extends = "base.toml"\n')
