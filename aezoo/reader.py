@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -14,7 +15,7 @@ from aezoo.claims import scanned
 from aezoo.discovery import default_registry
 from aezoo.errors import Fault, PluginError, SpecError, UnmetSpec
 from aezoo.registry import Registry
-from aezoo.requirements import unmet
+from aezoo.requirements import installed, unmet
 from aezoo.resolver import Resolver, Spelled, locate
 from aezoo.spec.checks import examine
 from aezoo.spec.component import Frozen
@@ -187,7 +188,8 @@ def _examined(
 def _unmet(document: Mapping[str, Any]) -> list[Fault]:
     requires = document.get("requires")
     named = [item for item in requires if isinstance(item, str)] if isinstance(requires, list) else []
-    return [fault for i, text in enumerate(named) for fault in unmet(text, ("requires", i))]
+    look_up = cache(installed)  # each metadata is a file to be read
+    return [fault for i, text in enumerate(named) for fault in unmet(text, ("requires", i), look_up=look_up)]
 
 
 def _located(fault: Fault, tree: Node) -> Fault:

@@ -67,7 +67,7 @@ def _headline(fault: Fault) -> str:
 def _frame(fault: Fault) -> Iterator[str]:
     """The source line with a caret under what is meant, and the hint beside the caret."""
     at, hint = fault.where, _short(fault.hint)
-    if at is None or not at.line:
+    if at is None or not at.line or not at.text:  # of a line that is not to be shown there is no caret
         if hint:
             yield f"      = {hint}"
         return

@@ -75,6 +75,9 @@ class _Rows:
 class _Writer:
     def __init__(self, text: str) -> None:
         self.text = text
+        #: What is asked for on every level around a value, by where that begins: worked out once.
+        self._flat: dict[int, str] = {}
+        self._spread: dict[int, bool] = {}
 
     def all(self) -> str:
         rows = _Rows()
@@ -108,7 +111,7 @@ class _Writer:
         if isinstance(value, Leaf):
             return self.flat(value)
         if isinstance(value, Array):
-            if _spread(value) or (long and self.breaks(value, indent, inner=inner)):
+            if self.spread(value) or (long and self.breaks(value, indent, inner=inner)):
                 return self.block(value, indent)
             return f"[{', '.join(self.value(item, indent, long=long, inner=True) for item in value.entries)}]"
         if _commented(value):
@@ -140,10 +143,26 @@ class _Writer:
             return self.text[value.start : value.end]
         if isinstance(value, Pair):
             return f"{self.key(value.key)} = {self.flat(value.value)}"
+        if value.start not in self._flat:
+            self._flat[value.start] = self.joined(value)
+        return self._flat[value.start]
+
+    def joined(self, value: Array | Table) -> str:
         items = ", ".join(self.flat(item) for item in value.entries)
         if isinstance(value, Array):
             return f"[{items}]"
         return f"{{ {items} }}" if items else "{}"
+
+    def spread(self, value: Pair | Value) -> bool:
+        """Whether a list is to be spread whatever its length, or has one inside that is."""
+        if isinstance(value, Leaf):
+            return False
+        if isinstance(value, Pair):
+            return self.spread(value.value)
+        if value.start not in self._spread:
+            own = _commented(value) or (isinstance(value, Array) and value.spread)
+            self._spread[value.start] = own or any(self.spread(entry) for entry in value.entries)
+        return self._spread[value.start]
 
     def key(self, key: Key) -> str:
         return ".".join(self.text[name.start : name.end] for name in key)
@@ -151,13 +170,3 @@ class _Writer:
 
 def _commented(value: Array | Table) -> bool:
     return any(isinstance(item, Comment) for item in value.items)
-
-
-def _spread(value: Pair | Value) -> bool:
-    """Whether a list is to be spread whatever its length, or has one inside that is."""
-    if isinstance(value, Leaf):
-        return False
-    if isinstance(value, Pair):
-        return _spread(value.value)
-    own = _commented(value) or (isinstance(value, Array) and value.spread)
-    return own or any(_spread(entry) for entry in value.entries)

@@ -117,15 +117,14 @@ class Loop:
                 f"the loss turned not finite by step {self.step + 1}: {fault}",
                 hint="try a lower learning rate or training.clip",
             )
-        except (
-            BaseException
-        ) as error:  # a part of a plugin, memory, a device: what was learnt before is not thrown away
-            fault = blamed(error)
-            if not outcome.best_step or (fault is None and not isinstance(error, Exception)):
+        except BaseException as error:
+            # A part of a plugin, memory, a device: what was learnt before is not thrown away.
+            failure = blamed(error) or error
+            if not outcome.best_step or not isinstance(failure, Exception):
                 raise
-            if fault is not None:
-                fault.__cause__ = error
-            outcome.why, outcome.failure = "failed", fault or error  # type: ignore[assignment]
+            if failure is not error:
+                failure.__cause__ = error
+            outcome.why, outcome.failure = "failed", failure
         finally:
             self.progress.close()
         if self.stop.asked and outcome.why != "failed":

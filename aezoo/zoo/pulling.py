@@ -31,7 +31,7 @@ from aezoo.zoo.examination import examine
 from aezoo.zoo.hub import ONLINE, Hub, Row, endpoint, offline
 from aezoo.zoo.layout import File
 from aezoo.zoo.lock import Lock
-from aezoo.zoo.store import STAGE, Shelf, local, public, shelf, unwritable
+from aezoo.zoo.store import STAGE, Shelf, local, public, shelf, steady, unwritable
 
 
 class PullWarning(UserWarning):
@@ -248,10 +248,8 @@ def _shelf(wanted: Remote) -> Shelf:
 
 def _sound(folder: Path) -> bool:
     """Whether a folder is there and as it was pulled; of one that is not, its user is told."""
-    if not folder.is_dir():
-        return False
     try:
-        return locks.verify(folder) is not None
+        return steady(folder, lambda: locks.verify(folder)) is not None
     except Refused as error:
         warnings.warn(PullWarning(f"{error.message}; it is fetched again"), stacklevel=2)
         return False
@@ -260,7 +258,7 @@ def _sound(folder: Path) -> bool:
 def _whole(folder: Path) -> bool:
     """The same, once its user was told."""
     try:
-        return folder.is_dir() and locks.verify(folder) is not None
+        return steady(folder, lambda: locks.verify(folder)) is not None
     except Refused:
         return False
 

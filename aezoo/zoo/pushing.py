@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from aezoo import weights
 from aezoo.card import around, card
-from aezoo.errors import AezooError, HubError, NotFound, Refused, UsageError
+from aezoo.errors import HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
@@ -30,6 +30,7 @@ from aezoo.zoo.examination import examine, read_facts
 from aezoo.zoo.hub import Hub, Row
 from aezoo.zoo.layout import File
 from aezoo.zoo.licences import identified, nearest
+from aezoo.zoo.outcome import Outcome
 from aezoo.zoo.store import local
 
 
@@ -133,9 +134,11 @@ def push(
         _merge_card(hub, base, there, sending, address or target.repo)
         changes = _changes(there, sending)
         tagged = _tagged(hub, base, tag, changes) if tag else False
-        made = _commit(hub, base, changes, sending, request=request)
-    if tag and not tagged:
-        _tag(hub, target.at(made.commit), tag)
+        wanted = tag if tag and not tagged else ""
+        outcome = Outcome(hub, base, private=private, request=request, tag=wanted)
+        with outcome.stated():
+            made = _commit(outcome, changes, sending)
+            outcome.set_tag()
     return made._replace(tag=tag or "", left=tuple(sending.left))
 
 
@@ -330,22 +333,25 @@ def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending
         _write_card(sending, address, theirs)
 
 
-def _tag(hub: Hub, made: Remote, tag: str) -> None:
-    try:
-        hub.tag(made, tag)
-    except AezooError as error:
-        error.hint = f"{made} is published, without its tag; {error.hint}; then push again to set that"
-        raise
-
-
-def _commit(hub: Hub, base: Remote, changes: _Changes, sending: _Sending, *, request: bool) -> Published:
+def _commit(outcome: Outcome, changes: _Changes, sending: _Sending) -> Published:
     """One commit of what is new, read back; none if nothing is."""
+    hub, base = outcome.hub, outcome.base
     if not any(changes):
+        outcome.commit = base.revision
+        outcome.look_again()
         return Published(base.repo, base.revision, changed=False)
     new, gone = changes
-    commit, address = hub.commit(base, new.items(), gone, message=f"Publish {sending.spec.name}", request=request)
-    _read_back(hub, base.at(commit), sending)
-    return Published(base.repo, commit, changed=True, request=address)
+    outcome.commit, address = hub.commit(
+        base,
+        new.items(),
+        gone,
+        message=f"Publish {sending.spec.name}",
+        request=outcome.request,
+        ready=outcome.refuse_public,
+    )
+    outcome.look_again()
+    _read_back(hub, base.at(outcome.commit), sending)
+    return Published(base.repo, outcome.commit, changed=True, request=address)
 
 
 def _read_back(hub: Hub, made: Remote, sending: _Sending) -> None:

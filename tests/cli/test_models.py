@@ -145,7 +145,7 @@ def test_ctrl_c_keeps_the_weights_and_exits_130(work: Path) -> None:
             time.sleep(0.05)
         time.sleep(0.5)
         run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=60)
+        _, errors = run.communicate(timeout=600)
     finally:
         run.kill()
     assert run.returncode == 130, errors

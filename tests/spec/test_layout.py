@@ -15,7 +15,7 @@ from aezoo.bundled import bundled_specs
 from aezoo.cli.starter import FAMILIES, starter
 from aezoo.errors import SpecError
 from aezoo.spec.foreign import foreign
-from aezoo.spec.layout import WIDTH, layout
+from aezoo.spec.layout import WIDTH, _Writer, layout
 from aezoo.spec.text import parse, to_toml
 from aezoo.spec.tokens import toml_tokens
 
@@ -190,3 +190,28 @@ def test_a_rendered_spec_laid_out_reads_as_the_same_model(name: str) -> None:
 def test_what_cannot_be_read_is_not_laid_out(text: str, code: str) -> None:
     with pytest.raises(SpecError, match=code):
         layout(text, "a.toml")
+
+
+# --- what it costs ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ("{ a = ", " }"), ("[ # c\n", "\n]"), ("[{ a = ", " }]")])
+def test_twice_as_deep_costs_twice_as_much_and_not_four_times(
+    opened: str, closed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work: list[str] = []
+    for name in ("flat", "spread"):
+        method = getattr(_Writer, name)
+
+        def counted(self: _Writer, value: Any, *, method: Any = method) -> Any:
+            work.append("")
+            return method(self, value)
+
+        monkeypatch.setattr(_Writer, name, counted)
+    depths = (15, 30) if "{" in opened and "[" in opened else (30, 60)
+    costs = []
+    for depth in depths:
+        work.clear()
+        layout("x = " + opened * depth + f'"{"y" * 120}"' + closed * depth + "\n", "a.toml")
+        costs.append(len(work))
+    assert costs[1] < 2.5 * costs[0]
