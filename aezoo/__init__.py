@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aezoo import errors as errors
-    from aezoo.builder import build
-    from aezoo.bundle import load, save
+    from aezoo.building.builder import build
     from aezoo.evaluation.scores import Scores, evaluate
     from aezoo.model import Model
-    from aezoo.reader import read
+    from aezoo.reading.reader import read
     from aezoo.spec.document import Spec
+    from aezoo.storage.folder import load, save
     from aezoo.training.run import Run, train
     from aezoo.zoo.pulling import pull
     from aezoo.zoo.pushing import push
@@ -29,13 +29,13 @@ _HOMES = {
     "Run": "aezoo.training.run",
     "Scores": "aezoo.evaluation.scores",
     "Spec": "aezoo.spec.document",
-    "build": "aezoo.builder",
+    "build": "aezoo.building.builder",
     "evaluate": "aezoo.evaluation.scores",
-    "load": "aezoo.bundle",
+    "load": "aezoo.storage.folder",
     "pull": "aezoo.zoo.pulling",
     "push": "aezoo.zoo.pushing",
-    "read": "aezoo.reader",
-    "save": "aezoo.bundle",
+    "read": "aezoo.reading.reader",
+    "save": "aezoo.storage.folder",
     "train": "aezoo.training.run",
 }
 

@@ -17,7 +17,7 @@ def assigned(path: str, value: object) -> str:
     from json import dumps
     from shlex import quote
 
-    from aezoo.spec.text import parse_value
+    from aezoo.reading.text import parse_value
 
     bare = isinstance(value, str) and value == value.strip() and parse_value(value) == value
     text = value if bare else dumps(value, ensure_ascii=False)

@@ -19,20 +19,20 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from aezoo.batches import Batches
-from aezoo.blame import attributed
-from aezoo.data import check, open_samples
+from aezoo.data.batches import Batches
+from aezoo.data.indices import Indices, index_shape
+from aezoo.data.samples import Array, Samples
+from aezoo.data.sources import check, open_samples
+from aezoo.data.values import check_values, warn_outside
 from aezoo.errors import AnswerNo, DataError, UsageError
 from aezoo.hints import did_you_mean
-from aezoo.indices import Indices, index_shape
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.metrics import nll, rate
 from aezoo.randomness import derive
-from aezoo.samples import Array, Samples
+from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.spec.shape import Shape, text
-from aezoo.values import check_values, warn_outside
 
 #: What a verb takes: [N, *shape], one sample [*shape], or a file or folder of samples.
 Data = Array | Tensor | Samples | str | PathLike[str]

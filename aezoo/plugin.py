@@ -1,7 +1,7 @@
 """Everything a plugin may import. The parts in the box import nothing else.
 
 A plugin is a distribution with one entry under the group `aezoo`; the entry's name is the namespace of its parts,
-its module holds the hooks of `aezoo.hookspecs`, marked with `hookimpl`.
+its module holds the hooks of `aezoo.registry.hookspecs`, marked with `hookimpl`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import pluggy
 from pydantic import Field
 
+from aezoo.data.samples import Samples
 from aezoo.errors import DataError, DataWarning, NoMirror, NotFound, ShapeError
-from aezoo.hookspecs import API
-from aezoo.mirrors import dense, ending, pointwise
 from aezoo.randomness import rng
-from aezoo.room import Room
-from aezoo.samples import Samples
+from aezoo.registry.hookspecs import API
+from aezoo.registry.lazy import Room
 from aezoo.spec.component import Component, Floats, Frozen, Interval, Ints, Matrix, Range, Remark, Strings, as_tuple
+from aezoo.spec.contracts import made
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import (
     RANGES,
@@ -39,11 +39,11 @@ from aezoo.spec.kinds import (
     Style,
     flat_parameters,
 )
+from aezoo.spec.layers import dense, ending, pointwise
 from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.player import PlayerSpec
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
 from aezoo.spec.tying import Affine
-from aezoo.spec.word import made
 
 hookimpl = pluggy.HookimplMarker("aezoo")
 

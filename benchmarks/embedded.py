@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import aezoo
-from aezoo.bundled import bundled_specs
 from aezoo.files import atomic_write
+from aezoo.reading.bundled import bundled_specs
+from aezoo.storage import layout, lockfile
+from aezoo.storage.verification import examine
 from aezoo.training.progress import Terminal
-from aezoo.zoo import embedded, layout, lock
-from aezoo.zoo.examination import examine
+from aezoo.zoo import embedded
 from aezoo.zoo.listing import described
 from aezoo.zoo.pushing import written_card
 
@@ -70,7 +71,7 @@ def write(names: list[str]) -> int:
         assert spec.run == aezoo.read(name).run, f"{source} was trained by another spec than the bundled {name}"
         atomic_write(target / layout.CARD, written_card(target, spec, name))
         files = tuple(layout.survey(target).files)
-        lock.write(target, lock.Lock(name, "", lock.content_id(files), files, aezoo=aezoo.__version__))
+        lockfile.write(target, lockfile.Lock(name, "", lockfile.content_id(files), files, aezoo=aezoo.__version__))
         index[name] = {**described(target, spec), "command": f"aezoo train {name}"}
         print(f"{name}: {index[name]['size']:,} bytes")
     ordered = {name: index[name] for name in (*NAMES, *sorted(index.keys() - {*NAMES})) if name in index}

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import aezoo
-from aezoo.zoo import layout, lock
+from aezoo.storage import layout, lockfile
 from tests.hub.forks import Forks
 from tests.hub_server.fixtures import MODES, TOKEN
 from tests.hub_server.hub import Hub
@@ -116,7 +116,7 @@ class Rounds:
             home = self.place / f"pull-{number}"
             found["killed"] += self.killed(usual, home, "pull", "acme/pulled")
             there = kept(home)
-            assert all(lock.verify(one) and files(one).items() >= files(folder).items() for one in there), "torn"
+            assert all(lockfile.verify(one) and files(one).items() >= files(folder).items() for one in there), "torn"
             found["whole" if there else "none"] += 1
             found["with a stage left"] += any(home.rglob(".stage-*"))
             self.peace(home, "pull", "acme/pulled")

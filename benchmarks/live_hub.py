@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 import aezoo
-from aezoo.zoo import embedded, layout, lock
-from aezoo.zoo.hub import Hub
+from aezoo.storage import layout, lockfile
+from aezoo.zoo import embedded
+from aezoo.zoo.client import Hub
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def tried(owner: str, name: str) -> None:
 
 def files(folder: Path) -> dict[str, str]:
     """Name and sha256 of every file of a model."""
-    found = lock.verify(folder)
+    found = lockfile.verify(folder)
     assert found is not None, f"{folder} has a lock"
     assert {file.name for file in found.files} <= {*layout.NAMES}
     return {file.name: file.sha256 for file in found.files}

@@ -37,9 +37,9 @@ import aezoo
 from aezoo.errors import AezooError
 from aezoo.files import digest_of
 from aezoo.model import Model
-from aezoo.zoo import layout, lock
-from aezoo.zoo.layout import File
-from aezoo.zoo.lock import Lock
+from aezoo.storage import layout, lockfile
+from aezoo.storage.layout import File
+from aezoo.storage.lockfile import Lock
 
 OUTCOMES = ("refused", "harmless", "equal", "silent", "traceback")
 SPECS = [
@@ -69,7 +69,9 @@ def published(folder: Path, spec: dict[str, object], seed: int) -> Path:
     aezoo.save(model, folder, scores=scores, run=Run(model, record, scores, [{"step": 5, "loss": 1.5}]))
     there = [name for name in layout.NAMES if (folder / name).is_file()]
     files = tuple(File(name, (folder / name).stat().st_size, digest_of(folder / name)) for name in there)
-    lock.write(folder, Lock("acme/tiny", "main", lock.content_id(files), files, "https://hub", "2026-01-01", "0.1.0"))
+    lockfile.write(
+        folder, Lock("acme/tiny", "main", lockfile.content_id(files), files, "https://hub", "2026-01-01", "0.1.0")
+    )
     return folder
 
 
@@ -162,7 +164,7 @@ class Folder:
         elif kind == "file of another model":
             new = {name: self.others[name]}
         else:  # without its lock it is a folder like any other: that is another experiment
-            name = draw.choice([one for one in self.names if one != lock.NAME])
+            name = draw.choice([one for one in self.names if one != lockfile.NAME])
             new = {name: None}
         for name, data in new.items():
             (self.folder / name).unlink() if data is None else (self.folder / name).write_bytes(data)
@@ -199,7 +201,7 @@ def experiment(count: int, seed: int, *, unlocked: bool = False) -> dict[str, Co
         one, two = (published(Path(place) / spec["name"], spec, i) for i, spec in enumerate(SPECS))
         if unlocked:
             for folder in (one, two):
-                (folder / lock.NAME).unlink()
+                (folder / lockfile.NAME).unlink()
                 shutil.rmtree(folder / "samples")
                 for name in (layout.CARD, layout.METRICS, layout.TRAINING):  # a load of the weights needs none of them
                     (folder / name).unlink()

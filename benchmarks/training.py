@@ -29,9 +29,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aezoo.batches import Batches
-from aezoo.builder import build, objective_of
-from aezoo.data import open_samples
+from aezoo.building.builder import build, objective_of
+from aezoo.data.batches import Batches
+from aezoo.data.sources import open_samples
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.progress import Terminal
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aezoo
-from aezoo.bundled import bundled_specs
+from aezoo.reading.bundled import bundled_specs
 from aezoo.training.progress import Terminal
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,8 +13,8 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-from aezoo.discovery import IN_THE_BOX, load
-from aezoo.registry import Registry
+from aezoo.registry.loader import IN_THE_BOX, load
+from aezoo.registry.registry import Registry
 
 torch.set_num_threads(1)
 

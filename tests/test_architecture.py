@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent / "aezoo"
 
 #: Room or module -> what it may not import at the top of a file.
 FORBIDDEN = {
-    "spec": ("torch", "numpy", "aezoo.nn", "aezoo.builtins", "aezoo.registry", "aezoo.training", "aezoo.data"),
+    "spec": ("torch", "numpy", "aezoo.nn", "aezoo.builtins", "aezoo.training", "aezoo.data.sources"),
     "nn": (
         "pydantic",
         "aezoo.spec",
@@ -35,19 +35,18 @@ FORBIDDEN = {
         "aezoo.model",
     ),
     "cli": ("torch", "aezoo.nn", "aezoo.builtins"),
-    "registry.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
-    "discovery.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
-    "reader.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
-    "room.py": ("torch", "numpy", "pydantic", "aezoo.spec", "aezoo.nn", "aezoo.builtins", "aezoo.registry"),
-    "admission.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins", "aezoo.registry"),
+    "registry": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
+    "registry/lazy.py": ("pydantic", "aezoo.spec"),
+    "reading": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
+    "schema": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
     "randomness.py": ("torch", "numpy", "pydantic", "aezoo"),
-    "samples.py": ("torch", "numpy", "pydantic", "aezoo"),
+    "data/samples.py": ("torch", "numpy", "pydantic", "aezoo"),
     "plugin.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
     "zoo": ("torch", "numpy", "huggingface_hub", "aezoo.nn", "aezoo.builtins", "aezoo.training", "aezoo.model"),
-    "card.py": ("torch", "numpy", "huggingface_hub", "aezoo.nn", "aezoo.builtins"),
-    "manifest.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
-    "weights.py": ("torch", "numpy", "safetensors", "aezoo.nn"),
-    "report": ("torch", "aezoo.nn", "aezoo.training"),
+    "storage/card.py": ("torch", "numpy", "huggingface_hub", "aezoo.nn", "aezoo.builtins"),
+    "storage/manifest.py": ("torch", "numpy", "aezoo.nn", "aezoo.builtins"),
+    "storage/weights.py": ("torch", "numpy", "safetensors", "aezoo.nn"),
+    "storage/pictures.py": ("torch", "aezoo.nn", "aezoo.training"),
     "reference": ("torch", "aezoo.nn", "aezoo.builtins"),
 }
 
@@ -92,7 +91,7 @@ def after(code: str) -> set[str]:
 
 def test_reading_and_checking_every_bundled_spec_imports_neither_torch_nor_numpy() -> None:
     modules = after(
-        "import aezoo\nfrom aezoo.bundled import bundled_specs\n"
+        "import aezoo\nfrom aezoo.reading.bundled import bundled_specs\n"
         "for name in bundled_specs():\n    spec = aezoo.read(name); spec.arch; spec.parameters; spec.taps"
     )
     assert "aezoo.spec.document" in modules
@@ -100,7 +99,7 @@ def test_reading_and_checking_every_bundled_spec_imports_neither_torch_nor_numpy
 
 
 def test_importing_every_part_in_the_box_imports_neither_torch_nor_numpy() -> None:
-    modules = after("from aezoo.discovery import default_registry\nlist(default_registry().parts())")
+    modules = after("from aezoo.registry.loader import default_registry\nlist(default_registry().parts())")
     assert {"aezoo.builtins.pictures", "aezoo.builtins.generated"} <= modules
     assert not modules & {"torch", "numpy", "PIL"}
 
@@ -138,8 +137,8 @@ def test_one_module_speaks_to_the_hub_and_only_through_its_client() -> None:
     clients = {"huggingface_hub", "httpx", "httpx2", "requests", "urllib3", "aiohttp", "http", "socket"}
     speaking = {path.relative_to(ROOT).as_posix() for path in files("") if clients & roots(everywhere(path))}
     # The second one only reads what the client raises.
-    assert speaking == {"zoo/hub.py", "zoo/complaints.py"}
-    assert roots(everywhere(ROOT / "zoo" / "hub.py")) & clients == {"huggingface_hub"}
+    assert speaking == {"zoo/client.py", "zoo/http_errors.py"}
+    assert roots(everywhere(ROOT / "zoo" / "client.py")) & clients == {"huggingface_hub"}
 
 
 def roots(names: set[str]) -> set[str]:
@@ -152,7 +151,7 @@ def test_pulling_and_listing_models_never_wake_torch() -> None:
         "import os; os.environ['AEZOO_OFFLINE'] = '1'\n"
         "try:\n    aezoo.pull('owner/name')\nexcept AezooError:\n    pass"
     )
-    assert {"aezoo.zoo.pulling", "aezoo.zoo.examination"} <= modules
+    assert {"aezoo.zoo.pulling", "aezoo.storage.verification"} <= modules
     assert not modules & {"torch", "numpy", "safetensors"}
 
 
@@ -166,7 +165,7 @@ def test_no_file_pickles() -> None:
 
 #: Files that speak of the families in the box because that is what they are for.
 ABOUT_FAMILIES = {
-    "card.py": "tags by which people find a model",
+    "storage/card.py": "tags by which people find a model",
     "cli/init.py": "hints about what the starter can write",
     "cli/starter.py": "the texts of starters",
     "spec/format0/loss.py": "a key of an older format",
@@ -206,7 +205,7 @@ def test_nothing_in_the_core_names_a_variant_but_what_is_about_the_families() ->
 def test_the_core_reaches_the_parts_in_the_box_by_their_entry_point_alone() -> None:
     reaching = {path.relative_to(ROOT).as_posix() for path in CORE for word in words(path) if "aezoo.builtins" in word}
     # What a plugin's mirror may be made of is offered by name, and fetched when it is asked for.
-    assert reaching == {"mirrors.py"}
+    assert reaching == {"spec/layers.py"}
 
 
 def test_the_walk_finds_what_it_looks_for(tmp_path: Path) -> None:

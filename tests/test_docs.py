@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import aezoo
-from aezoo.bundled import bundled_specs
 from aezoo.cli import TABLE
-from aezoo.registry import Registry
-from aezoo.spec.codes import codes
+from aezoo.reading.bundled import bundled_specs
+from aezoo.reading.codes import codes
+from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS
 from aezoo.spec.training import TrainingSpec

@@ -15,21 +15,21 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import aezoo
-from aezoo.builder import build, objective_of, skeleton, verify
-from aezoo.card import card
+from aezoo.building.builder import build, objective_of, skeleton, verify
 from aezoo.cli.faults import human
 from aezoo.cli.show import formula
-from aezoo.discovery import default_registry
 from aezoo.errors import AezooError, Path, SpecError
 from aezoo.nn.objective import Noise
-from aezoo.reader import SpecWarning
-from aezoo.resolver import Resolver
+from aezoo.reading.provenance import plain
+from aezoo.reading.reader import SpecWarning
+from aezoo.reading.resolver import Resolver
+from aezoo.reading.text import parse, to_json, to_toml
+from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec, RegularizerSpec
 from aezoo.spec.limits import DEFAULT_LIMITS
-from aezoo.spec.outline import layers
-from aezoo.spec.source import plain
-from aezoo.spec.text import parse, to_json, to_toml
+from aezoo.spec.summary import layers
+from aezoo.storage.card import card
 from aezoo.testing import Document, mutated, nonsense, parts_of, specs
 
 GENERATED = settings(
@@ -283,7 +283,7 @@ def test_a_part_of_a_test_s_own_is_drawn_from_its_declaration():
     from typing import Literal
 
     from aezoo.plugin import Field
-    from aezoo.registry import Registry
+    from aezoo.registry.registry import Registry
     from aezoo.spec.kinds import ScheduleSpec
 
     class OwnSpec(RegularizerSpec):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from aezoo.bundled import bundled_specs
 from aezoo.cli import TABLE
 from aezoo.hints import assigned, did_you_mean
-from aezoo.spec.text import parse_value
+from aezoo.reading.bundled import bundled_specs
+from aezoo.reading.text import parse_value
 
 OPTIONS = [
     "--out",

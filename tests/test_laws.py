@@ -9,9 +9,9 @@ from typing import Literal
 
 import pytest
 
-from aezoo.discovery import default_registry
 from aezoo.errors import PluginError, PluginMissing, UsageError
-from aezoo.registry import Registry
+from aezoo.registry.loader import default_registry
+from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 from aezoo.testing import Law, cases, examine, law_tests, laws

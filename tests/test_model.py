@@ -14,7 +14,7 @@ import torch
 import aezoo
 from aezoo.errors import AnswerNo, DataError, DataWarning, NotFound, UsageError
 from aezoo.model import Model, evaluating
-from aezoo.reader import SpecWarning
+from aezoo.reading.reader import SpecWarning
 
 IMAGES = (1, 8, 8)
 

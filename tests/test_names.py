@@ -7,8 +7,8 @@ import os
 
 import pytest
 
+from aezoo.data.samples import Samples
 from aezoo.names import utf8, visible
-from aezoo.samples import Samples
 
 
 @pytest.mark.parametrize(

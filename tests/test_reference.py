@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import aezoo
-from aezoo.discovery import default_registry
 from aezoo.reference.entry import fields_of, text_of
 from aezoo.reference.interface import interface
 from aezoo.reference.page import TABLES, whole
-from aezoo.registry import Registry
+from aezoo.registry.loader import default_registry
+from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, FileDatasetSpec, MetricSpec

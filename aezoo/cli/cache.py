@@ -12,7 +12,7 @@ from aezoo.cli.output import emit, table
 from aezoo.errors import AnswerNo, NotFound
 
 if TYPE_CHECKING:
-    from aezoo.zoo.store import Kept, Shelf
+    from aezoo.zoo.cache import Kept, Shelf
 
 #: Digits of a commit that name it.
 SHORTEST = 7
@@ -29,7 +29,7 @@ def cache() -> None:
 def ls(as_json: bool) -> None:
     """List them: name, revisions, commit, size, when it was pulled."""
     from aezoo.spec.amounts import size
-    from aezoo.zoo.store import home
+    from aezoo.zoo.cache import home
 
     kept = [one for _, one in _all()]
     if as_json:
@@ -60,7 +60,7 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
 @options.as_json
 def prune(dry_run: bool, as_json: bool) -> None:
     """Remove what no revision leads to any more, and what crashes left. What was pulled by its commit stays."""
-    from aezoo.zoo.store import shelves
+    from aezoo.zoo.cache import shelves
 
     _remove([row for row in _all() if not row[1].wanted], dry_run=dry_run, as_json=as_json, unwanted=True)
     for shelf in () if dry_run else shelves():
@@ -90,7 +90,7 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
 
 def _all() -> list[tuple[Shelf, Kept]]:
-    from aezoo.zoo.store import shelves
+    from aezoo.zoo.cache import shelves
 
     return [(shelf, kept) for shelf in shelves() for kept in shelf.kept()]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aezoo.bundled import bundled_specs
 from aezoo.cli import options
 from aezoo.cli.output import emit, number, table
+from aezoo.reading.bundled import bundled_specs
 
 if TYPE_CHECKING:
     from aezoo.zoo.listing import Listed

@@ -65,7 +65,7 @@ def check(
 
 def _examined(source: str, overrides: tuple[str, ...], limits: Limits, *, trusted: bool) -> Finding:
     """What is wrong with one spec; a spec that cannot be read does not hide the others."""
-    from aezoo import reader
+    from aezoo.reading import reader
 
     try:
         spec, lints = reader.check(source, overrides=overrides, limits=limits, trusted=trusted)

@@ -13,7 +13,7 @@ from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
     from aezoo.reference.entry import Entry
-    from aezoo.registry import Registry
+    from aezoo.registry.registry import Registry
     from aezoo.spec.component import Component
 
 #: What is no part, and is named in a spec, too.
@@ -52,8 +52,8 @@ def components(kind: str | None, name: str | None, as_json: bool, markdown: bool
 
 def _variants(name: str | None, *, as_json: bool) -> None:
     """List the variants as parts are listed: fragments of a spec, which have a name and no fields."""
-    from aezoo.claims import IN_THE_BOX
-    from aezoo.trial import about
+    from aezoo.registry.entry_points import IN_THE_BOX
+    from aezoo.registry.probe import about
 
     registry = _everything(name)
     found: list[dict[str, Any]] = [
@@ -101,7 +101,7 @@ def _parts(name: str | None) -> list[type[Component]]:
 
 def _everything(name: str | None) -> Registry:
     from aezoo.cli.everything import everything
-    from aezoo.discovery import load
+    from aezoo.registry.loader import load
 
     registry = everything()
     if wanted := (name or "").rpartition(":")[0]:

@@ -26,7 +26,7 @@ def decode(
 
     Whole numbers are taken as the indices of a discrete code: what `encode --what indices` writes.
     """
-    from aezoo.data import open_samples, source_of
+    from aezoo.data.sources import open_samples, source_of
 
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)

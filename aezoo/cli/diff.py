@@ -16,8 +16,8 @@ from aezoo.cli.sources import known_of
 
 if TYPE_CHECKING:
     from aezoo.errors import Path
-    from aezoo.partial import Partial
-    from aezoo.spec.difference import Change
+    from aezoo.reading.diff import Change
+    from aezoo.reading.missing_plugins import Partial
     from aezoo.spec.document import Spec
     from aezoo.spec.limits import Limits
 
@@ -40,7 +40,7 @@ def diff(
     Specs are compared as they are resolved, so another spelling is no difference. --set changes B. Where a plugin is
     missing, its tables are compared as they are written, and the exit code is 4.
     """
-    from aezoo.spec.difference import differences
+    from aezoo.reading.diff import differences
     from aezoo.spec.document import Spec
 
     a, b = known_of(first, limits=limits), known_of(second, overrides, limits=limits)
@@ -61,8 +61,8 @@ def diff(
 
 def _partly(first: str, a: Spec | Partial, second: str, b: Spec | Partial, *, as_json: bool) -> NoReturn:
     """What differs between two specs of which one is known in part, and what that one lacks."""
-    from aezoo.partial import Partial
-    from aezoo.spec.difference import differences
+    from aezoo.reading.diff import differences
+    from aezoo.reading.missing_plugins import Partial
 
     changes = differences(*(one.spec if isinstance(one, Partial) else one for one in (a, b)))
     if as_json:

@@ -89,7 +89,7 @@ def _versions() -> dict[str, Any]:
 def _device() -> dict[str, Any]:
     import torch
 
-    from aezoo.training import device
+    from aezoo import device
 
     place = device.choose("auto")
     return {"device": str(place.device), "why": place.why, "threads": torch.get_num_threads()}
@@ -97,8 +97,8 @@ def _device() -> dict[str, Any]:
 
 def _plugins() -> dict[str, Any]:
     """Each is imported in a process of its own: what one does to that is told, and hinders nobody."""
-    from aezoo.standing import standings
-    from aezoo.trial import trial
+    from aezoo.registry.probe import trial
+    from aezoo.registry.status import standings
 
     states: dict[str, Any] = {}
     broken = []
@@ -114,7 +114,7 @@ def _plugins() -> dict[str, Any]:
 
 
 def _specs() -> dict[str, Any]:
-    from aezoo.bundled import bundled_specs, folder
+    from aezoo.reading.bundled import bundled_specs, folder
 
     count = len(bundled_specs())
     found: dict[str, Any] = {"folder": str(folder()), "count": count}
@@ -130,7 +130,7 @@ def _digits() -> dict[str, Any]:
 
 
 def _folders() -> dict[str, Any]:
-    from aezoo.zoo.store import home
+    from aezoo.zoo.cache import home
 
     try:
         models = str(home())
@@ -141,12 +141,13 @@ def _folders() -> dict[str, Any]:
 
 def _zoo() -> dict[str, Any]:
     """The models in the box, each held to its lock."""
-    from aezoo.zoo import embedded, lock
+    from aezoo.storage import lockfile
+    from aezoo.zoo import embedded
 
     damaged = []
     for name in embedded.names():
-        found = lock.read(embedded.folder(name))
-        if found is None or lock.faults(embedded.folder(name), found):
+        found = lockfile.read(embedded.folder(name))
+        if found is None or lockfile.faults(embedded.folder(name), found):
             damaged.append(name)
     told: dict[str, Any] = {"count": len(embedded.names())}
     return {**told, "broken": f"damaged: {', '.join(damaged)}"} if damaged else told

@@ -29,7 +29,7 @@ def evaluate(
     model: str, data: Path | None, split: str | None, settings: tuple[str, ...], device: str, as_json: bool
 ) -> None:
     """Judge MODEL on data it was not trained on, side by side with its baselines."""
-    from aezoo.data import source_of
+    from aezoo.data.sources import source_of
 
     split = split or ("test" if data is None else "all")
     loaded = using.load(model, device)

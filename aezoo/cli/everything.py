@@ -11,14 +11,14 @@ import click
 from aezoo.errors import PluginError
 
 if TYPE_CHECKING:
-    from aezoo.registry import Registry
+    from aezoo.registry.registry import Registry
     from aezoo.spec.component import Component
 
 
 def everything() -> Registry:
     """A registry with every plugin that loads; that of this process keeps to what its specs name."""
-    from aezoo.discovery import IN_THE_BOX, disabled, installed, load
-    from aezoo.registry import Registry
+    from aezoo.registry.loader import IN_THE_BOX, disabled, installed, load
+    from aezoo.registry.registry import Registry
 
     registry = Registry(load)
     load(registry, IN_THE_BOX)

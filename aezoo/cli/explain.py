@@ -13,7 +13,7 @@ from aezoo.errors import NotFound, UsageError
 from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from aezoo.spec.codes import Code
+    from aezoo.reading.codes import Code
 
 #: Where there is no terminal to be as wide as.
 WIDTH = 88
@@ -25,8 +25,8 @@ WIDTH = 88
 @options.as_json
 def explain(code: str | None, markdown: bool, as_json: bool) -> None:
     """Explain a fault by its CODE (AZ203, az203 or 203): cause, example and cure. Without one, list them all."""
+    from aezoo.reading.codes import codes
     from aezoo.reference.faults import page
-    from aezoo.spec.codes import codes
 
     if markdown and (code or as_json):
         raise UsageError("--markdown prints all codes and nothing else")
@@ -42,7 +42,7 @@ def explain(code: str | None, markdown: bool, as_json: bool) -> None:
 
 def _found(name: str) -> Code:
     """The code of this name. Raises `NotFound`."""
-    from aezoo.spec.codes import codes
+    from aezoo.reading.codes import codes
 
     code = f"AZ{name.strip().upper().removeprefix('AZ')}"
     if code in codes():

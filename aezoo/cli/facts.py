@@ -10,11 +10,11 @@ import click
 from aezoo.cli import output
 from aezoo.cli.judging import in_units
 from aezoo.errors import NotFound, UsageError
-from aezoo.zoo.inert import inert
+from aezoo.zoo.sanitize import inert
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
-    from aezoo.zoo.lock import Lock
+    from aezoo.storage.lockfile import Lock
 
 
 #: Scores of a model, and baselines beside it, that are shown at most.
@@ -23,12 +23,12 @@ SHOWN = 20
 
 def facts(folder: Path, spec: Spec, source: str) -> dict[str, Any]:
     """What stands in the folder of a model, called so, beside its spec."""
-    from aezoo.zoo import layout, lock
+    from aezoo.storage import layout, lockfile
+    from aezoo.storage.verification import read_facts
     from aezoo.zoo.address import asked
-    from aezoo.zoo.examination import read_facts
 
     metrics, record = (read_facts(folder, name) or {} for name in (layout.METRICS, layout.TRAINING))
-    found = lock.read(folder)
+    found = lockfile.read(folder)
     kept = ("steps", "seconds", "device", "seed", "aezoo", "torch", "ended")
     return {
         "license": spec.license,
@@ -65,7 +65,7 @@ def tell(told: dict[str, Any]) -> None:
 
 def tell_card(folder: Path | None, source: str) -> None:
     """Print README.md of a model, without what could move a cursor."""
-    from aezoo.zoo import layout
+    from aezoo.storage import layout
 
     if folder is None:
         raise UsageError(f"{source} is a spec: a model has a card", hint="--card is for a model")
@@ -78,7 +78,7 @@ def tell_card(folder: Path | None, source: str) -> None:
 
 def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
     """The model's scores and those of its baselines, of what a file says that may say anything."""
-    from aezoo.card import numbers
+    from aezoo.storage.card import numbers
 
     baseline = metrics.get("baseline")
     told = {"model": metrics.get("metrics"), **(baseline if isinstance(baseline, dict) else {})}

@@ -68,7 +68,7 @@ def _ours(error: BaseException) -> bool:
 
 
 def _of_a_plugin(error: BaseException) -> AezooError | None:
-    from aezoo.blame import blamed
+    from aezoo.registry.attribution import blamed
 
     return blamed(error)
 

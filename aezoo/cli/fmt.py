@@ -57,7 +57,7 @@ def _path(source: str) -> Path:
             return path.resolve()
     except (OSError, ValueError):  # a name that no file system takes
         pass
-    from aezoo.bundled import bundled_specs
+    from aezoo.reading.bundled import bundled_specs
 
     if source in bundled_specs():
         raise UsageError(f"{source}: a bundled spec; fmt rewrites files", hint="give it the path of a file of yours")
@@ -65,7 +65,7 @@ def _path(source: str) -> Path:
 
 
 def _bytes(path: Path | None) -> bytes:
-    from aezoo.spec.text import MAX_BYTES
+    from aezoo.reading.text import MAX_BYTES
 
     if path is None:
         return sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -75,8 +75,8 @@ def _bytes(path: Path | None) -> bytes:
 
 def _sheet(source: str, data: bytes) -> Sheet:
     """The two texts of a spec; one that cannot be read does not hide the others."""
-    from aezoo.spec.layout import layout
-    from aezoo.spec.text import decode
+    from aezoo.reading.formatting import layout
+    from aezoo.reading.text import decode
 
     # No TOML begins with a brace: what comes from stdin has no name to tell.
     name = source if source != STDIN else "stdin.json" if data.lstrip().startswith(b"{") else "stdin"

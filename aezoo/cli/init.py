@@ -69,8 +69,8 @@ def _variants(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
 @options.as_json
 def init(name: str, variants: tuple[str, ...], shape: Shape, out: Path | None, force: bool, as_json: bool) -> None:
     """Write a commented starter spec called NAME, for any mixture of families."""
-    from aezoo.reader import check
-    from aezoo.spec.text import parse
+    from aezoo.reading.reader import check
+    from aezoo.reading.text import parse
 
     name, out = _place(name, out)
     if str(out) != "-":
@@ -109,7 +109,7 @@ def _filled(variant: str) -> list[str]:
     """The slots that a plugin's variant fills whole. Raises `PluginError`, `NotFound`."""
     from pydantic_core import PydanticCustomError
 
-    from aezoo.discovery import default_registry
+    from aezoo.registry.loader import default_registry
 
     try:
         fragment: Mapping[str, Any] = default_registry().variant(variant)

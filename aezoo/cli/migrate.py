@@ -12,7 +12,7 @@ from aezoo.cli.output import emit
 from aezoo.errors import Fault, Refused, SpecError, UsageError
 
 if TYPE_CHECKING:
-    from aezoo.spec.rewriting import Rewritten
+    from aezoo.reading.rewriting import Rewritten
 
 
 class Migration(NamedTuple):
@@ -66,9 +66,9 @@ def _migrations(specs: tuple[str, ...]) -> list[Migration]:
 
 
 def _migration(source: str) -> Migration:
-    from aezoo.reader import locate
-    from aezoo.spec.rewriting import rewritten
-    from aezoo.spec.text import MAX_BYTES
+    from aezoo.reading.reader import locate
+    from aezoo.reading.rewriting import rewritten
+    from aezoo.reading.text import MAX_BYTES
 
     path = locate(source)
     with path.open("rb") as file:
@@ -91,7 +91,7 @@ def _write(migrations: list[Migration]) -> None:
 
 
 def _tell(migration: Migration, *, write: bool, check: bool) -> None:
-    from aezoo.spec.migration import CURRENT
+    from aezoo.reading.migration import CURRENT
 
     current = f"{migration.source}: is of format {CURRENT}, the present one"
     if check:

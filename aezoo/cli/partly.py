@@ -12,7 +12,7 @@ from aezoo.cli.phrases import phrase
 from aezoo.names import visible
 
 if TYPE_CHECKING:
-    from aezoo.partial import KnownRow, Partial
+    from aezoo.reading.missing_plugins import KnownRow, Partial
 
 HEADER = ("stage", "part", "settings", "output", "parameters", "provider")
 UNKNOWN = "?"
@@ -20,7 +20,7 @@ UNKNOWN = "?"
 
 def tell(found: Partial) -> None:
     """Print the parts, with a question mark for what it would take an absent one to know."""
-    from aezoo.partial import rows
+    from aezoo.reading.missing_plugins import rows
     from aezoo.spec.shape import text
 
     spec = found.spec
@@ -50,7 +50,7 @@ def brief(fingerprint: str | None) -> str:
 
 def document(found: Partial) -> dict[str, Any]:
     """The spec as one JSON object; null where it would take an absent part to know."""
-    from aezoo.partial import rows
+    from aezoo.reading.missing_plugins import rows
 
     spec, told = found.spec, list(rows(found.spec))
     return {

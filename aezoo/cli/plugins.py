@@ -14,9 +14,9 @@ from aezoo.errors import AnswerNo, PluginError, PluginMissing
 from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from aezoo.standing import Standing
+    from aezoo.registry.probe import Found
+    from aezoo.registry.status import Standing
     from aezoo.testing import Breach
-    from aezoo.trial import Found
 
 #: Milliseconds: a plugin that takes longer keeps everybody waiting who reads a spec that names it.
 SLOW = 100.0
@@ -42,7 +42,7 @@ class Looked(NamedTuple):
 
     @property
     def owners(self) -> str:
-        from aezoo.claims import owner, version
+        from aezoo.registry.entry_points import owner, version
 
         return ", ".join(f"{owner(entry)} {version(entry)}".rstrip() for entry in self.standing.entries)
 
@@ -58,7 +58,7 @@ class Looked(NamedTuple):
 
     def document(self) -> dict[str, Any]:
         """The plugin as one JSON object; of one that was not imported, less."""
-        from aezoo.claims import owner, version
+        from aezoo.registry.entry_points import owner, version
 
         claims = [{"name": owner(e), "version": version(e), "module": e.value} for e in self.standing.entries]
         said = {"namespace": self.standing.namespace, "state": self.state, "reason": self.reason, "hint": self.hint}
@@ -97,14 +97,14 @@ def _list(load: bool, as_json: bool) -> None:
 
 def _standings() -> Iterator[Standing]:
     """Every plugin but the one in the box."""
-    from aezoo.claims import IN_THE_BOX
-    from aezoo.standing import standings
+    from aezoo.registry.entry_points import IN_THE_BOX
+    from aezoo.registry.status import standings
 
     return (found for found in standings() if found.namespace != IN_THE_BOX or not found.usable)
 
 
 def _look(standing: Standing) -> Looked:
-    from aezoo.trial import trial
+    from aezoo.registry.probe import trial
 
     return Looked(standing, trial(standing.namespace) if standing.usable else None)
 
@@ -134,7 +134,7 @@ def _info(name: str, as_json: bool) -> None:
 
 def _standing(name: str) -> Standing:
     """What is known of the plugin. Raises `PluginMissing`."""
-    from aezoo.standing import standings
+    from aezoo.registry.status import standings
 
     there = {found.namespace: found for found in standings()}
     if name not in there:
@@ -144,7 +144,7 @@ def _standing(name: str) -> Standing:
 
 def _nearest(name: str, there: dict[str, Standing]) -> str:
     """The plugin that may be meant: that of the distribution of this name, or the one that is called nearly so."""
-    from aezoo.claims import ENTRY, owner, present
+    from aezoo.registry.entry_points import ENTRY, owner, present
 
     plain = name.lower().replace("_", "-")
     for namespace, found in there.items():
@@ -194,7 +194,7 @@ def _describe(one: Looked) -> None:
 @options.as_json
 def _new(name: str, kind: str, out: Path | None, force: bool, as_json: bool) -> None:
     """Write a distribution that adds a part of KIND under the namespace NAME, with tests that pass."""
-    from aezoo.scaffold import scaffold
+    from aezoo.cli.scaffold import scaffold
 
     folder, written = scaffold(name, kind, out, force=force)
     if as_json:

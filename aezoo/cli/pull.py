@@ -27,14 +27,14 @@ def pull(model: str, to: Path | None, limits: Limits, as_json: bool) -> None:
     MODEL is a model of the zoo (vae-mnist), or owner/name or owner/name@revision of the Hub. Nothing that comes is run,
     unpickled or installed; what does not pass is not kept.
     """
-    from aezoo.zoo import lock
+    from aezoo.storage import lockfile
     from aezoo.zoo.address import asked
 
     folder = aezoo.pull(model, to=to, limits=limits)
     if not as_json:
         click.echo(folder)
         return
-    found = lock.read(folder)
+    found = lockfile.read(folder)
     assert found is not None, "what was pulled has a lock"
     files = {file.name: {"size": file.size, "sha256": file.sha256} for file in found.files}
     # The lock says by what the commit was first asked for.

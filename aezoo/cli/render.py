@@ -13,7 +13,7 @@ from aezoo.cli.output import divert, emit, result
 from aezoo.names import visible
 
 if TYPE_CHECKING:
-    from aezoo.reader import Reading
+    from aezoo.reading.reader import Reading
     from aezoo.spec.limits import Limits
 
 
@@ -29,8 +29,8 @@ def render(
     ctx: click.Context, spec: str, form: str, explain: bool, overrides: tuple[str, ...], limits: Limits, as_json: bool
 ) -> None:
     """Print SPEC with all defaults written and all macros gone."""
-    from aezoo.reader import reading
-    from aezoo.spec.text import to_json, to_toml
+    from aezoo.reading.reader import reading
+    from aezoo.reading.text import to_json, to_toml
 
     divert(ctx)
     read = reading(spec, overrides=overrides, limits=limits)
@@ -45,7 +45,7 @@ def render(
 
 
 def _explain(read: Reading, *, as_json: bool) -> None:
-    from aezoo.spec.said import said
+    from aezoo.reading.explanation import said
 
     values = said(read.spec, read.tree)
     if as_json:

@@ -15,7 +15,7 @@ from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
 
 if TYPE_CHECKING:
-    from aezoo.spec.drafts import Draft
+    from aezoo.schema.drafts import Draft
 
 
 @click.command()
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def schema(ctx: click.Context, draft: Draft, out: Path | None, force: bool, as_json: bool) -> None:
     """Print the JSON Schema of specs, with the parts and variants of every plugin that is installed."""
-    from aezoo.spec import schema as of
+    from aezoo.schema import schema as of
 
     divert(ctx)
     if out is not None:
@@ -52,7 +52,7 @@ def schema(ctx: click.Context, draft: Draft, out: Path | None, force: bool, as_j
 
 def _is_schema(path: Path) -> bool:
     """Whether an aezoo schema lies there: it says nothing that cannot be written again."""
-    from aezoo.spec.schema import TITLE
+    from aezoo.schema.schema import TITLE
 
     try:
         with path.open(encoding="utf-8") as file:

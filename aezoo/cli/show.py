@@ -12,7 +12,7 @@ from aezoo.cli import facts, options, output, partly
 from aezoo.cli.phrases import phrase
 from aezoo.cli.sources import folder_of, known
 from aezoo.names import visible
-from aezoo.spec.outline import Row, Term, layers, terms
+from aezoo.spec.summary import Row, Term, layers, terms
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec

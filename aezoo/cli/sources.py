@@ -12,7 +12,7 @@ from aezoo.errors import UnmetSpec, UsageError
 from aezoo.files import is_file
 
 if TYPE_CHECKING:
-    from aezoo.partial import Partial
+    from aezoo.reading.missing_plugins import Partial
     from aezoo.spec.document import Spec
     from aezoo.spec.limits import Limits
 
@@ -36,14 +36,14 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
 
     A model in the box is called as the spec that it was trained by: with something to set, the spec is meant.
     """
-    from aezoo import manifest
-    from aezoo.folder import current
+    from aezoo.storage import manifest
+    from aezoo.storage.writer import current
 
     here = is_file(current(Path(source)) / manifest.NAME)
     if here and overrides:
         raise UsageError("--set changes a spec; a trained model is what it is", hint=f"leave it out for {source}")
     if here:
-        from aezoo.zoo.store import local
+        from aezoo.zoo.cache import local
 
         yield local(Path(source))
     elif overrides or is_file(Path(source)) or not _may_be_a_model(source):
@@ -63,8 +63,8 @@ def known(source: str, folder: Path | None, overrides: Sequence[str] = (), *, li
 
 
 def _known_in(folder: Path, limits: Limits) -> Spec | Partial:
-    from aezoo import manifest
-    from aezoo.partial import partial
+    from aezoo.reading.missing_plugins import partial
+    from aezoo.storage import manifest
 
     try:
         return manifest.read_manifest(folder, limits=limits)
@@ -77,7 +77,7 @@ def _known_in(folder: Path, limits: Limits) -> Spec | Partial:
 
 
 def _known(source: str, overrides: Sequence[str], limits: Limits) -> Spec | Partial:
-    from aezoo.partial import partial
+    from aezoo.reading.missing_plugins import partial
 
     try:
         return aezoo.read(source, overrides=overrides, limits=limits)

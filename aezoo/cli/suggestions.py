@@ -14,7 +14,7 @@ from aezoo.hints import did_you_mean
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from aezoo.registry import Registry
+    from aezoo.registry.registry import Registry
     from aezoo.spec.component import Frozen
 
 #: Parts of a spec whose settings are told by their path alone, nearest first; the kind, for a slot.
@@ -70,7 +70,7 @@ def _value(option: str, context: click.Context) -> str:
 
 def _path_of(word: str, *, data_only: bool) -> str:
     """Path of the setting that a word names: `training.optimizer.lr` for `lr`, `optimizer_lr` and `learning_rate`."""
-    from aezoo.discovery import default_registry
+    from aezoo.registry.loader import default_registry
 
     try:
         settings = list(_settings(default_registry(), data_only=data_only))
@@ -103,8 +103,8 @@ def _settings(registry: Registry, *, data_only: bool) -> Iterator[tuple[str, Fie
 
 
 def _tables(path: str, kind: str, registry: Registry) -> Iterator[type[Frozen]]:
-    from aezoo.spec.anatomy import tables
     from aezoo.spec.document import Spec
+    from aezoo.spec.slots import tables
 
     if kind:
         yield from (registry.get(kind, name) for name in registry.names(kind) if ":" not in name)

@@ -74,7 +74,7 @@ def _settled(
     source: str, data: Path | None, overrides: Sequence[str], limits: Limits
 ) -> tuple[Spec, Path | DatasetSpec | None]:
     """The spec, and what `--data` names: what `--set` says of data, it says of those."""
-    from aezoo.data import restated, source_of
+    from aezoo.data.sources import restated, source_of
 
     if data is None:
         return aezoo.read(source, overrides=overrides, limits=limits), None

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from aezoo.data.samples import Samples
     from aezoo.model import Model
-    from aezoo.samples import Samples
 
     Array = npt.NDArray[np.generic]
 
@@ -51,8 +51,8 @@ def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[s
     """
     from dataclasses import replace
 
-    from aezoo.data import open_samples, source_of, split
-    from aezoo.outside import refuse_outside
+    from aezoo.data.outside import refuse_outside
+    from aezoo.data.sources import open_samples, source_of, split
 
     spec = model.spec
     if path is None:
@@ -91,7 +91,7 @@ def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | N
 
 def _sheet(model: Model, samples: Array, given: Samples | None) -> Any:
     from aezoo.evaluation.units import drawable
-    from aezoo.report.pictures import comparison, grid
+    from aezoo.storage.pictures import comparison, grid
 
     interval = model.spec.input.range
     if given is None:

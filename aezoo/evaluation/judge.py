@@ -9,9 +9,9 @@ from functools import partial
 
 from torch import Generator, Tensor
 
-from aezoo.batches import Batches
-from aezoo.checked import number_of
-from aezoo.discovery import default_registry
+from aezoo.building.output_checks import number_of
+from aezoo.data.batches import Batches
+from aezoo.data.samples import Array
 from aezoo.evaluation import baselines
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.units import Units
@@ -19,12 +19,12 @@ from aezoo.model import Model
 from aezoo.nn.code import Accumulator
 from aezoo.nn.metrics import Moments, psnr
 from aezoo.randomness import derive
-from aezoo.samples import Array
+from aezoo.registry.loader import default_registry
+from aezoo.spec.contracts import made
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import flat
-from aezoo.spec.word import made
 
 #: Samples that pictures show.
 EXAMPLES = 10

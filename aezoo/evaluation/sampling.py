@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aezoo.data.samples import Array
 from aezoo.errors import UsageError
-from aezoo.samples import Array
 
 if TYPE_CHECKING:
     from aezoo.model import Data, Model

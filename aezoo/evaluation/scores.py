@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from aezoo.batches import Batches, Rows
-from aezoo.blame import attributed
-from aezoo.data import Source, check, open_samples
-from aezoo.data import split as split_rows
+from aezoo import device as devices
+from aezoo.data.batches import Batches, Rows
+from aezoo.data.outside import reaches_out, refuse_outside
+from aezoo.data.samples import Samples
+from aezoo.data.sources import Source, check, open_samples
+from aezoo.data.sources import split as split_rows
 from aezoo.errors import DataError, DataWarning
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.judge import Examples, Judge, Table
 from aezoo.evaluation.units import Name
 from aezoo.model import Model, evaluating
-from aezoo.outside import reaches_out, refuse_outside
-from aezoo.samples import Samples
+from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
-from aezoo.training import device as devices
 
 #: How many samples the baselines are fitted to, at most.
 FIT_ROWS = 20_000

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from aezoo.data.samples import Array
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.samples import Array
 
 if TYPE_CHECKING:
     from aezoo.model import Model

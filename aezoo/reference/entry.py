@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from aezoo.discovery import IN_THE_BOX, installed
 from aezoo.reference.words import PLAIN, Wording, takes
+from aezoo.registry.loader import IN_THE_BOX, installed
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from aezoo.reading.codes import FAMILIES, Code
 from aezoo.reference.markdown import escaped, grid, joined, link
-from aezoo.spec.codes import FAMILIES, Code
 
 PREFACE = """\
 Everything that can be wrong with a spec, and the warnings about what is right and probably not meant. Codes keep their

@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from aezoo.reading.text import to_json
 from aezoo.spec.component import Frozen, Interval, Ints, Strings, as_tuple
+from aezoo.spec.contracts import several, shape_of
 from aezoo.spec.kinds import (
     ConstraintSpec,
     CorruptionSpec,
@@ -24,9 +26,7 @@ from aezoo.spec.kinds import (
 )
 from aezoo.spec.mirror import last_style, mirror_layers, mirror_source, trace
 from aezoo.spec.shape import Shape
-from aezoo.spec.text import to_json
 from aezoo.spec.training import TrainingSpec
-from aezoo.spec.word import several, shape_of
 
 #: What one axis more makes of a sample.
 KINDS_BY_RANK = {1: "vector", 2: "signal", 3: "image", 4: "volume"}

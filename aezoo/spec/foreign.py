@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from aezoo.errors import Fault, Path
-from aezoo.spec.bounds import MAX_DEPTH, MAX_ENTRIES
+from aezoo.reading.bounds import MAX_DEPTH, MAX_ENTRIES
 
 #: What steers a terminal or turns the direction of text instead of being read.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")

@@ -18,16 +18,16 @@ from aezoo.errors import Path as Place
 from aezoo.files import expanded
 from aezoo.hints import assigned
 from aezoo.spec.component import Component, Range, Remark
+from aezoo.spec.contracts import value_of
 from aezoo.spec.shape import Shape, flat, text
 from aezoo.spec.tying import Affine
-from aezoo.spec.word import value_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from aezoo.data.samples import Samples
     from aezoo.nn.code import Accumulator, Prior
-    from aezoo.samples import Samples
     from aezoo.spec.document import Spec
     from aezoo.spec.player import PlayerSpec
 

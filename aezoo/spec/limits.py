@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import Fault, NoMirror, Path, ShapeError
 from aezoo.spec.amounts import count, size
+from aezoo.spec.contracts import count_of, shape_of
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import Shape, flat
-from aezoo.spec.word import count_of, shape_of
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec

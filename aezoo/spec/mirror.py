@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aezoo.errors import NoMirror, ShapeError
+from aezoo.spec.contracts import several, shape_of
 from aezoo.spec.kinds import LayerSpec, Style, Upsampling
 from aezoo.spec.shape import Shape
-from aezoo.spec.word import several, shape_of
 
 
 class Misfit(ShapeError):

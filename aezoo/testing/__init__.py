@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aezoo.errors import AezooError
-from aezoo.registry import Registry
+from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.testing.law import Breach, Law
 from aezoo.testing.site import Site, installed
@@ -157,7 +157,7 @@ def _workshop(
 
 def _everything() -> Registry:
     """The registry of this process, with every installed plugin loaded."""
-    from aezoo.discovery import default_registry, disabled, installed, load
+    from aezoo.registry.loader import default_registry, disabled, installed, load
 
     registry = default_registry()
     for namespace in installed():

@@ -6,7 +6,7 @@ from hypothesis import reject
 from hypothesis import strategies as st
 
 from aezoo.errors import AezooError
-from aezoo.reader import check
+from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 from aezoo.testing.author import TRIES
 from aezoo.testing.branches import RARELY, draw_branches

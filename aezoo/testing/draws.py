@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from aezoo.registry import Registry
+from aezoo.reading.text import to_json
+from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS, LayerSpec
 from aezoo.spec.shape import Shape
-from aezoo.spec.text import to_json
 from aezoo.testing.author import Author, Drawn
 from aezoo.testing.trunk import SHAPES
 from aezoo.testing.values import Draw, Hints

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from aezoo.blame import innermost, interrupted, package, said
 from aezoo.errors import AezooError, UsageError
+from aezoo.registry.attribution import innermost, interrupted, package, said
 from aezoo.spec.kinds import KINDS
 from aezoo.testing.chance import undisturbed
 from aezoo.testing.law import PLUGIN, VARIANT, Breach, Law

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any
 
 from aezoo.errors import AezooError, Fault, SpecError
-from aezoo.reader import check
-from aezoo.registry import Registry
+from aezoo.reading.reader import check
+from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
 
 Document = dict[str, Any]

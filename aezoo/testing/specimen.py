@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.blame import BUILT_BY
-from aezoo.builder import assemble
+from aezoo.building.builder import assemble
 from aezoo.nn.code import Output
+from aezoo.reading.text import to_json
+from aezoo.registry.attribution import BUILT_BY
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec
 from aezoo.spec.shape import Shape
-from aezoo.spec.text import to_json
 from aezoo.testing.chance import reseed
 from aezoo.testing.subject import Subject
 

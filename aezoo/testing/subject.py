@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from aezoo.discovery import IN_THE_BOX, default_registry, installed, load
 from aezoo.errors import AezooError, SpecError
-from aezoo.reader import check
+from aezoo.reading.reader import check
 from aezoo.reference.entry import text_of
-from aezoo.registry import Fragment, Registry
+from aezoo.registry.loader import IN_THE_BOX, default_registry, installed, load
+from aezoo.registry.registry import Fragment, Registry
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, MetricSpec

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from aezoo.registry import Registry
-from aezoo.spec.checks import examine
+from aezoo.reading.checks import examine
+from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from aezoo.blame import blamed
+from aezoo.data.samples import Array
 from aezoo.errors import AezooError, DataError, Interrupted, RunFailed
-from aezoo.samples import Array
+from aezoo.registry.attribution import blamed
 from aezoo.training.stopping import Stop
 
 if TYPE_CHECKING:

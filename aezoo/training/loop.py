@@ -17,12 +17,12 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
-from aezoo.batches import Batches
-from aezoo.blame import blamed
-from aezoo.checked import checked, curve
+from aezoo.building.output_checks import checked, curve
+from aezoo.data.batches import Batches
 from aezoo.errors import Interrupted, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
+from aezoo.registry.attribution import blamed
 from aezoo.spec.player import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.batches import Batches
+from aezoo.data.batches import Batches
 from aezoo.nn.objective import Noise, Objective
 from aezoo.randomness import derive
 from aezoo.spec.training import TrainingSpec

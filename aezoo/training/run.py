@@ -12,29 +12,29 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from aezoo.batches import Batches
-from aezoo.blame import attributed
-from aezoo.builder import build, objective_of
-from aezoo.bundled import bundled_specs
-from aezoo.data import check, open_samples, restated, split
+from aezoo import device as devices
+from aezoo.building.builder import build, objective_of
+from aezoo.data.batches import Batches
+from aezoo.data.samples import Samples
+from aezoo.data.sources import check, open_samples, restated, split
+from aezoo.data.values import warn_of_precision
 from aezoo.errors import AezooError, DataError, Interrupted
 from aezoo.evaluation.scores import Scores, evaluate
-from aezoo.folder import HISTORY, Writer, writing
-from aezoo.manifest import providers
 from aezoo.model import Model
-from aezoo.reader import Source, read
-from aezoo.samples import Samples
+from aezoo.reading.bundled import bundled_specs
+from aezoo.reading.reader import Source, read
+from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.spec.player import turns_of
-from aezoo.training import device as devices
+from aezoo.storage.layout import METRICS, TRAINING
+from aezoo.storage.manifest import providers
+from aezoo.storage.writer import HISTORY, Writer, writing
 from aezoo.training.afterwards import Afterwards, Mapped
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 from aezoo.training.stopping import Stop, stoppable
-from aezoo.values import warn_of_precision
-from aezoo.zoo.layout import METRICS, TRAINING
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
@@ -202,7 +202,7 @@ def _keep(writer: Writer | None, run: Run, outcome: Outcome) -> Kept:
 
     A run that failed, or was interrupted before its first weights, does not take the place of an older model.
     """
-    from aezoo.bundle import keep, keep_unfinished
+    from aezoo.storage.folder import keep, keep_unfinished
 
     if writer is None:
         return Kept()
@@ -224,7 +224,7 @@ def _keep(writer: Writer | None, run: Run, outcome: Outcome) -> Kept:
 
 def _fit_prior(run: Run, outcome: Outcome, batches: Batches, writer: Writer | None) -> None:
     """Fit the prior to the training codes; if that fails, the model is what it was before."""
-    from aezoo.bundle import keep
+    from aezoo.storage.folder import keep
 
     prior = run.model.network.prior
     if prior is None:
@@ -257,16 +257,16 @@ def _evaluate(model: Model, samples: Samples, mapped: Mapped) -> Scores:
 
 def _describe(run: Run, history: History, writer: Writer, rest: Afterwards) -> None:
     """Records, scores, pictures and card, each put beside the model for itself."""
-    from aezoo import bundle
+    from aezoo.storage import folder
 
     scores = run.scores
-    rest.attempt(f"writing {TRAINING}", lambda: bundle.keep_record(writer, run))
+    rest.attempt(f"writing {TRAINING}", lambda: folder.keep_record(writer, run))
     if history.broken:
         rest.attempt(f"writing {HISTORY}", lambda: writer.add(lambda stage: history.write(stage / HISTORY)))
     if scores is not None:
-        rest.attempt(f"writing {METRICS}", lambda: bundle.keep_scores(writer, scores))
-    rest.attempt("drawing the pictures", lambda: bundle.keep_pictures(writer, run.model, scores))
-    rest.attempt("writing the card", lambda: bundle.keep_card(writer, run))
+        rest.attempt(f"writing {METRICS}", lambda: folder.keep_scores(writer, scores))
+    rest.attempt("drawing the pictures", lambda: folder.keep_pictures(writer, run.model, scores))
+    rest.attempt("writing the card", lambda: folder.keep_card(writer, run))
 
 
 def _refuse_tiny(model: Model, batches: Batches) -> None:

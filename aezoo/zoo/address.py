@@ -15,11 +15,11 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from aezoo.bundled import bundled_specs
 from aezoo.errors import NotFound, UsageError
 from aezoo.hints import did_you_mean
+from aezoo.reading.bundled import bundled_specs
 from aezoo.zoo import embedded
-from aezoo.zoo.store import COMMIT
+from aezoo.zoo.cache import COMMIT
 
 PART = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 REVISION = re.compile(r"(?!.*(?:\.\.|//))[A-Za-z0-9][A-Za-z0-9._/-]{0,95}")

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import AezooError
-from aezoo.zoo import embedded, layout
-from aezoo.zoo.inert import inert
-from aezoo.zoo.store import Kept, shelves
+from aezoo.storage import layout
+from aezoo.zoo import embedded
+from aezoo.zoo.cache import Kept, shelves
+from aezoo.zoo.sanitize import inert
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
-    from aezoo.zoo.hub import Found
+    from aezoo.zoo.client import Found
 
 #: What tells most about a model, the first that it has: the share of variance that it leaves unexplained is the same
 #: whatever the data's units.
@@ -60,7 +61,7 @@ def listed(*, remote: bool = False, search: str | None = None) -> list[Listed]:
     """
     found = [*_embedded(), *_cached()]
     if remote:
-        from aezoo.zoo.hub import Hub
+        from aezoo.zoo.client import Hub
 
         found += [_found(one) for one in Hub().search(search, limit=MOST)]
     return [one for one in found if _matches(one, search or "")]
@@ -72,8 +73,8 @@ def _matches(one: Listed, search: str) -> bool:
 
 def described(folder: Path, spec: Spec) -> dict[str, Any]:
     """What the index of the embedded zoo tells of a model."""
-    from aezoo.card import families
-    from aezoo.zoo.examination import read_facts
+    from aezoo.storage.card import families
+    from aezoo.storage.verification import read_facts
 
     metrics = read_facts(folder, layout.METRICS) or {}
     metric, value = key_metric(metrics.get("metrics"))
@@ -91,7 +92,7 @@ def described(folder: Path, spec: Spec) -> dict[str, Any]:
 
 def key_metric(metrics: object) -> tuple[str, float | None]:
     """The name and value of the metric that tells most."""
-    from aezoo.card import numbers
+    from aezoo.storage.card import numbers
 
     told = numbers(metrics)
     name = next((name for name in (*KEY_METRICS, *told) if name in told), "")
@@ -112,7 +113,7 @@ def _cached() -> Iterator[Listed]:
 
 
 def _kept(kept: Kept) -> Listed:
-    from aezoo import manifest
+    from aezoo.storage import manifest
 
     name = kept.name if "main" in kept.revisions else f"{kept.name}@{_shortest(kept)}"
     row = Listed(inert(name, 200), size=kept.size, where="cached", commit=kept.commit)
@@ -137,7 +138,7 @@ def _shortest(kept: Kept) -> str:
 
 def _found(one: Found) -> Listed:
     """A row from a card, which may hold anything."""
-    from aezoo.card import FAMILIES
+    from aezoo.storage.card import FAMILIES
 
     card = one.card
     facts = card["aezoo"] if isinstance(card.get("aezoo"), dict) else {}

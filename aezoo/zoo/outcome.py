@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from aezoo.errors import AezooError, HubError, Interrupted, Refused, RunFailed
 from aezoo.zoo.address import Remote
-from aezoo.zoo.hub import Hub
+from aezoo.zoo.client import Hub
 
 AGAIN = "the same command again goes on from there"
 TAGS = "the same command again sets the tag"

@@ -19,19 +19,19 @@ from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from aezoo import manifest
 from aezoo.errors import AezooError, HubError, NotFound, Refused, RunFailed, SpecError, UsageError
 from aezoo.files import digest_of
 from aezoo.spec.amounts import size as spelled
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.zoo import embedded, layout
-from aezoo.zoo import lock as locks
+from aezoo.storage import layout, manifest
+from aezoo.storage import lockfile as locks
+from aezoo.storage.layout import File
+from aezoo.storage.lockfile import Lock
+from aezoo.storage.verification import examine
+from aezoo.zoo import embedded
 from aezoo.zoo.address import Embedded, Local, Remote, address, is_there
-from aezoo.zoo.examination import examine
-from aezoo.zoo.hub import ONLINE, Hub, Row, endpoint, offline
-from aezoo.zoo.layout import File
-from aezoo.zoo.lock import Lock
-from aezoo.zoo.store import STAGE, Shelf, local, public, shelf, steady, unwritable
+from aezoo.zoo.cache import STAGE, Shelf, local, public, shelf, steady, unwritable
+from aezoo.zoo.client import ONLINE, Hub, Row, endpoint, offline
 
 
 class PullWarning(UserWarning):

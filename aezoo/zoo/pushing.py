@@ -17,21 +17,21 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from aezoo import weights
-from aezoo.card import around, card
 from aezoo.errors import HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
+from aezoo.reading.text import read_text, to_json
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.spec.text import read_text, to_json
-from aezoo.zoo import embedded, layout
+from aezoo.storage import layout, weights
+from aezoo.storage.card import around, card
+from aezoo.storage.layout import File
+from aezoo.storage.verification import examine, read_facts
+from aezoo.zoo import embedded
 from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
-from aezoo.zoo.examination import examine, read_facts
-from aezoo.zoo.hub import Hub, Row
-from aezoo.zoo.layout import File
+from aezoo.zoo.cache import local
+from aezoo.zoo.client import Hub, Row
 from aezoo.zoo.licences import identified, nearest
 from aezoo.zoo.outcome import Outcome
-from aezoo.zoo.store import local
 
 
 class Plan(NamedTuple):
@@ -257,7 +257,7 @@ def _write_card(sending: _Sending, address: str, kept: tuple[str, str]) -> None:
 
 def _try(folder: Path, limits: Limits) -> None:
     """Load the model once: names and shapes of its tensors are compared there."""
-    from aezoo.bundle import load
+    from aezoo.storage.folder import load
 
     load(folder, device="cpu", limits=limits)
 

@@ -7,7 +7,7 @@ import sys
 from importlib.metadata import Distribution
 from pathlib import Path
 
-from aezoo.claims import installed
+from aezoo.registry.entry_points import installed
 from aezoo.testing import Site
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import aezoo
-from aezoo.claims import installed
+from aezoo.registry.entry_points import installed
 from aezoo.testing import Site
 
 #: What each adds to a spec. The parts of all stand in one spec: no two take the same slot.

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import aezoo
-from aezoo.builder import objective_of
+from aezoo.building.builder import objective_of
 from aezoo.builtins.constraints import MaxNormSpec, UnitNormSpec
 
 

@@ -276,7 +276,7 @@ def test_a_bidirectional_network_takes_an_even_number_of_features():
 def test_a_body_in_bodies_is_traced_once_on_each_level(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often the levels around it ask: for shapes, weights, activations, the mirror."""
     from aezoo.builtins import residual
-    from aezoo.reader import check
+    from aezoo.reading.reader import check
 
     traced: list[int] = []
     trace = residual.trace

@@ -13,7 +13,7 @@ from aezoo.builtins.schedules import (
     LinearScheduleSpec,
     PiecewiseSpec,
 )
-from aezoo.registry import Registry
+from aezoo.registry.registry import Registry
 
 RUN = 1000
 

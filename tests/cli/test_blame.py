@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aezoo.discovery import default_registry
+from aezoo.registry.loader import default_registry
 from tests.cli.test_components import install
 
 Run = Callable[..., Any]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aezoo.reference.page import whole
-from aezoo.registry import Registry
+from aezoo.registry.registry import Registry
 
 Run = Callable[..., Any]
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from aezoo.cli import output
-from aezoo.manifest import manifest
-from aezoo.reader import read
-from aezoo.spec.text import to_json
+from aezoo.reading.reader import read
+from aezoo.reading.text import to_json
+from aezoo.storage.manifest import manifest
 
 Run = Callable[..., Any]
 

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from aezoo.reading.codes import codes
 from aezoo.reference.faults import page
-from aezoo.spec.codes import codes
 from tests.cli.conftest import Run
 
 

@@ -15,11 +15,11 @@ import pytest
 import aezoo as zoo
 from aezoo.cli import init
 from aezoo.cli.starter import FAMILIES, starter
-from aezoo.discovery import default_registry
-from aezoo.reader import check, read
-from aezoo.registry import Registry
+from aezoo.reading.reader import check, read
+from aezoo.reading.text import parse
+from aezoo.registry.loader import default_registry
+from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
-from aezoo.spec.text import parse
 
 Run = Callable[..., Any]
 MIXTURES = [mixture for size in range(8) for mixture in itertools.combinations(FAMILIES, size)]
@@ -198,7 +198,7 @@ def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
     registry = Registry()
     registry.add(part for part in default_registry().parts() if not part.namespace)
     registry.add([], variants={"bounded": BOUNDED}, namespace="more")
-    for place in ("aezoo.discovery.default_registry", "aezoo.reader.default_registry"):
+    for place in ("aezoo.registry.loader.default_registry", "aezoo.reading.reader.default_registry"):
         monkeypatch.setattr(place, lambda: registry)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aezoo.spec.rewriting import Rewritten
+from aezoo.reading.rewriting import Rewritten
 from tests.cli.conftest import Run
 
 FOLDER = Path(__file__).resolve().parent.parent / "fixtures" / "format0"
@@ -83,7 +83,7 @@ def test_a_link_is_followed_not_replaced(aezoo: Run) -> None:
 def test_a_file_whose_layout_cannot_be_followed_is_printed_without_comments_and_never_written(
     aezoo: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aezoo.spec.rewriting.rewritten", lambda *_: Rewritten(0, "aezoo = 1\n", kept=False))
+    monkeypatch.setattr("aezoo.reading.rewriting.rewritten", lambda *_: Rewritten(0, "aezoo = 1\n", kept=False))
     told = aezoo("migrate", "vanilla.toml")
     assert (told.code, told.out) == (0, "aezoo = 1\n")
     assert told.err == "warning: vanilla.toml: its comments are lost\n"

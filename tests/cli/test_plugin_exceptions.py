@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import aezoo as public
-from aezoo.discovery import default_registry
 from aezoo.errors import PluginError
+from aezoo.registry.loader import default_registry
 from tests.cli.test_components import install
 
 Run = Callable[..., Any]

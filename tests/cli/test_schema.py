@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from aezoo.spec.drafts import DRAFTS, METASCHEMAS, Draft
+from aezoo.schema.drafts import DRAFTS, METASCHEMAS, Draft
 
 Run = Callable[..., Any]
 
@@ -137,5 +137,5 @@ def test_it_wakes_neither_torch_nor_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     modules = set(done.stderr.splitlines()[-1].split())
-    assert "aezoo.spec.schema" in modules
+    assert "aezoo.schema.schema" in modules
     assert not modules & {"torch", "numpy"}

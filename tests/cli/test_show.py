@@ -14,20 +14,20 @@ import torch
 from pydantic import BeforeValidator
 
 import aezoo as zoo
-from aezoo.builder import skeleton
-from aezoo.bundled import bundled_specs
+from aezoo.building.builder import skeleton
 from aezoo.cli import output
 from aezoo.cli.show import formula
-from aezoo.discovery import default_registry
-from aezoo.manifest import manifest
 from aezoo.plugin import LayerSpec, Shape, as_tuple
-from aezoo.reader import read
-from aezoo.registry import Registry
+from aezoo.reading.bundled import bundled_specs
+from aezoo.reading.reader import read
+from aezoo.reading.text import to_json
+from aezoo.registry.loader import default_registry
+from aezoo.registry.registry import Registry
 from aezoo.spec.kinds import OptimizerSpec
 from aezoo.spec.limits import size_of
 from aezoo.spec.memory import memory
-from aezoo.spec.outline import Row, layers, terms
-from aezoo.spec.text import to_json
+from aezoo.spec.summary import Row, layers, terms
+from aezoo.storage.manifest import manifest
 
 Run = Callable[..., Any]
 

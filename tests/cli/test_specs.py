@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from aezoo.bundled import bundled_specs
-from aezoo.reader import read
+from aezoo.reading.bundled import bundled_specs
+from aezoo.reading.reader import read
 
 Run = Callable[..., Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import aezoo
-from aezoo.bundled import bundled_specs
+from aezoo.reading.bundled import bundled_specs
 
 
 @pytest.mark.parametrize(

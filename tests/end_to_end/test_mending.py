@@ -9,7 +9,7 @@ import pytest
 
 import aezoo
 from aezoo.errors import Fault, SpecError
-from aezoo.reader import check
+from aezoo.reading.reader import check
 
 FAULTY = """\
 aezoo = 1

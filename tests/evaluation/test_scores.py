@@ -62,8 +62,8 @@ def test_a_linear_autoencoder_at_its_optimum_scores_like_pca() -> None:
 
 
 def _rows(name: str) -> np.ndarray:
-    from aezoo.data import split
-    from aezoo.samples import Samples
+    from aezoo.data.samples import Samples
+    from aezoo.data.sources import split
 
     return split(Samples(images(), "array"), None, 0)[name]
 
@@ -267,8 +267,8 @@ def test_judging_leaves_the_network_as_it_was() -> None:
 
 
 def _train_rows(n: int) -> np.ndarray:
-    from aezoo.data import split
-    from aezoo.samples import Samples
+    from aezoo.data.samples import Samples
+    from aezoo.data.sources import split
 
     return split(Samples(np.zeros((n, 1)), "rows"), None)["train"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 import aezoo
-from aezoo.card import card
 from aezoo.cli.judging import tell
 from aezoo.evaluation.units import Units, drawable
 from aezoo.model import Model
+from aezoo.storage.card import card
 
 X = (np.arange(12, dtype=np.float32).reshape(4, 3) ** 2) * np.array([1e-3, 1.0, 1e3], np.float32)
 

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import aezoo as zoo
-from aezoo.manifest import read_manifest
 from aezoo.model import Model
-from aezoo.zoo import embedded, layout, lock
+from aezoo.storage import layout, lockfile
+from aezoo.storage.manifest import read_manifest
+from aezoo.zoo import embedded
 from aezoo.zoo.listing import described
 from aezoo.zoo.pushing import written_card
 from tests.cli.conftest import Result, Run, aezoo, process
@@ -200,7 +201,7 @@ def box(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     spec = read_manifest(folder)
     (folder / layout.CARD).write_text(written_card(folder, spec, "tiny-box"))
     files = tuple(layout.survey(folder).files)
-    lock.write(folder, lock.Lock("tiny-box", "", lock.content_id(files), files))
+    lockfile.write(folder, lockfile.Lock("tiny-box", "", lockfile.content_id(files), files))
     (place / "index.json").write_text(json.dumps({"tiny-box": described(folder, spec)}))
     monkeypatch.setattr(embedded, "FOLDER", place)
     monkeypatch.setattr(embedded, "INDEX", place / "index.json")

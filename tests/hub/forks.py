@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, Self
 
 PARENT = """
 import json, os, sys, threading
-import aezoo.bundle, aezoo.cli, aezoo.zoo.pushing, aezoo.cli.pull, aezoo.cli.push
-from aezoo.discovery import default_registry
+import aezoo.storage.folder, aezoo.cli, aezoo.zoo.pushing, aezoo.cli.pull, aezoo.cli.push
+from aezoo.registry.loader import default_registry
 default_registry()
 assert "huggingface_hub" not in sys.modules and threading.active_count() == 1
 speak = os.fdopen(os.dup(1), "w", buffering=1)

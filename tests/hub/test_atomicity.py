@@ -12,7 +12,7 @@ import pytest
 
 import aezoo as zoo
 from aezoo.files import digest_of
-from aezoo.zoo import layout, lock
+from aezoo.storage import layout, lockfile
 from tests.hub.conftest import REPO, commits, kept, publish, remote_files, store
 from tests.hub.forks import Forks, Left
 from tests.hub_server import faults
@@ -53,7 +53,7 @@ def test_a_pull_that_is_killed_at_any_request_leaves_no_torn_model(
         assert kept(homes) == []
         assert not [name for name in store(homes) if "refs/" in name]
     folder = zoo.pull(REPO)
-    assert (folder.name, lock.verify(folder) is not None) == (commit, True)
+    assert (folder.name, lockfile.verify(folder) is not None) == (commit, True)
     assert sorted(name.split("/", 2)[2] for name in store(homes) if name.count("/") == 2) == [commit, "refs"]
 
 
@@ -140,7 +140,7 @@ def test_eight_pulls_at_once_fetch_the_weights_once_and_all_get_them(
     assert {Path(one.out.strip()).name for one in left} == {published}
     assert len(hub.requests("GET", origin="cdn")) == 1
     folder = Path(left[0].out.strip())
-    assert lock.verify(folder)
+    assert lockfile.verify(folder)
     assert not [name for name in store(homes) if ".stage" in name]
 
 
@@ -167,5 +167,5 @@ def test_eight_copies_to_one_folder_make_one_whole_one(hub: Hub, published: str,
     codes = {child.wait().code for child in children}
     assert 0 in codes
     assert codes <= {0, 6, 7}
-    assert lock.verify(target)
+    assert lockfile.verify(target)
     assert [path.name for path in target.parent.iterdir()] == ["model"]

@@ -20,9 +20,10 @@ import pytest
 
 import aezoo
 from aezoo.errors import AezooError, HubError, NotFound, PluginMissing, Refused, SpecError, UsageError
-from aezoo.weights import MAX_HEADER, MAX_TENSORS
-from aezoo.zoo import guard, layout
-from aezoo.zoo.guard import Conversation
+from aezoo.storage import layout
+from aezoo.storage.weights import MAX_HEADER, MAX_TENSORS
+from aezoo.zoo import http_limits
+from aezoo.zoo.http_limits import Conversation
 from tests.hub.sandbox import (
     REPO,
     Box,
@@ -318,8 +319,8 @@ def test_packed_bytes_that_are_damaged_are_refused(hub: Hub, box: Box) -> None:
 def test_a_body_that_drips_is_given_up(
     hub: Hub, box: Box, request_: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "SECONDS", 1)
-    monkeypatch.setattr(guard, "SLOWEST", 1 << 40)
+    monkeypatch.setattr(http_limits, "SECONDS", 1)
+    monkeypatch.setattr(http_limits, "SLOWEST", 1 << 40)
     hub.hook(*request_, faults.drip(1, 0.05), times=None)
     with refused(box, HubError, 5, "too slow"), soon(5):
         aezoo.pull(REPO)
@@ -328,21 +329,21 @@ def test_a_body_that_drips_is_given_up(
 def test_a_file_gets_the_time_that_a_slow_line_takes_and_no_days() -> None:
     seconds = Conversation("https://hub.example", 6 * (100 << 20), size=100 << 20).seconds
     assert 3600 < seconds < 2 * 3600
-    assert Conversation("https://hub.example", 8 << 20).seconds == guard.SECONDS
+    assert Conversation("https://hub.example", 8 << 20).seconds == http_limits.SECONDS
 
 
 @pytest.mark.parametrize("request_", [("GET", API), ("POST", ROWS)], ids=str)
 def test_a_hub_that_says_nothing_is_given_up(
     hub: Hub, box: Box, request_: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "SILENCE", 0.3)
+    monkeypatch.setattr(http_limits, "SILENCE", 0.3)
     hub.hook(*request_, faults.wait(60), times=None)
     with refused(box, HubError, 5, "Timeout"), soon(5):
         aezoo.pull(REPO)
 
 
 def test_a_hub_cannot_put_the_client_to_sleep_for_years(hub: Hub, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "PATIENCE", 0)
+    monkeypatch.setattr(http_limits, "PATIENCE", 0)
     hub.hook("GET", "cdn /", faults.refuse(429, retry_after=10**9))
     reset = faults.together(faults.refuse(429), faults.header("ratelimit", '"api";r=0;t=999999999'))
     hub.hook("GET", f"resolve.*{CONFIG}", reset)
@@ -369,8 +370,8 @@ def around_and_around() -> faults.Fault:
 
 
 def test_a_circle_of_redirects_and_failures_ends(hub: Hub, box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "MOST_REQUESTS", 5)
-    monkeypatch.setattr(guard, "PATIENCE", 0)
+    monkeypatch.setattr(http_limits, "MOST_REQUESTS", 5)
+    monkeypatch.setattr(http_limits, "PATIENCE", 0)
     hub.hook("GET", "cdn /", faults.redirect("/again", 302), times=None)
     hub.hook("GET", "cdn /again", faults.redirect("/again?more", 302), times=None)
     with refused(box, HubError, 5, "sends us around"), soon():
@@ -713,5 +714,5 @@ def test_the_limits_are_those_of_our_conversations_alone(hub: Hub, box: Box) -> 
     hub.publish(REPO, more)
     hub.hook("GET", "hub /api/models", faults.header("X-HF-Warning", "a; b"), times=None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(guard, "MOST_REQUESTS", 0)
+        patch.setattr(http_limits, "MOST_REQUESTS", 0)
         assert len(HfApi(endpoint=hub.url).list_repo_files(REPO)) > 1000

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import aezoo as zoo
-from aezoo.zoo import layout, lock
+from aezoo.storage import layout, lockfile
 from tests.cli.conftest import VECTORS
 from tests.hub.conftest import REPO, SPECS, commits, kept, outputs, remote_files
 from tests.hub.forks import Forks
@@ -89,7 +89,7 @@ def test_a_model_is_trained_pushed_pulled_elsewhere_and_used_by_four_commands(
 
 def _test_rows(run: Path, place: Path) -> bool:
     """The test split of a run's own data, as a file."""
-    from aezoo.data import open_samples, split
+    from aezoo.data.sources import open_samples, split
 
     spec = zoo.load(run, device="cpu").spec
     samples = open_samples(None, spec, seed=spec.training.seed)
@@ -105,7 +105,7 @@ def test_the_hub_holds_the_files_of_the_folder_and_the_lock_their_hashes(
     there = remote_files(hub)
     assert sorted(there) == sorted([".gitattributes", *(file.name for file in layout.survey(tiny).files)])
     folder = zoo.pull(REPO)
-    noted = lock.verify(folder)
+    noted = lockfile.verify(folder)
     assert noted is not None
     assert (noted.source, noted.revision, noted.commit, noted.endpoint) == (REPO, "main", done.commit, hub.url)
     for file in noted.files:

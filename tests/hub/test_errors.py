@@ -11,7 +11,7 @@ import pytest
 
 import aezoo as zoo
 from aezoo.errors import RunFailed
-from aezoo.zoo.store import public, shelf
+from aezoo.zoo.cache import public, shelf
 from tests.hub.conftest import REPO, kept, publish, store
 from tests.hub.forks import Forks, Left
 from tests.hub_server import faults

@@ -13,10 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import aezoo
-from aezoo import weights
 from aezoo.errors import AezooError, NotFound, Refused
-from aezoo.zoo import layout, lock
-from aezoo.zoo.examination import examine
+from aezoo.storage import layout, lockfile, weights
+from aezoo.storage.verification import examine
 from benchmarks import mutations
 from tests.hub.sandbox import REPO, Box, box, files, refused, written
 from tests.hub_server import faults
@@ -66,7 +65,7 @@ def test_a_file_that_comes_damaged_is_fetched_a_second_time_and_no_third(
     hub.hook("GET", where(hub, name), fault, times=1)
     folder = aezoo.pull(REPO)
     assert (folder / name).read_bytes() == hub.read(hub.repository(REPO).head.tree[name])
-    assert not lock.faults(folder, lock.read(folder) or pytest.fail("no lock"))
+    assert not lockfile.faults(folder, lockfile.read(folder) or pytest.fail("no lock"))
 
 
 def test_files_that_come_in_place_of_each_other_are_refused(hub: Hub, box: Box) -> None:
@@ -112,7 +111,7 @@ def test_a_mutation_of_a_pulled_folder_is_refused(tmp_path: Path, kind: str) -> 
     aezoo.load(one, device="cpu")
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "README.md", "samples/samples.png", lock.NAME])
+@pytest.mark.parametrize("name", ["model.safetensors", "README.md", "samples/samples.png", lockfile.NAME])
 @pytest.mark.parametrize("added", [b"\n", b" ", b"\0"])
 def test_a_byte_that_a_parser_does_not_see_is_seen(tmp_path: Path, name: str, added: bytes) -> None:
     folder = mutations.published(tmp_path / "m", mutations.SPECS[0], 0)
@@ -124,7 +123,7 @@ def test_a_byte_that_a_parser_does_not_see_is_seen(tmp_path: Path, name: str, ad
 
 def test_a_lock_that_says_the_same_in_other_words_is_refused(tmp_path: Path) -> None:
     folder = mutations.published(tmp_path / "m", mutations.SPECS[0], 0)
-    path, text = folder / lock.NAME, (folder / lock.NAME).read_text()
+    path, text = folder / lockfile.NAME, (folder / lockfile.NAME).read_text()
     told = json.loads(text)
     same = [text[:-1], text + "\n", json.dumps(told), json.dumps(told, indent=1), text.replace("acme", "\\u0061cme")]
     for other in same:

@@ -12,7 +12,7 @@ from huggingface_hub import HfApi
 
 import aezoo as zoo
 from aezoo.errors import AezooError, HubError, Interrupted, NotFound
-from aezoo.zoo.hub import Hub as Client
+from aezoo.zoo.client import Hub as Client
 from tests.hub.conftest import REPO, Run, commits, remote_files
 from tests.hub.test_push import edited
 from tests.hub_server import faults

@@ -7,7 +7,8 @@ import json
 import pytest
 
 import aezoo as zoo
-from aezoo.zoo import embedded, lock
+from aezoo.storage import lockfile
+from aezoo.zoo import embedded
 from tests.hub.conftest import Run, commits, remote_files
 from tests.hub_server.hub import Hub
 
@@ -19,7 +20,7 @@ def test_the_copies_on_the_hub_have_the_hashes_of_those_in_the_box(
     told = aezoo("zoo", "publish", *words, "--tag", "v1")
     assert told.code == 0, told.err
     assert told.out == f"acme/{box}@{hub.repository(f'acme/{box}').head.oid}\n"
-    here, there = lock.read(embedded.folder(box)), lock.read(zoo.pull(f"acme/{box}@v1"))
+    here, there = lockfile.read(embedded.folder(box)), lockfile.read(zoo.pull(f"acme/{box}@v1"))
     assert here is not None
     assert there is not None
     assert here.files == there.files
@@ -31,7 +32,7 @@ def test_the_copies_on_the_hub_have_the_hashes_of_those_in_the_box(
 def test_a_dry_run_of_the_box_asks_nobody(hub: Hub, box: str, aezoo: Run, no_sockets: None) -> None:
     told = aezoo("zoo", "publish", "--all", "acme", "--dry-run")
     assert told.code == 0
-    noted = lock.read(embedded.folder(box))
+    noted = lockfile.read(embedded.folder(box))
     assert noted is not None
     for file in noted.files:
         assert file.sha256 in told.out

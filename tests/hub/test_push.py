@@ -14,10 +14,10 @@ import pytest
 from huggingface_hub import HfApi
 
 import aezoo as zoo
-from aezoo.card import BEGIN
 from aezoo.errors import AezooError, HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
-from aezoo.zoo import layout
+from aezoo.storage import layout
+from aezoo.storage.card import BEGIN
 from aezoo.zoo.pushing import PushWarning, plan
 from tests.hub.conftest import REPO, VECTOR, Run, commits, publish, remote_files
 from tests.hub_server import faults

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import aezoo
-from aezoo.zoo import embedded, lock
+from aezoo.storage import lockfile
+from aezoo.zoo import embedded
 from tests.hub_server.hub import Hub
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -33,7 +34,7 @@ def test_the_whole_box_is_published_with_equal_hashes_and_once(signed: Hub) -> N
         (f"acme/{name}", True) for name in embedded.names()
     ]
     for name in embedded.names():
-        here, there = lock.read(embedded.folder(name)), lock.read(aezoo.pull(f"acme/{name}@v1"))
+        here, there = lockfile.read(embedded.folder(name)), lockfile.read(aezoo.pull(f"acme/{name}@v1"))
         assert here is not None
         assert there is not None
         assert {file.name: file for file in here.files} == {file.name: file for file in there.files}

@@ -11,9 +11,9 @@ import pytest
 from pydantic import Field
 
 import aezoo
-from aezoo.discovery import default_registry
 from aezoo.reference.entry import Text, entries, facts, fields_of, text_of, toml_value
-from aezoo.registry import Registry
+from aezoo.registry.loader import default_registry
+from aezoo.registry.registry import Registry
 from aezoo.spec.component import Ints
 from aezoo.spec.document import DecoderSpec, Spec
 from aezoo.spec.kinds import ConstantSpec, LatentSpec, PriorSpec, ScheduleSpec

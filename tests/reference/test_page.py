@@ -11,7 +11,7 @@ from pydantic import Field
 from aezoo.reference.markdown import anchor, escaped, grid, joined
 from aezoo.reference.page import excerpt, whole
 from aezoo.reference.slots import slots
-from aezoo.registry import Registry
+from aezoo.registry.registry import Registry
 from aezoo.spec.kinds import KINDS, LayerSpec
 
 

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 import aezoo
-from aezoo.builder import skeleton, verify
-from aezoo.bundled import bundled_specs
-from aezoo.ceiling import leaves
-from aezoo.discovery import default_registry, load
+from aezoo.building.builder import skeleton, verify
+from aezoo.building.limits import leaves
 from aezoo.errors import Fault, SpecError
 from aezoo.plugin import LayerSpec, Shape, Style, flat
-from aezoo.reader import check, read
-from aezoo.registry import Registry
+from aezoo.reading.bundled import bundled_specs
+from aezoo.reading.reader import check, read
+from aezoo.registry.loader import default_registry, load
+from aezoo.registry.registry import Registry
 from aezoo.spec.amounts import count, size
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits, excesses, size_of

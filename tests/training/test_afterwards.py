@@ -17,9 +17,9 @@ import pytest
 import torch
 
 import aezoo
-from aezoo import bundle
 from aezoo.errors import AezooError, DataError, Interrupted, PluginError, RunFailed
 from aezoo.nn.prior import FittedGaussian
+from aezoo.storage import folder
 from aezoo.training import run as running
 from aezoo.training import stopping
 
@@ -90,9 +90,9 @@ def old(tmp_path: Path) -> Path:
 
 PARTS = {
     "evaluation": (running, "evaluate"),
-    "writing metrics.json": (bundle, "keep_scores"),
-    "drawing the pictures": (bundle, "_pictures"),
-    "writing the card": (bundle, "card"),
+    "writing metrics.json": (folder, "keep_scores"),
+    "drawing the pictures": (folder, "_pictures"),
+    "writing the card": (folder, "card"),
     "fitting the prior": (FittedGaussian, "fit"),
 }
 

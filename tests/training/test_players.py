@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 import aezoo
-from aezoo.batches import Batches
 from aezoo.builtins.optimizers import LBFGSSpec, SGDSpec
+from aezoo.data.batches import Batches
+from aezoo.data.samples import Samples
 from aezoo.nn.objective import Objective
-from aezoo.samples import Samples
 from aezoo.spec.kinds import ConstantSpec
 from aezoo.spec.player import PlayerSpec
 from aezoo.training.loop import Loop, Outcome

@@ -10,12 +10,12 @@ import torch
 from torch import Generator, Tensor, nn
 
 import aezoo
-from aezoo.batches import Batches
-from aezoo.builder import build, objective_of
+from aezoo.building.builder import build, objective_of
+from aezoo.data.batches import Batches
+from aezoo.data.samples import Samples
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.objective import Objective
-from aezoo.samples import Samples
 from aezoo.training.preparation import prepare
 
 SPEC: dict[str, Any] = {

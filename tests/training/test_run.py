@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.data import restated
+from aezoo.data.samples import Samples
+from aezoo.data.sources import restated
 from aezoo.errors import DataError, DataWarning, Interrupted
-from aezoo.samples import Samples
 from aezoo.training import run as running
 
 

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 import aezoo
-from aezoo.bundled import bundled_specs
-from aezoo.card import FAMILIES
 from aezoo.cli import main
 from aezoo.errors import NotFound, UsageError
-from aezoo.zoo import embedded, layout, lock
-from aezoo.zoo.examination import examine
+from aezoo.reading.bundled import bundled_specs
+from aezoo.storage import layout, lockfile
+from aezoo.storage.card import FAMILIES
+from aezoo.storage.verification import examine
+from aezoo.zoo import embedded
 from aezoo.zoo.listing import described, listed
 from aezoo.zoo.pushing import written_card
 
@@ -48,9 +49,9 @@ def told(*words: str) -> Any:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_passes_every_check_and_is_of_the_bundled_spec_of_its_name(name: str) -> None:
     folder = embedded.folder(name)
-    found = lock.verify(folder)
+    found = lockfile.verify(folder)
     assert found is not None
-    assert (found.source, found.commit) == (name, lock.content_id(found.files))
+    assert (found.source, found.commit) == (name, lockfile.content_id(found.files))
     spec = examine(folder)
     assert spec == aezoo.read(name)
     assert spec.license
@@ -105,7 +106,7 @@ def test_they_are_pulled_without_a_network_a_client_or_torch(home: Path) -> None
     folder, woken = done.stdout.splitlines()
     assert woken == ""
     assert Path(folder).is_relative_to(home)
-    assert lock.verify(Path(folder)) == lock.read(embedded.folder("vae-mnist"))
+    assert lockfile.verify(Path(folder)) == lockfile.read(embedded.folder("vae-mnist"))
 
 
 def test_what_is_pulled_is_the_same_folder_each_time_and_loads_to_the_same_bits() -> None:
@@ -119,8 +120,8 @@ def test_what_is_pulled_is_the_same_folder_each_time_and_loads_to_the_same_bits(
 def test_a_copy_is_made_where_it_is_wanted(tmp_path: Path) -> None:
     copy = aezoo.pull("ae-mnist", to=tmp_path / "mine")
     assert copy == tmp_path / "mine"
-    assert lock.verify(copy) is not None
-    assert {path.name for path in copy.iterdir()} >= {"config.json", "model.safetensors", "README.md", lock.NAME}
+    assert lockfile.verify(copy) is not None
+    assert {path.name for path in copy.iterdir()} >= {"config.json", "model.safetensors", "README.md", lockfile.NAME}
 
 
 def test_a_name_misspelt_is_answered_with_the_nearest() -> None:

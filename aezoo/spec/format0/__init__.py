@@ -7,8 +7,8 @@ reads the spec next says so.
 from __future__ import annotations
 
 from aezoo.errors import SpecError
-from aezoo.spec.carrier import Carrier
-from aezoo.spec.edits import Table, put
+from aezoo.reading.carrier import Carrier
+from aezoo.reading.edits import Table, put
 from aezoo.spec.format0.loss import carry_likelihood, carry_output, carry_rate, carry_terms
 from aezoo.spec.format0.macros import carry_patch, carry_variables
 from aezoo.spec.format0.network import carry_decoder, carry_encoder, carry_latent

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aezoo.spec.carrier import Carrier, plain, tables
-from aezoo.spec.edits import Table, put, take
+from aezoo.reading.carrier import Carrier, plain, tables
+from aezoo.reading.edits import Table, put, take
 
 LIKELIHOODS = {"bce": "bernoulli"}
 PENALTIES = {"kl_bernoulli": "kl_sparsity"}

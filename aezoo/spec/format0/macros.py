@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from copy import deepcopy
 
-from aezoo.spec.carrier import Carrier, plain, strings
-from aezoo.spec.edits import put, take
+from aezoo.reading.carrier import Carrier, plain, strings
+from aezoo.reading.edits import put, take
 
 REFERENCE = re.compile(r"\$\{vars\.(\w+)\}")
 

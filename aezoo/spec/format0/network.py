@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from aezoo.errors import Path
-from aezoo.spec.carrier import Carrier, indices, tables
-from aezoo.spec.edits import Table, put, take
+from aezoo.reading.carrier import Carrier, indices, tables
+from aezoo.reading.edits import Table, put, take
 
 LAYERS = {"dense": "linear"}
 LAYER_KEYS = {"units": "features", "act": "activation"}

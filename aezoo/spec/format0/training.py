@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aezoo.spec.carrier import Carrier, indices
-from aezoo.spec.edits import Table, put, take
+from aezoo.reading.carrier import Carrier, indices
+from aezoo.reading.edits import Table, put, take
 
 KEYS = {"batch": "batch_size", "grad_clip": "clip"}
 PRECISIONS = {"fp32": "float32", "fp64": "float64", "bf16": "bfloat16"}

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from aezoo.builder import build
+from aezoo.building.builder import build
+from aezoo.data.samples import Samples
 from aezoo.errors import AezooError, DataError
 from aezoo.nn.code import Output
-from aezoo.reader import check
-from aezoo.samples import Samples
+from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import FileDatasetSpec
 from aezoo.testing.chance import chance, reseed

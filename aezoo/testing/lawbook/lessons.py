@@ -10,11 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from aezoo.batches import Batches
-from aezoo.builder import build, objective_of
-from aezoo.discovery import default_registry
+from aezoo.building.builder import build, objective_of
+from aezoo.data.batches import Batches
+from aezoo.data.samples import Samples
 from aezoo.nn.objective import Objective
-from aezoo.samples import Samples
+from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec
 from aezoo.spec.player import turns_of
 from aezoo.spec.training import TrainingSpec

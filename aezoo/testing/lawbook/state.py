@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from aezoo.storage.weights import read_weights, write_weights
 from aezoo.testing.law import MODULES, law
 from aezoo.testing.specimen import Specimen, generator, passed, same, specimens
 from aezoo.testing.subject import Subject
-from aezoo.weights import read_weights, write_weights
 
 #: Samples in a batch.
 MANY = 8

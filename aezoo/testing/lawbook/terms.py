@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aezoo.builder import build
+from aezoo.building.builder import build
 from aezoo.nn.objective import moved_by
 from aezoo.spec.kinds import ConstantSpec, CorruptionSpec
 from aezoo.testing.law import law

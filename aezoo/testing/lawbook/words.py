@@ -11,14 +11,14 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 
 from aezoo.errors import AezooError
-from aezoo.reader import check
+from aezoo.reading.reader import check
+from aezoo.reading.text import parse, to_json, to_toml
 from aezoo.reference.entry import fields_of, text_of
 from aezoo.reference.words import PLAIN, takes
+from aezoo.registry.status import NAMESPACE as SNAKE
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS
-from aezoo.spec.text import parse, to_json, to_toml
-from aezoo.standing import NAMESPACE as SNAKE
 from aezoo.testing.law import PLUGIN, law
 from aezoo.testing.subject import Plugin, Subject, places
 
@@ -216,7 +216,7 @@ def _other(spec: Spec, again: Spec, subject: Subject) -> str:
 def _validator(plugin: Plugin) -> Any:
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-    from aezoo.spec.schema import schema
+    from aezoo.schema.schema import schema
 
     return Draft202012Validator(schema(plugin.registry.parts(), variants=plugin.registry.variants()))
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.builder import objective_of
+from aezoo.building.builder import objective_of
 from aezoo.errors import SpecError
-from aezoo.reader import check
+from aezoo.reading.reader import check
 
 README = Path(__file__).parent.parent / "README.md"
 SHIPPED = sorted(Path(str(files("aezoo_adversarial"))).glob("specs/*.toml"))

@@ -14,7 +14,7 @@ import torch
 from aezoo_adversarial.measures import gaussian_total_correlation
 
 import aezoo
-from aezoo.builder import objective_of
+from aezoo.building.builder import objective_of
 
 SPEC = Path(str(files("aezoo_adversarial"))) / "specs" / "total-correlation.toml"
 FRESH = 100_000

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 import aezoo
 from aezoo.errors import SpecError
-from aezoo.reader import check
+from aezoo.reading.reader import check
 from aezoo.testing import specs
 
 SHIPPED = sorted(Path(str(files("aezoo_quantize"))).glob("specs/*.toml"))

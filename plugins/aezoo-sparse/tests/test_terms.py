@@ -7,11 +7,11 @@ from aezoo_sparse.sphere import Sphere, make_tangent
 from torch import nn
 
 import aezoo
-from aezoo.builder import objective_of
+from aezoo.building.builder import objective_of
 from aezoo.errors import SpecError
 from aezoo.nn.objective import Noise
 from aezoo.nn.projection import by_input
-from aezoo.reader import SpecWarning
+from aezoo.reading.reader import SpecWarning
 
 
 def passed(document, rows=32):

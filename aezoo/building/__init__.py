@@ -1,0 +1,1 @@
+"""Spec to Model and Objective, held to what was declared."""

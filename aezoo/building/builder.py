@@ -1,0 +1,231 @@
+"""build: Spec -> Model; and the Objective of a Model, for training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from aezoo.building.limits import Ceiling
+from aezoo.building.output_checks import curve
+from aezoo.errors import Fault, ShapeError, SpecError
+from aezoo.model import Model
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.layers import matrices, tie
+from aezoo.nn.objective import Objective, Weight
+from aezoo.randomness import derive
+from aezoo.reading.reader import Source, read
+from aezoo.registry.attribution import attributed
+from aezoo.spec.contracts import broken, made
+from aezoo.spec.document import Spec
+from aezoo.spec.kinds import LayerSpec, ScheduleSpec
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.shape import Shape, text
+
+
+@attributed()
+def build(source: Spec | Source, *, seed: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
+    """A fresh model of a spec, on the CPU, its weights drawn from `seed` (the spec's own, if None).
+
+    Args:
+        source: A spec, or what `read` takes.
+        seed: Of the weights.
+        limits: How large the model may be; what a spec that was read declares is taken as read.
+
+    Raises:
+        SpecError: The spec is wrong; or a part's module is larger than its declaration says, and than the limits.
+        PluginError: A part's module has not the shape or the weights that its declaration says.
+    """
+    spec = source if isinstance(source, Spec) else read(source, limits=limits)
+    verify(spec, limits=limits)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(spec.training.seed if seed is None else seed, "init"))
+        network = assemble(spec)
+    return Model(spec, network)
+
+
+def skeleton(spec: Spec) -> Autoencoder:
+    """The network without memory: names, shapes and types of its weights, on the meta device."""
+    with torch.device("meta"):
+        return assemble(spec)
+
+
+def assemble(spec: Spec) -> Autoencoder:
+    """The network, its weights drawn from torch's global generator."""
+    encoder = _stack("encoder", spec.encoder, spec.encoder_shapes)
+    latent = made(spec.latent, spec.feature_shape, place="latent")
+    decoder = _stack("decoder", spec.decoder_layers(), spec.decoder_shapes)
+    if spec.decoder.tied:
+        decoder = _tied(decoder, [*encoder, latent])
+    prior = spec.latent.prior
+    network = Autoencoder(
+        input_shape=spec.input.shape,
+        encoder=encoder,
+        latent=latent,
+        decoder=decoder,
+        likelihood=made(spec.likelihood, spec.input.shape),
+        point=spec.latent.point,
+        prior=made(prior, spec.code_shape) if prior else None,
+        standardize=spec.input.normalize == "standardize",
+    )
+    return network.double() if spec.training.precision == "float64" else network
+
+
+def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Pass two samples through the skeleton; every part must be as large, and give the shape, that it declares.
+
+    Raises:
+        SpecError: What is built is larger than what is declared, and than the limits.
+        PluginError: A part has other weights than it declares, or gives another shape.
+    """
+    network = skeleton(spec)
+    ceiling = Ceiling(spec, limits)
+    ceiling.hold(network)
+    for one in _placed(spec, network):
+        one.weigh()
+        one.watch()
+    for place, inner, given in _inside(spec):
+        with torch.no_grad(), torch.device("meta"):
+            module = made(inner, given, place=place).eval()
+            one = _Placed(place, inner, given, module, {"": inner.output_shape(given)})
+            one.weigh()
+            one.watch()
+            module(torch.empty(2, *given))
+    with torch.no_grad(), ceiling.watch(network, 2):
+        network.eval()(torch.empty(2, *spec.input.shape, device="meta", dtype=_dtype(network)))
+
+
+class _Placed(NamedTuple):
+    """A part in its place, what it is given, and what it built."""
+
+    place: str
+    part: Any
+    given: Shape
+    module: nn.Module
+    gives: Mapping[str, Shape]  # of a code, by field; of a layer, under no name
+    tied: bool = False
+
+    def weigh(self) -> None:
+        """Hold the weights of the module to those that are declared; a tied one has them from its source."""
+        declared, built = self.part.parameters(self.given), sum(p.numel() for p in self.module.parameters())
+        if built != declared and not self.tied:
+            told = f"declares {declared:,}, the module of {self.place} has {built:,}"
+            raise broken(self.part, "parameters", told)
+
+    def watch(self) -> None:
+        """Hold what the module gives to what is declared, before the next one is given it."""
+        self.module.register_forward_hook(lambda _, __, output: self._compare(output))
+
+    def _compare(self, output: Any) -> None:
+        for field, declared in self.gives.items():
+            given = getattr(output, field, None) if field else output
+            built = text(tuple(given.shape[1:])) if isinstance(given, Tensor) else type(given).__name__
+            if built != text(declared):
+                what = f"{self.place}.{field}" if field else self.place
+                method = "code_shape" if field == "z" else "tap_shape" if field else "output_shape"
+                raise broken(self.part, method, f"declares {text(declared)}, the module of {what} gives {built}")
+
+
+def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
+    """Every part that has weights or a shape of its own, from the input to the output."""
+    stacks = {
+        "encoder": (network.encoder, spec.encoder, spec.encoder_shapes),
+        "decoder": (network.decoder, spec.decoder_layers(), spec.decoder_shapes),
+    }
+    for stack, (modules, layers, shapes) in stacks.items():
+        tied = stack == "decoder" and spec.decoder.tied
+        for i, (module, layer) in enumerate(zip(modules, layers, strict=True)):
+            yield _Placed(f"{stack}.{i}", layer, shapes[i], module, {"": shapes[i + 1]}, tied)
+    latent = spec.latent
+    code = {"z": spec.code_shape} | {field: spec.taps[field] for field in sorted(latent.provides)}
+    yield _Placed("latent", latent, spec.feature_shape, network.latent, code)
+    yield _Placed("likelihood", spec.likelihood, spec.input.shape, network.likelihood, {})
+
+
+def _inside(spec: Spec) -> Iterator[tuple[str, LayerSpec, Shape]]:
+    """Place, declaration and input of the layers of plugins that stand within others, whose module hides them."""
+    stacks = {"encoder": (spec.encoder, spec.encoder_shapes), "decoder": (spec.decoder_layers(), spec.decoder_shapes)}
+    for stack, (layers, shapes) in stacks.items():
+        for i, layer in enumerate(layers):
+            yield from _held(f"{stack}.{i}", layer, shapes[i])
+
+
+def _held(place: str, layer: LayerSpec, given: Shape) -> Iterator[tuple[str, LayerSpec, Shape]]:
+    for path, inner, shape in layer.inside(given):
+        here = ".".join(map(str, (place, *path)))
+        if inner.namespace:
+            yield here, inner, shape
+        yield from _held(here, inner, shape)
+
+
+@attributed()
+def objective_of(model: Model, *, steps: int) -> Objective:
+    """What trains the model: its spec's corruption, regularizers, constraints and objective.
+
+    Args:
+        steps: Length of the run, for schedules that span it.
+    """
+    # What it has of its own is drawn as the model is: from the seed, whatever was drawn before.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(model.spec.training.seed, "objective"))
+        return _objective(model.spec, model.network, steps)
+
+
+def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
+    taps = spec.taps
+    factors = {name: part.weight for name, part in spec.regularizers.items()} | dict(spec.objective.weights())
+    constraints = [(made(part), _layer(network, part.on)) for part in spec.constraints.values()]
+    return Objective(
+        network,
+        made(spec.objective, spec),
+        players=spec.objective.players,
+        corruption=[made(part, spec.input.shape, spec.input.range) for part in spec.corruption],
+        regularizers={name: made(part, taps[part.on]) for name, part in spec.regularizers.items()},
+        weights={name: weight_of(factor, steps) for name, factor in factors.items()},
+        projections=[partial(project, layer) for project, layer in constraints],
+        tangents=[partial(project.tangent, layer) for project, layer in constraints if hasattr(project, "tangent")],
+        autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
+        taps=sorted({part.on for part in spec.regularizers.values() if part.on.startswith(("encoder.", "decoder."))}),
+    )
+
+
+def weight_of(schedule: ScheduleSpec, steps: int) -> Weight | None:
+    """The schedule as a function of the step; None if it is 1 throughout."""
+    if schedule.bounds() == (1.0, 1.0):
+        return None
+    value = curve(schedule)
+    return lambda step: value(step, steps)
+
+
+def _stack(name: str, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[nn.Module]:
+    placed = enumerate(zip(layers, shapes, strict=False))
+    return [made(layer, shape, place=f"{name}.{i}") for i, (layer, shape) in placed]
+
+
+def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]:
+    """Give each map of the mirrored decoder the weights of its source: the last mirrors the first.
+
+    Raises:
+        SpecError: There is one that cannot have them.
+    """
+    sources = [m for m in encoder if matrices(m)]
+    targets = [i for i, m in enumerate(decoder) if matrices(m)]
+    tied = list(decoder)
+    try:
+        for source, target in zip(sources, reversed(targets), strict=True):
+            tied[target] = tie(decoder[target], source)
+    except ValueError as error:  # shapes that do not fit, or maps without a partner
+        why = str(error) if isinstance(error, ShapeError) else "encoder and decoder have not as many maps"
+        raise SpecError([Fault(("decoder", "tied"), "AZ407", why, "leave 'tied' out, or take other layers")]) from None
+    return tied
+
+
+def _layer(network: Autoencoder, place: str) -> nn.Module:
+    return network.get_submodule(place)
+
+
+def _dtype(network: nn.Module) -> Any:
+    return next((p.dtype for p in network.parameters()), torch.float32)

@@ -1,0 +1,1 @@
+"""From a source of samples to batches: open, check, split, gather."""

@@ -1,0 +1,156 @@
+"""Batches: gathered and scaled on the device, in an order that any process can work out from the seed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from aezoo.data.samples import Array, Samples
+from aezoo.randomness import generator
+from aezoo.spec.document import Spec
+
+Rows = npt.NDArray[np.int64]
+
+
+class Batches:
+    """The samples of one split, and its batches: float tensors [B, *input] on the device.
+
+    They stay as they are stored, uint8 or float, in memory, on the device or mapped in a file, and are
+    gathered and scaled a batch at a time. uint8 0..255 becomes the spec's `input.range`; without a range it
+    stays 0..255. The order depends on the seed and the epoch alone, so one integer, the step, is the position
+    in a run. Samples are counted from 0 within the split.
+
+    The last batch of an epoch is what remains; a remainder of one sample joins the batch before it, since
+    batch normalization cannot take a batch of one.
+
+    Args:
+        samples: All samples.
+        spec: Says the range and the precision.
+        rows: Those of the split, or all.
+        device: Where batches are wanted.
+    """
+
+    def __init__(
+        self, samples: Samples, spec: Spec, rows: Rows | None = None, *, device: torch.device | str = "cpu"
+    ) -> None:
+        self.device = torch.device(device)
+        self.dtype = torch.float64 if spec.training.precision == "float64" else torch.float32
+        self.shape = samples.shape
+        self.labels: Tensor | None = None  # [n], on the device
+        if samples.labels is not None:
+            self.labels = _tensor(_selected(samples.labels, rows)).to(self.device)
+        self._values, self._rows = _table(samples.values, rows, self.device, self.dtype)
+        self._travels = self._values.device != self.device
+        low, high = spec.input.range or (0.0, 255.0)
+        self._scale, self._shift = (high - low) / 255, low
+        self._kept: tuple[tuple[int, int, int], tuple[Tensor, ...]] | None = None
+
+    def __len__(self) -> int:
+        """Samples in the split."""
+        return len(self._values) if self._rows is None else len(self._rows)
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(len(self), batch_size)
+        return whole + (rest > 1 or (rest == 1 and whole == 0))
+
+    def order(self, epoch: int, seed: int) -> Tensor:
+        """Every sample once, shuffled: int64 [n]."""
+        order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
+        return order.to(self._values.device)
+
+    def epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[Tensor]:
+        """The batches of one epoch, shuffled."""
+        return map(self.gather, self._cut(self.order(epoch, seed), batch_size))
+
+    def at(self, step: int, batch_size: int, seed: int) -> tuple[int, Tensor]:
+        """The epoch and the samples of a step, counted over the whole run."""
+        epoch, position = divmod(step, self.steps_per_epoch(batch_size))
+        key = epoch, batch_size, seed
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._cut(self.order(epoch, seed), batch_size)
+        return epoch, self._kept[1][position]
+
+    def gather(self, indices: Tensor) -> Tensor:
+        """These samples as floats [B, *input]."""
+        if self._rows is not None:
+            indices = self._rows.index_select(0, indices)
+        return self._scaled(self._values.index_select(0, indices))
+
+    def row(self, row: int) -> Tensor:
+        """One sample, as a batch."""
+        return self.gather(torch.tensor([row], device=self._values.device))
+
+    def sequential(self, batch_size: int) -> Iterator[Tensor]:
+        """Every sample once, in order, for evaluation; here a last batch of one stays."""
+        for start in range(0, len(self), batch_size):
+            if self._rows is None:
+                values = self._values[start : start + batch_size]
+                x = self._scaled(values)
+                # A copy: what is done to a batch must not reach the data.
+                yield x.clone() if x is values else x
+            else:
+                rows = self._rows[start : start + batch_size]
+                yield self._scaled(self._values.index_select(0, rows))
+
+    def head(self, n: int) -> Tensor:
+        """At most `n` samples, to estimate moments from: evenly spaced, as the first may be of one class."""
+        n = min(n, len(self))
+        return self.gather(torch.arange(n, device=self._values.device) * len(self) // max(n, 1))
+
+    def _cut(self, order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+        parts: tuple[Tensor, ...] = torch.split(order, batch_size)
+        if len(parts) > 1 and len(parts[-1]) == 1 < batch_size:
+            return (*parts[:-2], order[-batch_size - 1 :])
+        return parts
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        """Gathered samples on the device, as floats; uint8 travels as such and is scaled there, in place."""
+        if x.dtype == self.dtype and not self._travels:  # the common case, kept free of calls that do nothing
+            return x
+        x = x.to(self.device, non_blocking=True)
+        if x.dtype != torch.uint8:
+            return x.to(self.dtype)
+        x = x.to(self.dtype).mul_(self._scale)
+        return x.add_(self._shift) if self._shift else x
+
+
+def _table(values: Array, rows: Rows | None, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    """What batches are gathered from, and the rows of it that are meant (None for all).
+
+    A mapped file stays where it is, as do values that would fill the device; the rest is copied once.
+    """
+    if isinstance(values, np.memmap):
+        return _tensor(values), None if rows is None else _tensor(rows)
+    table = _tensor(_selected(values, rows))
+    if table.dtype == torch.float64 != dtype:
+        table = table.to(dtype)
+    return (table.to(device) if _fits(table, device) else table), None
+
+
+def _fits(table: Tensor, device: torch.device) -> bool:
+    # A quarter of what is free leaves the rest to weights and activations.
+    return device.type != "cuda" or 4 * table.nbytes < torch.cuda.mem_get_info(device)[0]
+
+
+def _selected(values: Array, rows: Rows | None) -> Array:
+    """The rows of an array; without a copy if they follow one another."""
+    if rows is None:
+        return values
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all()):
+        return values[rows[0] : rows[-1] + 1]
+    return values[rows]
+
+
+def _tensor(values: Array) -> Tensor:
+    """A tensor over the memory of an array, where torch can take it as it is."""
+    if not values.dtype.isnative or not values.flags.aligned or any(stride < 0 for stride in values.strides):
+        values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable")  # it is only read
+        return torch.from_numpy(values)

@@ -1,0 +1,55 @@
+"""Indices: a discrete code as whole numbers, on its way to be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from aezoo.data.samples import Samples
+from aezoo.errors import DataError
+from aezoo.spec.document import Spec
+from aezoo.spec.shape import Shape, text
+
+
+class Indices:
+    """The batches of a discrete code, checked against what the latent says of it.
+
+    Args:
+        samples: [N, *shape] of whole numbers.
+        spec: Its latent has a discrete code.
+        device: Where batches are wanted.
+
+    Raises:
+        DataError: They are of another shape, or name codes that are not there.
+    """
+
+    def __init__(self, samples: Samples, spec: Spec, *, device: torch.device) -> None:
+        shape, codes = index_shape(spec), spec.latent.alphabet()
+        if samples.shape != shape:
+            got, wanted = text(samples.shape) or "single numbers", text(shape) or "single numbers"
+            raise DataError(f"{samples.source}: indices are {got}, the model's are {wanted}")
+        wrong = (samples.values < 0) | (samples.values >= codes)
+        if wrong.any():
+            told = f"index {samples.values[wrong].flat[0]} names no code: they go from 0 to {codes - 1}"
+            raise DataError(f"{samples.source}: {told}")
+        self._values = torch.from_numpy(samples.values.astype("int64"))
+        self._device = device
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def row(self, row: int) -> Tensor:
+        """One sample, as a batch."""
+        return self._values[row : row + 1].to(self._device)
+
+    def sequential(self, batch_size: int) -> Iterator[Tensor]:
+        """Every sample once, in order."""
+        for start in range(0, len(self), batch_size):
+            yield self._values[start : start + batch_size].to(self._device)
+
+
+def index_shape(spec: Spec) -> Shape:
+    """Shape of a sample's indices."""
+    return spec.latent.tap_shape(spec.latent.discrete, spec.feature_shape)

@@ -1,0 +1,310 @@
+"""From a source to the rows of each split: open, check, split. Batches are made of them in `aezoo.data.batches`.
+
+source --open_samples--> Samples --check--> Samples --split--> rows --Batches--> Tensor [B, *input]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aezoo.data.batches import Batches, Rows
+from aezoo.data.samples import Array, Samples
+from aezoo.data.values import check_values
+from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.files import expanded
+from aezoo.names import utf8
+from aezoo.randomness import permutation
+from aezoo.reading.merge import SHARES, STATEMENTS
+from aezoo.reading.reader import read_as
+from aezoo.registry.registry import Registry
+from aezoo.spec.contracts import samples_of
+from aezoo.spec.document import Spec
+from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
+from aezoo.spec.shape import Shape, text
+
+Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
+__all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "source_of", "split"]
+
+
+# --- open ----------------------------------------------------------------------------------------------
+
+
+def open_samples(
+    source: Source, spec: Spec, *, seed: int = 0, registry: Registry | None = None, alike: bool = True
+) -> Samples:
+    """The samples of a source, as the spec would see them; `check` says whether it can take them.
+
+    The one thing that is mended: images [N, H, W] for an input [1, H, W] get their channel axis, if `alike`.
+
+    Args:
+        source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path
+        of a
+            file or folder that one of the registered datasets reads by its ending.
+        seed: Handed to the dataset.
+        registry: Where datasets for a path are looked up; all that is loaded, if None.
+        alike: Read a path as the spec's own data are read, where these are of the same kind: the same columns,
+            the same resizing. False for what is not the model's input: codes.
+
+    Raises:
+        DataError: They cannot be read.
+        NotFound: There is no such file.
+        UsageError: There is no source, or none of a kind that is known.
+    """
+    source = _own(spec) if source is None else source
+    if isinstance(source, (str, PathLike)):
+        source = _dataset_for(Path(source), registry, spec.data if alike else None)
+    if isinstance(source, DatasetSpec):
+        source = samples_of(source, source.load(shape=spec.input.shape, seed=seed))
+    samples = source if isinstance(source, Samples) else _from_array(source)
+    if alike and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
+        return replace(samples, values=samples.values[:, None])
+    return samples
+
+
+def _own(spec: Spec) -> DatasetSpec:
+    """The spec's own data. Raises `UsageError`."""
+    if spec.data is None:
+        raise UsageError("no data: the spec has none and none were given", hint="add a [data] table, or pass data")
+    return spec.data
+
+
+def source_of(
+    path: Path | None,
+    spec: Spec,
+    settings: Sequence[str] = (),
+    *,
+    registry: Registry | None = None,
+    alike: bool = True,
+) -> Path | DatasetSpec | None:
+    """What `--data` or INPUT name, read as the settings say; the spec's own data, if they name nothing.
+
+    Args:
+        path: Of a file or folder, or None.
+        spec: Whose data are read, or would be.
+        settings: `data.key=x_train`, `data.resize=fit`: they hold for the data that were named.
+        registry: As for `open_samples`.
+        alike: As for `open_samples`.
+
+    Raises:
+        SpecError: The settings are none of this kind of data.
+        UsageError: There are no data that they could be about, or they name others.
+    """
+    if not settings:
+        return path
+    if path is None:
+        return read_as(_own(spec), settings, registry=registry)
+    path = expanded(path)
+    own = spec.data if alike else None
+    if isinstance(own, FileDatasetSpec) and _ending(path) in own.suffixes:
+        # First to what says how the file is read, since names that the file does not have are dropped.
+        own = _of_file(own.model_copy(update={"path": str(path)}), path, settings, registry)
+    return _of_file(_dataset_for(path, registry, own), path, settings, registry)
+
+
+def _of_file(dataset: DatasetSpec, path: Path, settings: Sequence[str], registry: Registry | None) -> DatasetSpec:
+    """The dataset with its settings. Raises `UsageError` where these lead to other data."""
+    changed = read_as(dataset, settings, registry=registry, path=str(path))
+    if getattr(changed, "path", None) != str(path):
+        raise UsageError(f"{path}: --set names other data: {', '.join(settings)}", hint="leave out one of the two")
+    return changed
+
+
+def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
+    """The spec with these samples in place of its own data, so that what is trained on them says so.
+
+    A path is kept as it leads from the working folder, of one elsewhere the last name; of an array nothing can be
+    told. The shares that are held out stay what they were. What the spec says of its model, it said of its own data:
+    with others its description, licence and paper are gone, but for those that are `kept`.
+    """
+    if source is None:
+        return spec
+    dataset: DatasetSpec | None = None
+    if isinstance(source, (str, PathLike)):
+        dataset = _dataset_for(Path(source), None, spec.data)
+    elif isinstance(source, DatasetSpec):
+        dataset = source
+    if isinstance(dataset, FileDatasetSpec):
+        dataset = dataset.model_copy(update={"path": _from_here(Path(dataset.path))})
+    other = spec.data is not None and _identity(dataset) != _identity(spec.data)
+    dropped = {name: "" for name in STATEMENTS if other and name not in kept}
+    return spec.model_copy(update={"data": dataset, **dropped})
+
+
+def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:
+    """What says which data these are, however many of them are taken."""
+    return None if dataset is None else dataset.model_dump(exclude=set(SHARES))
+
+
+def _from_here(path: Path) -> str:
+    full = expanded(path).absolute()
+    # A spec is text: bytes of a name that are no UTF-8 are spelt out.
+    return utf8(full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name)
+
+
+def _from_array(source: Any) -> Samples:
+    if isinstance(source, Tensor):
+        return Samples(_numpy(source), "tensor")
+    if isinstance(source, np.ndarray):
+        return Samples(source, "array")
+    hint = "pass an array or a tensor [N, ...], or the path of a file or folder"
+    raise UsageError(f"data are a {type(source).__name__}", hint=hint)
+
+
+#: Types that numpy lacks and float32 holds exactly.
+_NARROW = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
+
+
+def _numpy(tensor: Tensor) -> Array:
+    """The tensor as an array; bfloat16 and the floats of 8 bits become float32, which is exact."""
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
+        kind = "quantized" if tensor.is_quantized else "without values" if tensor.is_meta else str(tensor.layout)
+        raise DataError(f"tensor: it is {kind}, and samples are plain numbers", hint="pass a dense tensor of floats")
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        return (tensor.float() if tensor.dtype in _NARROW else tensor).numpy()
+    except TypeError:
+        hint = "convert it to float32, or uint8 (0..255 spans the declared range)"
+        raise DataError(f"tensor: values are {tensor.dtype}", hint=hint) from None
+
+
+def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None) -> DatasetSpec:
+    """What reads the path, as `own` is read, and with the same shares held out."""
+    path = expanded(path)
+    if not path.exists():
+        raise NotFound(f"{path.absolute()}: no such file or folder")
+    suffix = _ending(path)
+    if isinstance(own, FileDatasetSpec) and suffix in own.suffixes:
+        return own.at(path)
+    shares = dict(zip(("validation", "test"), own.fractions(), strict=True)) if own is not None else {}
+    known: set[str] = set()
+    for part in _file_datasets(registry):
+        if suffix in part.suffixes:
+            # pydantic takes no name that is not UTF-8, a file system does.
+            dataset = part.model_validate({"type": part.tag(), "path": utf8(str(path)), **shares})
+            return dataset.model_copy(update={"path": str(path)})
+        known.update(part.suffixes)
+    raise UsageError(
+        f"{path}: no dataset reads {suffix or 'a file without an ending'}",
+        hint=f"these are read: {' '.join(sorted(known - {'/'}))}, and folders",
+    )
+
+
+def _ending(path: Path) -> str:
+    """The ending of a file's name, by which it is known what reads it; "/" of a folder."""
+    return "/" if expanded(path).is_dir() else path.suffix.lower()
+
+
+def _file_datasets(registry: Registry | None) -> Iterator[type[FileDatasetSpec]]:
+    if registry is None:
+        from aezoo.registry.loader import default_registry
+
+        registry = default_registry()
+    for name in registry.names("dataset"):
+        part = registry.get("dataset", name)
+        if issubclass(part, FileDatasetSpec):
+            yield part
+
+
+# --- check ---------------------------------------------------------------------------------------------
+
+
+def check(samples: Samples, spec: Spec, *, widths: float = 0.0) -> None:
+    """Refuse samples that are not what the spec says, naming the first bad sample and where it is bad.
+
+    Every value is looked at, a few million at a time. uint8 needs no look: 0..255 spans the declared range.
+
+    Args:
+        samples: All of them.
+        spec: Says shape, range and precision.
+        widths: How far values may leave the range, in its own widths.
+
+    Raises:
+        DataError: Wrong type, shape, NaN, infinity, a value outside the range, or beyond float32 where the spec
+            does not compute in float64.
+    """
+    values = samples.values
+    if values.dtype != np.uint8 and values.dtype not in (np.float16, np.float32, np.float64):
+        hint = "convert to uint8 (0..255 spans the declared range) or float32"
+        raise DataError(f"{samples.source}: values are {values.dtype}", hint=hint)
+    if not len(samples):
+        raise DataError(f"{samples.source}: holds no samples")
+    if samples.shape != spec.input.shape:
+        raise DataError(
+            f"{samples.source}: samples are {text(samples.shape) or 'single numbers'},"
+            f" the input is {text(spec.input.shape)}",
+            hint=_shape_hint(values.shape, spec.input.shape),
+        )
+    if values.dtype != np.uint8:
+        check_values(samples, spec, widths)
+
+
+def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
+    got = tuple(shape[1:])
+    if len(wanted) == 2 and (windows := _windows(tuple(shape), wanted)):
+        return windows
+    if tuple(shape) == wanted:
+        return "this is one sample; a set of one is values[None]"
+    if got == (*wanted[1:], wanted[0]):
+        return "channels come last; bring them first: numpy.moveaxis(values, -1, 1)"
+    if got == (wanted[-1], *wanted[:-1]):
+        return f"the input has its channels last; write input.shape = {list(got)}"
+    if len(got) == len(wanted) > 1 and got[1:] == wanted[1:]:
+        return f"{got[0]} channels instead of {wanted[0]}"
+    if math.prod(got) == math.prod(wanted):
+        return "there are as many values; reshape them, or change input.shape"
+    return f"write input.shape = {list(got)}, or give other data" if got else "samples are [N, ...]"
+
+
+def _windows(shape: Shape, wanted: Shape) -> str:
+    """How one long recording is cut into signals [C, L]; empty where it is none."""
+    channels, length = wanted
+    count = shape[-1] // length
+    index = {(1, channels, shape[-1]): "0, :, ", (channels, shape[-1]): ":, "}.get(shape, "")
+    if count > 1 and shape == (shape[-1],) and channels == 1:
+        return f"one long recording; cut it into windows: values[:{count * length}].reshape(-1, 1, {length})"
+    if count > 1 and index:
+        cut = f"numpy.stack(numpy.split(values[{index}:{count * length}], {count}, axis=1))"
+        return f"one long recording; cut it into windows: {cut}"
+    if len(shape) == 2 and shape[1] < length <= shape[0]:
+        return f"each row was taken for a sample; a set of signals is an array [N, {channels}, {length}] of windows"
+    return ""
+
+
+# --- split ---------------------------------------------------------------------------------------------
+
+
+def split(samples: Samples, dataset: DatasetSpec | None, seed: int = 0) -> dict[str, Rows]:
+    """Rows of `train`, `validation` and `test`, each in ascending order, no row in two.
+
+    Splits that the set fixes are kept. Else every row is in one, and they depend on the seed, the number of
+    samples and the fractions alone, and the test rows not even on the validation's fraction. A share too
+    small for a whole sample gets one, but the last one is always for training.
+
+    Raises:
+        DataError: Nothing is left to train on.
+    """
+    if samples.splits:
+        rows = {name: np.asarray(samples.splits.get(name, ()), np.int64) for name in ("train", "validation", "test")}
+    else:
+        validation, test = dataset.fractions() if dataset is not None else (0.1, 0.1)
+        held = _share(len(samples), test, len(samples) - 1)
+        seen = held + _share(len(samples), validation, len(samples) - held - 1)
+        order = permutation(len(samples), seed, "split")
+        rows = {"train": order[seen:], "validation": order[held:seen], "test": order[:held]}
+    if not len(rows["train"]):
+        raise DataError(f"{samples.source}: no sample is left for training: {len(samples)} in all")
+    return {name: np.sort(part) for name, part in rows.items()}
+
+
+def _share(n: int, fraction: float, most: int) -> int:
+    # 1e-9: 0.29 * 100 is 28.999999999999996
+    return max(0, min(most, max(int(n * fraction + 1e-9), int(fraction > 0))))

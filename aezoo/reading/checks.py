@@ -1,0 +1,170 @@
+"""What a spec must satisfy between its parts: shapes that fit, taps that exist, needs that are met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from aezoo.errors import Fault, NoMirror, Path, ShapeError
+from aezoo.hints import did_you_mean
+from aezoo.reading.lints import lints, shaped_lints
+from aezoo.spec.component import Component, Remark
+from aezoo.spec.contracts import several
+from aezoo.spec.document import Spec
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits, excesses
+from aezoo.spec.mirror import Misfit
+from aezoo.spec.parts import parts
+from aezoo.spec.shape import text
+from aezoo.spec.tying import untied
+
+#: How many names are searched for one that is near, and listed where none is.
+SEARCHED, LISTED = 100, 12
+
+
+def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
+    """Every fault and lint of a spec whose parts are each valid.
+
+    Where shapes do not fit, or are too large to be worked out, what does not depend on them is told beside.
+    """
+    excess = excesses(spec, limits)
+    bounded = all(fault.code == "AZ603" for fault in excess)  # many weights make no shape large
+    misfits = [*_misfits(spec)] if bounded else []
+    fits = bounded and not misfits
+    decoder = _decoder_length(spec, bounded=bounded)
+    told = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
+    if fits:
+        told += [*_tied(spec), *shaped_lints(spec)]
+    return [*told, *(_remarks(spec, fits=fits) if bounded else ())]
+
+
+# --- shapes -------------------------------------------------------------------------------------------------
+
+
+def _misfits(spec: Spec) -> Iterator[Fault]:
+    """Where shapes do not fit: the first layer of each stack, and what does not depend on it."""
+    way: Fault | None = _way_there(spec)
+    if way:
+        yield way
+    try:
+        _ = spec.raw_shape
+    except ShapeError as error:
+        yield Fault(("likelihood",), "AZ403", str(error))
+        return
+    if way is None and (back := _way_back(spec)):
+        yield back
+
+
+def _way_there(spec: Spec) -> Fault | None:
+    try:
+        _ = spec.encoder_shapes
+    except ShapeError as error:
+        return Fault(_place(("encoder",), error), "AZ401", str(error))
+    try:
+        _ = spec.code_shape
+    except ShapeError as error:
+        return Fault(("latent",), "AZ402", str(error))
+    return None
+
+
+def _way_back(spec: Spec) -> Fault | None:
+    own = spec.decoder.type == "layers"
+    try:
+        shapes = spec.decoder_shapes
+    except NoMirror as error:
+        return Fault(("decoder",), "AZ405", str(error))
+    except ShapeError as error:
+        return Fault(_place(("decoder", "layers"), error) if own else ("decoder",), "AZ404", str(error))
+    if shapes[-1] != spec.raw_shape:
+        wanted = f"the likelihood {spec.likelihood.tag()!r} takes {text(spec.raw_shape)}"
+        return Fault(("decoder",), "AZ406", f"ends in {text(shapes[-1])}, but {wanted}")
+    return None
+
+
+def _place(stack: Path, error: ShapeError) -> Path:
+    return (*stack, error.index) if isinstance(error, Misfit) else stack
+
+
+def _tied(spec: Spec) -> Iterator[Fault]:
+    if spec.decoder.tied and spec.decoder.type == "mirror" and (why := untied(spec)):
+        yield Fault(("decoder", "tied"), "AZ407", why, "leave 'tied' out, or take other layers")
+
+
+# --- names --------------------------------------------------------------------------------------------------
+
+
+def _decoder_length(spec: Spec, *, bounded: bool) -> int | None:
+    """How many layers the decoder has; None where its mirror cannot be worked out."""
+    if spec.decoder.type == "layers":
+        return len(spec.decoder.layers)
+    try:
+        return len(spec.decoder_layers()) if bounded else None
+    except (NoMirror, ShapeError):
+        return None
+
+
+def _names(spec: Spec, *, decoder: int | None) -> Iterator[Fault]:
+    """Names of terms, taps and layers, and what terms need of the latent: none of it hangs on a shape."""
+    stacks = {"encoder": len(spec.encoder), "decoder": decoder}
+    layers = [f"{stack}.{i}" for stack, length in stacks.items() for i in range(length or 0)]
+    taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), "output", *layers]
+    yield from _terms(spec)
+    for name, term in spec.regularizers.items():
+        if term.on not in taps and not (decoder is None and term.on.startswith("decoder.")):
+            yield Fault(("regularizers", name, "on"), "AZ502", f"no tap is called {term.on!r}", _near(term.on, taps))
+    places = [*stacks, "latent", *layers]
+    for name, constraint in spec.constraints.items():
+        on = constraint.on
+        if on not in places and not (decoder is None and on.startswith("decoder.")):
+            yield Fault(("constraints", name, "on"), "AZ503", f"no layer is called {on!r}", _near(on, places))
+
+
+def _terms(spec: Spec) -> Iterator[Fault]:
+    provided = {"z", *spec.latent.provides}
+    taken = {"total", *spec.objective.terms}
+    for name, term in spec.regularizers.items():
+        place = ("regularizers", name)
+        if name in taken or not name.isidentifier():
+            what = "is the name of a term already" if name in taken else "takes letters, digits and _"
+            yield Fault(place, "AZ506", f"the name of a penalty: {name!r} {what}", "give it another name")
+        missing = sorted(term.needs - provided)
+        if missing:
+            have = ", ".join(sorted(spec.latent.provides)) or "nothing but z"
+            told = f"needs {', '.join(missing)}; the latent {spec.latent.tag()!r} provides {have}"
+            yield Fault(place, "AZ501", told, "take another latent, or leave the term out")
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    more = ", ..." if len(known) > LISTED else ""
+    return did_you_mean(word, known[:SEARCHED], f"there are: {', '.join(known[:LISTED])}{more}")
+
+
+def _choice(spec: Spec) -> Iterator[Fault]:
+    """The term that chooses the weights must be one that is logged; found now, not after the first epoch."""
+    chosen, terms = spec.training.best_by, spec.regularizers
+    weighted = {f"{name}.weighted" for name, term in terms.items() if term.weighted}
+    weighted |= {f"{name}.weighted" for name, w in spec.objective.weights().items() if w.bounds() != (1.0, 1.0)}
+    known = {"last", "total", *spec.objective.terms, *terms, *weighted}
+    if not spec.objective.terms or chosen in known:
+        return
+    plain = chosen.removesuffix(".weighted")
+    hint = f"its weight is 1: take {plain!r}" if plain in terms else _near(chosen, sorted(known))
+    yield Fault(("training", "best_by"), "AZ507", f"no term is called {chosen!r}", hint)
+
+
+# --- what parts say themselves ------------------------------------------------------------------------------
+
+
+def _remarks(spec: Spec, *, fits: bool) -> Iterator[Fault]:
+    for path, part in parts(spec):
+        for remark in _said(part, spec, fits=fits):
+            code = remark.code if remark.code.startswith("AZ5") else Remark("").code
+            place = (*path, remark.at) if remark.at else path
+            yield Fault(place, code, remark.message, remark.hint, remark.level)
+
+
+def _said(part: Component, spec: Spec, *, fits: bool) -> list[Remark]:
+    try:
+        return [*several(part, "remarks", part.remarks(spec), Remark, "remarks")]
+    except (ShapeError, NoMirror):
+        if fits:  # then it is no shape of this spec that the part cannot take
+            raise
+        return []

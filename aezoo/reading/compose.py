@@ -1,0 +1,210 @@
+"""Compose: `extends`, `variants`, `unset`, `each` and `--set` -> one tree without macros.
+
+    bases, left to right  <  variants  <  the file itself  <  --set
+
+`unset` takes things out of the bases and variants before the file's own keys go over them. What a file says of its
+model (description, licence, paper) holds for the data it was said of: with other data in the end, it is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from aezoo.errors import Fault, Path, render_path
+from aezoo.reading.assignments import Assignment, in_order
+from aezoo.reading.merge import ENDS, ID, MACROS, SHARES, STATEMENTS, Merger, steps_of, swept, written_out
+from aezoo.reading.provenance import DEFAULT, Node, Origin, Source, plain
+from aezoo.reading.text import parse_value
+from aezoo.spec.limits import Limits
+
+#: What stands in a slot that has a default, so that its settings may be given without its name.
+DEFAULTS: Mapping[Path, str] = {
+    ("likelihood",): "mse",
+    ("objective",): "standard",
+    ("training", "optimizer"): "adam",
+}
+EMPTY = Node({}, DEFAULT)
+RAISE = "`--limit {}=N` raises it, for a spec of your own"
+
+
+class Composer(Merger):
+    """Puts a spec together from what was said; notes what cannot be done in `faults`."""
+
+    def __init__(self, faults: list[Fault], limits: Limits) -> None:
+        super().__init__(faults)
+        self.limits = limits
+        self._made = 0
+        self._too_many = False
+        #: The data of each file put together so far, by the file: what its statements are about.
+        self._data: dict[Source, Any] = {}
+
+    def compose(self, own: Node, bases: Sequence[Node], variants: Mapping[str, Node]) -> Node:
+        """One spec from its bases, its variants and its own keys; ids stay, for whoever extends it."""
+        own = self.unroll(own)
+        tree = EMPTY
+        for base in bases:
+            tree = self.merge(tree, base)
+        tree = self.merge(tree, self.agree(variants, settled=own))
+        for path in self._unsets(own):
+            tree = self.unset(tree, path)
+        kept = {key: item for key, item in own.value.items() if key not in MACROS}
+        merged = swept(self.merge(tree, Node(kept, own.origin)))
+        self._data[own.origin.source] = _which(merged)
+        return merged
+
+    def finish(self, tree: Node, overrides: Iterable[str] = ()) -> Node:
+        """The overrides applied, ids gone, slots with a default named, and no statement about other data."""
+        for assignment in in_order(self._assignments(overrides)):
+            tree = self.merge(tree, self.unroll(assignment.tree))
+        return self._anonymous(_implied(self._true(tree)))
+
+    def _assignments(self, overrides: Iterable[str]) -> Iterator[Assignment]:
+        for override in overrides:
+            source = Source(f"--set {override}")
+            path, equals, text = override.partition("=")
+            steps = steps_of(path)
+            if equals and all(steps):
+                yield Assignment(tuple(steps), _node(parse_value(text.strip()), source))
+            else:
+                self.note("AZ205", Node(None, Origin(source)), f"takes path=value, got {override!r}")
+
+    def _true(self, tree: Node) -> Node:
+        """The tree without what a file said of a model of other data."""
+        data = _which(tree)
+
+        def holds(key: str, node: Node) -> bool:
+            about = self._data.get(node.origin.source)
+            return key not in STATEMENTS or about is None or about == data
+
+        return Node({key: item for key, item in tree.value.items() if holds(key, item)}, tree.origin)
+
+    def agree(self, variants: Mapping[str, Node], *, settled: Node) -> Node:
+        """All variants in one fragment; two that differ must be settled by the spec itself."""
+        union, said = EMPTY, dict[Path, str]()
+        for name, fragment in variants.items():
+            fragment = self.unroll(fragment)
+            for path, leaf in _leaves(fragment):
+                before = _at(union, path)
+                if before is not None and plain(before) != plain(leaf) and _at(settled, path) is None:
+                    self._disagree(settled, path, (said[path], plain(before)), (name, plain(leaf)))
+                # Every step of the way has an origin: a word may contradict a whole table.
+                said |= {path[:depth]: name for depth in range(1, len(path) + 1)}
+            union = self.merge(union, fragment)
+        return union
+
+    def _disagree(self, own: Node, path: Path, first: tuple[str, Any], second: tuple[str, Any]) -> None:
+        told = f"variants {first[0]!r} and {second[0]!r} disagree about {render_path(path)}"
+        place = own.value.get("variants", own)
+        self.note(
+            "AZ504", place, f"{told}: {first[1]!r} or {second[1]!r}", f"say in the spec what {render_path(path)} is"
+        )
+
+    def _unsets(self, own: Node) -> list[Node]:
+        unset = own.value.get("unset", Node([], own.origin))
+        paths = unset.value if isinstance(unset.value, list) else [unset]
+        right = [path for path in paths if isinstance(path.value, str) and all(steps_of(path.value))]
+        if len(right) < len(paths):
+            self.note("AZ206", unset, 'takes a list of paths: unset = ["regularizers.kl", "encoder.2"]')
+        return right
+
+    # --- each ---------------------------------------------------------------------------------------------
+
+    def unroll(self, node: Node) -> Node:
+        """Write every `each` out: `{type = "conv", each = {channels = [32, 64]}}` is two layers."""
+        if isinstance(node.value, dict):
+            return Node({key: self.unroll(item) for key, item in node.value.items()}, node.origin)
+        if not isinstance(node.value, list):
+            return node
+        entries: list[Node] = []
+        for item in node.value:
+            entries += self._repeat(item) if isinstance(item.value, dict) and "each" in item.value else [item]
+        return Node([self.unroll(entry) for entry in entries], node.origin)
+
+    def _repeat(self, item: Node) -> list[Node]:
+        each = item.value["each"]
+        rows = each.value if isinstance(each.value, dict) else {}
+        rest = {key: value for key, value in item.value.items() if key != "each"}
+        if not rows or not all(isinstance(row.value, list) and row.value for row in rows.values()):
+            self.note("AZ204", each, "takes lists: each = {channels = [32, 64]}")
+            return []
+        lengths = {key: len(row.value) for key, row in rows.items()}
+        count = max(lengths.values())
+        if len(set(lengths.values())) > 1:
+            told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+            self.note("AZ204", each, f"takes lists of one length: {told}")
+            return []
+        # Counted over the whole spec: a body that repeats inside a layer that repeats multiplies.
+        self._made += count
+        if count > self.limits.repeats or self._made > self.limits.modules:
+            if not self._too_many:
+                limit = min(self.limits.repeats, self.limits.modules)
+                self.note("AZ605", each, f"repeats {count:,} times; the limit is {limit:,}", RAISE.format("repeats"))
+            self._too_many = True
+            return []
+        return [Node({**rest, **{key: row.value[i] for key, row in rows.items()}}, item.origin) for i in range(count)]
+
+    # --- ids ----------------------------------------------------------------------------------------------
+
+    def _anonymous(self, node: Node) -> Node:
+        """The tree without the ids of list entries: they name entries while a spec is put together."""
+        if isinstance(node.value, dict):
+            return Node({key: self._anonymous(item) for key, item in node.value.items()}, node.origin)
+        if not isinstance(node.value, list):
+            return node
+        return Node([self._anonymous(self._unnamed(entry)) for entry in node.value], node.origin)
+
+    def _unnamed(self, entry: Node) -> Node:
+        if not isinstance(entry.value, dict) or "id" not in entry.value:
+            return entry
+        name = entry.value["id"]
+        if not isinstance(name.value, str) or not ID.fullmatch(name.value) or name.value in ENDS:
+            self.note("AZ201", name, f"an id takes letters, digits, - and _, got {name.value!r}", "id = 'stem'")
+        return Node({key: item for key, item in entry.value.items() if key != "id"}, entry.origin)
+
+
+def _node(value: Any, source: Source) -> Node:
+    """A value all of whose parts come from one short text, such as a flag."""
+    if isinstance(value, dict):
+        value = {key: _node(item, source) for key, item in value.items()}
+    elif isinstance(value, list):
+        value = [_node(item, source) for item in value]
+    return Node(value, Origin(source))
+
+
+def _which(tree: Node) -> Any:
+    """The data of a spec, however many of them are taken; None of a spec without data."""
+    node = tree.value.get("data")
+    table = None if node is None else plain(written_out(node, "data"))
+    return {key: value for key, value in table.items() if key not in SHARES} if isinstance(table, dict) else table
+
+
+def _implied(tree: Node) -> Node:
+    """Settings of a slot that has a default, given without its name, are the default's."""
+    for path, name in DEFAULTS.items():
+        here = _at(tree, path)
+        if here is not None and isinstance(here.value, dict) and "type" not in here.value:
+            tree = _replaced(tree, path, Node({"type": Node(name, DEFAULT), **here.value}, here.origin))
+    return tree
+
+
+def _replaced(tree: Node, path: Path, node: Node) -> Node:
+    if not path:
+        return node
+    return Node({**tree.value, path[0]: _replaced(tree.value[path[0]], path[1:], node)}, tree.origin)
+
+
+def _leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    for key, item in node.value.items():
+        if isinstance(item.value, dict):
+            yield from _leaves(item, (*path, key))
+        else:
+            yield (*path, key), item
+
+
+def _at(node: Node, path: Path) -> Node | None:
+    for step in path:
+        if not isinstance(node.value, dict) or step not in node.value:
+            return None
+        node = node.value[step]
+    return node

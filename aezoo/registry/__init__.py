@@ -1,0 +1,1 @@
+"""How a part is found: entry points, loading, status, validation, the Registry."""

@@ -1,0 +1,83 @@
+"""Admission: what a declaration must be before a registry takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aezoo.errors import PluginError
+from aezoo.registry.entry_points import installed
+from aezoo.spec.component import Component
+from aezoo.spec.kinds import KINDS
+from aezoo.spec.slots import tables
+
+#: Keys of a part's table that mean something to every spec: `id` marks an entry of a list, `each` repeats it.
+RESERVED = frozenset({"id", "each"})
+
+
+def admit(part: Any, namespace: str) -> str:
+    """The type of a part that may be registered under a namespace; the type comes without the namespace.
+
+    Raises:
+        PluginError: It is no part, names no type, belongs to another namespace, or has a field that it may not have.
+    """
+    if not isinstance(part, type) or not issubclass(part, Component) or part.kind not in KINDS or part.is_slot():
+        raise PluginError(f"{_home(part)} is no part: derive it from a base in aezoo.plugin")
+    _check_owner(part, namespace)
+    _check_fields(part)
+    _check_slots(part)
+    return _type(part)
+
+
+def _check_owner(part: type[Component], namespace: str) -> None:
+    """The class itself says whose it is, so registering it twice would rename the part of the other."""
+    owner = vars(part).get("namespace")
+    owners = {owner} if isinstance(owner, str) else _owners(part, namespace)
+    if namespace not in owners:
+        whose = f"plugin {min(owners)!r}" if min(owners) else "the parts in the box"
+        raise PluginError(
+            f"{_home(part)} belongs to {whose}: derive a class of your own",
+            hint=f"a class Own{part.__name__}({part.__name__}), defined in the plugin, is a part that it may return",
+        )
+
+
+def _owners(part: type[Component], namespace: str) -> set[str]:
+    """The namespaces of the package that defines a class which nobody has registered yet; else whoever asks first."""
+    package = part.__module__.partition(".")[0]
+    if package == __name__.partition(".")[0]:
+        return {""}
+    claims = installed().items()
+    return {name for name, entries in claims if package in {e.module.partition(".")[0] for e in entries}} or {namespace}
+
+
+def _check_fields(part: type[Component]) -> None:
+    names = {field.alias or name for name, field in part.model_fields.items()} | part.model_fields.keys()
+    wrong = sorted(name for name in names if name in RESERVED or name.startswith("model_"))
+    if wrong:
+        said = ", ".join(map(repr, wrong))
+        raise PluginError(
+            f"{_home(part)} has a field called {said}: 'id', 'each' and all that starts with 'model_' are reserved",
+            hint="the author of the part has to call it something else",
+        )
+
+
+def _check_slots(part: type[Component]) -> None:
+    """What the base of a kind has for other parts, its users fill and its methods read: it stays what it is."""
+    for name, field in KINDS[part.kind].model_fields.items():
+        own = part.model_fields[name].annotation
+        for slot in {*tables(field.annotation)} - {*tables(own)}:
+            said = getattr(own, "__name__", own)
+            raise PluginError(
+                f"{_home(part)} declares {name!r} anew, as {said}; in its base it is a {slot.__name__}",
+                hint=f"leave {name!r} out, or give the field another name",
+            )
+
+
+def _type(part: type[Component]) -> str:
+    name = part.model_fields["type"].default
+    if not isinstance(name, str) or not name.isidentifier():
+        raise PluginError(f'{_home(part)} names no type of letters, digits and _: write type: Literal["name"] = "name"')
+    return name
+
+
+def _home(part: Any) -> str:
+    return f"{part.__module__}.{part.__qualname__}" if isinstance(part, type) else repr(part)

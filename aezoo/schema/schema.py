@@ -1,0 +1,149 @@
+"""Schema: the JSON Schema of all that a spec may say, for editors and for validators in other languages.
+
+It describes what people write, macros and shorthands included. What stands in the bases of a spec it cannot see: in
+a spec that `extends` another, or takes `variants`, nothing is required and any table may be a part of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+
+from aezoo.reading.compose import DEFAULTS
+from aezoo.reading.merge import LISTS, NAMED
+from aezoo.schema.definitions import Vocabulary
+from aezoo.schema.drafts import METASCHEMAS, Draft, Schema, lowered
+from aezoo.schema.fields import LIST, TABLE, TEXT, UNTYPED, cases, described, ref, summary, taken, told, wants
+from aezoo.schema.list_edits import EDIT
+from aezoo.spec.component import Component, Frozen
+from aezoo.spec.document import Spec
+from aezoo.spec.slots import fields, tables
+
+TITLE = "aezoo spec"
+STRINGS: Schema = {**LIST, "items": TEXT}
+BASED: Schema = {"anyOf": [{"required": ["extends"]}, {"required": ["variants"]}]}
+
+
+def schema(
+    parts: Iterable[type[Component]], *, draft: Draft = "2020-12", variants: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The JSON Schema of specs that may name these parts.
+
+    Args:
+        parts: The declarations, as `registry.parts()` gives them.
+        draft: Of JSON Schema. Many tools know no later one than 7; the oldest, 4, explains faults worst.
+        variants: Names of the variants that are installed; any name may be written if none is given.
+    """
+    words = Vocabulary(parts, Spec)
+    root = {
+        "$schema": METASCHEMAS[draft],
+        "title": TITLE,
+        "description": summary(Spec),
+        "type": "object",
+        "properties": {**{key: _slot(key, field, words) for key, field in fields(Spec).items()}, **_macros(variants)},
+        "additionalProperties": False,
+        "if": {"not": BASED},
+        "then": _whole(words),
+    }
+    return lowered({**root, "$defs": dict(sorted(words.definitions.items()))}, draft)
+
+
+def _macros(variants: Sequence[str]) -> dict[str, Schema]:
+    """The keys that say how a spec is put together."""
+    name = {"anyOf": [{"enum": [*variants]}, {**TEXT, "pattern": ":"}]} if variants else TEXT
+    return {
+        "extends": {
+            "description": "the path or bundled name of a spec that this one changes, or a list of them",
+            "anyOf": [TEXT, STRINGS],
+        },
+        "variants": {
+            "description": "fragments merged over the bases and under the keys of this file",
+            "type": "array",
+            "items": name,
+        },
+        "unset": {
+            "description": "paths of what to take out of bases and variants: regularizers.kl, encoder.2",
+            "anyOf": [TEXT, STRINGS],
+        },
+        "$schema": {"description": "in JSON, where editors find this schema", **TEXT},
+    }
+
+
+# --- forms of slots -----------------------------------------------------------------------------------------
+
+
+def _slot(key: str, field: FieldInfo, words: Vocabulary) -> Schema:
+    if key in LISTS:
+        return {**told(field), **_shorthand(key, field, words)}
+    if key in NAMED:
+        called = {tag: _called(tag, field, words) for tag in words.parts[_kind(field)]}
+        return {**described(field, words), "properties": called}
+    return described(field, words)
+
+
+def _kind(field: FieldInfo) -> str:
+    base = next(tables(field.annotation))
+    assert issubclass(base, Component)
+    return base.kind
+
+
+def _called(tag: str, field: FieldInfo, words: Vocabulary) -> Schema:
+    """A penalty or a constraint that has the name of a part: of that part, unless it or a base says another."""
+    kind = _kind(field)
+    about = {"description": summary(words.parts[kind][tag])}
+    return {**about, **ref(f"slot.{kind}"), "anyOf": [about, ref(f"{kind}.{tag}")]}
+
+
+def _shorthand(key: str, field: FieldInfo, words: Vocabulary) -> Schema:
+    """A table for which a list is short, and a bare name, if it has a type."""
+    table = next(tables(field.annotation))
+    inner = fields(table)[LISTS[key]]
+    own, entries, edit = words.table(table), taken(inner, words, editable=False), taken(inner, words)
+    named = _names_of(table)
+    chosen = cases((EDIT, edit), (TABLE, own), (LIST, entries), (TEXT, named))
+    types = ["array", "object", *(["string"] if named else [])]
+    return {"type": types, **chosen, "anyOf": [{}, own, entries, *([named] if named else [])]}
+
+
+def _names_of(table: type[Frozen]) -> Schema:
+    """The types that a table may say, if it has any."""
+    field = fields(table).get("type")
+    return {"enum": [*get_args(field.annotation)]} if field else {}
+
+
+# --- what is wanted where nothing stands below --------------------------------------------------------------
+
+
+def _whole(words: Vocabulary) -> Schema:
+    inner = {key: _wanted((key,), field, words) for key, field in fields(Spec).items()}
+    required = [key for key, field in fields(Spec).items() if field.is_required()]
+    return {"required": required, "properties": {key: wanted for key, wanted in inner.items() if wanted}}
+
+
+def _wanted(path: tuple[str, ...], field: FieldInfo, words: Vocabulary) -> Schema:
+    if path in DEFAULTS:
+        return _default(_kind(field), DEFAULTS[path], words)
+    table = field.annotation
+    if isinstance(table, type) and issubclass(table, Frozen) and not issubclass(table, Component):
+        return _wanted_table(path, table, words)
+    wanted = wants(table, words)
+    if path[-1] in NAMED:
+        kind = _kind(field)
+        wanted["properties"] = {tag: _default(kind, tag, words) for tag in words.parts[kind]}
+    return wanted
+
+
+def _wanted_table(path: tuple[str, ...], table: type[Frozen], words: Vocabulary) -> Schema:
+    inner = {key: _wanted((*path, key), field, words) for key, field in fields(table).items()}
+    wanted = {**words.needs(table), "properties": {key: found for key, found in inner.items() if found}}
+    return cases((TABLE, {**wanted, "not": EDIT})) if path[-1] in LISTS else wanted
+
+
+def _default(kind: str, tag: str, words: Vocabulary) -> Schema:
+    """A part of the kind; one that says no type is the one called `tag`."""
+    if tag not in words.parts[kind]:
+        return ref(f"whole.{kind}")
+    own = {"allOf": [ref(f"{kind}.{tag}"), words.needs(words.parts[kind][tag])]}
+    return cases((UNTYPED, own), otherwise=ref(f"whole.{kind}"))

@@ -1,0 +1,120 @@
+"""Word: what a part's methods must give; a part that gives something else is named, with the method at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import getsourcefile, getsourcelines
+from math import isfinite
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from aezoo.errors import PluginError
+from aezoo.spec.component import Component
+from aezoo.spec.shape import Shape, text
+
+if TYPE_CHECKING:
+    from aezoo.data.samples import Samples
+    from aezoo.spec.kinds import DatasetSpec, ScheduleSpec
+
+
+def shape_of(part: Component, method: str, given: Any) -> Shape:
+    """What a method gives, if it is a shape: a tuple of whole numbers."""
+    if type(given) is tuple and all(type(axis) is int for axis in given):
+        return given
+    raise broken(part, method, f"gives {given!r}, not a tuple of whole numbers")
+
+
+def count_of(part: Component, method: str, given: Any) -> int:
+    """What a method gives, if it is a whole number."""
+    if type(given) is int:
+        return given
+    raise broken(part, method, f"gives {given!r}, not a whole number")
+
+
+def value_of(part: ScheduleSpec, step: int, steps: int) -> float:
+    """What a schedule gives at a step, if it is a finite number."""
+    given: Any = part.value(step, steps)
+    if not part.namespace or (isinstance(given, Real) and not isinstance(given, bool) and isfinite(given)):
+        return given  # type: ignore[no-any-return]
+    raise broken(part, "value", f"gives {given!r:.100} at step {step} of {steps}, not a finite number")
+
+
+def several(part: Component, method: str, given: Any, kind: type[Any], what: str) -> Sequence[Any]:
+    """What a method gives, as a list, if it is some of a kind: layers, remarks."""
+    try:
+        listed = list(given)
+    except TypeError:
+        if hasattr(given, "__iter__"):  # then it is something inside that failed
+            raise
+        listed = [given]
+    if all(isinstance(item, kind) for item in listed):
+        return listed
+    raise broken(part, method, f"gives {given!r}, not {what}")
+
+
+def made(part: Component, *given: Any, place: str = "") -> Any:
+    """What a part builds; of a plugin's part, held at every pass to what the part declares.
+
+    A part that builds others calls this instead of their `build`.
+
+    Args:
+        part: The declaration.
+        given: What its `build` takes: of a layer, the shape of what it is given.
+        place: Of the part in the spec, for messages.
+    """
+    built = part.build(*given)  # type: ignore[attr-defined]
+    if not part.namespace:
+        return built
+    from aezoo.building.output_checks import checked  # torch is there by now: the part has built something of it
+
+    return checked(part, built, given, place)
+
+
+def broken(part: Component, method: str, told: str, *, at: tuple[str, str] | None = None) -> Exception:
+    """The error of a part whose method gives what it may not; one in the box cannot.
+
+    Args:
+        part: It.
+        method: What it is called.
+        told: What it gives, and what it should.
+        at: Name and place of the code at fault, if that is not the method itself.
+    """
+    if not part.namespace:
+        return AssertionError(f"{part.tag()}: {method} {told}")
+    from aezoo.registry.entry_points import titled
+
+    code, place = at or _declared(part, method)
+    message = f"{titled(part.namespace)}: {part.kind} {part.tag()}: {code} at {place} {told}"
+    return PluginError(message, hint=f"`aezoo plugins check {part.namespace}` holds its parts to the laws")
+
+
+def _declared(part: Component, method: str) -> tuple[str, str]:
+    """Name and place of a method of a part."""
+    owner: Any = next(base for base in type(part).__mro__ if method in vars(base))
+    place = definition(type(part) if owner.is_slot() else vars(owner)[method])  # what is in the base is not at fault
+    return f"{type(part).__name__}.{method}", place
+
+
+def samples_of(part: DatasetSpec, loaded: Any) -> Samples:
+    """What `load` gives, if it is a set of samples, of the shape that is declared."""
+    from aezoo.data.samples import Samples
+
+    if not part.namespace:
+        return loaded  # type: ignore[no-any-return]
+    values = getattr(loaded, "values", None)
+    if not isinstance(loaded, Samples) or not hasattr(values, "dtype") or not hasattr(values, "shape"):
+        held = f", of a {type(values).__name__}" if isinstance(loaded, Samples) else ""
+        raise broken(part, "load", f"gives a {type(loaded).__name__}{held}, not Samples of an array")
+    declared = part.sample_shape()
+    if declared is not None and loaded.shape != tuple(declared):
+        told = f"declares {text(declared)}, load gives {text(loaded.shape) or 'single numbers'}"
+        raise broken(part, "sample_shape", told)
+    return loaded
+
+
+def definition(thing: Any) -> str:
+    """File and line of a class or function; its module, where there is no source."""
+    try:
+        return f"{getsourcefile(thing)}:{getsourcelines(thing)[1]}"
+    except (OSError, TypeError):  # made in an interpreter or a zip
+        return str(thing.__module__)

@@ -1,0 +1,1 @@
+"""A model's folder: layout, manifest, weights, verification, lock file, card, pictures."""

@@ -1,0 +1,133 @@
+"""Lock: aezoo.lock.json, where a pulled folder came from and the hash of each of its files. It is written last.
+
+A folder that has one is whole, or is refused: every file of a model in it is the one that was fetched and checked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aezoo.errors import Refused
+from aezoo.files import atomic_write, digest_of
+from aezoo.reading.bounds import MAX_BYTES
+from aezoo.reading.text import to_json
+from aezoo.storage import layout
+from aezoo.storage.layout import File
+
+NAME = "aezoo.lock.json"
+FORMAT = 1
+
+
+class Lock(NamedTuple):
+    """Where a folder came from.
+
+    Attributes:
+        source: `owner/name`, or the name of a model of the embedded zoo.
+        revision: What was asked for: a tag, a branch, a commit; of an embedded model, nothing.
+        commit: What that was, and is for ever: of the Hub's repository, or of the files' hashes.
+        files: Every file, with its size and sha256.
+        endpoint: Of the Hub that it came from; empty for the embedded zoo.
+        pulled: When, in UTC.
+        aezoo: The version that pulled it.
+    """
+
+    source: str
+    revision: str
+    commit: str
+    files: tuple[File, ...]
+    endpoint: str = ""
+    pulled: str = ""
+    aezoo: str = ""
+
+
+def content_id(files: Sequence[File]) -> str:
+    """A commit for what no repository holds: forty digits of the sha256 of all names and hashes."""
+    named = {file.name: file.sha256 for file in files}
+    return sha256(to_json(named, indent=None).encode()).hexdigest()[:40]
+
+
+def write(folder: Path, lock: Lock) -> None:
+    """Write the lock of a folder."""
+    told: dict[str, Any] = {
+        "lock": FORMAT,
+        "source": lock.source,
+        "revision": lock.revision,
+        "commit": lock.commit,
+        "endpoint": lock.endpoint,
+        "pulled": lock.pulled,
+        "aezoo": lock.aezoo,
+        "files": {file.name: {"size": file.size, "sha256": file.sha256} for file in lock.files},
+    }
+    atomic_write(folder / NAME, _written(told))
+
+
+def read(folder: Path) -> Lock | None:
+    """The lock of a folder, or None if it has none. Raises `Refused` if it is damaged, or no file."""
+    path = folder / NAME
+    if not os.path.lexists(path):
+        return None
+    if path.is_symlink() or not path.is_file():
+        raise Refused(f"{path} is no regular file: it is not what aezoo wrote", hint=_again(folder))
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES)
+    try:
+        told = json.loads(data)
+        told.pop("digest")
+        # Byte for byte: what a parser takes for the same is not what was written.
+        if data != _written(told).encode() or told["lock"] != FORMAT:
+            raise ValueError
+        files = tuple(File(name, int(row["size"]), str(row["sha256"])) for name, row in told["files"].items())
+        words = {key: str(told[key]) for key in ("source", "revision", "commit", "endpoint", "pulled", "aezoo")}
+        return Lock(files=files, **words)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Refused(f"{path} is damaged: it is not what aezoo wrote", hint=_again(folder)) from None
+
+
+def faults(folder: Path, lock: Lock) -> list[str]:
+    """What of a folder is not as its lock has it, in words."""
+    listed = {file.name: file for file in lock.files}
+    found = [f"{name} is not in the lock" for name in layout.NAMES if name not in listed and (folder / name).exists()]
+    for name, file in listed.items():
+        path = folder / name
+        if name not in layout.NAMES or path.is_symlink() or not path.is_file():
+            found.append(f"{name} is missing")
+        elif path.stat().st_size != file.size:
+            found.append(f"{name} has {path.stat().st_size} bytes, not {file.size}")
+        elif digest_of(path) != file.sha256:
+            found.append(f"the sha256 of {name} is another than the one noted")
+    return found
+
+
+def verify(folder: Path, *, needed: bool = False) -> Lock | None:
+    """Hold a folder to its lock; returns it.
+
+    Args:
+        folder: Of a model.
+        needed: Whether it must have one: it is known to have been pulled.
+
+    Raises:
+        Refused: A file is not as the lock has it, or the lock is no file, or is missing though it is needed.
+    """
+    lock = read(folder)
+    if lock is None and needed:
+        raise Refused(f"{folder} was changed since it was pulled: {NAME} is missing", hint=_again(folder))
+    wrong = faults(folder, lock) if lock else []
+    if wrong:
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise Refused(f"{folder} was changed since it was pulled: {wrong[0]}{more}", hint=_again(folder))
+    return lock
+
+
+def _written(told: Mapping[str, Any]) -> str:
+    """The text of a lock, with its own digest: a changed byte anywhere in it is found."""
+    digest = sha256(to_json(dict(told), indent=None).encode()).hexdigest()
+    return to_json({**told, "digest": digest}) + "\n"
+
+
+def _again(folder: Path) -> str:
+    return f"remove {folder} and pull the model again"

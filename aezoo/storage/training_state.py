@@ -1,0 +1,50 @@
+"""Sidecar: training.safetensors, the state of what only training needs, beside a model: its critics, above all.
+
+It is written where there is any such state, is of the same step as the weights of the model, and using the model does
+not read it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aezoo.reading.text import to_json
+from aezoo.storage import manifest, weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from aezoo.model import Model
+    from aezoo.nn.objective import Objective
+    from aezoo.spec.document import Spec
+
+NAME = "training.safetensors"
+
+
+def write(folder: Path, spec: Spec, beside: Mapping[str, Tensor]) -> None:
+    """Write the state, if there is any; its header holds the spec, as that of the weights does."""
+    if beside:
+        weights.write_weights(folder / NAME, beside, to_json(manifest.manifest(spec), indent=None))
+
+
+def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:
+    """The objective of a model that was loaded from this folder, with what its players knew when its weights were kept.
+
+    Raises:
+        NotFound: The folder holds no such state, though the objective has some.
+        Refused: It is damaged, or of another objective.
+    """
+    from aezoo.building.builder import objective_of
+
+    objective = objective_of(model, steps=1)
+    if not objective.beside:
+        return objective
+    from aezoo.storage.writer import current
+
+    path = current(Path(folder)) / NAME
+    weights.compare(path, weights.read_header(path), objective.beside)
+    objective.load_state_dict(weights.read_weights(path), strict=False)  # the model has its weights already
+    return objective.to(model.device)

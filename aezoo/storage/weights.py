@@ -1,0 +1,265 @@
+"""Weights: a safetensors file, looked at before it is trusted. Nothing is unpickled, and checking wakes no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from aezoo.errors import NotFound, Refused
+from aezoo.files import digest_of, replacing
+from aezoo.reading.text import is_text
+from aezoo.storage.layout import WEIGHTS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAME = WEIGHTS
+#: Key of the one entry of metadata. One, since the order of several is not fixed, and so the bytes would not be.
+KEY = "aezoo"
+MAX_HEADER = 4 << 20
+MAX_TENSORS = 20_000
+MAX_METADATA = 16
+MAX_AXES = 16
+#: Bytes of a value, by safetensors' name of its type; and torch's name.
+SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+DTYPES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
+
+
+#: Of a floating type: the bits of a value, and those that are all set in NaN and infinity and in nothing else.
+EXPONENTS = {
+    "F64": ("<u8", 0x7FF << 52),
+    "F32": ("<u4", 0xFF << 23),
+    "F16": ("<u2", 0x1F << 10),
+    "BF16": ("<u2", 0xFF << 7),
+}
+#: Files up to this size are read at once: what is checked is what is used. Larger ones are mapped.
+AT_ONCE = 1 << 30
+#: Bytes that are looked at together: a multiple of every value's size.
+PIECE = 4 << 20
+
+
+class Entry(NamedTuple):
+    """One tensor of a file."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many values it has."""
+        return prod(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype} [{', '.join(map(str, self.shape))}]"
+
+
+class Header(NamedTuple):
+    """What a file says about itself.
+
+    Attributes:
+        tensors: Every tensor by its name, in the order in which they lie in the file.
+        metadata: Texts.
+        start: Where the first tensor begins.
+    """
+
+    tensors: dict[str, Entry]
+    metadata: dict[str, str]
+    start: int = 0
+
+
+def read_header(path: Path) -> Header:
+    """The header of a safetensors file, checked against the file's size.
+
+    Raises:
+        NotFound: There is no such file.
+        Refused: It is damaged, too large, or something else.
+    """
+    if not path.is_file():
+        raise NotFound(f"{path}: no such file", hint="fetch or train the model again")
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > size - 8:
+            raise _damaged(path, "it is cut short, or no safetensors file")
+        if length > MAX_HEADER:
+            raise _damaged(path, f"its header has {length} bytes, {MAX_HEADER} at most are read")
+        raw = file.read(length)
+    try:
+        table = json.loads(raw.decode(), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f"its header is no JSON: {error}") from None
+    if not is_text(table):
+        raise _damaged(path, "its header holds half of a character: a lone surrogate")
+    if not isinstance(table, dict) or len(table) > MAX_TENSORS:
+        raise _damaged(path, f"its header is no table of at most {MAX_TENSORS} tensors")
+    metadata = table.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        raise _damaged(path, "its metadata are no texts")
+    if len(metadata) > MAX_METADATA:
+        raise _damaged(path, f"its metadata have more than {MAX_METADATA} entries")
+    return Header(_entries(path, table, size - 8 - length), metadata, 8 + length)
+
+
+def _entries(path: Path, table: Mapping[str, Any], size: int) -> dict[str, Entry]:
+    """The tensors, which have to lie one after another and fill the file."""
+    spans: dict[str, tuple[int, int]] = {}
+    entries: dict[str, Entry] = {}
+    for name, item in table.items():
+        try:
+            dtype, axes, (start, end) = item["dtype"], item["shape"], item["data_offsets"]
+            fits = isinstance(axes, list) and len(axes) <= MAX_AXES
+            shape = tuple(axes) if fits else ()
+            fits = fits and all(type(n) is int and 0 <= n < 1 << 62 for n in (*shape, start, end))
+            fits = (
+                fits and set(item) == {"dtype", "shape", "data_offsets"} and end - start == prod(shape) * SIZES[dtype]
+            )
+        except (KeyError, TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise _damaged(path, f"its entry {name[:80]!r} is not what safetensors writes")
+        spans[name] = start, end
+        entries[name] = Entry(dtype, shape)
+    position = 0
+    placed = sorted(spans, key=spans.__getitem__)
+    for start, end in map(spans.__getitem__, placed):
+        if start != position:
+            raise _damaged(path, "its tensors overlap or leave gaps")
+        position = end
+    if position != size:
+        raise _damaged(path, f"it holds {size} bytes of tensors, its header speaks of {position}")
+    return {name: entries[name] for name in placed}
+
+
+def compare(path: Path, header: Header, expected: Mapping[str, Tensor]) -> None:
+    """Refuse a file that does not hold exactly these tensors: names, types and shapes."""
+    wanted = {name: Entry(_dtype(tensor), tuple(tensor.shape)) for name, tensor in expected.items()}
+    faults = [
+        _listed("missing", sorted(wanted.keys() - header.tensors.keys())),
+        _listed("unexpected", sorted(header.tensors.keys() - wanted.keys())),
+        _listed(
+            "different",
+            [
+                f"{name} is {header.tensors[name]}, not {entry}"
+                for name, entry in sorted(wanted.items())
+                if name in header.tensors and header.tensors[name] != entry
+            ],
+        ),
+    ]
+    if any(faults):
+        raise Refused(
+            f"{path} does not fit its spec: {'; '.join(filter(None, faults))}",
+            hint="the weights belong to another spec, or to another version of a part",
+        )
+
+
+def strange(path: Path, header: Header) -> list[str]:
+    """The tensors of a file that hold NaN or infinity."""
+    import numpy as np
+
+    found = []
+    with path.open("rb") as file:
+        file.seek(header.start)
+        for name, entry in header.tensors.items():
+            bits, exponent = EXPONENTS.get(entry.dtype, ("", 0))
+            left, finite = entry.size * SIZES[entry.dtype], True
+            while left:
+                # Piece by piece: a look at a file takes no memory to speak of.
+                data = file.read(min(left, PIECE))
+                if not data or len(data) % SIZES[entry.dtype]:
+                    raise _damaged(path, "it was cut while it was read")
+                left -= len(data)
+                finite = finite and not (bits and ((np.frombuffer(data, bits) & exponent) == exponent).any())
+            if not finite:
+                found.append(name)
+    return found
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
+    """Write tensors and one text of metadata; the same ones give the same bytes."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    seen: set[int] = set()
+    whole: dict[str, Tensor] = {}
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        # Two names for one memory: safetensors holds no such thing, so the second gets its own.
+        pointer = tensor.untyped_storage().data_ptr()
+        whole[name] = tensor.clone() if pointer in seen else tensor
+        seen.add(pointer)
+    with replacing(path) as temporary:
+        try:
+            save_file(whole, temporary, metadata={KEY: text})
+        except SafetensorError as error:
+            raise _unwritten(error) from error
+
+
+def _unwritten(error: Exception) -> OSError:
+    """The error of the system behind one of safetensors, which tells of it in words alone."""
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
+
+
+def read_weights(path: Path, *, digest: str | None = None) -> dict[str, Tensor]:
+    """The tensors of a file whose header was read before.
+
+    Args:
+        path: Of the file.
+        digest: The sha256 it must have, where that is known.
+
+    Raises:
+        Refused: It is damaged, or another file than the one noted.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load, load_file
+
+    large = path.stat().st_size > AT_ONCE
+    data = b"" if large else path.read_bytes()
+    if digest is not None and digest != (digest_of(path) if large else sha256(data).hexdigest()):
+        raise _damaged(path, "its sha256 is not the one noted when it was written")
+    try:
+        return load_file(path) if large else load(data)
+    except SafetensorError as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _dtype(tensor: Tensor) -> str:
+    return DTYPES.get(str(tensor.dtype).removeprefix("torch."), str(tensor.dtype))
+
+
+def _listed(word: str, names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{word}: {', '.join(map(shown, names[:3]))}{more}" if names else ""
+
+
+def shown(name: str) -> str:
+    """A tensor's name as a message prints it: a stranger's may hold what moves a cursor."""
+    return name if name.isprintable() and len(name) <= 160 else repr(name[:160])
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError("a name stands twice")
+    return table
+
+
+def _damaged(path: Path, why: str) -> Refused:
+    return Refused(f"{path} is refused: {why}", hint="fetch or train it again")

@@ -1,0 +1,378 @@
+"""Hub: repositories of models, through the real client. Nothing else in aezoo speaks to a network.
+
+The client fetches into a folder of ours, never into its own cache, and only what it is asked for by name. What it tells
+is a stranger's word: commits, sizes and hashes are checked by form here and against the bytes by whoever pulls.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha1
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from aezoo.errors import AezooError, HubError, Refused, UsageError
+from aezoo.files import digest_of
+from aezoo.hints import did_you_mean
+from aezoo.zoo.address import REVISION, Remote
+from aezoo.zoo.cache import COMMIT
+from aezoo.zoo.http_errors import complaint, printable, tells_token, unreadable
+from aezoo.zoo.http_limits import LATER, MOST_REQUESTS, MOST_TOLD, NO_HUB, Conversation, conversation, loopback, watch
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+LIBRARY = "aezoo"
+#: What a variable of the client's says if it means yes.
+TRUE = frozenset({"1", "on", "yes", "true"})
+SHA256 = re.compile(r"[0-9a-f]{64}")
+#: How the network is switched on.
+ONLINE = "leave out --offline, or unset AEZOO_OFFLINE and HF_HUB_OFFLINE,"
+#: How often the client fetches one file at most, when connections break.
+_TRIES = 6
+
+
+class HubWarning(UserWarning):
+    """Something about the connection that its user may want to know."""
+
+
+class Row(NamedTuple):
+    """A file of a repository, as the Hub tells it.
+
+    Attributes:
+        name: Its path.
+        size: Bytes.
+        sha256: Of its bytes, where the Hub keeps it beside git; else None.
+        blob: Git's name of its bytes, where it is kept in git.
+    """
+
+    name: str
+    size: int
+    sha256: str | None
+    blob: str
+
+    def holds(self, path: Path) -> bool:
+        """Whether the file at `path` has these bytes."""
+        if path.is_symlink() or not path.is_file() or path.stat().st_size != self.size:
+            return False
+        return digest_of(path) == self.sha256 if self.sha256 else git_blob(path) == self.blob
+
+
+class Found(NamedTuple):
+    """A repository that a search found; all of it a stranger's word."""
+
+    repo: str
+    commit: str
+    tags: tuple[str, ...]
+    card: dict[str, Any]
+
+
+def offline() -> bool:
+    """Whether the environment forbids the network."""
+    return any(os.environ.get(name, "").lower() in TRUE for name in ("AEZOO_OFFLINE", "HF_HUB_OFFLINE"))
+
+
+def endpoint() -> str:
+    """Address of the Hub: `HF_ENDPOINT`, or the client's own. Raises `UsageError`."""
+    said = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    if said:
+        parts = urlsplit(said)
+        # It stands in locks, in messages and in the store's folders.
+        if "@" in parts.netloc or parts.scheme not in ("https", "http") or not parts.hostname:
+            told = "HF_ENDPOINT is no address of a Hub: https://host, without a name or a password in it"
+            raise UsageError(told, hint="HF_TOKEN, or `hf auth login`, says who you are")
+        return said
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def git_blob(path: Path) -> str:
+    """Git's name of the bytes of a file."""
+    digest = sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+class Hub:
+    """One Hub, as one user. The token is the client's affair: `HF_TOKEN`, or a stored login."""
+
+    def __init__(self) -> None:
+        if offline():
+            raise HubError("the network is switched off", hint=f"{ONLINE} to ask the Hub")
+        self.endpoint = endpoint()
+        #: Whether a commit was asked for, and no answer said that it was not made.
+        self.unsettled = False
+        _warn_of_plain(self.endpoint)
+
+    @property
+    def api(self) -> HfApi:
+        """The client."""
+        from huggingface_hub import HfApi
+
+        from aezoo import __version__
+
+        return HfApi(endpoint=self.endpoint, library_name=LIBRARY, library_version=__version__)
+
+    # --- what is there ------------------------------------------------------------------------------------
+
+    def resolve(self, wanted: Remote) -> str:
+        """The commit that a revision is now: one request. Raises `NotFound`, `HubError`, `Refused`."""
+        with self._speaking(wanted):
+            # The commit alone: all that there is to tell of a repository may be much.
+            sha = self.api.model_info(wanted.repo, revision=wanted.revision, expand=["sha"]).sha
+        return _commit(sha, wanted)
+
+    def private(self, wanted: Remote) -> bool:
+        """Whether a repository is shown to its owner alone. Raises `HubError` where the Hub does not say."""
+        with self._speaking(wanted):
+            private = self.api.model_info(wanted.repo, expand=["private"]).private
+        if not isinstance(private, bool):
+            raise HubError(f"{wanted.repo}: the Hub does not say whether it is private", hint=LATER)
+        return private
+
+    def rows(self, wanted: Remote, names: Sequence[str]) -> list[Row]:
+        """The files of these names that the repository has at a commit: one request, however many it has."""
+        path = f"models/{wanted.repo}/paths-info/{quote(wanted.revision, safe='')}"
+        listed = self._asked("POST", path, wanted, data={"paths": list(names), "expand": False})
+        if not isinstance(listed, list):
+            raise unreadable(wanted.repo, "no list of files")
+        rows = [row for item in listed if (row := _row(item, wanted)) is not None]
+        # In the order asked for, each once; what was not asked for is not there.
+        by_name = {row.name: row for row in rows}
+        return [by_name[name] for name in names if name in by_name]
+
+    def fetch(self, wanted: Remote, row: Row, folder: Path, *, again: bool = False) -> Path:
+        """Fetch one file into a folder; its bytes are not checked yet.
+
+        Args:
+            wanted: The repository, at a commit.
+            row: The file.
+            folder: Of the pull alone: the client keeps notes in it.
+            again: Whether to fetch it whatever those notes say.
+
+        Raises:
+            HubError: The connection broke.
+            Refused: More came than was told.
+        """
+        with self._speaking(wanted, most=_TRIES * (row.size + MOST_TOLD // MOST_REQUESTS), size=row.size):
+            try:
+                self.api.hf_hub_download(
+                    wanted.repo,
+                    row.name,
+                    revision=wanted.revision,
+                    local_dir=folder,
+                    force_download=again,
+                    tqdm_class=_metered(row),
+                )
+            except OSError as error:
+                # Of another length than told: wrong bytes like any others, which whoever pulls asks for again.
+                if not str(error).startswith("Consistency check failed"):
+                    raise
+        return folder / row.name
+
+    def search(self, text: str | None = None, *, limit: int) -> list[Found]:
+        """Models of this library, those pulled most first."""
+        params: dict[str, Any] = {"filter": LIBRARY, "sort": "downloads", "limit": limit}
+        params["expand"] = ["cardData", "tags", "sha"]
+        listed = self._asked("GET", "models", None, params=params | ({"search": text} if text else {}))
+        if not isinstance(listed, list):
+            raise unreadable(self.endpoint, "no list of models")
+        return [_found(item) for item in listed[:limit] if isinstance(item, dict)]
+
+    def tags(self, wanted: Remote) -> dict[str, str]:
+        """The tags of a repository and their commits."""
+        refs = self._asked("GET", f"models/{wanted.repo}/refs", wanted)
+        tags = refs.get("tags") if isinstance(refs, dict) else None
+        if not isinstance(tags, list) or not all(_is_tag(tag) for tag in tags):
+            raise unreadable(wanted.repo, "no list of tags")
+        return {tag["name"]: tag["targetCommit"] for tag in tags}
+
+    def _asked(self, method: str, path: str, wanted: Remote | None, **options: Any) -> Any:
+        """The JSON that the Hub answers, as it came.
+
+        The client takes an object for an empty list, and refuses all models for one whose card it dislikes.
+        """
+        from huggingface_hub import get_session
+        from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
+
+        from aezoo import __version__
+
+        with self._speaking(wanted):
+            headers = build_hf_headers(library_name=LIBRARY, library_version=__version__)
+            response = get_session().request(method, f"{self.endpoint}/api/{path}", headers=headers, **options)
+            hf_raise_for_status(response)
+            return response.json()
+
+    # --- what changes it ----------------------------------------------------------------------------------
+
+    def create(self, wanted: Remote, *, private: bool) -> None:
+        """Make the repository, if it is not there."""
+        with self._speaking(wanted, writing=True):
+            self.api.create_repo(wanted.repo, private=private or None, exist_ok=True)
+
+    def commit(
+        self,
+        wanted: Remote,
+        files: Iterable[tuple[str, Path]],
+        gone: Iterable[str],
+        *,
+        message: str,
+        request: bool = False,
+        ready: Callable[[], None] = lambda: None,
+    ) -> tuple[str, str]:
+        """Make one commit upon the one that `wanted` is at; returns it, and where its pull request is, if it is one.
+
+        Args:
+            wanted: The repository, at the commit that everything was compared with.
+            files: Name and place of each file that is new.
+            gone: Names that are to go.
+            message: Of the commit.
+            request: Whether to propose it instead.
+            ready: Called once the large files are there, before the commit is asked for; may raise, and nothing is
+                published then.
+
+        Raises:
+            HubError: Somebody else pushed meanwhile, or the token may not.
+        """
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        added = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in files]
+        removed = [CommitOperationDelete(path_in_repo=name) for name in gone]
+        size = sum(one.upload_info.size for one in added)
+        with self._speaking(wanted, writing=True, size=size) as talk, _silent():
+            try:
+                self.api.preupload_lfs_files(wanted.repo, added, create_pr=request, free_memory=False)
+                ready()
+                made = self.api.create_commit(
+                    wanted.repo,
+                    [*added, *removed],
+                    commit_message=message,
+                    parent_commit=wanted.revision,
+                    create_pr=request,
+                )
+            finally:
+                self.unsettled = talk.unsettled > 0
+        return _commit(made.oid, wanted), printable(made.pr_url or "")
+
+    def tag(self, wanted: Remote, name: str) -> None:
+        """Give the commit that `wanted` is at a tag."""
+        with self._speaking(wanted, writing=True):
+            self.api.create_tag(wanted.repo, tag=name, revision=wanted.revision)
+
+    # --- its errors ---------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _speaking(
+        self, wanted: Remote | None, *, writing: bool = False, most: int = MOST_TOLD, size: int = 0
+    ) -> Iterator[Conversation]:
+        """Hold the client to the limits, and turn what it raises into errors of ours; none of them holds a token or an
+        address with a secret."""
+        from huggingface_hub import get_session
+        from huggingface_hub.errors import RevisionNotFoundError
+        from huggingface_hub.utils import _http
+
+        try:
+            watch(get_session(), _http)
+            with conversation(self.endpoint, most, size=size, writing=writing) as talk:
+                yield talk
+        except (AezooError, KeyboardInterrupt):
+            raise
+        except Exception as error:  # whatever the client and the libraries beneath it think of
+            revisions = self._nearest(wanted) if wanted and isinstance(error, RevisionNotFoundError) else ""
+            told = complaint(error, self.endpoint, wanted, writing=writing, revisions=revisions)
+            # A server that says the token back: it must not be read in a traceback.
+            raise told from (None if tells_token(error) else error)
+
+    def _nearest(self, wanted: Remote) -> str:
+        try:
+            names = [*filter(REVISION.fullmatch, self.tags(wanted)), "main"]
+        except AezooError:
+            return ""
+        return did_you_mean(wanted.revision, names, f"it has {', '.join(names[:8])}")
+
+
+def _commit(sha: object, wanted: Remote) -> str:
+    if not isinstance(sha, str) or not COMMIT.fullmatch(sha):
+        told = f"{wanted.repo}: what the Hub calls a commit is none: {str(sha)[:60]!r}"
+        raise Refused(told, hint=NO_HUB)
+    return sha
+
+
+def _row(item: Any, wanted: Remote) -> Row | None:
+    """A file that the Hub tells of; None for a folder."""
+    if not isinstance(item, dict) or item.get("type") not in ("file", "directory"):
+        raise unreadable(wanted.repo, "no list of files")
+    if item["type"] == "directory":
+        return None
+    name, size, blob, stored = (item.get(key) for key in ("path", "size", "oid", "lfs"))
+    digest = stored.get("oid") if isinstance(stored, dict) else stored
+    hashed = digest is None or (isinstance(digest, str) and SHA256.fullmatch(digest))
+    if type(size) is not int or size < 0 or not hashed or not COMMIT.fullmatch(str(blob)) or (stored and not digest):
+        raise Refused(f"what the Hub tells of {str(name)[:60]!r} is no size and no hash", hint=NO_HUB)
+    return Row(str(name), size, digest, str(blob))
+
+
+def _is_tag(item: Any) -> bool:
+    return isinstance(item, dict) and all(isinstance(item.get(key), str) for key in ("name", "targetCommit"))
+
+
+def _found(item: dict[str, Any]) -> Found:
+    tags, card = item.get("tags"), item.get("cardData")
+    words = tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+    return Found(str(item.get("id")), str(item.get("sha") or ""), words, card if isinstance(card, dict) else {})
+
+
+def _warn_of_plain(address: str) -> None:
+    if urlsplit(address).scheme != "https" and not loopback(address):
+        told = f"{address} is not encrypted: others may read the token and change what is fetched"
+        warnings.warn(HubWarning(told), stacklevel=4)
+
+
+def _metered(row: Row) -> Any:
+    """A bar that ends a download when more comes than was told; it is drawn on a terminal alone."""
+    import sys
+
+    from tqdm.auto import tqdm
+
+    class Metered(tqdm):  # type: ignore[misc]
+        """A bar of the kind that the client draws."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            self.come = 0.0
+            options.pop("name", None)  # of the client's own class
+            super().__init__(*args, **{**options, "disable": not sys.stderr.isatty(), "desc": row.name})
+
+        def update(self, n: float | None = 1) -> Any:
+            self.come += n or 0
+            if self.come > row.size:
+                told = f"{row.name}: more came than the {row.size:,} bytes that the Hub told of"
+                raise Refused(told, hint=NO_HUB)
+            return super().update(n)
+
+    return Metered
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without the client's bars: it draws them on files and pipes, too."""
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    before = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not before:
+            enable_progress_bars()

@@ -1,0 +1,124 @@
+"""Pictures: the right pixels at the right place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aezoo.storage.pictures import GAP, LARGEST, LINES, MARGIN, PAPER, PLOT, READABLE, comparison, draw, grid
+
+UNIT = (0.0, 1.0)
+
+
+def pixels(picture: Image.Image) -> np.ndarray:
+    return np.asarray(picture)
+
+
+def test_a_small_image_is_enlarged_by_a_whole_factor_without_blending() -> None:
+    sample = np.array([[[0.0, 1.0], [0.5, 0.25]]])
+    picture = pixels(draw(sample, UNIT))
+    assert picture.shape == (READABLE, READABLE, 3)
+    half = READABLE // 2
+    assert (picture[:half, :half] == 0).all()
+    assert (picture[:half, half:] == 255).all()
+    assert (picture[half:, :half] == 128).all()
+    assert (picture[half:, half:] == 64).all()
+
+
+def test_a_large_image_is_reduced_and_keeps_its_proportions() -> None:
+    assert draw(np.zeros((3, 512, 1024)), UNIT).size == (LARGEST, LARGEST // 2)
+
+
+def test_the_range_says_what_is_black_and_white() -> None:
+    sample = np.array([[[-1.0, 1.0]]])
+    assert sorted(np.unique(pixels(draw(sample, (-1.0, 1.0)))).tolist()) == [0, 255]
+
+
+def test_values_outside_of_the_range_and_nan_are_drawn_at_its_ends() -> None:
+    sample = np.array([[[-3.0, 7.0, np.nan]]])
+    assert sorted(np.unique(pixels(draw(sample, UNIT))).tolist()) == [0, 255]
+
+
+def test_three_channels_are_colours() -> None:
+    sample = np.zeros((3, 2, 2))
+    sample[0] = 1.0
+    assert (pixels(draw(sample, UNIT)) == (255, 0, 0)).all()
+
+
+def test_what_is_transparent_shows_a_checkerboard() -> None:
+    sample = np.zeros((4, 8, 8))
+    assert len(np.unique(pixels(draw(sample, UNIT)))) == 2
+
+
+def test_five_channels_are_drawn_as_their_mean() -> None:
+    sample = np.zeros((5, 2, 2))
+    sample[0] = 1.0
+    assert (pixels(draw(sample, UNIT)) == 51).all()
+
+
+def test_a_volume_is_drawn_by_its_middle_slice() -> None:
+    volume = np.zeros((1, 3, 4, 4))
+    volume[:, 1] = 1.0
+    assert (pixels(draw(volume, UNIT)) == 255).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 64), (7, 200), (1,), (12,), (49,), (784,)])
+def test_signals_and_vectors_are_plots_of_one_size(shape: tuple[int, ...]) -> None:
+    assert draw(np.zeros(shape), (-1.0, 1.0)).size == PLOT
+
+
+def test_a_rising_signal_goes_from_the_lower_left_to_the_upper_right() -> None:
+    picture = pixels(draw(np.linspace(0, 1, 100)[None], UNIT)).astype(int)
+    blue = np.abs(picture - LINES[0]).sum(-1) < 40
+    rows, columns = np.nonzero(blue)
+    assert rows[columns < 20].min() > PLOT[1] * 0.8
+    assert rows[columns > PLOT[0] - 20].max() < PLOT[1] * 0.2
+
+
+def test_bars_stand_on_zero() -> None:
+    picture = pixels(draw(np.array([1.0, -1.0]), (-1.0, 1.0))).astype(int)
+    blue = np.abs(picture - LINES[0]).sum(-1) < 40
+    middle = PLOT[1] // 2
+    left, right = blue[:, PLOT[0] // 4], blue[:, 3 * PLOT[0] // 4]
+    assert left[: middle - 2].sum() > 0.8 * middle
+    assert not left[middle + 2 :].any()
+    assert right[middle + 2 :].sum() > 0.8 * middle
+    assert not right[: middle - 2].any()
+
+
+def test_a_comparison_has_a_row_for_each_role_and_a_column_for_each_sample() -> None:
+    images = np.zeros((5, 1, 28, 28))
+    two = comparison(images, images, range=UNIT)
+    three = comparison(images, images, corrupted=images, range=UNIT)
+    assert two.height == 2 * MARGIN + 2 * 84 + GAP
+    assert three.height == 2 * MARGIN + 3 * 84 + 2 * GAP
+    assert three.width == two.width > 5 * 84
+
+
+def test_originals_stand_above_reconstructions() -> None:
+    picture = pixels(comparison(np.ones((1, 1, 28, 28)), np.zeros((1, 1, 28, 28)), range=UNIT))
+    column = picture[:, -MARGIN - 10, 0]
+    assert (column[MARGIN : MARGIN + 84] == 255).all()
+    assert (column[MARGIN + 84 + GAP : -MARGIN] == 0).all()
+
+
+def test_the_noise_of_a_signal_is_not_cut_off() -> None:
+    quiet = np.zeros((1, 1, 50))
+    loud = np.where(np.arange(50) % 2, 4.0, -4.0)[None, None]
+    tall = pixels(comparison(quiet + 0.1, quiet, corrupted=loud)).astype(int)
+    blue = tall[..., 2] - tall[..., 0] > 60  # the line's edges are blended with the paper
+    # The originals are next to flat on the scale of the noise.
+    assert np.ptp(np.nonzero(blue[: MARGIN + PLOT[1]])[0]) < 6
+
+
+def test_a_grid_is_filled_row_by_row_and_the_rest_is_paper() -> None:
+    samples = np.zeros((5, 1, 28, 28))
+    picture = pixels(grid(samples, range=UNIT, columns=3))
+    assert picture.shape[:2] == (2 * MARGIN + 2 * 84 + GAP, 2 * MARGIN + 3 * 84 + 2 * GAP)
+    assert tuple(picture[-MARGIN - 10, -MARGIN - 10]) == PAPER
+    assert (picture[-MARGIN - 10, MARGIN + 10] == 0).all()
+
+
+def test_constant_data_have_a_scale() -> None:
+    assert grid(np.full((4, 1, 8, 8), 3.0)).size == grid(np.zeros((4, 1, 8, 8))).size
