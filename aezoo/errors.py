@@ -20,7 +20,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 Path = tuple[str | int, ...]
 
@@ -34,6 +34,8 @@ class AezooError(Exception):
     """
 
     exit_code: ClassVar[int] = 1
+    #: Of a training that ended with this error: its `Run`, with the weights that it had.
+    run: Any = None
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -166,6 +168,36 @@ class RunFailed(AezooError):
 
 class DataError(RunFailed):
     """The data are not what the spec says; names the file, the sample and the value."""
+
+    #: More faults than these are counted, not shown.
+    SHOWN: ClassVar[int] = 12
+
+    @classmethod
+    def several(cls, faults: Sequence[DataError], *, count: int = 0) -> DataError:
+        """One error of all faults of a source, a line for each; `count` of them, where some stand for more."""
+        count = count or len(faults)
+        if count == 1:
+            return faults[0]
+        lines = [fault.message for fault in _of_each_kind(faults, cls.SHOWN)]
+        if len(faults) > len(lines):
+            lines.append(f"... and {len(faults) - len(lines):,} more; {count:,} faults in all")
+        elif count > len(faults):
+            lines.append(f"{count:,} faults in all")
+        return cls("\n".join(lines), hint="; ".join(dict.fromkeys(fault.hint for fault in faults if fault.hint)))
+
+
+def _of_each_kind(faults: Sequence[DataError], most: int) -> list[DataError]:
+    """So many of the faults, in their order; none is left out for one more of a kind that is cured alike."""
+    seen: dict[str, int] = {}
+    ranks = []
+    for index, fault in enumerate(faults):
+        seen[fault.hint] = seen.get(fault.hint, 0) + 1
+        ranks.append((seen[fault.hint], index))
+    return [faults[index] for _, index in sorted(sorted(ranks)[:most], key=lambda rank: rank[1])]
+
+
+class DataWarning(UserWarning):
+    """The data are taken, but not all is as one would think: says what, and what to do."""
 
 
 class Refused(AezooError):

@@ -58,6 +58,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise RunFailed(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+def expanded(path: Path) -> Path:
+    """The path with `~` replaced. Raises `NotFound` where nobody says what it stands for."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # neither HOME nor the system's list of users says it
+        name = path.parts[0]
+        told = f"{path}: nobody says which folder {name} is"
+        raise NotFound(told, hint="set HOME; AEZOO_HOME names the folder for models") from None
+
+
 def is_file(path: Path) -> bool:
     """Whether there is a file at this path, which a person may have typed."""
     try:

@@ -10,7 +10,8 @@ and dropout are as in evaluation, whatever mode the network is in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import deepcopy
 from os import PathLike
 from typing import Any, Literal, NamedTuple, Self, cast, overload
 
@@ -21,12 +22,14 @@ from torch import Generator, Tensor
 from aezoo.data.batches import Batches
 from aezoo.data.indices import Indices, index_shape
 from aezoo.data.sources import check, open_samples
+from aezoo.data.values import check_values, warn_outside
 from aezoo.errors import AnswerNo, DataError, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.metrics import nll, rate
 from aezoo.randomness import derive
+from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
@@ -40,12 +43,15 @@ Score = Literal["auto", "reconstruction", "elbo"]
 CHUNK = 128
 #: Input may leave the declared range by so many times its width: noise does, another unit goes much farther.
 SLACK = 10.0
+#: Beyond so much of its width, and beyond what the spec's corruption adds, a warning tells of it.
+MILD = 0.1
 
 
 class Given(NamedTuple):
     """What a verb was given, ready to pass through."""
 
     batches: Batches | Indices
+    samples: Samples  # what the batches are made of
     single: bool  # one sample without a batch axis
     like: torch.device | None  # where tensors came from, None for everything else
 
@@ -60,7 +66,10 @@ class Model:
     Attributes:
         spec: What was declared.
         network: What computes; plain torch.
+        pulled: Whether it came from the Hub or out of the wheel: a path in its spec is a stranger's.
     """
+
+    pulled = False
 
     def __init__(self, spec: Spec, network: Autoencoder) -> None:
         self.spec = spec
@@ -94,6 +103,7 @@ class Model:
     def encode(
         self, data: Array | Samples | str | PathLike[str], *, what: str = "code", batch_size: int = CHUNK
     ) -> Array: ...
+    @attributed()
     def encode(self, data: Data, *, what: str = "code", batch_size: int = CHUNK) -> Array | Tensor:
         """The code of each sample, nothing drawn: the mean of a Gaussian.
 
@@ -115,14 +125,15 @@ class Model:
         given = None if what == "code" else self._field(what)
         opened = self._open(data)
         if given is None:
-            return self._pass(opened, self.spec.code_shape, self._code, batch_size)
+            return self._pass(opened, self.spec.code_shape, Model._code, batch_size)
         dtype = torch.int64 if what == latent.discrete else None
-        return self._pass(opened, given, lambda x: getattr(self.network.encode(x), what), batch_size, dtype)
+        return self._pass(opened, given, lambda m, x: getattr(m.network.encode(x), what), batch_size, dtype)
 
     @overload
     def decode(self, codes: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
     @overload
     def decode(self, codes: Array | Samples | str | PathLike[str], *, batch_size: int = CHUNK) -> Array: ...
+    @attributed()
     def decode(self, codes: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
         """The mean of the data for each code, in data units.
 
@@ -136,13 +147,14 @@ class Model:
         """
         given = self._open_codes(codes)
         named = isinstance(given.batches, Indices)
-        compute = self._decode_indices if named else self.network.decode
+        compute = Model._decode_indices if named else Model._decode
         return self._pass(given, self.spec.input.shape, compute, batch_size)
 
     @overload
     def reconstruct(self, data: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
     @overload
     def reconstruct(self, data: Array | Samples | str | PathLike[str], *, batch_size: int = CHUNK) -> Array: ...
+    @attributed()
     def reconstruct(self, data: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
         """Each sample, encoded and decoded: no corruption, no latent noise, in data units.
 
@@ -150,8 +162,9 @@ class Model:
             data: [N, *input] -> the same
         """
         given = self._open(data)
-        return self._pass(given, self.spec.input.shape, lambda x: self.network.decode(self._code(x)), batch_size)
+        return self._pass(given, self.spec.input.shape, lambda m, x: m.network.decode(m._code(x)), batch_size)
 
+    @attributed()
     def sample(self, n: int, *, seed: int = 0, batch_size: int = CHUNK) -> Array:
         """New data: the means for `n` codes drawn from the prior.
 
@@ -180,6 +193,7 @@ class Model:
         seed: int = 0,
         batch_size: int = CHUNK,
     ) -> Array: ...
+    @attributed()
     def score(
         self, data: Data, *, by: Score = "auto", draws: int = 8, seed: int = 0, batch_size: int = CHUNK
     ) -> Array | Tensor:
@@ -204,10 +218,11 @@ class Model:
         by = self._settle(by)
         given = self._open(data)
         if by == "reconstruction":
-            return self._pass(given, (), self._strangeness, batch_size)
+            return self._pass(given, (), Model._strangeness, batch_size, torch.float64)
         noise = self._noise(draws, seed)
-        return self._pass(given, (), lambda x: self._negative_elbo(x, noise), batch_size)
+        return self._pass(given, (), lambda m, x: m._negative_elbo(x, noise.to(x)), batch_size, torch.float64)
 
+    @attributed()
     def interpolate(self, a: Data, b: Data, steps: int = 8, *, batch_size: int = CHUNK) -> Array | Tensor:
         """From one sample to another on a straight line between their codes, both ends included.
 
@@ -234,6 +249,9 @@ class Model:
 
     def _code(self, x: Tensor) -> Tensor:
         return self.network.code_of(self.network.normalizer(x))
+
+    def _decode(self, z: Tensor) -> Tensor:
+        return self.network.decode(z)
 
     def _decode_indices(self, indices: Tensor) -> Tensor:
         return self.network.decode(self.network.embed(indices))
@@ -300,8 +318,9 @@ class Model:
     def _open(self, data: Data) -> Given:
         single, like = _is_single(data, self.spec.input.shape), _device(data)
         samples = open_samples(data[None] if single else data, self.spec)  # type: ignore[index]
-        check(samples, _tolerant(self.spec))
-        return Given(Batches(samples, self.spec, device=self.device), single, like)
+        check(samples, self.spec, widths=SLACK)
+        self._warn_outside(samples)
+        return Given(Batches(samples, self.spec, device=self.device), samples, single, like)
 
     def _open_codes(self, codes: Data) -> Given:
         named = bool(self.spec.latent.discrete) and _is_whole(codes)
@@ -309,34 +328,79 @@ class Model:
         single, like = _is_single(codes, shape), _device(codes)
         samples = open_samples(codes[None] if single else codes, self.spec, alike=False)  # type: ignore[index]
         if self.spec.latent.discrete and samples.values.dtype.kind in "iu":
-            return Given(Indices(samples, self.spec, device=self.device), single, like)
+            return Given(Indices(samples, self.spec, device=self.device), samples, single, like)
         if samples.shape != shape:
             got, wanted = text(samples.shape) or "single numbers", text(shape)
             raise DataError(f"{samples.source}: codes are {got}, the model's are {wanted}")
-        if samples.values.dtype.kind != "f" or not np.isfinite(samples.values).all():
+        if samples.values.dtype.kind != "f":
             raise DataError(f"{samples.source}: codes take finite floating values, got {samples.values.dtype}")
-        return Given(Batches(samples, self.spec, device=self.device), single, like)
+        check_values(
+            samples, self.spec.model_copy(update={"input": self.spec.input.model_copy(update={"range": None})})
+        )
+        return Given(Batches(samples, self.spec, device=self.device), samples, single, like)
+
+    def _warn_outside(self, samples: Samples) -> None:
+        """Warn of values beyond the declared range; a corruption's noise widens it, since the model has seen that."""
+        interval = self.spec.input.range
+        if interval is None or samples.values.dtype == np.uint8:
+            return
+        low, high = interval
+        mild = MILD * (high - low)
+        least, most = low, high
+        for x in self._corrupted(interval):
+            least, most = min(least, float(x.min())), max(most, float(x.max()))
+        # The few values that were drawn reach less far than those of many samples do.
+        warn_outside(samples, interval, (low - 1.5 * (low - least) - mild, high + 1.5 * (most - high) + mild))
+
+    def _corrupted(self, interval: tuple[float, float]) -> Iterator[Tensor]:
+        """What the spec's corruptions make of samples at either end of the range."""
+        shape = self.spec.input.shape
+        corruptions = [part.build(shape, interval).eval() for part in self.spec.corruption]
+        generator = Generator().manual_seed(0)
+        for end in interval if corruptions else ():
+            x = torch.full((16, *shape), end)
+            for corruption in corruptions:
+                x = corruption(x, generator)
+            yield x
 
     def _pass(
         self,
         given: Given,
         shape: Shape,
-        compute: Callable[[Tensor], Tensor],
+        compute: Callable[[Model, Tensor], Tensor],
         batch_size: int,
         dtype: torch.dtype | None = None,
     ) -> Array | Tensor:
-        """All batches through `compute`, into one result that is made beforehand."""
+        """All batches through `compute`, into one result that is made beforehand. Numbers are finite, or refused."""
         if batch_size < 1:
             raise UsageError(f"batch_size = {batch_size}", hint="take 1 or more")
         # Made outside of inference mode: what is returned may take part in a later autograd graph.
-        result = torch.empty((len(given.batches), *shape), dtype=dtype or self.dtype, device=given.like or "cpu")
+        place = given.like or torch.device("cpu")
+        dtype = torch.float32 if dtype == torch.float64 and place.type == "mps" else dtype or self.dtype
+        result = torch.empty((len(given.batches), *shape), dtype=dtype, device=place)
         with evaluating(self.network), torch.inference_mode():
             start = 0
             for x in given.batches.sequential(batch_size):
-                result[start : start + len(x)] = compute(x)
+                result[start : start + len(x)] = compute(self, x)
                 start += len(x)
+        self._mend(result, given, compute)
         result = result[0] if given.single else result
         return result if given.like is not None else result.numpy()
+
+    def _mend(self, result: Tensor, given: Given, compute: Callable[[Model, Tensor], Tensor]) -> None:
+        """Compute in float64 what is not finite in float32, sample by sample; refuse what is not finite then."""
+        rows = _not_finite(result)
+        if not rows:
+            return
+        if self.dtype != torch.float64:
+            with suppress(RuntimeError, TypeError):  # a plugin's layer may know float32 alone
+                exact = Model(self.spec, deepcopy(self.network).cpu().double().eval())
+                with torch.inference_mode():
+                    for row in rows:
+                        result[row] = compute(exact, given.batches.row(row).cpu())[0]
+            rows = _not_finite(result)
+        if rows:
+            raise _beyond(given.samples, rows)
 
 
 @contextmanager
@@ -349,6 +413,25 @@ def evaluating(network: torch.nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+def _not_finite(result: Tensor) -> list[int]:
+    """Rows that hold a value which is no finite number."""
+    # One sum tells of all values, without a copy of them; a finite one may overflow, and is then looked at.
+    if not result.is_floating_point() or bool(result.sum().isfinite()):
+        return []
+    broken = (~result.isfinite()).reshape(len(result), -1).any(dim=1)
+    return [int(row) for row in broken.nonzero().flatten()]
+
+
+def _beyond(samples: Samples, rows: list[int]) -> DataError:
+    more = f", nor of {len(rows) - 1} more" if len(rows) > 1 else ""
+    values = samples.values[rows[0]]
+    extent = f"its values go from {float(values.min()):g} to {float(values.max()):g}"
+    return DataError(
+        f"{samples.source}: {samples.name(rows[0])}: what the model makes of it is no finite number{more}; {extent}",
+        hint="leave it out, or bring it to the scale of what the model was trained on",
+    )
 
 
 def _is_single(data: Any, shape: Shape) -> bool:
@@ -364,13 +447,3 @@ def _is_whole(data: Any) -> bool:
 
 def _device(data: Any) -> torch.device | None:
     return data.device if isinstance(data, Tensor) else None
-
-
-def _tolerant(spec: Spec) -> Spec:
-    """The spec with a wider range: what is encoded may be noisy, but not in another unit."""
-    if spec.input.range is None:
-        return spec
-    low, high = spec.input.range
-    slack = SLACK * (high - low)
-    wide = spec.input.model_copy(update={"range": (low - slack, high + slack)})
-    return spec.model_copy(update={"input": wide})

@@ -9,7 +9,8 @@ from __future__ import annotations
 import pluggy
 from pydantic import Field
 
-from aezoo.errors import DataError, NoMirror, NotFound, ShapeError
+from aezoo.building.part import made
+from aezoo.errors import DataError, DataWarning, NoMirror, NotFound, ShapeError
 from aezoo.layers.mirrored import dense, ending, pointwise
 from aezoo.randomness import rng
 from aezoo.registry.hookspecs import API
@@ -56,6 +57,7 @@ __all__ = [
     "ConstraintSpec",
     "CorruptionSpec",
     "DataError",
+    "DataWarning",
     "DatasetSpec",
     "Field",
     "FileDatasetSpec",
@@ -96,6 +98,7 @@ __all__ = [
     "grid",
     "hookimpl",
     "images",
+    "made",
     "mirror_layers",
     "pointwise",
     "rng",

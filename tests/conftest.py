@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread, so that a crowded machine changes nothing."""
+"""Shared by all tests: a crowded machine, or a shell that ignores Ctrl-C, changes nothing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,31 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from aezoo.registry.loader import IN_THE_BOX, load
 from aezoo.registry.registry import Registry
 
 torch.set_num_threads(1)
+
+# A background job of a shell is born with Ctrl-C ignored, and so would be each process that a test starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No example is late: how long one takes is the machine's affair. Where a failure must come back, it does.
+settings.register_profile(
+    "aezoo",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("aezoo")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

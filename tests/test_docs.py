@@ -144,3 +144,13 @@ def test_faults_that_the_docs_name_are_in_the_table(page: Path) -> None:
 def test_the_test_command_of_the_readme_is_what_continuous_integration_runs() -> None:
     last = (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().splitlines()[-1]
     assert last in "\n".join(blocks(ROOT / "README.md", "sh")).splitlines()
+
+
+def test_no_page_and_no_template_leads_to_the_host_of_a_package_index() -> None:
+    """Whoever installs from another index is led to the wrong one; the name of a package is enough."""
+    hosts = re.compile(r"pypi\.org|pythonhosted\.org|anaconda\.(?:org|com)|download\.pytorch")
+    rooms = [ROOT / room for room in ("docs", "plugins", "aezoo", "specs", "benchmarks")]
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("*.toml"), *(path for room in rooms for path in room.rglob("*"))]
+    written = [path for path in pages if path.suffix in (".md", ".txt", ".toml", ".py") and path.is_file()]
+    assert len(written) > 200
+    assert [name(path) for path in written if hosts.search(path.read_text(encoding="utf-8"))] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.errors import AnswerNo, DataError, NotFound, UsageError
+from aezoo.errors import AnswerNo, DataError, DataWarning, NotFound, UsageError
 from aezoo.model import Model, evaluating
 from aezoo.reading.reader import SpecWarning
 
@@ -261,15 +262,16 @@ def test_values_that_are_no_numbers_are_refused_by_name() -> None:
     x[2, 0, 3, 4] = np.nan
     with pytest.raises(DataError, match=r"sample 2, position \[0, 3, 4\]: nan"):
         vanilla().encode(x)
-    with pytest.raises(DataError, match="codes take finite floating values"):
+    with pytest.raises(DataError, match=r"sample 0, position \[0\]: nan; 3 of 3 values are NaN"):
         vanilla().decode(np.full((1, 3), np.nan, np.float32))
 
 
 def test_noise_may_leave_the_range_but_another_unit_is_refused() -> None:
     x = images()
-    assert vanilla().reconstruct(x + 3).shape == x.shape
+    with pytest.warns(DataWarning, match="320 of 320 values are outside"):
+        assert vanilla().reconstruct(x + 3).shape == x.shape
     with pytest.raises(DataError, match="outside of") as caught:
-        vanilla().reconstruct(x * 255)
+        vanilla().reconstruct(x * 300)
     assert "rescale" in caught.value.hint
 
 
@@ -285,3 +287,128 @@ def test_a_missing_file_and_a_wrong_type_are_named() -> None:
 def test_integers_that_are_no_bytes_are_refused() -> None:
     with pytest.raises(DataError, match="values are int64"):
         vanilla().encode(np.zeros((2, *IMAGES), np.int64))
+
+
+# --- numbers that are finite, in order, or refused -------------------------------------------------------
+
+
+def standardized(**changes: Any) -> Model:
+    kind = {"kind": "tabular", "shape": [3], "normalize": "standardize"}
+    return vanilla(
+        **{
+            "input": kind,
+            "latent": {"type": "deterministic", "dim": 2},
+            "encoder": [{"type": "linear", "features": 4}],
+            **changes,
+        }
+    )
+
+
+STRANGE = np.array([[0.1, 0.2, 0.3], [1e20, 1e20, 1e20], [3e38, 3e38, 3e38], [-3.3e38, 3.3e38, 1.0]], np.float32)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("likelihood", ["mse", "gaussian", "laplace", "huber"])
+def test_scores_beyond_float32_are_finite_and_in_order(precision: str, likelihood: str) -> None:
+    model = standardized(likelihood=likelihood, training={"precision": precision})
+    scores = model.score(STRANGE)
+    assert np.isfinite(scores).all()
+    assert scores[0] < scores[1] < scores[2]
+    tensor = model.score(torch.from_numpy(STRANGE))
+    np.testing.assert_array_equal(tensor.numpy(), scores)
+    assert model.score(STRANGE[2]) == scores[2]
+
+
+def test_a_score_does_not_depend_on_what_stands_beside_it() -> None:
+    model = standardized()
+    plain = STRANGE[:1]
+    assert model.score(np.concatenate([plain, STRANGE[1:]]))[0] == model.score(np.concatenate([plain] * 4))[0]
+
+
+def test_elbos_beyond_float32_are_finite_and_in_order() -> None:
+    latent = {"latent": {"type": "gaussian", "dim": 2}, "regularizers": {"kl": {}}, "likelihood": "gaussian"}
+    for precision in ("float32", "float64"):
+        scores = standardized(**latent, training={"precision": precision}).score(STRANGE, by="elbo")
+        assert np.isfinite(scores).all()
+        assert scores[0] < scores[1] < scores[2]
+
+
+def test_a_sample_without_a_finite_score_is_refused_by_name() -> None:
+    model = standardized(training={"precision": "float64"})
+    x = STRANGE.astype(np.float64)
+    x[1] = 1e200
+    x[2] = -1e300
+    with pytest.raises(DataError, match=r"array: sample 1: .*no finite number, nor of 1 more") as caught:
+        model.score(x)
+    assert "1e+200" in str(caught.value)
+    model = standardized()
+    with torch.no_grad():
+        model.network.decoder[0].linear.bias.fill_(torch.nan)
+    with pytest.raises(DataError, match=r"array: sample 0: .*no finite number; its values go from 0.1 to 0.3"):
+        model.score(STRANGE[:1])
+
+
+@pytest.mark.parametrize("verb", ["encode", "reconstruct"])
+def test_codes_and_reconstructions_that_are_no_numbers_are_refused_by_name(verb: str) -> None:
+    model = standardized()
+    with torch.no_grad():
+        model.network.encoder[0].linear.weight.mul_(1e10)
+    assert np.isfinite(getattr(model, verb)(STRANGE[:2])).all()
+    with pytest.raises(DataError, match=r"array: sample 2: what the model makes of it is no finite number"):
+        getattr(model, verb)(STRANGE)
+
+
+def test_what_float32_cannot_add_up_on_the_way_is_computed_in_float64() -> None:
+    model = standardized()
+    model.network.normalizer.scale.fill_(1e-3)
+    with torch.no_grad():
+        model.network.encoder[0].linear.weight.mul_(1e-3)
+    far = np.full((1, 3), 3e37, np.float32)  # over 1e-3, beyond float32
+    assert np.isfinite(model.encode(far)).all()
+
+
+def test_codes_beyond_float32_are_refused_by_name() -> None:
+    with pytest.raises(DataError, match=r"sample 1, position .2.: 1e.39 is beyond float32"):
+        vanilla().decode(np.array([[0, 0, 0], [0, 0, 1e39]]))
+
+
+# --- the declared range ----------------------------------------------------------------------------------
+
+
+def messages(model: Model, x: np.ndarray, verb: str = "encode") -> list[str]:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        getattr(model, verb)(x)
+    assert all(each.category is DataWarning for each in seen)
+    return [str(each.message) for each in seen]
+
+
+@pytest.mark.parametrize("verb", ["encode", "reconstruct", "score"])
+def test_values_outside_of_the_declared_range_are_warned_of(verb: str) -> None:
+    x = images(20)
+    (message,) = messages(vanilla(), (x - 0.4) / 0.2, verb)
+    assert "of 1280 values are outside of [0, 1]" in message
+    assert "go from -1.99" in message
+    (message,) = messages(vanilla(), x * 9, verb)
+    assert "0..255" not in message
+    x[3, 0, 0, 0] = 1.5
+    (message,) = messages(vanilla(), x, verb)
+    assert "1 of 1280 values" in message
+
+
+def test_rounding_mild_noise_and_what_the_corruption_adds_are_not_warned_of() -> None:
+    x = images(20)
+    noise = np.random.default_rng(1).normal(size=x.shape).astype(np.float32)
+    assert messages(vanilla(), x) == []
+    assert messages(vanilla(), (x * 255).astype(np.uint8)) == []
+    assert messages(vanilla(), np.clip(x + 0.05 * noise, -0.1, 1.1)) == []
+    assert len(messages(vanilla(), x + 0.5 * noise)) == 1
+    denoising = vanilla(corruption=[{"type": "gaussian_noise", "std": 0.5}])
+    assert messages(denoising, x + 0.5 * noise) == []
+    assert len(messages(denoising, x * 9)) == 1
+
+
+def test_another_unit_is_refused_and_the_declared_range_is_named() -> None:
+    with pytest.raises(DataError, match=r"is outside of \[0, 1\] by more than 10 times its width") as caught:
+        vanilla().encode(images() * 250)
+    assert "looks like 0..255" in caught.value.hint

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from aezoo.building.limits import Ceiling
+from aezoo.building.output_checks import curve
+from aezoo.building.part import made
 from aezoo.errors import Fault, ShapeError, SpecError
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
@@ -17,7 +19,7 @@ from aezoo.nn.layers import matrices, tie
 from aezoo.nn.objective import Objective, Weight
 from aezoo.randomness import derive
 from aezoo.reading.reader import Source, read
-from aezoo.registry.attribution import BUILT_BY
+from aezoo.registry.attribution import attributed
 from aezoo.spec.contracts import broken
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ScheduleSpec
@@ -29,6 +31,7 @@ from aezoo.spec.shape import Shape, flat, text
 MOST_WORK, MOST_VALUES = 2 * 10**9, 2 * 10**7
 
 
+@attributed()
 def build(source: Spec | Source, *, seed: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
     """A fresh model of a spec, on the CPU, its weights drawn from `seed` (the spec's own, if None).
 
@@ -57,9 +60,9 @@ def skeleton(spec: Spec) -> Autoencoder:
 
 def assemble(spec: Spec) -> Autoencoder:
     """The network, its weights drawn from torch's global generator."""
-    encoder = _stack(spec.encoder, spec.encoder_shapes)
-    latent = made(spec.latent, spec.feature_shape)
-    decoder = _stack(spec.decoder_layers(), spec.decoder_shapes)
+    encoder = _stack("encoder", spec.encoder, spec.encoder_shapes)
+    latent = made(spec.latent, spec.feature_shape, place="latent")
+    decoder = _stack("decoder", spec.decoder_layers(), spec.decoder_shapes)
     if spec.decoder.tied:
         decoder = _tied(decoder, [*encoder, latent])
     prior = spec.latent.prior
@@ -90,7 +93,7 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
         one.weigh()
     for place, inner, given in _inside(spec):
         with torch.no_grad(), torch.device("meta"):
-            module = made(inner, given).eval()
+            module = made(inner, given, place=place).eval()
             one = _Placed(place, inner, given, module, {"": inner.output_shape(given)})
             one.weigh()
             one.watch()
@@ -192,6 +195,7 @@ def _held(place: str, layer: LayerSpec, given: Shape) -> Iterator[tuple[str, Lay
         yield from _held(here, inner, shape)
 
 
+@attributed()
 def objective_of(model: Model, *, steps: int) -> Objective:
     """What trains the model: its spec's corruption, regularizers, constraints and objective.
 
@@ -208,7 +212,7 @@ def objective_of(model: Model, *, steps: int) -> Objective:
 def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
     taps = spec.taps
     factors = {name: part.weight for name, part in spec.regularizers.items()} | dict(spec.objective.weights())
-    constraints = [(part.build(), _layer(network, part.on)) for part in spec.constraints.values()]
+    constraints = [(made(part), _layer(network, part.on)) for part in spec.constraints.values()]
     return Objective(
         network,
         made(spec.objective, spec),
@@ -227,19 +231,13 @@ def weight_of(schedule: ScheduleSpec, steps: int) -> Weight | None:
     """The schedule as a function of the step; None if it is 1 throughout."""
     if schedule.bounds() == (1.0, 1.0):
         return None
-    return lambda step: schedule.value(step, steps)
+    value = curve(schedule)
+    return lambda step: value(step, steps)
 
 
-def made(part: Any, *given: Any) -> Any:
-    """What a part builds; a module of a plugin's part remembers which, for what is said of it if it fails."""
-    module = part.build(*given)
-    if part.namespace and isinstance(module, nn.Module):
-        setattr(module, BUILT_BY, part)
-    return module
-
-
-def _stack(layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[nn.Module]:
-    return [made(layer, shape) for layer, shape in zip(layers, shapes, strict=False)]
+def _stack(name: str, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[nn.Module]:
+    placed = enumerate(zip(layers, shapes, strict=False))
+    return [made(layer, shape, place=f"{name}.{i}") for i, (layer, shape) in placed]
 
 
 def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]:

@@ -25,12 +25,40 @@ def as_samples(values: Array, path: Path) -> Array:
         raise DataError(f"{path}: an array {values.shape} is no set of samples; one is [N, ...]")
     if not len(values):
         raise DataError(f"{path}: holds no samples: {values.shape}")
+    if narrow_type(values) is not None:
+        return values
     if values.dtype.kind not in "iuf":
         hint = "save uint8 (0..255 spans the declared range) or float32"
-        raise DataError(f"{path}: values are {values.dtype}", hint=hint)
+        raise DataError(f"{path}: values are {type_name(values)}", hint=hint)
     # torch takes neither a foreign byte order nor unaligned memory.
     plain = values.dtype.isnative and values.flags.aligned
     return values if plain else np.array(values, dtype=values.dtype.newbyteorder("="))
+
+
+def type_name(values: Array) -> str:
+    """The type of an array, in words where numpy has none for it."""
+    if values.dtype.kind == "V" and not values.dtype.names:
+        return f"{values.dtype.itemsize} raw bytes each, as numpy saves bfloat16 and other types that it lacks"
+    return narrow_type(values) or str(values.dtype)
+
+
+def narrow_type(values: Array) -> str | None:
+    """The name of the type that numpy lacks and whose bits the array holds, or None."""
+    return next((name for name, bits in _NARROW.values() if values.dtype == np.dtype([(name, bits)])), None)
+
+
+def widened(values: Array) -> Array:
+    """Bits of bfloat16 or of a float of 8 bits as float32, which holds all of them exactly; all else as it is."""
+    name = narrow_type(values)
+    if name is None:
+        return values
+    bits = values[name]
+    if name == "bfloat16":
+        return (bits.astype(np.uint32) << 16).view(np.float32)
+    import torch
+
+    table = torch.arange(256, dtype=torch.uint8).view(getattr(torch, name)).float().numpy()
+    return np.asarray(table[bits], dtype=np.float32)
 
 
 @contextmanager
@@ -83,11 +111,46 @@ def _mapped(
 _DTYPES = {
     "U8": "u1", "U16": "<u2", "U32": "<u4", "U64": "<u8",
     "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
-    "F16": "<f2", "F32": "<f4", "F64": "<f8", "BOOL": "?",
+    "F16": "<f2", "F32": "<f4", "F64": "<f8", "BOOL": "?", "C64": "<c8",
 }  # fmt: skip
+#: Those that numpy lacks: their name in torch and the bits that hold them. `widened` makes numbers of them.
+_NARROW = {
+    "BF16": ("bfloat16", "<u2"),
+    "F8_E4M3": ("float8_e4m3fn", "u1"),
+    "F8_E5M2": ("float8_e5m2", "u1"),
+    "F8_E4M3FNUZ": ("float8_e4m3fnuz", "u1"),
+    "F8_E5M2FNUZ": ("float8_e5m2fnuz", "u1"),
+}
 
 
-def _safetensors(path: Path) -> dict[str, Array]:
+class _Tensors(Mapping[str, Array]):
+    """The tensors of a safetensors file by name, each mapped when it is asked for."""
+
+    def __init__(self, path: Path, header: dict[str, Any], start: int) -> None:
+        self._path, self._header, self._start = path, header, start
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._header)
+
+    def __len__(self) -> int:
+        return len(self._header)
+
+    def __getitem__(self, name: str) -> Array:
+        entry = self._header[name]
+        dtype = _numpy_type(entry["dtype"])
+        if dtype is None:
+            hint = "save it as float32"
+            raise DataError(f"{self._path}: {name!r} is of type {entry['dtype']}, which is not read", hint=hint)
+        return _mapped(self._path, dtype, tuple(entry["shape"]), self._start + entry["data_offsets"][0])
+
+
+def _numpy_type(name: str) -> np.dtype[Any] | None:
+    if name in _NARROW:
+        return np.dtype([_NARROW[name]])
+    return np.dtype(_DTYPES[name]) if name in _DTYPES else None
+
+
+def _safetensors(path: Path) -> Mapping[str, Array]:
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy"):
@@ -96,11 +159,4 @@ def _safetensors(path: Path) -> dict[str, Array]:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))
     header.pop("__metadata__", None)
-    strange = [f"{name} ({at['dtype']})" for name, at in header.items() if at["dtype"] not in _DTYPES]
-    if strange:
-        raise DataError(f"{path}: numpy has no such type: {', '.join(strange)}", hint="save it as float32")
-    data = 8 + length
-    return {
-        name: _mapped(path, np.dtype(_DTYPES[at["dtype"]]), tuple(at["shape"]), data + at["data_offsets"][0])
-        for name, at in header.items()
-    }
+    return _Tensors(path, header, 8 + length)

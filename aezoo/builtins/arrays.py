@@ -16,8 +16,10 @@ class ArraysSpec(FileDatasetSpec):
     """An array of samples [N, ...] in a .npy, .npz or .safetensors file.
 
     .npy and .safetensors are mapped, so they may be larger than memory. uint8 stays uint8 (0..255 spans the
-    declared range), floats keep their width; other integers and booleans are refused, since nothing says what
-    their numbers mean. Nothing is unpickled.
+    declared range), floats keep their width; bfloat16 and floats of 8 bits in .safetensors become float32, in
+    memory, which is exact. Other integers, booleans and complex numbers are refused, since nothing says what
+    their numbers mean. float64 is refused where a value is beyond float32, unless `training.precision` is float64.
+    Nothing is unpickled.
 
     Example:
         [data]
@@ -39,38 +41,46 @@ class ArraysSpec(FileDatasetSpec):
         return super().at(path).model_copy(update=names)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
-        from aezoo.builtins.array_files import as_samples, opened
+        from aezoo.builtins.array_files import as_samples, opened, widened
 
         path = self.found()
         with self.reading(path), opened(path) as arrays:
-            values = as_samples(arrays[self._key(arrays, path)], path)
+            key = self._named(arrays, path)
+            values = as_samples(arrays[key], path)
             labels = self._labels(arrays, path, len(values))
         rows = self.picked(len(values))
         if len(rows) < len(values):
             values, labels = values[rows], None if labels is None else labels[rows]
-        return Samples(values, str(path), labels=labels)
+        return Samples(widened(values), str(path), labels=labels)
 
-    def _key(self, arrays: Mapping[str, Array], path: Path) -> str:
-        if self.key is not None:
-            return _present(self.key, arrays, path)
-        if len(arrays) != 1:
-            there = ", ".join(arrays) or "none"
-            raise DataError(f"{path}: holds {len(arrays)} arrays: {there}", hint="name one of them: data.key")
-        return next(iter(arrays))
+    def _named(self, arrays: Mapping[str, Array], path: Path) -> str:
+        """The name of the array of samples. Raises `DataError` with all names that are not there."""
+        named = {"key": self.key, "labels": self.labels}
+        absent = {field: name for field, name in named.items() if name is not None and name not in arrays}
+        there = ", ".join(arrays) or "none"
+        if self.key is None and len(arrays) != 1:
+            raise DataError(f"{path}: holds {len(arrays)} arrays: {there}", hint=self._choice(arrays, ["key"]))
+        if absent:
+            names = " and no array ".join(map(repr, absent.values()))
+            raise DataError(f"{path}: holds no array {names}; it holds: {there}", hint=self._choice(arrays, absent))
+        return self.key or next(iter(arrays))
+
+    def _choice(self, arrays: Iterable[str], fields: Iterable[str]) -> str:
+        """How to name other arrays, for example those that come first."""
+        named = " ".join(self.setting(field, name) for field, name in zip(fields, arrays, strict=False))
+        return f"name one of them: {named} (in Python, pass the array itself)" if named else ""
 
     def _labels(self, arrays: Mapping[str, Array], path: Path, n: int) -> Array | None:
         if self.labels is None:
             return None
-        labels = arrays[_present(self.labels, arrays, path)]
+        from aezoo.builtins.array_files import type_name
+
+        labels = arrays[self.labels]
         if labels.dtype.kind not in "iu" or labels.shape != (n,):
-            raise DataError(f"{path}: labels {self.labels!r} are {labels.dtype} {labels.shape}, not {n} integers")
+            raise DataError(f"{path}: labels {self.labels!r} are {type_name(labels)} {labels.shape}, not {n} integers")
+        if n and int(labels.max()) >= 2**63:
+            raise DataError(f"{path}: label {labels.max()} is beyond 64 bits with a sign", hint="number the classes")
         return labels.astype("int64")
-
-
-def _present(key: str, arrays: Iterable[str], path: Path) -> str:
-    if key not in arrays:
-        raise DataError(f"{path}: holds no array {key!r}; it holds: {', '.join(arrays) or 'none'}")
-    return key
 
 
 COMPONENTS: list[type[Component]] = [ArraysSpec]

@@ -18,7 +18,9 @@ def _variational(spec: Spec) -> bool:
 
 
 class SquaredErrorSpec(MetricSpec):
-    """Squared error of a reconstruction in data units, summed over a sample, averaged over samples.
+    """Squared error of a reconstruction in units of the loss, summed over a sample, averaged over samples.
+
+    These are the data's, or standardized ones where the spec says `normalize = "standardize"`.
 
     Example:
         type = "squared_error"
@@ -33,7 +35,7 @@ class SquaredErrorSpec(MetricSpec):
 
 
 class MeanSquaredErrorSpec(MetricSpec):
-    """Squared error of a reconstruction in data units, averaged over samples and values.
+    """Squared error of a reconstruction in units of the loss, as `squared_error`, averaged over samples and values.
 
     Example:
         type = "mse"
@@ -50,7 +52,7 @@ class MeanSquaredErrorSpec(MetricSpec):
 class PSNRSpec(MetricSpec):
     """Peak signal-to-noise ratio in decibels, 10 log10(range^2 / mse), of the mean squared error over the split.
 
-    For inputs that declare a `range`.
+    For inputs that declare a `range`; in its units, also where the loss standardizes.
 
     Example:
         type = "psnr"
@@ -71,7 +73,7 @@ class PSNRSpec(MetricSpec):
 
 
 class FVUSpec(MetricSpec):
-    """Fraction of variance unexplained: squared error over the variance of the split about its mean.
+    """Fraction of variance unexplained: `squared_error` over the variance of the split about its mean, in its units.
 
     0 is perfect, 1 is what always answering the mean gives.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from aezoo.builtins.depths import eight_bits
 from aezoo.plugin import (
     Component,
     DataError,
@@ -25,22 +27,33 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 #: The only formats that are opened: no fonts, no PostScript, nothing that starts another program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N"}
+#: Pixels of the largest image that is decoded: a file of a few bytes may claim any number.
+PIXELS = 10**9
+#: From so many on, a JPEG that will be resized is decoded at a half, a quarter or an eighth.
+DRAFTED = 2**26
 
 
 class ImagesSpec(FileDatasetSpec):
     """A folder of images, searched through all sub-folders and sorted by path; or one image.
 
     The input's channels decide the mode: 1 grey, 3 RGB, 4 RGBA. Without alpha in the input, transparent
-    pixels show the `background`. EXIF orientation is applied, 16 bits of grey become 8, CMYK becomes RGB by
-    the plain formula. Files of another ending are passed over; truncated, animated or gigantic images are
-    refused by name. If every image lies in a sub-folder, and there are several, the first sub-folder's name
-    is its class.
+    pixels show the `background`. EXIF orientation is applied, colour profiles and gamma are not. 16 bits of a
+    channel become 8, as do other depths that a file declares: the largest number that its bits or its PGM
+    header allow is white, or black in a TIFF of which white is zero. CMYK becomes RGB by the plain formula.
+    Signed numbers, floats and 32 bits are refused, since nothing says which of them is white.
+
+    Files of another ending are passed over, as are hidden files and folders, `__MACOSX`, `@eaDir` and the bins
+    of network storages. Links are followed; a folder that several paths lead to counts once, with a warning, and
+    a link that leads nowhere is refused. Truncated, animated or several images in a file are refused by name, as
+    are more than 10^9 pixels or more than memory holds. If every image lies in a sub-folder, and there are
+    several, the first sub-folder's name is its class.
 
     Example:
         [data]
@@ -71,22 +84,30 @@ class ImagesSpec(FileDatasetSpec):
         folder = self.found()
         paths = _listed(folder)
         paths = [paths[row] for row in self.picked(len(paths))]
-        with _strict():
-            shape = shape or _common(paths)
-            if len(shape) != 3 or shape[0] not in MODES:
-                raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
-            values = np.empty((len(paths), *shape), dtype=np.uint8)
-            for row, path in enumerate(paths):
-                values[row] = self._pixels(path, shape)
+        shape = shape or _common(paths)
+        if len(shape) != 3 or shape[0] not in MODES:
+            raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
+        values = np.empty((len(paths), *shape), dtype=np.uint8)
+        self._fill(values, paths, shape)
         names = tuple(str(path.relative_to(folder)) if path != folder else path.name for path in paths)
         return Samples(values, str(folder), labels=_classes(names), names=names)
 
+    def _fill(self, values: npt.NDArray[np.uint8], paths: Sequence[Path], shape: Shape) -> None:
+        """Read each file into its row. Raises `DataError` with all files that cannot be read."""
+        faults: list[DataError] = []
+        for row, path in enumerate(paths):
+            try:
+                values[row] = self._pixels(path, shape)
+            except DataError as fault:
+                faults.append(fault)
+        if faults:
+            raise DataError.several(faults)
+
     def _pixels(self, path: Path, shape: Shape) -> npt.NDArray[np.uint8]:
         import numpy as np
-        from PIL import Image
 
         channels, height, width = shape
-        with self.reading(path), Image.open(path, formats=FORMATS) as image:
+        with _opened(path, None if self.resize == "refuse" else (width, height)) as image:
             plain = _converted(image, MODES[channels], self.background, path)
             pixels = np.asarray(self._sized(plain, (width, height), path), dtype=np.uint8)
         return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
@@ -103,17 +124,17 @@ class ImagesSpec(FileDatasetSpec):
             # Pillow widens the filter when it shrinks, so that nothing aliases.
             return image.resize(size, Resampling.BICUBIC)
         got, wanted = (f"{width} wide and {height} high" for width, height in (image.size, size))
-        hint = "the sizes of the input and the files differ: data.resize = 'fit' or 'crop'"
+        hint = f"{self.setting('resize', 'fit')} (or crop) makes them one size; in Python, write it in the spec's data"
         raise DataError(f"{path}: is {got}, not {wanted}", hint=hint)
 
 
 def _listed(folder: Path) -> list[Path]:
     """The images under a folder by path, or the one image itself."""
+    from aezoo.builtins.folders import files_under
+
     if folder.is_file():
         return [folder]
-    named = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    found = (path for path in named if path.is_file() and not path.name.startswith("."))
-    paths = sorted(found, key=lambda path: path.relative_to(folder).parts)
+    paths = files_under(folder, SUFFIXES)
     if not paths:
         raise DataError(f"{folder}: holds no images", hint=f"files that count end in {' '.join(SUFFIXES)}")
     return paths
@@ -130,37 +151,101 @@ def _classes(names: Sequence[str]) -> npt.NDArray[np.int64] | None:
 
 
 @contextmanager
-def _strict() -> Iterator[None]:
-    """Pillow at its strictest: nothing truncated, and what it warns of (a decompression bomb) is an error."""
-    from PIL import ImageFile
+def _opened(path: Path, resized: Shape | None = None) -> Iterator[ImageFile]:
+    """An image, its header read and its size known to be within `PIXELS`.
 
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    Pillow is at its strictest: nothing truncated is taken, and what it warns of is an error. Its own limit of pixels
+    is not asked, since whole scans exceed it.
+
+    Args:
+        path: The file.
+        resized: Width and height that it will be brought to, if it will: a huge JPEG is then decoded at a fraction.
+
+    Raises:
+        DataError: It is damaged, too large, or no image.
+    """
+    from PIL import Image, ImageFile
+
+    before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
     try:
-        with warnings.catch_warnings():
-            for category in (UserWarning, RuntimeWarning):  # a decompression bomb is the latter
+        with warnings.catch_warnings(), _told_by_name(path), Image.open(path, formats=FORMATS) as image:
+            for category in (UserWarning, RuntimeWarning):
                 warnings.simplefilter("error", category)
-            yield
+            if resized and math.prod(image.size) > DRAFTED:
+                image.draft(None, (4 * max(resized),) * 2)
+            _check_size(image, path)
+            yield image
     finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
+def _told_by_name(path: Path) -> Iterator[None]:
+    """What a decoder raises, as a `DataError` that names the file and the true reason."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        with FileDatasetSpec.reading(path):
+            yield
+    except DataError as error:
+        if isinstance(error.__cause__, MemoryError):
+            hint = "scale it down first, or cut it into tiles"
+            raise DataError(f"{path}: there is not enough memory to decode it", hint=hint) from error
+        if isinstance(error.__cause__, UnidentifiedImageError) and _is_tiff(path):
+            hint = "save it as PNG; TIFF files of floats with channels, of 64 bits or of rare layouts are not read"
+            raise DataError(f"{path}: is damaged, or a TIFF of a kind that is not read", hint=hint) from error
+        raise
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def _check_size(image: Image, path: Path) -> None:
+    """Refuse what only a header claims, or what no memory here holds, before anything is decoded."""
+    pixels = math.prod(image.size)
+    size = f"{path}: has {image.size[0]}x{image.size[1]} pixels"
+    hint = "scale it down first, or cut it into tiles"
+    if pixels > PIXELS:
+        raise DataError(f"{size}, more than the {PIXELS:,} that are decoded", hint=hint)
+    # Once as it is stored, once converted.
+    needed = pixels * (len(image.getbands()) + 4) if pixels > DRAFTED else 0
+    if needed > (free := _free_memory()):
+        raise DataError(f"{size}, which take {needed / 2**30:.1f} GiB; {free / 2**30:.1f} GiB are free", hint=hint)
+
+
+def _free_memory() -> float:
+    """Bytes that can be had without swapping, where the system tells; else no limit."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * float(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return math.inf
 
 
 def _common(paths: Sequence[Path]) -> Shape:
     """The one shape of all images: grey if all of them are, else RGB. Reads headers only."""
-    from PIL import Image
-
     sizes: dict[tuple[int, int], Path] = {}
     grey = True
     for path in paths:
-        with FileDatasetSpec.reading(path), Image.open(path, formats=FORMATS) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5  # orientation: width and height change places
-            sizes.setdefault(image.size[::-1] if turned else image.size, path)
-            grey = grey and image.mode in GREY
+        with _opened(path) as image:
+            sizes.setdefault(_upright_size(image), path)
+            grey = grey and (image.mode in GREY or image.mode == "I")
     if len(sizes) > 1:
         (size, path), (other, another) = list(sizes.items())[:2]
         raise DataError(f"images differ in size: {path} {text(size)}, {another} {text(other)} (width x height)")
     width, height = next(iter(sizes))
     return 1 if grey else 3, height, width
+
+
+def _upright_size(image: Image) -> tuple[int, int]:
+    # Orientations from 5 on change width and height; Pillow knows of a TIFF's by itself.
+    turned = image.format != "TIFF" and image.getexif().get(0x0112, 1) >= 5
+    return (image.size[1], image.size[0]) if turned else image.size
 
 
 def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -> Image:
@@ -169,9 +254,9 @@ def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -
     from PIL import ImageOps
 
     frames = getattr(image, "n_frames", 1)
-    if frames > 1:
+    if frames > 1 and image.format != "MPO":  # a camera's JPEG whose first picture is the photo, the others aids
         raise DataError(f"{path}: holds {frames} frames; a sample is one image")
-    image = _eight_bits(ImageOps.exif_transpose(image), path)
+    image = ImageOps.exif_transpose(eight_bits(image, path))
     if not image.has_transparency_data:
         return image.convert(mode)
     image = image.convert("RGBA")
@@ -179,21 +264,6 @@ def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -
         return image
     ground = PIL.Image.new("RGBA", image.size, (*background, 255))
     return PIL.Image.alpha_composite(ground, image).convert(mode)
-
-
-def _eight_bits(image: Image, path: Path) -> Image:
-    """16-bit grey as 8-bit grey, which Pillow would clip at 255; wider numbers have no known white."""
-    import numpy as np
-    import PIL.Image
-
-    if image.mode in ("I", "F"):
-        raise DataError(f"{path}: pixels are numbers of 32 bits, and nothing says which is white", hint="use arrays")
-    if not image.mode.startswith("I;16"):
-        return image
-    if "transparency" in image.info:
-        raise DataError(f"{path}: 16-bit grey with a transparent colour", hint="save it with 8 bits")
-    grey: npt.NDArray[Any] = np.asarray(image).astype(np.uint32)
-    return PIL.Image.fromarray(((grey + 128) // 257).astype(np.uint8))
 
 
 COMPONENTS: list[type[Component]] = [ImagesSpec]

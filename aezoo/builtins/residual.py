@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
@@ -19,6 +20,7 @@ from aezoo.plugin import (
     as_tuple,
     ending,
     flat_parameters,
+    made,
     mirror_layers,
     text,
     trace,
@@ -52,10 +54,23 @@ class ResidualSpec(LayerSpec):
     scale: float = Field(1.0, gt=0, description="fixed factor of the body")
 
     def output_shape(self, shape: Shape) -> Shape:
-        output = trace(self.body, shape)[-1]
+        output = self._shapes(shape)[-1]
         if len(output) != len(shape):
             raise ShapeError(f"its body must keep the axes, it leads {text(shape)} to {text(output)}")
         return output
+
+    def _shapes(self, shape: Shape) -> list[Shape]:
+        """The shape before each layer of the body, and after the last: asked for on every level around, traced once."""
+        body, traced = self._traced
+        if body is not self.body:  # a copy with another body
+            traced = {}
+        if shape not in traced:
+            traced[shape] = trace(self.body, shape)
+        return traced[shape]
+
+    @cached_property
+    def _traced(self) -> tuple[tuple[LayerSpec, ...], dict[Shape, list[Shape]]]:
+        return self.body, {}
 
     def style(self) -> Style:
         return Style(self.activation)
@@ -79,12 +94,12 @@ class ResidualSpec(LayerSpec):
         return NoMirror(f"its body keeps its channels, {target[0]} are asked for")
 
     def parameters(self, shape: Shape) -> int:
-        shapes = trace(self.body, shape)
+        shapes = self._shapes(shape)
         own = 0 if shapes[-1] == shape else flat_parameters(shape[:1], shapes[-1][:1])
         return own + sum(layer.parameters(s) for layer, s in zip(self.body, shapes, strict=False))
 
     def maps(self, shape: Shape) -> Sequence[Affine] | None:
-        shapes = trace(self.body, shape)
+        shapes = self._shapes(shape)
         held = [layer.maps(s) for layer, s in zip(self.body, shapes, strict=False)]
         own = () if shapes[-1] == shape else (_shortcut(shape, shapes[-1]),)
         return None if None in held else (*(one for maps in held for one in maps or ()), *own)
@@ -92,8 +107,8 @@ class ResidualSpec(LayerSpec):
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Residual, shortcut
 
-        shapes = trace(self.body, shape)
-        body = [layer.build(s) for layer, s in zip(self.body, shapes, strict=False)]
+        shapes = self._shapes(shape)
+        body = [made(layer, s) for layer, s in zip(self.body, shapes, strict=False)]
         return Residual(body, shortcut(shape, shapes[-1]), activation=self.activation, scale=self.scale)
 
 

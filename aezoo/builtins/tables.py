@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
-from itertools import count
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
 from aezoo.plugin import Component, DataError, Field, FileDatasetSpec, Samples, Shape, Strings
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: The largest number of 32 bits: 24 bits of ones.
 _LARGEST = (2 - 2.0**-23) * 2.0**127
+#: Of faults alike in one column, so many lines are named beside the first; so many columns fit a hint.
+_LINES, _NAMED = 5, 40
 
 
 class TableSpec(FileDatasetSpec):
@@ -55,20 +57,32 @@ class TableSpec(FileDatasetSpec):
             table = _read(path, self._delimiter(path))
         rows = self.picked(len(table.rows))
         table = table._replace(rows=[table.rows[row] for row in rows], lines=[table.lines[row] for row in rows])
+        columns = self._read_columns(table)
         labels = self._labels(table)
-        return Samples(self._values(table), str(path), labels=labels)
+        values = self._values(table, columns)
+        if table.faults:
+            raise self._error(table, columns)
+        return Samples(values, str(path), labels=labels)
 
     def _delimiter(self, path: Path) -> str:
         return self.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
 
-    def _values(self, table: _Table) -> npt.NDArray[np.float32]:
-        import numpy as np
-
+    def _read_columns(self, table: _Table) -> Sequence[str]:
+        """The columns that are read. Raises `DataError` with all names that the table does not have."""
+        wanted = [*(self.columns or ()), *([self.label] if self.label is not None else [])]
+        absent = [name for name in dict.fromkeys(wanted) if name not in table.header]
+        if absent:
+            listed = ", ".join(map(repr, absent))
+            raise DataError(f"{table.path}: has no column {listed}; it has: {', '.join(table.header)}")
         names = self.columns or tuple(name for name in table.header if name != self.label)
         if not names:
             raise DataError(f"{table.path}: has no column beside the label {self.label!r}")
-        columns = [_numbers(table, name) for name in names]
-        return np.stack(columns, axis=1)
+        return names
+
+    def _values(self, table: _Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
+        import numpy as np
+
+        return np.stack([np.array(_numbers(table, name), dtype=np.float32) for name in names], axis=1)
 
     def _labels(self, table: _Table) -> npt.NDArray[np.int64] | None:
         import numpy as np
@@ -76,12 +90,54 @@ class TableSpec(FileDatasetSpec):
         if self.label is None:
             return None
         words = [word.strip() for word in table.column(self.label)]
-        if "" in words:
-            raise DataError(f"{table.where(words.index(''), self.label)}: no label")
+        table.faults.extend(
+            Fault(line, self.label, "no label") for line, word in zip(table.lines, words, strict=True) if not word
+        )
         try:
             return np.array([int(word) for word in words], dtype=np.int64)
         except ValueError:
             return np.unique(words, return_inverse=True)[1].astype(np.int64)
+
+    def _error(self, table: _Table, columns: Sequence[str]) -> DataError:
+        """All faults of the values as one error: a line for each kind of fault of a column."""
+        alike: dict[tuple[str, str], list[Fault]] = {}
+        for fault in sorted(table.faults):
+            alike.setdefault((fault.column, fault.kind), []).append(fault)
+        hint = self._cure(table, columns)
+        return DataError.several(
+            [DataError(_line(table.path, faults), hint=hint) for faults in alike.values()], count=len(table.faults)
+        )
+
+    def _cure(self, table: _Table, columns: Sequence[str]) -> str:
+        """What to do: a column that holds no number at all is left out; else one with faults may be."""
+        lines = "correct these lines, or leave them out"
+        counts = Counter(fault.column for fault in table.faults)
+        without = {name for name in columns if counts[name] == len(table.rows)} or {*counts}
+        kept = [name for name in columns if name not in without]
+        if not kept or len(kept) == len(columns):
+            return lines
+        setting = "data.columns" if len(kept) > _NAMED else self.setting("columns", kept)
+        return f"{lines}; or read only columns of numbers: {setting}"
+
+
+class Fault(NamedTuple):
+    """One thing wrong with a line of a table."""
+
+    line: int
+    column: str  # empty: of the whole line
+    message: str
+    kind: str = ""  # what faults alike have in common
+
+
+def _line(path: Path, faults: Sequence[Fault]) -> str:
+    """The first of faults that are alike, and where the others are."""
+    first, *others = faults
+    column = f", column {first.column!r}:" if first.column else ""
+    text = f"{path}: line {first.line}{column} {first.message}"
+    if not others:
+        return text
+    more = f" and {len(others) - _LINES:,} more" if len(others) > _LINES else ""
+    return f"{text}; also line{'s' * (len(others) > 1)} {', '.join(str(fault.line) for fault in others[:_LINES])}{more}"
 
 
 class _Table(NamedTuple):
@@ -89,15 +145,11 @@ class _Table(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     lines: list[int]  # where each row ends in the file
+    faults: list[Fault]  # told together, once everything was looked at
 
     def column(self, name: str) -> list[str]:
-        if name not in self.header:
-            raise DataError(f"{self.path}: has no column {name!r}; it has: {', '.join(self.header)}")
         at = self.header.index(name)
         return [row[at] for row in self.rows]
-
-    def where(self, row: int, name: str) -> str:
-        return f"{self.path}: line {self.lines[row]}, column {name!r}"
 
 
 def _read(path: Path, delimiter: str) -> _Table:
@@ -108,10 +160,18 @@ def _read(path: Path, delimiter: str) -> _Table:
         _, header = next(lines, (0, []))
         header = [name.strip() for name in header]
         _check_header(path, header, delimiter)
-        numbered = list(_even(path, len(header), lines))
+        numbered = list(lines)
     if not numbered:
         raise DataError(f"{path}: has a header and no rows")
-    return _Table(path, header, [row for _, row in numbered], [line for line, _ in numbered])
+    width = len(header)
+    even = [(line, row) for line, row in numbered if len(row) == width]
+    uneven = [(line, len(row)) for line, row in numbered if len(row) != width]
+    faults = [Fault(line, "", f"has {_values(count)}, the header has {width}") for line, count in uneven]
+    return _Table(path, header, [row for _, row in even], [line for line, _ in even], faults)
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
 
 
 def _check_header(path: Path, header: list[str], delimiter: str) -> None:
@@ -124,14 +184,8 @@ def _check_header(path: Path, header: list[str], delimiter: str) -> None:
         raise DataError(f"{path}: more than one column is called {', '.join(map(repr, twice))}")
     other = next((sign for sign in ";\t|," if sign != delimiter and sign in header[0]), None)
     if len(header) == 1 and other:
-        raise DataError(f"{path}: one column, {header[0]!r}", hint=f"perhaps data.delimiter = {other!r}")
-
-
-def _even(path: Path, width: int, lines: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
-    for line, row in lines:
-        if len(row) != width:
-            raise DataError(f"{path}: line {line} has {len(row)} values, the header has {width}")
-        yield line, row
+        hint = f"perhaps the delimiter is another: {TableSpec.setting('delimiter', other)}"
+        raise DataError(f"{path}: one column, {header[0]!r}", hint=hint)
 
 
 def _number(word: str) -> float | None:
@@ -142,18 +196,27 @@ def _number(word: str) -> float | None:
         return None
 
 
-def _numbers(table: _Table, name: str) -> npt.NDArray[np.float32]:
-    """A column as numbers, or `DataError` with the first line that holds none."""
-    import numpy as np
+def _numbers(table: _Table, name: str) -> list[float]:
+    """A column as numbers; what is none is noted in the table's faults, and stands as 0."""
+    numbers: list[float] = []
+    for line, word in zip(table.lines, table.column(name), strict=True):
+        number = _number(word)
+        fault = _fault(word, number)
+        if fault is not None:
+            table.faults.append(Fault(line, name, *fault))
+        numbers.append(0.0 if number is None or fault else number)
+    return numbers
 
-    words = table.column(name)
-    numbers: list[Any] = [_number(word) for word in words]
-    for row, word, number in zip(count(), words, numbers, strict=False):
-        if number is None or not math.isfinite(number) or abs(number) > _LARGEST:
-            got = repr(word) if word.strip() else "no value"
-            hint = "leave the line out, or choose the columns to read: data.columns = [...]"
-            raise DataError(f"{table.where(row, name)}: {got} is no finite number of 32 bits", hint=hint)
-    return np.array(numbers, dtype=np.float32)
+
+def _fault(word: str, number: float | None) -> tuple[str, str] | None:
+    """What is wrong with a value, and what is wrong with others like it."""
+    if not word.strip():
+        return "the value is missing", "missing"
+    if number is None:
+        return f"{word!r} is not a number", "word"
+    if not math.isfinite(number):
+        return f"{word!r} is not a finite number", "infinite"
+    return (f"{word!r} is too large for 32 bits", "large") if abs(number) > _LARGEST else None
 
 
 COMPONENTS: list[type[Component]] = [TableSpec]

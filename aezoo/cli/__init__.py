@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from aezoo.cli import output
 from aezoo.errors import UsageError
 from aezoo.hints import did_you_mean
 
@@ -102,7 +103,13 @@ class Group(click.Group):
 
 
 def _debug() -> click.Option:
-    return click.Option(["--debug"], is_flag=True, expose_value=False, help="Show the traceback of an error.")
+    help = "Show the traceback of an error."
+    return click.Option(["--debug"], is_flag=True, expose_value=False, callback=_remember, help=help)
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:  # for a command that tells of several things, and goes on after an error
+        ctx.meta["aezoo.debug"] = True
 
 
 def _nearest(name: str) -> str:
@@ -137,10 +144,12 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     code = 0
     try:
         with _spoken_warnings(json="--json" in words):
-            _run([*words])
+            _run([*words], process=args is None)
     except click.exceptions.Exit as leave:
         code = leave.exit_code
-    except (Exception, KeyboardInterrupt) as error:
+    except (
+        BaseException
+    ) as error:  # a SystemExit, too: no code of ours raises one, and a plugin may mean anything by it
         from aezoo.cli.failure import report
 
         code = report(error, json="--json" in words, debug="--debug" in words or bool(os.environ.get("AEZOO_DEBUG")))
@@ -166,13 +175,16 @@ def _hurry(words: Sequence[str]) -> None:
         gc.disable()
 
 
-def _run(words: list[str]) -> None:
+def _run(words: list[str], *, process: bool) -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an old code page must not turn a dash into a crash
             stream.reconfigure(errors="backslashreplace")
     columns = shutil.get_terminal_size().columns
     # click itself never goes below 50 columns.
-    with group.make_context("aezoo", words, terminal_width=max(20, min(columns, 100) - 1)) as context:
+    width = max(20, min(columns, 100) - 1)
+    # The words are kept for an error that says what to type instead; click takes the list that it is given apart.
+    with group.make_context("aezoo", [*words], terminal_width=width, obj=(*words,)) as context:
+        context.meta[output.PROCESS] = process
         group.invoke(context)
         if sys.stdout is not None:
             sys.stdout.flush()  # a closed pipe shows here, not in the interpreter's last breath
@@ -183,7 +195,7 @@ def _spoken_warnings(*, json: bool) -> Iterator[None]:
     """Warnings as one line each on stderr; with `--json` stderr is for the error object alone."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        from aezoo.cli.faults import visible
+        from aezoo.names import visible
 
         if not json:  # a Hub's own words may stand in it
             click.echo(f"warning: {visible(' '.join(str(message).splitlines()))}", err=True)

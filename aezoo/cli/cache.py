@@ -74,10 +74,9 @@ def prune(dry_run: bool, as_json: bool) -> None:
 @options.as_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
     """Hold every file to the sha256 noted when it was pulled; exit 1 if one is another."""
-    from aezoo.storage import lockfile
-
     chosen = [row for name in names for row in _named(name)] if names else _all()
-    found = {one: lockfile.faults(one.folder, one.lock) if one.lock else ["its lock is damaged"] for _, one in chosen}
+    looks = {one: one.faults() for _, one in chosen}
+    found = {one: faults for one, faults in looks.items() if faults is not None}  # the others are gone by now
     if as_json:
         emit([{**_row(one), "faults": faults} for one, faults in found.items()])
     for one, faults in () if as_json else found.items():
@@ -130,7 +129,7 @@ def _remove(rows: Sequence[tuple[Shelf, Kept]], *, dry_run: bool, as_json: bool,
 
 
 def _row(kept: Kept) -> dict[str, Any]:
-    lockfile = kept.lock
-    told = {"endpoint": lockfile.endpoint, "pulled": lockfile.pulled} if lockfile else {}
+    lock = kept.lock
+    told = {"endpoint": lock.endpoint, "pulled": lock.pulled} if lock else {}
     revisions = list(kept.revisions)
     return {"name": kept.name, "revisions": revisions, "commit": kept.commit, "folder": kept.folder, **told}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from aezoo.cli import options
 from aezoo.cli.faults import document, github, human
-from aezoo.cli.output import emit
+from aezoo.cli.output import divert, emit
 from aezoo.errors import AezooError, Fault, SpecError
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def check(
     as_json: bool,
 ) -> None:
     """Say everything that is wrong with each SPEC; exit 1 if anything is."""
+    if form == "json":
+        divert(ctx)
     findings = [_examined(source, overrides, limits, trusted=not untrusted) for source in specs]
     if as_json or form == "json":
         emit([_document(finding) for finding in findings])
@@ -69,6 +72,8 @@ def _examined(source: str, overrides: tuple[str, ...], limits: Limits, *, truste
     except SpecError as error:
         return Finding(source, error.exit_code, list(error.faults), {})
     except AezooError as error:
+        if click.get_current_context().meta.get("aezoo.debug"):
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
         return Finding(source, error.exit_code, [Fault((), "", error.message, error.hint)], {})
     facts = {"name": spec.name, "arch": spec.arch, "run": spec.run, "parameters": spec.parameters}
     return Finding(source, 0, lints, facts)

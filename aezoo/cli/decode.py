@@ -15,16 +15,22 @@ from aezoo.cli.writing import ARRAYS, PICTURE, claim
 @options.offline
 @click.argument("codes", type=options.AnyPath)
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
+@options.settings
 @options.device
 @options.force
 @options.as_json
-def decode(model: str, codes: Path, out: Path, device: str, force: bool, as_json: bool) -> None:
+def decode(
+    model: str, codes: Path, out: Path, settings: tuple[str, ...], device: str, force: bool, as_json: bool
+) -> None:
     """Write what the codes in CODES (.npy, .npz, .safetensors) decode to: an array, or pictures.
 
     Whole numbers are taken as the indices of a discrete code: what `encode --what indices` writes.
     """
+    from aezoo.data.sources import open_samples, source_of
+
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)
-    samples = loaded.decode(codes)
-    using.write_samples(out, samples, loaded)
-    using.tell(out, samples, "samples", as_json)
+    given = open_samples(source_of(codes, loaded.spec, settings, alike=False), loaded.spec, alike=False)
+    samples = loaded.decode(given)
+    files = using.write_samples(out, samples, loaded)
+    using.tell(out, samples, "samples", as_json, files=files)

@@ -15,6 +15,7 @@ import click
 import aezoo
 from aezoo.cli import options
 from aezoo.cli.output import emit
+from aezoo.errors import NotFound
 
 DISTRIBUTIONS = (
     "torch",
@@ -131,7 +132,11 @@ def _digits() -> dict[str, Any]:
 def _folders() -> dict[str, Any]:
     from aezoo.zoo.cache import home
 
-    return {"models": str(home()), "working": os.getcwd()}
+    try:
+        models = str(home())
+    except NotFound as error:
+        models = f"{error.message}; {error.hint}"
+    return {"models": models, "working": os.getcwd()}
 
 
 def _zoo() -> dict[str, Any]:

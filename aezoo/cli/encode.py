@@ -23,15 +23,24 @@ from aezoo.cli.writing import ARRAYS, claim, write_array
     help="A field of the latent: mean, logvar, indices ...",
 )
 @using.split
+@options.settings
 @options.device
 @options.force
 @options.as_json
 def encode(
-    model: str, source: Path | None, out: Path, what: str, split: str, device: str, force: bool, as_json: bool
+    model: str,
+    source: Path | None,
+    out: Path,
+    what: str,
+    split: str,
+    settings: tuple[str, ...],
+    device: str,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Write the codes of INPUT, a file or folder of samples; of the model's own test data by default."""
     claim(out, force=force, suffixes=ARRAYS)
     loaded = using.load(model, device)
-    codes = loaded.encode(using.samples_for(loaded, source, split), what=what)
+    codes = loaded.encode(using.samples_for(loaded, source, split, settings), what=what)
     write_array(out, codes)
     using.tell(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)

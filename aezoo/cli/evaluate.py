@@ -22,10 +22,16 @@ from aezoo.cli.output import emit
     type=click.Choice(["train", "validation", "test", "all"]),
     help="train, validation, test or all; test by default, all of what --data names.",
 )
+@options.settings
 @options.device
 @options.as_json
-def evaluate(model: str, data: Path | None, split: str | None, device: str, as_json: bool) -> None:
+def evaluate(
+    model: str, data: Path | None, split: str | None, settings: tuple[str, ...], device: str, as_json: bool
+) -> None:
     """Judge MODEL on data it was not trained on, side by side with its baselines."""
+    from aezoo.data.sources import source_of
+
     split = split or ("test" if data is None else "all")
-    scores = aezoo.evaluate(using.load(model, device), data, split=split)
+    loaded = using.load(model, device)
+    scores = aezoo.evaluate(loaded, source_of(data, loaded.spec, settings), split=split)
     emit(scores.as_dict()) if as_json else tell(scores)

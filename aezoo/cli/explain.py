@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from aezoo.cli import options
 from aezoo.cli.output import columns, emit, table
 from aezoo.errors import NotFound, UsageError
+from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
     from aezoo.reading.codes import Code
@@ -47,8 +47,7 @@ def _found(name: str) -> Code:
     code = f"AZ{name.strip().upper().removeprefix('AZ')}"
     if code in codes():
         return codes()[code]
-    close = get_close_matches(code, codes(), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else "`aezoo explain` lists all codes"
+    hint = did_you_mean(code, codes(), "`aezoo explain` lists all codes")
     raise NotFound(f"no fault has the code {name!r}", hint=hint)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aezoo.cli import output
+from aezoo.cli.judging import in_units
 from aezoo.errors import NotFound, UsageError
-from aezoo.zoo.sanitize import inert
+from aezoo.names import inert
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
@@ -49,8 +50,8 @@ def tell(told: dict[str, Any]) -> None:
     columns = _columns(metrics)
     if columns:
         names = dict.fromkeys(name for values in columns.values() for name in values)
-        samples = inert(metrics.get("n"))
-        click.echo(f"{inert(metrics.get('dataset'))}, {inert(metrics.get('split'))} split, {samples} samples")
+        samples, units = inert(metrics.get("n")), in_units(metrics.get("units"))
+        click.echo(f"{inert(metrics.get('dataset'))}, {inert(metrics.get('split'))} split, {samples} samples{units}")
         rows = [(inert(name), *(output.number(values.get(name)) for values in columns.values())) for name in names]
         output.table(("metric", *map(inert, columns)), rows, right="l" + "r" * len(columns))
         click.echo()

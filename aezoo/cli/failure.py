@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
-from aezoo.cli.faults import document, human, visible
+from aezoo.cli.faults import document, human
+from aezoo.cli.suggestions import meant
 from aezoo.errors import AezooError, SpecError
+from aezoo.names import utf8, visible
 
 #: Of a fault of ours: one that no error of `aezoo.errors` describes (EX_SOFTWARE of sysexits.h).
 INTERNAL = 70
@@ -31,11 +33,19 @@ def report(error: BaseException, *, json: bool, debug: bool) -> int:
 
 
 def describe(error: BaseException) -> tuple[int, str, str]:
-    """Exit code, message and hint of any exception."""
-    if isinstance(error, AezooError):
-        return error.exit_code, error.message, error.hint
+    """Exit code, message and hint of any exception; what was noted on its way belongs to the message."""
+    code, message, hint = _described(error)
+    return code, "; ".join([message, *getattr(error, "__notes__", ())]), hint
+
+
+def _described(error: BaseException) -> tuple[int, str, str]:
+    if isinstance(error, click.UsageError) and (better := meant(error)) is not None:
+        return error.exit_code, *better
     if isinstance(error, click.ClickException):
         return error.exit_code, _sentence(error.format_message()), _help_for(error)
+    fault = error if _ours(error) else _of_a_plugin(error) or error
+    if isinstance(fault, AezooError):
+        return fault.exit_code, fault.message, fault.hint
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return INTERRUPTED, "interrupted", ""
     if isinstance(error, BrokenPipeError):
@@ -47,11 +57,20 @@ def describe(error: BaseException) -> tuple[int, str, str]:
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
         where = f"{error.filename}: " if error.filename else ""
         return NOT_FOUND if missing else FAILED, f"{where}{error.strerror or error}", ""
+    return INTERNAL, f"internal error: {type(error).__name__}: {_first_line(error)}", "run again with --debug"
+
+
+def _ours(error: BaseException) -> bool:
+    """Whether an error of ours was raised by our code, and for no other reason: most are, and need no second look."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    raiser = frames[-1].f_globals.get("__name__", "") if frames else __name__
+    return isinstance(error, AezooError) and raiser.partition(".")[0] == "aezoo" and error.__cause__ is None
+
+
+def _of_a_plugin(error: BaseException) -> AezooError | None:
     from aezoo.registry.attribution import blamed
 
-    if (fault := blamed(error)) is not None:
-        return fault.exit_code, fault.message, fault.hint
-    return INTERNAL, f"internal error: {type(error).__name__}: {_first_line(error)}", "run again with --debug"
+    return blamed(error)
 
 
 def _out_of_memory(error: BaseException) -> bool:
@@ -62,7 +81,10 @@ def _out_of_memory(error: BaseException) -> bool:
 
 
 def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    try:
+        return next(iter(str(error).splitlines()), "") or type(error).__name__
+    except Exception:  # an exception's text is code, which may fail
+        return type(error).__name__
 
 
 def _sentence(text: str) -> str:
@@ -89,7 +111,7 @@ def _lines(error: BaseException, message: str, hint: str) -> list[str]:
 def _document(error: BaseException, code: int, message: str, hint: str) -> str:
     import json
 
-    told: dict[str, Any] = {"error": message, "hint": hint, "exit_code": code}
+    told: dict[str, Any] = {"error": utf8(message), "hint": utf8(hint), "exit_code": code}
     if isinstance(error, SpecError):
         told |= {"file": error.source, "faults": [document(fault) for fault in error.faults]}
     return json.dumps(told)

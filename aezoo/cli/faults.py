@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aezoo.errors import Fault
+from aezoo.names import visible
 
 #: More faults than these are counted, not shown: three lines each, and all fit a screen or two.
 SHOWN = 18
@@ -66,7 +67,7 @@ def _headline(fault: Fault) -> str:
 def _frame(fault: Fault) -> Iterator[str]:
     """The source line with a caret under what is meant, and the hint beside the caret."""
     at, hint = fault.where, _short(fault.hint)
-    if at is None or not at.line:
+    if at is None or not at.line or not at.text:  # of a line that is not to be shown there is no caret
         if hint:
             yield f"      = {hint}"
         return
@@ -82,11 +83,6 @@ def _frame(fault: Fault) -> Iterator[str]:
 def _short(text: str) -> str:
     """The text made visible, without the middle of what no line should hold."""
     return visible(text if len(text) <= 400 else f"{text[:300]} ... {text[-60:]}")
-
-
-def visible(text: str) -> str:
-    """The text on one line, with control characters spelt out: a name must not write to the terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _escaped(text: str, more: str = "") -> str:

@@ -12,11 +12,11 @@ from typing import Any
 import click
 
 from aezoo.cli import options
-from aezoo.cli.faults import visible
 from aezoo.cli.output import emit
 from aezoo.cli.writing import claim
 from aezoo.errors import NotFound, PluginError, SpecError, UsageError
 from aezoo.files import atomic_write
+from aezoo.names import visible
 from aezoo.spec.shape import Shape, flat, text
 
 #: Families whose bundled spec is copied, the first that is asked for; any other family is a variant of what it says.

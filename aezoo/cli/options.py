@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aezoo.cli.output import divert
+
 if TYPE_CHECKING:
     from aezoo.spec.limits import Limits
 
@@ -19,6 +21,26 @@ def _assignments(ctx: click.Context, param: click.Parameter, values: tuple[str, 
         if not value.partition("=")[1] or not value.partition("=")[0].strip():
             raise click.BadParameter(f"takes PATH=VALUE (latent.dim=32), got {value!r}", ctx=ctx, param=param)
     return values
+
+
+def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in _assignments(ctx, param, values):
+        if not about_data(value):
+            what = f"a trained model is what it is, and takes data.KEY=VALUE (data.key=x_train) alone, got {value!r}"
+            raise click.BadParameter(what, ctx=ctx, param=param)
+        if _path(value) in ("data.validation", "data.test"):
+            what = f"a trained model keeps the shares of its data that were held out, got {value!r}"
+            raise click.BadParameter(what, ctx=ctx, param=param)
+    return values
+
+
+def about_data(assignment: str) -> bool:
+    """Whether an assignment says how data are read."""
+    return _path(assignment).partition(".")[0] == "data"
+
+
+def _path(assignment: str) -> str:
+    return assignment.partition("=")[0].strip()
 
 
 def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
@@ -46,7 +68,20 @@ def _offline(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         os.environ["AEZOO_OFFLINE"] = "1"
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def _results_alone(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    if value:  # before anything runs that may print
+        divert(ctx)
+    return value
+
+
+as_json = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=_results_alone,
+    help="Print one JSON document on stdout.",
+)
 force = click.option("--force", is_flag=True, help="Replace what is there.")
 overrides = click.option(
     "--set",
@@ -55,6 +90,14 @@ overrides = click.option(
     multiple=True,
     callback=_assignments,
     help="Change a value of the spec: latent.dim=32. Repeatable.",
+)
+settings = click.option(
+    "--set",
+    "settings",
+    metavar="data.KEY=VALUE",
+    multiple=True,
+    callback=_settings,
+    help="Change how samples are read: data.key=x_train. Repeatable.",
 )
 limits = click.option(
     "--limit",

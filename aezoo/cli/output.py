@@ -4,22 +4,70 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
+from aezoo.names import utf8
+
 GAP = 2
+#: Where a command's context keeps the stream that results go to.
+RESULTS = "aezoo.results"
+#: Whether the process runs one command and ends, in the context's `meta`.
+PROCESS = "aezoo.process"
 #: Narrower than this, the column that gives way says nothing.
 LEAST = 8
 
 
 def emit(document: Any) -> None:
     """Print one JSON document on stdout; numbers that JSON lacks become null."""
-    click.echo(json.dumps(plain(document), indent=1, allow_nan=False))
+    result(json.dumps(plain(document), indent=1, allow_nan=False))
+
+
+def result(text: str, *, nl: bool = True) -> None:
+    """Print on stdout what other programs read; where `divert` was called, nothing else stands there."""
+    context = click.get_current_context(silent=True)
+    click.echo(text, file=context.meta.get(RESULTS) if context else None, nl=nl)
+
+
+def divert(ctx: click.Context) -> None:
+    """Send to stderr whatever is printed from here on, by print, in C or by a child process, but for `result`."""
+    if RESULTS in ctx.meta or sys.stdout is None:
+        return
+    before: TextIO = sys.stdout
+    before.flush()
+    if before is sys.__stdout__ and (kept := _moved_aside()) is not None:
+        results = open(kept, "w", encoding=before.encoding, errors="backslashreplace")  # noqa: SIM115
+        ctx.call_on_close(partial(_close, results, restored=not ctx.meta.get(PROCESS, False)))
+    else:  # called from Python, where stdout may be no file
+        results, sys.stdout = before, sys.stderr  # type: ignore[assignment]
+        ctx.call_on_close(partial(setattr, sys, "stdout", before))
+    ctx.meta[RESULTS] = results
+
+
+def _moved_aside() -> int | None:
+    """A new number for the file behind stdout, whose own number from now on is that of stderr; None if it has none."""
+    try:
+        kept = os.dup(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return None
+    return kept
+
+
+def _close(results: TextIO, *, restored: bool) -> None:
+    if restored:  # else what a plugin says at exit would stand among the results after all
+        sys.stdout.flush()
+        os.dup2(results.fileno(), sys.stdout.fileno())
+    with suppress(OSError):  # nobody reads it any more, which was noticed when it was written
+        results.close()
 
 
 def plain(value: Any) -> Any:
@@ -30,8 +78,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if isinstance(value, PurePath):
-        return str(value)
+    if isinstance(value, (PurePath, str)):
+        return utf8(str(value))
     return value
 
 

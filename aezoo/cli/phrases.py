@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aezoo.cli.faults import visible
+from aezoo.names import visible
 
 
 def phrase(value: Any) -> str:

@@ -27,7 +27,8 @@ class Found(NamedTuple):
         state: `loaded`, or what went wrong in a word.
         reason: What went wrong.
         hint: What to do about it.
-        milliseconds: What it took to import all of it, once aezoo itself was there; None if it never ended.
+        milliseconds: Of CPU time, to import all of it once aezoo itself was there: how crowded the machine is makes no
+            difference. None if it never ended.
         torch: Whether torch was imported with it.
         parts: As `aezoo components --json` tells them.
         variants: Each with its description, or with the keys that it fills.
@@ -73,19 +74,21 @@ def _found(namespace: str) -> Found:
     import aezoo.plugin  # noqa: F401  not the plugin's to pay for
     from aezoo.errors import PluginError
     from aezoo.reference.entry import entries
+    from aezoo.registry.attribution import attributed
     from aezoo.registry.loader import load
     from aezoo.registry.registry import Registry
 
-    registry, start = Registry(load), time.perf_counter()
+    registry, start = Registry(load), time.process_time()
     try:
-        load(registry, namespace)
-        parts = list(registry.parts())
+        with attributed():
+            load(registry, namespace)
+            parts = list(registry.parts())
+            spent = (time.process_time() - start) * 1000
+            told = [entry.document() for entry in entries(parts)]
+            variants = {name: about(registry.variant(name)) for name in registry.variants()}
     except PluginError as error:
-        spent = (time.perf_counter() - start) * 1000
+        spent = (time.process_time() - start) * 1000
         return Found(error.state, error.message, error.hint, spent, "torch" in sys.modules)  # type: ignore[arg-type]
-    spent = (time.perf_counter() - start) * 1000
-    told = [entry.document() for entry in entries(parts)]
-    variants = {name: about(registry.variant(name)) for name in registry.variants()}
     return Found("loaded", "", "", spent, "torch" in sys.modules, told, variants)
 
 

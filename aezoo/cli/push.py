@@ -9,8 +9,8 @@ import click
 
 import aezoo
 from aezoo.cli import options
-from aezoo.cli.faults import visible
 from aezoo.cli.output import emit, table
+from aezoo.names import visible
 
 if TYPE_CHECKING:
     from aezoo.zoo.pushing import Plan, Published

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from aezoo.cli import options
-from aezoo.cli.faults import human, visible
-from aezoo.cli.output import emit
+from aezoo.cli.faults import human
+from aezoo.cli.output import divert, emit, result
+from aezoo.names import visible
 
 if TYPE_CHECKING:
     from aezoo.reading.reader import Reading
@@ -23,21 +24,25 @@ if TYPE_CHECKING:
 @options.overrides
 @options.limits
 @options.as_json
-def render(spec: str, form: str, explain: bool, overrides: tuple[str, ...], limits: Limits, as_json: bool) -> None:
+@click.pass_context
+def render(
+    ctx: click.Context, spec: str, form: str, explain: bool, overrides: tuple[str, ...], limits: Limits, as_json: bool
+) -> None:
     """Print SPEC with all defaults written and all macros gone."""
     from aezoo.reading.reader import reading
     from aezoo.reading.text import to_toml
     from aezoo.spec.canonical import to_json
 
+    divert(ctx)
     read = reading(spec, overrides=overrides, limits=limits)
     for line in human(read.lints, spec):
         click.echo(line, err=True)
     if explain:
         _explain(read, as_json=as_json or form == "json")
     elif as_json or form == "json":
-        click.echo(to_json(read.spec.document()))
+        result(to_json(read.spec.document()))
     else:
-        click.echo(to_toml(read.spec.document()), nl=False)
+        result(to_toml(read.spec.document()), nl=False)
 
 
 def _explain(read: Reading, *, as_json: bool) -> None:
@@ -55,4 +60,4 @@ def _explain(read: Reading, *, as_json: bool) -> None:
     told = [(it.place, json.dumps(it.value, ensure_ascii=False), it.who) for it in values]
     width = min(max(len(place) + len(value) + 3 for place, value, _ in told), 60)
     for place, value, who in told:
-        click.echo(f"{visible(f'{place} = {value}'):{width}}  # {visible(who)}")
+        result(f"{visible(f'{place} = {value}'):{width}}  # {visible(who)}")

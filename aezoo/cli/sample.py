@@ -24,5 +24,5 @@ def sample(model: str, count: int, out: Path, seed: int | None, device: str, for
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)
     samples = loaded.sample(count, seed=seed or 0)
-    using.write_samples(out, samples, loaded)
-    using.tell(out, samples, "samples", as_json)
+    files = using.write_samples(out, samples, loaded)
+    using.tell(out, samples, "samples", as_json, files=files)

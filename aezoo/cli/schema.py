@@ -9,7 +9,7 @@ import click
 
 from aezoo.cli import options
 from aezoo.cli.everything import everything, parts
-from aezoo.cli.output import emit
+from aezoo.cli.output import divert, emit, result
 from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
 
@@ -18,17 +18,19 @@ from aezoo.files import atomic_write
 @click.option("--out", type=options.AnyPath, help="A file, written anew if it is an aezoo schema, instead of stdout.")
 @options.force
 @options.as_json
-def schema(out: Path | None, force: bool, as_json: bool) -> None:
+@click.pass_context
+def schema(ctx: click.Context, out: Path | None, force: bool, as_json: bool) -> None:
     """Print the JSON Schema of specs, draft 7, with the parts and variants of every plugin that is installed."""
     from aezoo.schema import schema as of
 
+    divert(ctx)
     if out is not None:
         claim(out, force=force or _is_schema(out))
     registry = everything()
     told = of.schema(parts(registry), variants=registry.variants())
     text = json.dumps(told, indent=1, ensure_ascii=False)
     if out is None:  # JSON either way
-        click.echo(text)
+        result(text)
         return
     atomic_write(out, f"{text}\n")
     if as_json:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from aezoo.cli import options, using
-from aezoo.cli.output import emit
+from aezoo.cli.output import divert, emit, result
 from aezoo.cli.writing import claim
 from aezoo.files import atomic_write
+from aezoo.names import visible
 
 if TYPE_CHECKING:
     from aezoo.model import Score
@@ -32,26 +33,31 @@ if TYPE_CHECKING:
     help="reconstruction or elbo; auto is the ELBO of a variational model, else the reconstruction.",
 )
 @using.split
+@options.settings
 @options.seed
 @options.device
 @options.force
 @options.as_json
+@click.pass_context
 def score(
+    ctx: click.Context,
     model: str,
     source: Path | None,
     out: Path | None,
     by: Score,
     split: str,
+    settings: tuple[str, ...],
     seed: int | None,
     device: str,
     force: bool,
     as_json: bool,
 ) -> None:
     """Say how unusual each sample of INPUT is: a name and a score a line, the higher the stranger."""
+    divert(ctx)
     if out is not None:
         claim(out, force=force, suffixes=(".csv",))
     loaded = using.load(model, device)
-    given = using.samples_for(loaded, source, split)
+    given = using.samples_for(loaded, source, split, settings)
     scores = loaded.score(given, by=by, seed=seed or 0)
     rows = [(given.name(row), float(value)) for row, value in enumerate(scores)]
     if out is not None:
@@ -60,9 +66,9 @@ def score(
         emit([{"name": name, "score": value} for name, value in rows])
     elif out is None:
         for name, value in rows:
-            click.echo(f"{name}\t{value:.6g}")
+            result(f"{visible(name)}\t{value:.6g}")
     else:
-        click.echo(f"{out}: {len(rows):,} scores")
+        result(f"{visible(str(out))}: {len(rows):,} scores")
 
 
 def _csv(rows: list[tuple[str, float]]) -> str:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aezoo.cli import facts, options, output
-from aezoo.cli.faults import visible
 from aezoo.cli.phrases import phrase
 from aezoo.cli.sources import folder_of, known, written
 from aezoo.errors import UNMET, UnmetSpec
+from aezoo.names import visible
 from aezoo.spec.summary import Row, Term, layers, terms
 
 if TYPE_CHECKING:

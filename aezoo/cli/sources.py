@@ -36,12 +36,15 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
     A model in the box is called as the spec that it was trained by: with something to set, the spec is meant.
     """
     from aezoo.storage import manifest
+    from aezoo.storage.writer import current
 
-    here = is_file(Path(source) / manifest.NAME)
+    here = is_file(current(Path(source)) / manifest.NAME)
     if here and overrides:
         raise UsageError("--set changes a spec; a trained model is what it is", hint=f"leave it out for {source}")
     if here:
-        yield Path(source)
+        from aezoo.zoo.cache import local
+
+        yield local(Path(source))
     elif overrides or is_file(Path(source)) or not _may_be_a_model(source):
         yield None
     else:

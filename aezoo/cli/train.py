@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from aezoo.cli.output import emit
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
+    from aezoo.spec.kinds import DatasetSpec
     from aezoo.spec.limits import Limits
     from aezoo.training.progress import Progress
 
@@ -48,10 +50,13 @@ def train(
     # Read when torch is loaded: idle threads sleep. Spinning is faster on an idle machine
     # and many times slower on one where anything else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    spec = _lasting(aezoo.read(source, overrides=overrides, limits=limits), epochs)
+    spec, samples = _settled(source, data, overrides, limits)
+    spec = _lasting(spec, epochs)
     folder = out or Path("runs") / spec.name
     progress = _progress(as_json)
-    run = aezoo.train(spec, data, out=folder, device=device, seed=seed, threads=threads, force=force, progress=progress)
+    run = aezoo.train(
+        spec, samples, out=folder, device=device, seed=seed, threads=threads, force=force, progress=progress
+    )
     pictures = sorted((folder / "samples").glob("*.png"))
     if as_json:
         scores = run.scores.as_dict() if run.scores else None
@@ -63,6 +68,22 @@ def train(
     for picture in pictures:
         click.echo(f"picture: {picture}")
     click.echo(f"model: {folder}")
+
+
+def _settled(
+    source: str, data: Path | None, overrides: Sequence[str], limits: Limits
+) -> tuple[Spec, Path | DatasetSpec | None]:
+    """The spec, and what `--data` names: what `--set` says of data, it says of those."""
+    from aezoo.data.sources import restated, source_of
+
+    if data is None:
+        return aezoo.read(source, overrides=overrides, limits=limits), None
+    settings = [override for override in overrides if options.about_data(override)]
+    others = [override for override in overrides if override not in settings]
+    spec = aezoo.read(source, overrides=others, limits=limits)
+    samples = source_of(data, spec, settings)
+    # What the flags say of the model, they say of these data.
+    return restated(spec, samples, kept=[override.partition("=")[0].strip() for override in others]), samples
 
 
 def _lasting(spec: Spec, epochs: int | None) -> Spec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from aezoo.cli import options
 from aezoo.cli.output import emit
 from aezoo.cli.writing import PICTURE, SHOWN, write_array, write_images, write_picture
 from aezoo.errors import DataError
+from aezoo.names import visible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,14 +43,21 @@ def load(source: str, device: str) -> Model:
     return aezoo.load(source, device=device)
 
 
-def samples_for(model: Model, path: Path | None, part: str) -> Samples:
-    """The samples of a file or folder, or of one split of the model's own data. Raises `DataError`, `NotFound`."""
+def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[str] = ()) -> Samples:
+    """The samples of a file or folder, or of one split of the model's own data; read as the settings say.
+
+    Raises:
+        DataError, NotFound, SpecError, UsageError: They cannot be read, or not so.
+    """
     from dataclasses import replace
 
-    from aezoo.data.sources import open_samples, split
+    from aezoo.data.outside import refuse_outside
+    from aezoo.data.sources import open_samples, source_of, split
 
     spec = model.spec
-    samples = open_samples(path, spec, seed=spec.training.seed)
+    if path is None:
+        refuse_outside(spec, pulled=model.pulled)
+    samples = open_samples(source_of(path, spec, settings), spec, seed=spec.training.seed)
     if path is not None:
         return samples
     rows = split(samples, spec.data, seed=spec.training.seed)[part]
@@ -58,8 +67,10 @@ def samples_for(model: Model, path: Path | None, part: str) -> Samples:
     return replace(samples, values=samples.values[rows], names=tuple(samples.name(int(row)) for row in rows))
 
 
-def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | None = None) -> None:
+def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | None = None) -> list[str]:
     """Write samples as an array, as one picture, or as a folder of images, by the name of `out`.
+
+    Returns the names of the files in a folder, one for each sample.
 
     Args:
         out: Claimed before.
@@ -70,20 +81,24 @@ def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | N
     interval = model.spec.input.range
     if not out.suffix:
         names = [given.name(row) if given else f"{row:05d}" for row in range(len(samples))]
-        write_images(out, samples, names, interval)
-    elif out.suffix.lower() == PICTURE:
-        write_picture(out, _sheet(samples[:SHOWN], interval, given))
+        return write_images(out, samples, names, interval)
+    if out.suffix.lower() == PICTURE:
+        write_picture(out, _sheet(model, samples[:SHOWN], given))
     else:
         write_array(out, samples)
+    return []
 
 
-def _sheet(samples: Array, interval: tuple[float, float] | None, given: Samples | None) -> Any:
+def _sheet(model: Model, samples: Array, given: Samples | None) -> Any:
+    from aezoo.evaluation.units import drawable
     from aezoo.storage.pictures import comparison, grid
 
+    interval = model.spec.input.range
     if given is None:
-        return grid(samples, range=interval)
+        return grid(drawable(model, samples), range=interval)
     few = samples[:PAIRS]
-    return comparison(_scaled(given.values[: len(few)], interval), few, range=interval)
+    originals = _scaled(given.values[: len(few)], interval)
+    return comparison(drawable(model, originals), drawable(model, few), range=interval)
 
 
 def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:
@@ -94,11 +109,20 @@ def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:
     return values.astype("float32") * ((high - low) / 255) + low
 
 
-def tell(out: Path, values: Array, what: str, as_json: bool, *, most: int = SHOWN) -> None:
-    """Say what was written, and where; `most` is how many samples a picture of them shows."""
+def tell(out: Path, values: Array, what: str, as_json: bool, *, most: int = SHOWN, files: Sequence[str] = ()) -> None:
+    """Say what was written, and where.
+
+    Args:
+        out: The file or folder.
+        values: All that is written.
+        what: What these are, in the plural.
+        as_json: Whether as a document.
+        most: How many samples a picture of them shows.
+        files: The names of the files in a folder, one for each sample.
+    """
     shape = [int(side) for side in values.shape]
     if as_json:
-        emit({"out": out, "shape": shape, "dtype": str(values.dtype)})
+        emit({"out": out, "shape": shape, "dtype": str(values.dtype), **({"files": files} if files else {})})
         return
     shown = f"; the picture shows {most}" if out.suffix.lower() == PICTURE and shape[0] > most else ""
-    click.echo(f"{out}: {shape[0]:,} {what}, {'x'.join(map(str, shape[1:])) or 'one number'} each{shown}")
+    click.echo(f"{visible(str(out))}: {shape[0]:,} {what}, {'x'.join(map(str, shape[1:])) or 'one number'} each{shown}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aezoo.cli.stems import file_stems
 from aezoo.errors import NotFound, Refused, UsageError
 from aezoo.files import atomic_write
 
@@ -63,18 +64,19 @@ def write_picture(path: Path, picture: Image) -> None:
     atomic_write(path, buffer.getvalue())
 
 
-def write_images(folder: Path, images: Array, names: Sequence[str], interval: tuple[float, float] | None) -> None:
-    """Write each image [C, H, W] into the folder as a PNG of its own size. Raises `UsageError` for other samples."""
+def write_images(folder: Path, images: Array, names: Sequence[str], interval: tuple[float, float] | None) -> list[str]:
+    """Write each image [C, H, W] into the folder as a PNG of its own size; returns the names of the files, in order.
+
+    Raises:
+        UsageError: The samples are no images.
+    """
     if images.ndim != 4 or images.shape[1] not in (1, 3, 4):
         raise UsageError("only grey, RGB and RGBA images make a folder of pictures", hint="name an --out file .npy")
     folder.mkdir(exist_ok=True)
-    for name, image in zip(names, images, strict=True):
-        write_picture(folder / f"{_stem(name)}.png", _pixels(image, interval or (0.0, 1.0)))
-
-
-def _stem(name: str) -> str:
-    """A file name of a sample's name: `cats/a.jpg` and `sample 3` as `cats_a` and `sample_3`."""
-    return "_".join(Path(name).with_suffix("").parts).replace(" ", "_").strip("/_.") or "sample"
+    files = [f"{stem}.png" for stem in file_stems(names)]
+    for file, image in zip(files, images, strict=True):
+        write_picture(folder / file, _pixels(image, interval or (0.0, 1.0)))
+    return files
 
 
 def _pixels(image: Array, interval: tuple[float, float]) -> Image:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import click
 
 import aezoo
 from aezoo.cli import options, push
 from aezoo.cli.output import emit, table
-from aezoo.errors import UsageError
+from aezoo.errors import AezooError, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from aezoo.zoo.pushing import Published
 
 
 @click.group()
@@ -51,10 +58,26 @@ def publish(
             table(("repository", "file", "bytes", "sha256"), rows, right="llrl")
         return
     # All are checked before the first is sent.
-    done = []
+    done: list[Published] = []
     for name in chosen:
-        done.append(aezoo.push(embedded.folder(name), f"{namespace}/{name}", address=name, tag=tag, private=private))
+        with _after(done):
+            folder, repo = embedded.folder(name), f"{namespace}/{name}"
+            done.append(aezoo.push(folder, repo, address=name, tag=tag, private=private))
         if not as_json:
             push.tell(done[-1], as_json=False)
     if as_json:
         emit([one._asdict() for one in done])
+
+
+@contextmanager
+def _after(done: Sequence[Published]) -> Iterator[None]:
+    """Let an error name the models that were published before it."""
+    before = f"; published before it: {', '.join(map(str, done))}" if done else ""
+    try:
+        yield
+    except AezooError as error:
+        error.message += before
+        error.args = (error.message,)
+        raise
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted{before}") from error

@@ -73,6 +73,10 @@ class Batches:
             indices = self._rows.index_select(0, indices)
         return self._scaled(self._values.index_select(0, indices))
 
+    def row(self, row: int) -> Tensor:
+        """One sample, as a batch."""
+        return self.gather(torch.tensor([row], device=self._values.device))
+
     def sequential(self, batch_size: int) -> Iterator[Tensor]:
         """Every sample once, in order, for evaluation; here a last batch of one stays."""
         for start in range(0, len(self), batch_size):

@@ -40,6 +40,10 @@ class Indices:
     def __len__(self) -> int:
         return len(self._values)
 
+    def row(self, row: int) -> Tensor:
+        """One sample, as a batch."""
+        return self._values[row : row + 1].to(self._device)
+
     def sequential(self, batch_size: int) -> Iterator[Tensor]:
         """Every sample once, in order."""
         for start in range(0, len(self), batch_size):

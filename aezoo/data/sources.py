@@ -6,7 +6,7 @@ source --open_samples--> Samples --check--> Samples --split--> rows --Batches-->
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -17,20 +17,22 @@ import torch
 from torch import Tensor
 
 from aezoo.data.batches import Batches, Rows
+from aezoo.data.values import check_values
 from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.files import expanded
+from aezoo.names import utf8
 from aezoo.randomness import permutation
+from aezoo.reading.merge import SHARES, STATEMENTS
+from aezoo.reading.reader import read_as
 from aezoo.registry.registry import Registry
-from aezoo.spec.component import Range
+from aezoo.spec.contracts import samples_of
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
-__all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "split"]
-
-#: Values that are looked at in one go: a mapped file is never in memory as a whole.
-_CHUNK = 2**22
+__all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "source_of", "split"]
 
 
 # --- open ----------------------------------------------------------------------------------------------
@@ -57,69 +59,148 @@ def open_samples(
         NotFound: There is no such file.
         UsageError: There is no source, or none of a kind that is known.
     """
-    source = spec.data if source is None else source
-    if source is None:
-        raise UsageError("no data: the spec has none and none were given", hint="add a [data] table, or pass data")
+    source = _own(spec) if source is None else source
     if isinstance(source, (str, PathLike)):
         source = _dataset_for(Path(source), registry, spec.data if alike else None)
     if isinstance(source, DatasetSpec):
-        source = source.load(shape=spec.input.shape, seed=seed)
+        source = samples_of(source, source.load(shape=spec.input.shape, seed=seed))
     samples = source if isinstance(source, Samples) else _from_array(source)
     if alike and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
         return replace(samples, values=samples.values[:, None])
     return samples
 
 
-def restated(spec: Spec, source: Source) -> Spec:
+def _own(spec: Spec) -> DatasetSpec:
+    """The spec's own data. Raises `UsageError`."""
+    if spec.data is None:
+        raise UsageError("no data: the spec has none and none were given", hint="add a [data] table, or pass data")
+    return spec.data
+
+
+def source_of(
+    path: Path | None,
+    spec: Spec,
+    settings: Sequence[str] = (),
+    *,
+    registry: Registry | None = None,
+    alike: bool = True,
+) -> Path | DatasetSpec | None:
+    """What `--data` or INPUT name, read as the settings say; the spec's own data, if they name nothing.
+
+    Args:
+        path: Of a file or folder, or None.
+        spec: Whose data are read, or would be.
+        settings: `data.key=x_train`, `data.resize=fit`: they hold for the data that were named.
+        registry: As for `open_samples`.
+        alike: As for `open_samples`.
+
+    Raises:
+        SpecError: The settings are none of this kind of data.
+        UsageError: There are no data that they could be about, or they name others.
+    """
+    if not settings:
+        return path
+    if path is None:
+        return read_as(_own(spec), settings, registry=registry)
+    path = expanded(path)
+    own = spec.data if alike else None
+    if isinstance(own, FileDatasetSpec) and _ending(path) in own.suffixes:
+        # First to what says how the file is read, since names that the file does not have are dropped.
+        own = _of_file(own.model_copy(update={"path": str(path)}), path, settings, registry)
+    return _of_file(_dataset_for(path, registry, own), path, settings, registry)
+
+
+def _of_file(dataset: DatasetSpec, path: Path, settings: Sequence[str], registry: Registry | None) -> DatasetSpec:
+    """The dataset with its settings. Raises `UsageError` where these lead to other data."""
+    changed = read_as(dataset, settings, registry=registry, path=str(path))
+    if getattr(changed, "path", None) != str(path):
+        raise UsageError(f"{path}: --set names other data: {', '.join(settings)}", hint="leave out one of the two")
+    return changed
+
+
+def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
     """The spec with these samples in place of its own data, so that what is trained on them says so.
 
     A path is kept as it leads from the working folder, of one elsewhere the last name; of an array nothing can be
-    told. The shares that are held out stay what they were.
+    told. The shares that are held out stay what they were. What the spec says of its model, it said of its own data:
+    with others its description, licence and paper are gone, but for those that are `kept`.
     """
     if source is None:
         return spec
-    told: DatasetSpec | None = None
+    dataset: DatasetSpec | None = None
     if isinstance(source, (str, PathLike)):
-        found = _dataset_for(Path(source), None, spec.data)
-        shares = dict(zip(("validation", "test"), (spec.data or found).fractions(), strict=True))
-        told = found.model_copy(update={"path": _from_here(Path(source)), **shares})
+        dataset = _dataset_for(Path(source), None, spec.data)
     elif isinstance(source, DatasetSpec):
-        told = source
-    # What it was described as doing, it did with other data.
-    described = {"description": ""} if spec.data is not None and told != spec.data else {}
-    return spec.model_copy(update={"data": told, **described})
+        dataset = source
+    if isinstance(dataset, FileDatasetSpec):
+        dataset = dataset.model_copy(update={"path": _from_here(Path(dataset.path))})
+    other = spec.data is not None and _identity(dataset) != _identity(spec.data)
+    dropped = {name: "" for name in STATEMENTS if other and name not in kept}
+    return spec.model_copy(update={"data": dataset, **dropped})
+
+
+def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:
+    """What says which data these are, however many of them are taken."""
+    return None if dataset is None else dataset.model_dump(exclude=set(SHARES))
 
 
 def _from_here(path: Path) -> str:
-    full = path.expanduser().absolute()
-    return full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name
+    full = expanded(path).absolute()
+    # A spec is text: bytes of a name that are no UTF-8 are spelt out.
+    return utf8(full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name)
 
 
 def _from_array(source: Any) -> Samples:
     if isinstance(source, Tensor):
-        source = source.detach().cpu()
-        return Samples((source.float() if source.dtype == torch.bfloat16 else source).numpy(), "tensor")
+        return Samples(_numpy(source), "tensor")
     if isinstance(source, np.ndarray):
         return Samples(source, "array")
-    raise UsageError(f"data are a {type(source).__name__}", hint="pass an array, a tensor, a path or a dataset")
+    hint = "pass an array or a tensor [N, ...], or the path of a file or folder"
+    raise UsageError(f"data are a {type(source).__name__}", hint=hint)
+
+
+#: Types that numpy lacks and float32 holds exactly.
+_NARROW = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz)
+
+
+def _numpy(tensor: Tensor) -> Array:
+    """The tensor as an array; bfloat16 and the floats of 8 bits become float32, which is exact."""
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_meta:
+        kind = "quantized" if tensor.is_quantized else "without values" if tensor.is_meta else str(tensor.layout)
+        raise DataError(f"tensor: it is {kind}, and samples are plain numbers", hint="pass a dense tensor of floats")
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    try:
+        return (tensor.float() if tensor.dtype in _NARROW else tensor).numpy()
+    except TypeError:
+        hint = "convert it to float32, or uint8 (0..255 spans the declared range)"
+        raise DataError(f"tensor: values are {tensor.dtype}", hint=hint) from None
 
 
 def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None) -> DatasetSpec:
-    path = path.expanduser()
+    """What reads the path, as `own` is read, and with the same shares held out."""
+    path = expanded(path)
     if not path.exists():
         raise NotFound(f"{path.absolute()}: no such file or folder")
-    suffix = "/" if path.is_dir() else path.suffix.lower()
+    suffix = _ending(path)
     if isinstance(own, FileDatasetSpec) and suffix in own.suffixes:
         return own.at(path)
+    shares = dict(zip(("validation", "test"), own.fractions(), strict=True)) if own is not None else {}
     known: set[str] = set()
     for part in _file_datasets(registry):
         if suffix in part.suffixes:
-            return part.model_validate({"type": part.tag(), "path": str(path)})
+            # pydantic takes no name that is not UTF-8, a file system does.
+            dataset = part.model_validate({"type": part.tag(), "path": utf8(str(path)), **shares})
+            return dataset.model_copy(update={"path": str(path)})
         known.update(part.suffixes)
     raise UsageError(
         f"{path}: no dataset reads {suffix or 'a file without an ending'}",
         hint=f"these are read: {' '.join(sorted(known - {'/'}))}, and folders",
     )
+
+
+def _ending(path: Path) -> str:
+    """The ending of a file's name, by which it is known what reads it; "/" of a folder."""
+    return "/" if expanded(path).is_dir() else path.suffix.lower()
 
 
 def _file_datasets(registry: Registry | None) -> Iterator[type[FileDatasetSpec]]:
@@ -136,13 +217,19 @@ def _file_datasets(registry: Registry | None) -> Iterator[type[FileDatasetSpec]]
 # --- check ---------------------------------------------------------------------------------------------
 
 
-def check(samples: Samples, spec: Spec) -> None:
+def check(samples: Samples, spec: Spec, *, widths: float = 0.0) -> None:
     """Refuse samples that are not what the spec says, naming the first bad sample and where it is bad.
 
     Every value is looked at, a few million at a time. uint8 needs no look: 0..255 spans the declared range.
 
+    Args:
+        samples: All of them.
+        spec: Says shape, range and precision.
+        widths: How far values may leave the range, in its own widths.
+
     Raises:
-        DataError: Wrong type, shape, NaN, infinity, or a value outside the range.
+        DataError: Wrong type, shape, NaN, infinity, a value outside the range, or beyond float32 where the spec
+            does not compute in float64.
     """
     values = samples.values
     if values.dtype != np.uint8 and values.dtype not in (np.float16, np.float32, np.float64):
@@ -157,11 +244,13 @@ def check(samples: Samples, spec: Spec) -> None:
             hint=_shape_hint(values.shape, spec.input.shape),
         )
     if values.dtype != np.uint8:
-        _check_values(samples, spec.input.range)
+        check_values(samples, spec, widths)
 
 
 def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
     got = tuple(shape[1:])
+    if len(wanted) == 2 and (windows := _windows(tuple(shape), wanted)):
+        return windows
     if tuple(shape) == wanted:
         return "this is one sample; a set of one is values[None]"
     if got == (*wanted[1:], wanted[0]):
@@ -175,54 +264,19 @@ def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
     return f"write input.shape = {list(got)}, or give other data" if got else "samples are [N, ...]"
 
 
-def _check_values(samples: Samples, interval: Range | None) -> None:
-    low, high = interval or (-math.inf, math.inf)
-    # Rounding in float32 or float16 may step over an end; more than that is another scale.
-    slack = 0.0 if interval is None else (high - low) * (1e-3 if samples.values.dtype == np.float16 else 1e-5)
-    low, high = low - slack, high + slack
-    first, strange, outside = None, 0, 0
-    least, most = math.inf, -math.inf
-    for start, chunk in _chunks(samples.values):
-        smallest, largest = float(chunk.min()), float(chunk.max())  # a NaN makes both NaN
-        least, most = min(least, smallest), max(most, largest)
-        if low <= smallest and largest <= high and math.isfinite(smallest) and math.isfinite(largest):
-            continue
-        bad = ~((chunk >= low) & (chunk <= high) & np.isfinite(chunk))
-        if first is None:
-            row, *place = (int(at) for at in np.unravel_index(int(bad.argmax()), bad.shape))
-            first = start + row, tuple(place), chunk[(row, *place)]
-        broken = int(np.count_nonzero(~np.isfinite(chunk)))
-        strange, outside = strange + broken, outside + int(np.count_nonzero(bad)) - broken
-    if first is not None:
-        raise _bad_value(samples, first, strange, outside, interval, (least, most))
-
-
-def _chunks(values: Array) -> Iterator[tuple[int, Array]]:
-    rows = max(1, _CHUNK // max(1, math.prod(values.shape[1:])))
-    for start in range(0, len(values), rows):
-        yield start, values[start : start + rows]
-
-
-def _bad_value(
-    samples: Samples,
-    first: tuple[int, tuple[int, ...], Any],
-    strange: int,
-    outside: int,
-    interval: Range | None,
-    extent: Range,
-) -> DataError:
-    row, place, value = first
-    where = f"{samples.source}: {samples.name(row)}, position {list(place)}: {value}"
-    if strange:
-        return DataError(
-            f"{where}; {strange} of {samples.values.size} values are NaN or infinite, {outside} out of range",
-            hint="drop or fill them before training; nothing is filled for you",
-        )
-    low, high = interval or extent
-    hint = f"the values go from {extent[0]:g} to {extent[1]:g}; rescale them, or change input.range"
-    if low == 0 and high == 1 and extent[0] >= 0 and 1 < extent[1] <= 255:
-        hint = "this looks like 0..255: save it as uint8, or divide by 255"
-    return DataError(f"{where} is outside of [{low:g}, {high:g}], as are {outside} of {samples.values.size}", hint=hint)
+def _windows(shape: Shape, wanted: Shape) -> str:
+    """How one long recording is cut into signals [C, L]; empty where it is none."""
+    channels, length = wanted
+    count = shape[-1] // length
+    index = {(1, channels, shape[-1]): "0, :, ", (channels, shape[-1]): ":, "}.get(shape, "")
+    if count > 1 and shape == (shape[-1],) and channels == 1:
+        return f"one long recording; cut it into windows: values[:{count * length}].reshape(-1, 1, {length})"
+    if count > 1 and index:
+        cut = f"numpy.stack(numpy.split(values[{index}:{count * length}], {count}, axis=1))"
+        return f"one long recording; cut it into windows: {cut}"
+    if len(shape) == 2 and shape[1] < length <= shape[0]:
+        return f"each row was taken for a sample; a set of signals is an array [N, {channels}, {length}] of windows"
+    return ""
 
 
 # --- split ---------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@
   1989).
 - The Wiener filter: no linear denoiser has a smaller expected squared error (for Gaussian data: no denoiser at all).
 
-Both are fitted to the training split, in data units.
+Both are fitted to the training split: PCA in the units of the model's loss, the filter in data units, where the noise
+is. It is the same one in all units: each value of its guess is the best for itself.
 """
 
 from __future__ import annotations

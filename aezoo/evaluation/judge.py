@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from torch import Generator, Tensor
 
+from aezoo.building.output_checks import number_of
+from aezoo.building.part import made
 from aezoo.data.batches import Batches
 from aezoo.evaluation import baselines
 from aezoo.evaluation.baselines import Batched
+from aezoo.evaluation.units import Units
 from aezoo.model import Model
 from aezoo.nn.code import Accumulator
 from aezoo.nn.metrics import Moments, psnr
@@ -55,24 +58,25 @@ class Judge:
 
     def __init__(self, model: Model, batches: Batches, seed: int, batch_size: int) -> None:
         self.model, self.spec = model, model.spec
+        self.units = Units.of(model.network)
         self.batches = batches
         self.seed = seed
         self.passes: Batched = partial(batches.sequential, batch_size)
         shape, span = self.spec.input.shape, self.spec.input.range
-        self.corruptions = [part.build(shape, span).eval() for part in self.spec.corruption]
+        self.corruptions = [made(part, shape, span).eval() for part in self.spec.corruption]
 
     def metrics(self) -> Table:
         """Every metric that applies: one pass that draws nothing, and one that does for those that ask for it."""
         metrics = list(_applicable(self.spec))
         found: Table = {}
         for noisy in (False, True):
-            working = {part.tag(): part.build(self.spec) for part in metrics if part.noisy is noisy}
+            working = {part: made(part, self.spec) for part in metrics if part.noisy is noisy}
             if working:
                 self._feed(working, self._generator("latent") if noisy else None)
-            found |= {name: float(metric.result()) for name, metric in working.items()}
+            found |= {part.tag(): number_of(part, metric) for part, metric in working.items()}
         return {part.tag(): found[part.tag()] for part in metrics}
 
-    def _feed(self, working: dict[str, Accumulator], generator: Generator | None) -> None:
+    def _feed(self, working: Mapping[MetricSpec, Accumulator], generator: Generator | None) -> None:
         for x in self.passes():
             out = self.model.network(x, generator=generator)
             for metric in working.values():
@@ -83,14 +87,21 @@ class Judge:
         moments = baselines.moments_of(fitting) if fitting else None
         found: dict[str, Table] = {}
         if fitting and moments and flat(self.spec.code_shape) < min(moments.count, flat(self.spec.input.shape)):
-            linear = baselines.pca(fitting, flat(self.spec.code_shape), moments=moments)
-            found["pca"] = self._error(linear.answer).table(self._span)
+            found["pca"] = self._error(self._pca(fitting, moments)).table(self._span)
         if self.corruptions:
             for name, answer in self._denoisers(moments).items():
                 errors = self._error(answer, spoil=True).table(self._span)
                 chosen = {f"denoising_{key}": errors[key] for key in ("squared_error", "psnr") if key in errors}
                 found[name] = found.get(name, {}) | chosen
         return found
+
+    def _pca(self, fitting: Batched, moments: Moments) -> Callable[[Tensor], Tensor]:
+        """The projection on the principal axes in units of the loss: data in, data out."""
+        units, dim = self.units, flat(self.spec.code_shape)
+        if units.name == "data":
+            return baselines.pca(fitting, dim, moments=moments).answer
+        linear = baselines.pca(lambda: map(units.of_data, fitting()), dim)
+        return lambda x: units.to_data(linear.answer(units.of_data(x)))
 
     def _denoisers(self, moments: Moments | None) -> dict[str, Callable[[Tensor], Tensor]]:
         """What takes a corrupted batch to a guess of the clean one."""
@@ -99,10 +110,14 @@ class Judge:
             filtered = baselines.wiener(moments, self.corruptions, self.spec.input.shape)
             if filtered is not None:
                 found["wiener"] = filtered.answer
+                if self.spec.input.range is not None:
+                    low, high = self.spec.input.range
+                    # No model of the range answers outside of it, so the filter need not either.
+                    found["wiener_clipped"] = lambda x: filtered.answer(x).clamp(low, high)
         return found
 
     def _error(self, answer: Callable[[Tensor], Tensor], *, spoil: bool = False) -> Errors:
-        errors = Errors()
+        errors = Errors(self.units)
         generator = self._generator("corruption")
         for x in self.passes():
             errors.update(x, answer(self._spoilt(x, generator) if spoil else x))
@@ -132,26 +147,33 @@ class Judge:
 
 
 class Errors:
-    """Squared errors of guesses, against samples; and what they are measured by."""
+    """Squared errors of guesses, against samples; and what they are measured by.
 
-    def __init__(self) -> None:
+    Args:
+        units: Those of the loss, in which errors are measured.
+    """
+
+    def __init__(self, units: Units) -> None:
+        self.units = units
         self.moments = Moments()
         self.total = 0.0
+        self.data_total = 0.0
 
     def update(self, x: Tensor, guess: Tensor) -> None:
-        """Take in samples and guesses of them, [B, *shape]."""
-        exact = x.cpu().double()
+        """Take in samples and guesses of them, [B, *shape], in data units."""
+        exact = self.units.of_data(x)
         self.moments.update(exact.flatten(1))
-        self.total += (exact - guess.cpu().double()).square().sum().item()
+        self.total += (exact - self.units.of_data(guess)).square().sum().item()
+        self.data_total += (x.cpu().double() - guess.cpu().double()).square().sum().item()
 
     def table(self, span: float | None) -> Table:
-        """The metrics of these names; PSNR only with a range."""
+        """The metrics of these names; PSNR only with a range, in whose units it is."""
         variances = self.moments.variance()
         each = self.total / self.moments.count
         mse = each / len(variances)
         found = {"squared_error": each, "mse": mse}
         if span is not None:
-            found["psnr"] = psnr(mse, span)
+            found["psnr"] = psnr(self.data_total / self.moments.count / len(variances), span)
         variance = variances.sum().item()
         return {**found, "fvu": each / variance if variance > 0 else math.nan}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -12,12 +13,15 @@ import torch
 
 from aezoo import device as devices
 from aezoo.data.batches import Batches, Rows
+from aezoo.data.outside import reaches_out, refuse_outside
 from aezoo.data.sources import Source, check, open_samples
 from aezoo.data.sources import split as split_rows
-from aezoo.errors import DataError
+from aezoo.errors import DataError, DataWarning
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.judge import Examples, Judge, Table
+from aezoo.evaluation.units import Name
 from aezoo.model import Model, evaluating
+from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
 
@@ -32,12 +36,14 @@ class Scores:
     Attributes:
         metrics: Every metric that means something for the spec. With a corruption also `denoising_squared_error`
             and `denoising_psnr`: of what is reconstructed from corrupted input, against the clean.
-        baseline: The same metrics of `pca`, `noisy input` and `wiener`, where each applies.
+        baseline: The same metrics of `pca`, `noisy input`, `wiener` and, of inputs with a range, `wiener_clipped`: the
+            same filter with its guesses cut off at the range; where each applies.
         dataset: Where the samples came from.
         split: `train`, `validation`, `test`, or `all`.
         n: How many samples.
         seed: Of latent noise and corruption.
         versions: Of what computed it.
+        units: Of `squared_error`, `mse` and `fvu`, of the model and the baselines: those of the loss.
         examples: For pictures.
     """
 
@@ -48,17 +54,21 @@ class Scores:
     n: int
     seed: int
     versions: dict[str, str]
+    units: Name = "data"
     examples: Examples | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """All but the examples, as JSON has it: what is not finite is null."""
+        """All but the examples, as JSON has it: what is not finite is null, and named under `not_finite`."""
+        broken = {name: str(value) for name, value in self.metrics.items() if not math.isfinite(value)}
         return {
             "metrics": _jsonable(self.metrics),
+            **({"not_finite": broken} if broken else {}),
             "baseline": {name: _jsonable(row) for name, row in self.baseline.items()},
             "dataset": self.dataset,
             "split": self.split,
             "n": self.n,
             "seed": self.seed,
+            "units": self.units,
             "versions": self.versions,
         }
 
@@ -67,6 +77,7 @@ class Scores:
         return {name: value for name, value in self.metrics.items() if math.isfinite(value)}
 
 
+@attributed()
 def evaluate(
     model: Model,
     data: Source = None,
@@ -89,24 +100,30 @@ def evaluate(
     Raises:
         DataError: The data are not what the spec says, or have no such split.
         NotFound: There are no such data.
+        Refused: The model was pulled, and its own data would be a file outside of the working folder.
     """
     if device is not None:
         model.to(devices.choose(device).device)
     spec = model.spec
+    if data is None:
+        refuse_outside(spec, pulled=model.pulled)
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
     judged = Batches(samples, spec, _rows(samples, spec, split), device=model.device)
     with evaluating(model.network), torch.inference_mode():
         judge = Judge(model, judged, seed, batch_size)
-        metrics, compared = judge.metrics(), judge.compare(_fitting(spec, samples, split, own=data is None))
+        metrics, compared = judge.metrics(), judge.compare(_fitting(model, samples, split, own=data is None))
+        metrics |= compared.pop("", {})
+        _tell_of_not_finite(metrics, samples.source)
         return Scores(
-            metrics={**metrics, **compared.pop("", {})},
+            metrics=metrics,
             baseline=compared,
             dataset=samples.title,
             split=split,
             n=len(judged),
             seed=seed,
             versions=_versions(),
+            units=judge.units.name,
             examples=judge.examples(),
         )
 
@@ -121,16 +138,25 @@ def _rows(samples: Samples, spec: Spec, name: str) -> Rows:
     return parts[name]
 
 
-def _fitting(spec: Spec, samples: Samples, name: str, *, own: bool) -> Batched | None:
+def _fitting(model: Model, samples: Samples, name: str, *, own: bool) -> Batched | None:
     """What baselines are fitted to: the training split, thinned out; None if it is not at hand."""
+    spec = model.spec
     if name == "all" and not own:
-        if spec.data is None:
+        if spec.data is None or (model.pulled and reaches_out(spec)):
             return None
         samples = open_samples(None, spec, seed=spec.training.seed)
     rows = split_rows(samples, spec.data, spec.training.seed)["train"]
     if len(rows) > FIT_ROWS:
         rows = rows[np.arange(FIT_ROWS) * len(rows) // FIT_ROWS]
     return partial(Batches(samples, spec, rows).sequential, 1024)
+
+
+def _tell_of_not_finite(metrics: Table, source: str) -> None:
+    broken = ", ".join(f"{name} ({value})" for name, value in metrics.items() if not math.isfinite(value))
+    if broken:
+        message = f"{source}: not finite, and no numbers to compare by: {broken}"
+        hint = "values beyond the scale of the training data, or that never vary, make them so; score names samples"
+        warnings.warn(DataWarning(f"{message}: {hint}"), stacklevel=3)
 
 
 def _versions() -> dict[str, str]:

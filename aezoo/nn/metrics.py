@@ -1,7 +1,8 @@
 """Metrics: accumulators that are fed one Output at a time and asked once. Sums are kept in float64 on the CPU.
 
-A pass holds normalized values. Errors are measured in data units, and densities are those of the data: the
-normalizer's log scale is added, so that a model that standardizes can be compared with one that does not.
+A pass holds normalized values, and errors are measured in these: in the units of the loss. Against a declared range
+they are measured in data units, as the range is. Densities are those of the data: the normalizer's log scale is added,
+so that a model that standardizes can be compared with one that does not.
 """
 
 from __future__ import annotations
@@ -27,12 +28,24 @@ def data_values(out: Output) -> tuple[Tensor, Tensor]:
 
 
 def squared_errors(out: Output) -> Tensor:
-    """Squared error of each reconstruction in data units, summed over the sample.
+    """Squared error of each reconstruction in units of the loss, summed over the sample.
 
     Shape:
         -> [B]
     """
-    x, mean = data_values(out)
+    return _squared(out.x, out.model.likelihood.mean(out.raw))
+
+
+def squared_data_errors(out: Output) -> Tensor:
+    """The same in data units.
+
+    Shape:
+        -> [B]
+    """
+    return _squared(*data_values(out))
+
+
+def _squared(x: Tensor, mean: Tensor) -> Tensor:
     return (x - mean).square().flatten(1).sum(dim=-1)
 
 
@@ -118,7 +131,7 @@ class PSNR(PerValue):
     """
 
     def __init__(self, span: float) -> None:
-        super().__init__(squared_errors)
+        super().__init__(squared_data_errors)
         self.span = span
 
     def result(self) -> float:
@@ -131,7 +144,7 @@ def psnr(mse: float, span: float) -> float:
 
 
 class UnexplainedVariance:
-    """Squared error as a share of the variance of these samples about their mean (FVU, 1 - R^2).
+    """Squared error as a share of the variance of these samples about their mean (FVU, 1 - R^2), in units of the loss.
 
     0 is perfect, 1 is what always answering the mean gives.
     """
@@ -141,7 +154,7 @@ class UnexplainedVariance:
         self.error = 0.0
 
     def update(self, out: Output) -> None:
-        x, mean = data_values(out)
+        x, mean = out.x, out.model.likelihood.mean(out.raw)
         self.moments.update(x.flatten(1))
         self.error += _exact(x - mean).square().sum().item()
 

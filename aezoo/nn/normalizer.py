@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+
+from aezoo.errors import DataError, DataWarning
+
+#: Values that are looked at in one go, in float64.
+_BLOCK = 2**24
 
 
 class Normalizer(nn.Module):
@@ -25,20 +31,61 @@ class Normalizer(nn.Module):
         self.register_buffer("scale", torch.ones(axes))
 
     def fit(self, x: Tensor) -> None:
-        """Take mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1."""
-        axes = (0, *range(2, x.ndim))
-        deviation, mean = torch.std_mean(x, dim=axes, correction=0)
-        # A feature that never changes has no scale: dividing by its rounding noise would blow it up.
-        floor = torch.finfo(x.dtype).eps * (1 + mean.abs())
-        deviation = torch.where(deviation > floor, deviation, torch.ones_like(deviation))
+        """Take mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1.
+
+        They are computed in float64 on values of size 1, so that no square leaves the range of a float.
+
+        Raises:
+            DataError: A difference to the mean is beyond the type of the values.
+        """
+        features = x.movedim(1, 0).flatten(1)  # [C, N * positions]
+        blocks = torch.split(features, max(1, _BLOCK // features.shape[1]))
+        mean, deviation, low, high = torch.cat([_moments(block) for block in blocks], dim=1)  # [C] each
+        kept = deviation > _least_deviation(mean, x.dtype)
         self.shift.copy_(mean.view_as(self.shift))
-        self.scale.copy_(deviation.view_as(self.scale))
+        self.scale.copy_(torch.where(kept, deviation, 1.0).view_as(self.scale))
+        _tell_of_unscaled((~kept & (high > low)).nonzero().flatten().tolist())
+        far = torch.maximum(high - mean, mean - low) > torch.finfo(x.dtype).max
+        if far.any():
+            message = f"feature {int(far.int().argmax())} (counted from 0) spans more than {str(x.dtype)[6:]} can hold"
+            raise DataError(message, hint="rescale it before it is saved")
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - self.shift) / self.scale
 
     def inverse(self, x: Tensor) -> Tensor:
         return x * self.scale + self.shift
+
+
+def _moments(features: Tensor) -> Tensor:
+    """Mean, deviation, least and largest value of each feature [C, N], in float64: [4, C]."""
+    exact = features.double()
+    low, high = exact.amin(dim=1), exact.amax(dim=1)
+    size = torch.maximum(low.abs(), high.abs())
+    size = torch.where(size > 0, size, 1.0)
+    deviation, mean = torch.std_mean(exact / size[:, None], dim=1, correction=0)
+    varies = high > low  # where nothing does, a sum would still round
+    mean, deviation = torch.where(varies, mean * size, low), torch.where(varies, deviation * size, 0.0)
+    return torch.stack([mean, deviation, low, high])
+
+
+def _least_deviation(mean: Tensor, dtype: torch.dtype) -> Tensor:
+    """What a deviation has to exceed: the rounding noise at the mean, which dividing by it would blow up.
+
+    The smallest normal number is a bound as well, since smaller ones are flushed to zero in training.
+    """
+    info = torch.finfo(dtype)
+    return (info.eps * mean.abs()).clamp(min=info.tiny)
+
+
+def _tell_of_unscaled(features: list[int]) -> None:
+    """Warn of features that vary, but by too little for their type."""
+    if not features:
+        return
+    shown = ", ".join(map(str, features[:8])) + (f" and {len(features) - 8} more" if len(features) > 8 else "")
+    message = f"features {shown} (counted from 0) vary by no more than rounding, and are not scaled"
+    hint = 'subtract the mean or rescale before saving, or training.precision = "float64"'
+    warnings.warn(DataWarning(f"{message}: {hint}"), stacklevel=3)
 
 
 class Identity(nn.Module):

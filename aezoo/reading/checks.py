@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 
 from aezoo.errors import Fault, NoMirror, Path, ShapeError
+from aezoo.hints import did_you_mean
 from aezoo.reading.lints import lints, shaped_lints
 from aezoo.spec.component import Component, Remark
 from aezoo.spec.contracts import several
@@ -133,9 +133,8 @@ def _terms(spec: Spec) -> Iterator[Fault]:
 
 
 def _near(word: str, known: Sequence[str]) -> str:
-    close = get_close_matches(word, known[:SEARCHED], n=1)
     more = ", ..." if len(known) > LISTED else ""
-    return f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(known[:LISTED])}{more}"
+    return did_you_mean(word, known[:SEARCHED], f"there are: {', '.join(known[:LISTED])}{more}")
 
 
 def _choice(spec: Spec) -> Iterator[Fault]:

@@ -2,7 +2,8 @@
 
     bases, left to right  <  variants  <  the file itself  <  --set
 
-`unset` takes things out of the bases and variants before the file's own keys go over them.
+`unset` takes things out of the bases and variants before the file's own keys go over them. What a file says of its
+model (description, licence, paper) holds for the data it was said of: with other data in the end, it is dropped.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aezoo.errors import Fault, Path, render_path
-from aezoo.reading.merge import MACROS, Merger, steps_of
+from aezoo.reading.assignments import Assignment, in_order
+from aezoo.reading.merge import MACROS, SHARES, STATEMENTS, Merger, steps_of, written_out
 from aezoo.reading.provenance import DEFAULT, Node, Origin, Source, plain
 from aezoo.reading.text import parse_value
 from aezoo.spec.limits import Limits
@@ -34,6 +36,8 @@ class Composer(Merger):
         self.limits = limits
         self._made = 0
         self._too_many = False
+        #: The data of each file put together so far, by the file: what its statements are about.
+        self._data: dict[Source, Any] = {}
 
     def compose(self, own: Node, bases: Sequence[Node], variants: Mapping[str, Node]) -> Node:
         """One spec from its bases, its variants and its own keys."""
@@ -45,26 +49,35 @@ class Composer(Merger):
         for path in self._unsets(own):
             tree = self.unset(tree, path)
         kept = {key: item for key, item in own.value.items() if key not in MACROS}
-        return self.merge(tree, Node(kept, own.origin))
+        merged = self.merge(tree, Node(kept, own.origin))
+        self._data[own.origin.source] = _which(merged)
+        return merged
 
     def finish(self, tree: Node, overrides: Iterable[str] = ()) -> Node:
-        """The overrides applied, and slots with a default named."""
-        for override in overrides:
-            tree = self.assign(tree, override)
-        return _implied(tree)
+        """The overrides applied, slots with a default named, and no statement about other data."""
+        for assignment in in_order(self._assignments(overrides)):
+            tree = self.merge(tree, self.unroll(assignment.tree))
+        return _implied(self._true(tree))
 
-    def assign(self, tree: Node, override: str) -> Node:
-        """Apply `path=value`: a spec of one key, merged last."""
-        source = Source(f"--set {override}")
-        path, equals, text = override.partition("=")
-        steps = steps_of(path)
-        if not equals or not all(steps):
-            self.note("AZ205", Node(None, Origin(source)), f"takes path=value, got {override!r}")
-            return tree
-        node = _node(parse_value(text.strip()), source)
-        for step in reversed(steps):
-            node = Node({step: node}, Origin(source))
-        return self.merge(tree, self.unroll(node))
+    def _assignments(self, overrides: Iterable[str]) -> Iterator[Assignment]:
+        for override in overrides:
+            source = Source(f"--set {override}")
+            path, equals, text = override.partition("=")
+            steps = steps_of(path)
+            if equals and all(steps):
+                yield Assignment(tuple(steps), _node(parse_value(text.strip()), source))
+            else:
+                self.note("AZ205", Node(None, Origin(source)), f"takes path=value, got {override!r}")
+
+    def _true(self, tree: Node) -> Node:
+        """The tree without what a file said of a model of other data."""
+        data = _which(tree)
+
+        def holds(key: str, node: Node) -> bool:
+            about = self._data.get(node.origin.source)
+            return key not in STATEMENTS or about is None or about == data
+
+        return Node({key: item for key, item in tree.value.items() if holds(key, item)}, tree.origin)
 
     def agree(self, variants: Mapping[str, Node], *, settled: Node) -> Node:
         """All variants in one fragment; two that differ must be settled by the spec itself."""
@@ -139,6 +152,13 @@ def _node(value: Any, source: Source) -> Node:
     elif isinstance(value, list):
         value = [_node(item, source) for item in value]
     return Node(value, Origin(source))
+
+
+def _which(tree: Node) -> Any:
+    """The data of a spec, however many of them are taken; None of a spec without data."""
+    node = tree.value.get("data")
+    table = None if node is None else plain(written_out(node, "data"))
+    return {key: value for key, value in table.items() if key not in SHARES} if isinstance(table, dict) else table
 
 
 def _implied(tree: Node) -> Node:

@@ -20,6 +20,10 @@ MACROS = frozenset({"extends", "variants", "unset", "$schema"})
 SLOTS = frozenset({"latent", "likelihood", "objective", "data", "prior", "optimizer", "decoder"})
 #: Slots where a list is short for a table that holds it.
 LISTS = {"input": "shape", "decoder": "layers"}
+#: What is said of a model for as long as it is trained on the data that were meant.
+STATEMENTS = ("description", "license", "paper")
+#: Settings of data that do not change which data they are: how much of them is taken, and for what.
+SHARES = frozenset({"validation", "test", "limit"})
 #: Keys of a table that edits a list, beside positions.
 ENDS = ("prepend", "append")
 

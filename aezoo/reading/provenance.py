@@ -21,11 +21,13 @@ class Source:
     Args:
         name: How messages call it: `specs/a.toml`, `variant 'sparse'`, `--set latent.dim=32`; empty for a mapping.
         data: The bytes of a file, whose places can be told by line and column.
+        quoted: Whether its lines may be shown beside a place.
     """
 
-    def __init__(self, name: str = "", data: bytes = b"") -> None:
+    def __init__(self, name: str = "", data: bytes = b"", *, quoted: bool = True) -> None:
         self.name = name
         self.data = data
+        self.quoted = quoted
 
     @cached_property
     def text(self) -> str:
@@ -50,7 +52,8 @@ class Source:
             return Where(self.name)
         place = self.places[path]
         span = place.key if key and place.key else place.value
-        text = self.lines[span.line - 1].rstrip("\r") if span.line <= len(self.lines) else ""
+        shown = self.quoted and span.line <= len(self.lines)
+        text = self.lines[span.line - 1].rstrip("\r") if shown else ""
         return Where(self.name, span.line, span.column, span.length, text)
 
 

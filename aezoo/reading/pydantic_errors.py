@@ -63,7 +63,13 @@ def faults_of(error: ValidationError, document: dict[str, Any], parts: Parts) ->
     """All of pydantic's errors in our words; of thousands, only the first come with advice."""
     details = error.errors(include_url=False)
     told = [fault_of(detail, document, parts) for detail in _united(details[:ADVISED], document, parts)]
-    return told + [Fault(d["loc"], CODES.get(d["type"], "AZ201"), d["msg"]) for d in details[ADVISED:]]
+    return told + [Fault(d["loc"], _code(d), d["msg"]) for d in details[ADVISED:]]
+
+
+def _code(detail: ErrorDetails) -> str:
+    """Of an error that comes without advice."""
+    plugins = detail.get("ctx", {}).get("code") if detail["type"] == "plugin" else None
+    return plugins or CODES.get(detail["type"], "AZ201")
 
 
 def fault_of(detail: ErrorDetails, document: dict[str, Any], parts: Parts) -> Fault:

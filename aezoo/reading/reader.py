@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
 
-from aezoo.errors import UNMET, Fault, SpecError, UnmetSpec
+from aezoo.errors import UNMET, Fault, PluginError, SpecError, UnmetSpec
 from aezoo.reading.checks import examine
-from aezoo.reading.provenance import Node, follow, plain, where
+from aezoo.reading.compose import Composer
+from aezoo.reading.provenance import Node, follow, node_of, plain, where
+from aezoo.reading.provenance import Source as Text
 from aezoo.reading.pydantic_errors import ADVISED, faults_of, lenient
-from aezoo.reading.requirements import unmet
+from aezoo.reading.requirements import installed, unmet
 from aezoo.reading.resolver import Resolver, Spelled, locate
+from aezoo.registry.attribution import attributed
+from aezoo.registry.entry_points import scanned
 from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
+from aezoo.spec.component import Frozen
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import DatasetSpec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 
 Source = Spelled
@@ -25,7 +33,7 @@ ABOUT_KEYS = frozenset({"AZ203", "AZ506"})
 #: Faults that say what a `type` names is not there: the caret goes under that name.
 ABOUT_TYPES = frozenset({"AZ301", "AZ302", "AZ303"})
 
-__all__ = ["Reading", "Source", "SpecWarning", "check", "locate", "read", "reading"]
+__all__ = ["Reading", "Source", "SpecWarning", "check", "locate", "read", "read_as", "reading"]
 
 
 class SpecWarning(UserWarning):
@@ -81,6 +89,8 @@ def check(
     return spec, lints
 
 
+@attributed()
+@scanned()
 def reading(
     source: Source,
     *,
@@ -107,6 +117,52 @@ def reading(
     return Reading(spec, faults, resolved.tree)
 
 
+class _Data(Frozen):
+    """As much of a spec as says what its data are."""
+
+    data: DatasetSpec
+
+
+def read_as(
+    dataset: DatasetSpec, settings: Sequence[str], *, registry: Registry | None = None, path: str = ""
+) -> DatasetSpec:
+    """A dataset with some settings changed: `data.key=x_train`.
+
+    Args:
+        dataset: What is read otherwise.
+        settings: As the overrides of `read`.
+        registry: Where datasets are looked up.
+        path: What the data are, where a setting changes their type and says no path.
+
+    Raises:
+        SpecError: With every fault found.
+    """
+    registry = registry or default_registry()
+    faults: list[Fault] = []
+    document = node_of({"data": dataset.model_dump(mode="json", exclude_none=True)}, Text())
+    tree = Composer(faults, DEFAULT_LIMITS).finish(document, settings)
+    values = plain(tree)
+    values["data"] = _with_path(values["data"], path, registry)
+    try:
+        chosen = _Data.model_validate(values, context={"registry": registry}).data
+    except ValidationError as error:
+        faults += faults_of(error, values, registry)
+    if faults:
+        raise SpecError(_sorted([_located(fault, tree) for fault in faults]))
+    return chosen
+
+
+def _with_path(table: Any, path: str, registry: Registry) -> Any:
+    """The table of a dataset with the path, where it says none and is of a type that takes one."""
+    if not path or not isinstance(table, dict) or not isinstance(table.get("type"), str):
+        return table
+    try:
+        part = registry.get("dataset", table["type"])
+    except (PydanticCustomError, PluginError):  # told with the other faults
+        return table
+    return {"path": path, **table} if "path" in part.model_fields else table
+
+
 def _validated(document: dict[str, Any], registry: Registry) -> tuple[Spec | None, list[Fault]]:
     try:
         return Spec.model_validate(document, context={"registry": registry}), []
@@ -130,7 +186,8 @@ def _examined(
 def _unmet(document: Mapping[str, Any]) -> list[Fault]:
     requires = document.get("requires")
     named = [item for item in requires if isinstance(item, str)] if isinstance(requires, list) else []
-    return [fault for i, text in enumerate(named) for fault in unmet(text, ("requires", i))]
+    look_up = cache(installed)  # each metadata is a file to be read
+    return [fault for i, text in enumerate(named) for fault in unmet(text, ("requires", i), look_up=look_up)]
 
 
 def _located(fault: Fault, tree: Node) -> Fault:

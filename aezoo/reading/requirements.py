@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from aezoo.errors import Fault, Path
 
 
-def unmet(text: str, path: Path) -> list[Fault]:
-    """What is wrong with one entry of `requires`, such as `aezoo-kan>=0.1,<1`; nothing, if it is met."""
+def installed(name: str) -> str | None:
+    """The version of a distribution; None if it is not there."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def unmet(text: str, path: Path, *, look_up: Callable[[str], str | None] = installed) -> list[Fault]:
+    """What is wrong with one entry of `requires`, such as `aezoo-kan>=0.1,<1`; nothing, if it is met.
+
+    Args:
+        text: The entry.
+        path: Where it stands.
+        look_up: Gives the version that is installed, by the normalized name.
+    """
     from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
 
     try:
         wanted = Requirement(text)
@@ -17,9 +33,8 @@ def unmet(text: str, path: Path) -> list[Fault]:
             raise InvalidRequirement
     except InvalidRequirement:
         return [Fault(path, "AZ201", f"takes a distribution and its versions, got {text[:80]!r}", "aezoo-kan>=0.1")]
-    try:
-        there = version(wanted.name)
-    except PackageNotFoundError:
+    there = look_up(canonicalize_name(wanted.name))
+    if there is None:
         return [Fault(path, "AZ304", f"{text} is not installed", f"pip install {str(wanted)!r}; nothing was installed")]
     if wanted.specifier.contains(there, prereleases=True):
         return []

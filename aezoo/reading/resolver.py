@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
@@ -15,15 +16,28 @@ from aezoo.files import is_file
 from aezoo.hints import did_you_mean
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.compose import Composer
+from aezoo.reading.merge import MACROS
 from aezoo.reading.migration import migrate
 from aezoo.reading.provenance import Node, Source, node_of
 from aezoo.reading.text import MAX_BYTES, foreign, parse
 from aezoo.registry.registry import Registry
+from aezoo.spec.document import Spec
 from aezoo.spec.limits import Limits
 
 #: How many bases stand on each other, and how many files one spec may be put together from.
 MAX_DEPTH = 8
 MAX_FILES = 64
+
+#: What stands at the top of a spec, in the words of this format.
+KEYS = frozenset(Spec.model_fields) | MACROS
+#: Faults of a text whose messages quote it -> what is said of a base that has them.
+UNQUOTED = {
+    "AZ102": "is not UTF-8 text, as a spec is",
+    "AZ103": "cannot be read as a spec: it is not written as one",
+    "AZ106": "a value that no spec has",
+    "AZ107": "a key that stands in this table before",
+    "AZ108": "a control character in a key or a name",
+}
 
 Spelled = str | PathLike[str] | Mapping[str, Any]
 
@@ -35,6 +49,20 @@ class Resolved(NamedTuple):
     faults: list[Fault]
     #: Whether something that it builds on could not be had: then what is missing may stand there.
     partial: bool
+
+
+class Base(NamedTuple):
+    """A base put together with all that it extends.
+
+    Attributes:
+        tree: Of all of it.
+        depth: How many specs stand on each other in it.
+        files: How many it extends, each as often as it is named.
+    """
+
+    tree: Node
+    depth: int
+    files: int
 
 
 class Document(NamedTuple):
@@ -62,13 +90,15 @@ class Resolver:
         self.partial = False
         self._files = 0
         self._root: Path | None = None
+        #: What was read already, by the file: a base that is named forty times is read once.
+        self._known: dict[Path, Base | SpecError] = {}
 
     def resolve(self, source: Spelled, overrides: Sequence[str] = ()) -> Resolved:
         """The source as one tree. Raises `NotFound`, `SpecError` (the text cannot be parsed)."""
         document = self._open(source)
         self._root = document.folder.resolve() if document.folder else None
         above = (document.path.resolve(),) if document.path else ()
-        tree = self.composer.finish(self._compose(document, above=above), overrides)
+        tree = self.composer.finish(self._compose(document, above=above).tree, overrides)
         return Resolved(tree, self.faults, self.partial)
 
     def _open(self, source: Spelled) -> Document:
@@ -78,12 +108,7 @@ class Resolver:
                 raise SpecError(found)
             return Document(self._current(dict(source), Source()))
         path = locate(source)
-        return self._read(path)
-
-    def _read(self, path: Path) -> Document:
-        name = label(path)
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        name, data = label(path), content(path)
         return Document(self._current(parse(data, name), Source(name, data)), path.parent, path)
 
     def _current(self, table: dict[str, Any], source: Source) -> Node:
@@ -93,36 +118,82 @@ class Resolver:
         except SpecError as error:
             raise SpecError([_placed(fault, source) for fault in error.faults]) from None
 
-    def _compose(self, document: Document, *, above: tuple[Path, ...]) -> Node:
-        bases = [self._compose(base, above=here) for base, here in self._bases(document, above)]
-        return self.composer.compose(document.tree, bases, dict(self._variants(document.tree)))
+    def _compose(self, document: Document, *, above: tuple[Path, ...]) -> Base:
+        bases = [*self._bases(document, above)]
+        variants = dict(self._variants(document.tree))
+        tree = self.composer.compose(document.tree, [base.tree for base in bases], variants)
+        depth = 1 + max((base.depth for base in bases), default=0)
+        return Base(tree, depth, sum(1 + base.files for base in bases))
 
     # --- bases --------------------------------------------------------------------------------------------
 
-    def _bases(self, document: Document, above: tuple[Path, ...]) -> Iterator[tuple[Document, tuple[Path, ...]]]:
+    def _bases(self, document: Document, above: tuple[Path, ...]) -> Iterator[Base]:
         for name in self._names(document.tree, "extends", "takes the path or name of a spec, or a list of them"):
             try:
-                path = self._base(name, document, above)
-                yield self._read(path), (*above, path.resolve())
+                yield self._base(name, document, above)
             except SpecError as error:
                 self._lack(error.faults)
+            if self._files > MAX_FILES:  # one more tells nothing new
+                return
 
-    def _base(self, name: Node, document: Document, above: tuple[Path, ...]) -> Path:
-        """Where a base is. Raises `SpecError` if it may not be used here."""
-        try:
-            path = locate(name.value, near=document.folder)
-        except NotFound as error:
-            raise self._refused("AZ305", name, error.message, error.hint) from None
-        self._files += 1
-        if path.resolve() in above:
+    def _base(self, name: Node, document: Document, above: tuple[Path, ...]) -> Base:
+        """A base, read the first time that it is named. Raises `SpecError` if it may not be used here."""
+        path = self._located(name, document)
+        full = path.resolve()
+        if full in above:
             circle = " -> ".join(step.name for step in (*above, path))
             raise self._refused("AZ206", name, f"goes in a circle: {circle}")
-        if len(above) > MAX_DEPTH or self._files > MAX_FILES:
-            raise self._refused("AZ206", name, f"takes at most {MAX_DEPTH} bases on each other, {MAX_FILES} in all")
+        self._refuse_many(name, depth=len(above))
         if not self._allowed(path):
             hint = "copy the base beside the spec, or take what `aezoo render` prints"
             raise self._refused("AZ601", name, f"{name.value!r} leads out of the spec's folder", hint)
-        return path
+        if (known := self._known.get(full)) is not None:
+            return self._again(known, name, above)
+        try:
+            base = self._compose(self._read(path, name), above=(*above, full))
+        except SpecError as error:
+            self._known[full] = error
+            raise
+        self._known[full] = base
+        return base
+
+    def _again(self, known: Base | SpecError, name: Node, above: tuple[Path, ...]) -> Base:
+        """A base that was read already, counted as if it were read anew."""
+        if isinstance(known, SpecError):
+            raise known
+        self._files += known.files
+        self._refuse_many(name, depth=len(above) + known.depth - 1)
+        return known
+
+    def _located(self, name: Node, document: Document) -> Path:
+        self._files += 1
+        try:
+            return locate(name.value, near=document.folder)
+        except NotFound as error:
+            raise self._refused("AZ305", name, error.message, error.hint) from None
+
+    def _refuse_many(self, name: Node, *, depth: int) -> None:
+        if depth > MAX_DEPTH or self._files > MAX_FILES:
+            raise self._refused("AZ206", name, f"takes at most {MAX_DEPTH} bases on each other, {MAX_FILES} in all")
+
+    def _read(self, path: Path, name: Node) -> Document:
+        """The file of a base. Nothing that stands in it is quoted unless it is a spec: whoever wrote the path may have
+        aimed at something else."""
+        written = label(path)
+        try:
+            data = content(path)
+        except OSError as error:
+            told = f"{name.value}: cannot be read: {error.strerror or error}"
+            raise self._refused("AZ305", name, told) from None
+        try:
+            table = parse(data, written)
+        except SpecError as error:
+            raise SpecError([unquoted(error.faults[0], written)]) from None  # where it begins to be none is enough
+        if table and not table.keys() & KEYS:
+            told = f"{name.value!r} is no spec: it has none of the keys of one"
+            raise self._refused("AZ206", name, told, "name a TOML or JSON file that holds a spec, or a part of one")
+        source = Source(written, data, quoted=_is_spec(table))
+        return Document(self._current(table, source), path.parent, path)
 
     def _allowed(self, path: Path) -> bool:
         if self.trusted or path in bundled_specs().values():
@@ -161,8 +232,29 @@ class Resolver:
         self.partial = True
 
 
+def _is_spec(table: dict[str, Any]) -> bool:
+    """Whether all that stands at the top of a table are keys of a spec."""
+    try:
+        return migrate(table).keys() <= KEYS
+    except SpecError:
+        return False
+
+
 def _placed(fault: Fault, source: Source) -> Fault:
     return fault._replace(where=source.where(fault.path)) if source.name else fault
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file, not many more than a spec may have."""
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def unquoted(fault: Fault, name: str) -> Fault:
+    """A fault of a text without anything of that text: its place and its kind."""
+    message = UNQUOTED.get(fault.code, fault.message)
+    where = fault.where._replace(text="") if fault.where else None
+    return Fault((), fault.code, message, f"`aezoo check {quote(name)}` shows what stands there", where=where)
 
 
 def locate(source: str | PathLike[str], *, near: Path | None = None) -> Path:

@@ -24,7 +24,7 @@ from aezoo.spec.foreign import aliens, foreign
 if TYPE_CHECKING:
     from aezoo.reading.positions import Place, Span
 
-__all__ = ["MAX_BYTES", "foreign", "parse", "parse_value", "places", "read_text", "to_toml"]
+__all__ = ["MAX_BYTES", "foreign", "is_text", "parse", "parse_value", "places", "read_text", "to_toml"]
 
 
 def parse(data: bytes, name: str) -> dict[str, Any]:
@@ -47,6 +47,15 @@ def places(text: str, name: str) -> dict[Path, Place]:
     from aezoo.reading.positions import json_places, toml_places  # here and below: only a fault needs it
 
     return json_places(text) if name.endswith(".json") else toml_places(text)
+
+
+def is_text(value: object) -> bool:
+    """Whether all that a value of JSON says can be written as UTF-8: an escape may name half of a character."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def to_toml(document: dict[str, Any]) -> str:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import dis
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from inspect import getattr_static
 from traceback import walk_tb
 from types import FrameType
 from typing import Any, NamedTuple
 
-from aezoo.errors import PluginError
+from aezoo.errors import AezooError, DataError, NotFound, PluginError, RunFailed, SpecError
 from aezoo.registry.entry_points import installed, titled
 from aezoo.spec.contracts import definition
 
 #: Of a module that a plugin's part built: the part.
 BUILT_BY = "_aezoo_part"
+#: Errors of ours that a part may raise, and that mean what they mean wherever they come from.
+DOCUMENTED = (DataError, NotFound, PluginError, SpecError)
+#: Characters of an exception's text that are told.
+LONGEST = 300
 
 
 class Place(NamedTuple):
@@ -29,16 +36,43 @@ class Place(NamedTuple):
     where: str
 
 
+@contextmanager
+def attributed() -> Iterator[None]:
+    """Turn whatever comes out of a plugin's code, `SystemExit` included, into a `PluginError` that names the plugin."""
+    try:
+        yield
+    except BaseException as error:
+        if (fault := blamed(error)) is None:
+            raise
+        raise fault from error
+
+
 def blamed(error: BaseException) -> PluginError | None:
     """The exception as the fault of the plugin that had a hand in it last; None if no plugin had."""
+    if isinstance(error, DOCUMENTED) and error.__cause__ is None:
+        return None
     owners = {package(entry.module): name for name, entries in installed().items() for entry in entries}
     owners.pop(package(__name__), None)  # the parts in the box are no stranger's
+    if isinstance(error, AezooError) and not _raised_by(error, owners):
+        # An OSError of a plugin, told as one of ours: the folder can be written to, and the file is there.
+        return blamed(error.__cause__) if type(error) in (RunFailed, NotFound) and error.__cause__ else None
+    chance = _memory_of_torch(error) and not _raised_by(error, owners)
+    return None if chance or interrupted(error) else _fault(error, owners)
+
+
+def _fault(error: BaseException, owners: dict[str, str]) -> PluginError | None:
     place = innermost(error, owners)
+    parts = [hand for frame, _ in _frames(error) for hand in _workers(frame) if namespace_of(hand)]
+    if place is not None:
+        owner = owners[place.package]
+        mine = [part for part in parts if _package(part) == place.package or namespace_of(part) == owner]
+    else:  # a part of another package than that of the entry point
+        mine = parts
+        place = _at_part(error, parts)
     if place is None:
         return None
-    part = next((hand for hand in _hands(error, [place.package]) if getattr(hand, "namespace", "")), None)
-    namespace = part.namespace if part else owners[place.package]
-    named = f"{part.kind} {part.tag()}: " if part else ""
+    namespace = namespace_of(mine[0]) if mine else owners[place.package]
+    named = f"{mine[0].kind} {mine[0].tag()}: " if mine else ""
     return PluginError(
         f"{titled(namespace)}: {named}{place.method} at {place.where} raised {said(error)}",
         hint=f"`aezoo plugins check {namespace}` holds its parts to the laws; --debug shows the traceback",
@@ -52,12 +86,12 @@ def innermost(error: BaseException, packages: Collection[str]) -> Place | None:
     that one of their parts built.
     """
     for frame, line in _frames(error):
-        if (name := package(frame.f_globals.get("__name__") or "")) in packages:
-            return Place(name, frame.f_code.co_qualname, f"{frame.f_code.co_filename}:{line}")
+        if (name := _package_of(frame)) in packages:
+            return _line_of(frame, line, name)
     for frame, _ in _frames(error):
-        for hand in _hand(frame, packages):
-            method = f"{type(_worker(frame)).__name__}.{frame.f_code.co_name}"
-            return Place(package(type(hand).__module__), method, definition(type(hand)))
+        for hand in _workers(frame):
+            if _package(hand) in packages:
+                return _method_for(frame, hand)
     return None
 
 
@@ -69,10 +103,50 @@ def where(error: BaseException, packages: Collection[str]) -> str:
     return place.where if place else ""
 
 
+def shown(error: BaseException) -> str:
+    """An exception as `repr` shows it, fit for a line of a terminal; its `__repr__` may fail, or have no end."""
+    return _line(lambda: repr(error)) or type(error).__name__
+
+
 def said(error: BaseException) -> str:
-    """Type and first line of an exception."""
-    text = next(iter(str(error).splitlines()), "")
+    """Type and first line of an exception, fit for a line of a terminal."""
+    text = _line(lambda: str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _line(render: Callable[[], str]) -> str:
+    """The first line of a text that a stranger's code makes."""
+    try:
+        text = next((line.strip() for line in render()[: 10 * LONGEST].splitlines() if line.strip()), "")
+    except BaseException as error:
+        return f"its text cannot be had, for {type(error).__name__}"
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return f"{text[:LONGEST]}…" if len(text) > LONGEST else text
+
+
+def interrupted(error: BaseException | None) -> bool:
+    """Whether a signal raised this `KeyboardInterrupt`, as Ctrl-C does; not a `raise` in somebody's code.
+
+    A handler of our own raises it in our code. Python's own raises it between two instructions, or within a call, so
+    that where the traceback ends there is no `raise`.
+    """
+    while isinstance(error, KeyboardInterrupt):
+        frames = [*_instructions(error)]
+        if not frames:
+            return True
+        frame, instruction = frames[-1]
+        if _package_of(frame) == package(__name__):
+            return True
+        if dis.opname[frame.f_code.co_code[instruction]] != "RAISE_VARARGS":
+            return True
+        error = error.__context__  # a real one may be caught, and raised anew
+    return False
+
+
+def namespace_of(part: Any) -> str:
+    """The namespace of a plugin's part, instance or class; empty for all else."""
+    namespace = getattr_static(part if isinstance(part, type) else type(part), "namespace", "")
+    return namespace if isinstance(namespace, str) and hasattr(part, "kind") and hasattr(part, "tag") else ""
 
 
 def package(module: str) -> str:
@@ -80,25 +154,63 @@ def package(module: str) -> str:
     return module.partition(".")[0]
 
 
+def _raised_by(error: BaseException, owners: Collection[str]) -> bool:
+    """Whether the code of a plugin itself raised an exception that a part has no business to raise."""
+    if isinstance(error, DOCUMENTED):
+        return False
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return bool(frames) and _package_of(frames[-1]) in owners
+
+
+def _memory_of_torch(error: BaseException) -> bool:
+    """Whether memory ran out in torch: which part was at work then is chance."""
+    return type(error).__name__ == "OutOfMemoryError" or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in said(error)
+    )
+
+
 def _frames(error: BaseException | None) -> Iterator[tuple[FrameType, int]]:
     """Frames and lines from the innermost outwards, then those of what caused the exception."""
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:  # an exception may be said to be its own cause
+        seen.add(id(error))
         yield from reversed([*walk_tb(error.__traceback__)])
         error = error.__cause__
 
 
-def _hands(error: BaseException, packages: Collection[str]) -> Iterator[Any]:
-    for frame, _ in _frames(error):
-        yield from _hand(frame, packages)
+def _instructions(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    entry = error.__traceback__
+    while entry is not None:
+        yield entry.tb_frame, entry.tb_lasti
+        entry = entry.tb_next
 
 
-def _hand(frame: FrameType, packages: Collection[str]) -> Iterator[Any]:
-    """What a method works for, if it is of these packages: its `self`, or the part that built that."""
-    worker = _worker(frame)
-    hand = getattr(worker, BUILT_BY, worker)
-    if package(type(hand).__module__) in packages:
-        yield hand
+def _at_part(error: BaseException, parts: Collection[Any]) -> Place | None:
+    """The last line of the package of the innermost part."""
+    return innermost(error, {_package(part) for part in [*parts][:1]})
 
 
-def _worker(frame: FrameType) -> Any:
-    return frame.f_locals.get("self")
+def _line_of(frame: FrameType, line: int, name: str) -> Place:
+    return Place(name, frame.f_code.co_qualname, f"{frame.f_code.co_filename}:{line}")
+
+
+def _method_for(frame: FrameType, hand: Any) -> Place:
+    kind = hand if isinstance(hand, type) else type(hand)
+    worker = frame.f_locals.get("self", hand)
+    return Place(package(kind.__module__), f"{type(worker).__name__}.{frame.f_code.co_name}", definition(kind))
+
+
+def _workers(frame: FrameType) -> Iterator[Any]:
+    """What a method works for, its `self` or `cls`; of a thing that a part built, the part."""
+    for name in ("self", "cls"):
+        if name in frame.f_locals:
+            worker = frame.f_locals[name]
+            yield getattr_static(worker, BUILT_BY, worker)  # no code of a stranger's runs for it
+
+
+def _package(hand: Any) -> str:
+    return package(str((hand if isinstance(hand, type) else type(hand)).__module__))
+
+
+def _package_of(frame: FrameType) -> str:
+    return package(str(frame.f_globals.get("__name__") or ""))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, distributions, entry_points
 
 GROUP = "aezoo"
@@ -15,13 +17,35 @@ ENTRY = (
 IN_THE_BOX = "aezoo"
 
 
+#: What the metadata said when they were last looked at, while a spec is read; None outside of that.
+_SCANNED: ContextVar[dict[str, list[EntryPoint]] | None] = ContextVar("scanned", default=None)
+
+
+@contextmanager
+def scanned() -> Iterator[None]:
+    """Look at the metadata once, however often they are asked for within; the next time, they are looked at anew."""
+    if _SCANNED.get() is not None:
+        yield
+        return
+    token = _SCANNED.set(_installed())
+    try:
+        yield
+    finally:
+        _SCANNED.reset(token)
+
+
 def installed() -> dict[str, list[EntryPoint]]:
     """Every namespace and the entry points that claim it."""
-    found: dict[str, list[EntryPoint]] = {}
+    known = _SCANNED.get()
+    return _installed() if known is None else known
+
+
+def _installed() -> dict[str, list[EntryPoint]]:
+    claims: dict[str, list[EntryPoint]] = {}
     for entry in _entries():
         if entry.name != IN_THE_BOX or owner(entry) == IN_THE_BOX:
-            found.setdefault(entry.name, []).append(entry)
-    return found
+            claims.setdefault(entry.name, []).append(entry)
+    return claims
 
 
 def usurpers() -> list[EntryPoint]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 from typing import Any
 
 from aezoo.errors import PluginError
-from aezoo.registry.attribution import package, where
+from aezoo.registry.attribution import interrupted, package, shown, where
 
 
 class Room:
@@ -36,15 +38,15 @@ class Room:
     def components(self) -> Sequence[Any]:
         """What the module holds, unjudged. Raises `PluginError` if it cannot be imported."""
         try:
-            module = import_module(self.module)
-        except (Exception, SystemExit) as error:  # a stranger's module may do anything when imported
+            with redirect_stdout(sys.stderr):  # what it prints is no result
+                listed = getattr(import_module(self.module), "COMPONENTS", None)
+        except BaseException as error:  # a stranger's module may do anything when imported
+            if interrupted(error):
+                raise
             place = where(error, [package(self.module)])
             raise PluginError(
-                f"{self.module} cannot be imported: {error!r}" + (f" at {place}" if place else "")
+                f"{self.module} cannot be imported: {shown(error)}" + (f" at {place}" if place else "")
             ) from error
-        listed = getattr(module, "COMPONENTS", None)
-        if listed is None:
-            return [item for item in vars(module).values() if _is_defined_in(self.module, item)]
         if not isinstance(listed, (list, tuple)):
             raise PluginError(f"{self.module}: COMPONENTS is no list of declarations")
         return listed

@@ -18,7 +18,7 @@ import pluggy
 from aezoo.errors import PluginError, PluginMissing
 from aezoo.hints import did_you_mean
 from aezoo.registry import hookspecs
-from aezoo.registry.attribution import package, where
+from aezoo.registry.attribution import interrupted, package, shown, where
 from aezoo.registry.entry_points import ENTRY, GROUP, IN_THE_BOX, disabled, installed, owner, present, titled
 from aezoo.registry.lazy import Room
 from aezoo.registry.registry import Fragment, Registry
@@ -75,7 +75,7 @@ def _imported(entry: EntryPoint) -> Any:
     try:
         with _guarded(f"{who} cannot be imported", entry):
             module = entry.load()
-        wanted = getattr(module, "AEZOO_API", hookspecs.API)
+            wanted = getattr(module, "AEZOO_API", hookspecs.API)
     except PluginError:  # of a plugin for another interface, that is the better reason
         wanted = _written_for(entry)
         if wanted == hookspecs.API:
@@ -105,15 +105,16 @@ def _given(entry: EntryPoint, module: Any) -> tuple[list[type[Component] | Room]
     who = titled(entry.name)
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    for name, item in vars(module).items():
-        if hasattr(item, f"{GROUP}_impl") and name not in HOOKS:
-            raise PluginError(f"{who}: unknown hook {name!r}", hint=did_you_mean(name, HOOKS, f"there are: {HOOKS}"))
-    with _guarded(who, entry):
+    with _guarded(who, entry):  # even to ask a stranger's object for an attribute is to run its code
+        marked = [name for name, item in vars(module).items() if hasattr(item, f"{GROUP}_impl")]
         manager.register(module, name=entry.name)
+        unmarked = [n for n in HOOKS if hasattr(module, n) and not getattr(manager.hook, n).get_hookimpls()]
+    for name in (name for name in marked if name not in HOOKS):
+        raise PluginError(f"{who}: unknown hook {name!r}", hint=did_you_mean(name, HOOKS, f"there are: {HOOKS}"))
+    with _guarded(who, entry):
         manager.check_pending()
-    for name in HOOKS:
-        if hasattr(module, name) and not getattr(manager.hook, name).get_hookimpls():
-            raise PluginError(f"{who}: {name} is not marked with @hookimpl", hint=MARK)
+    for name in unmarked:
+        raise PluginError(f"{who}: {name} is not marked with @hookimpl", hint=MARK)
     parts = _called(entry, manager.hook.aezoo_components, list)
     variants = _called(entry, manager.hook.aezoo_variants, dict)
     return parts, variants
@@ -138,11 +139,11 @@ def _guarded(what: str, entry: EntryPoint) -> Iterator[None]:
     try:
         with redirect_stdout(sys.stderr):
             yield
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # SystemExit, and whatever else is no Exception
+        if interrupted(error):
+            raise
         place = where(error, [package(entry.module)])
-        raise PluginError(f"{what}: {error!r}" + (f" at {place}" if place else "")) from error
+        raise PluginError(f"{what}: {shown(error)}" + (f" at {place}" if place else "")) from error
 
 
 @cache

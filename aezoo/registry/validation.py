@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aezoo.errors import PluginError
+from aezoo.registry.entry_points import installed
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 from aezoo.spec.slots import tables
@@ -21,13 +22,31 @@ def admit(part: Any, namespace: str) -> str:
     """
     if not isinstance(part, type) or not issubclass(part, Component) or part.kind not in KINDS or part.is_slot():
         raise PluginError(f"{_home(part)} is no part: derive it from a base in aezoo.plugin")
-    # The class itself says whose it is, so registering it twice would rename the part of the other.
-    owner = vars(part).get("namespace", namespace)
-    if owner != namespace:
-        raise PluginError(f"{_home(part)} belongs to {owner or 'the parts in the box'}: derive a class of your own")
+    _check_owner(part, namespace)
     _check_fields(part)
     _check_slots(part)
     return _type(part)
+
+
+def _check_owner(part: type[Component], namespace: str) -> None:
+    """The class itself says whose it is, so registering it twice would rename the part of the other."""
+    owner = vars(part).get("namespace")
+    owners = {owner} if isinstance(owner, str) else _owners(part, namespace)
+    if namespace not in owners:
+        whose = f"plugin {min(owners)!r}" if min(owners) else "the parts in the box"
+        raise PluginError(
+            f"{_home(part)} belongs to {whose}: derive a class of your own",
+            hint=f"a class Own{part.__name__}({part.__name__}), defined in the plugin, is a part that it may return",
+        )
+
+
+def _owners(part: type[Component], namespace: str) -> set[str]:
+    """The namespaces of the package that defines a class which nobody has registered yet; else whoever asks first."""
+    package = part.__module__.partition(".")[0]
+    if package == __name__.partition(".")[0]:
+        return {""}
+    claims = installed().items()
+    return {name for name, entries in claims if package in {e.module.partition(".")[0] for e in entries}} or {namespace}
 
 
 def _check_fields(part: type[Component]) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from inspect import getsourcefile, getsourcelines
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 from aezoo.errors import PluginError
 from aezoo.spec.component import Component
-from aezoo.spec.shape import Shape
+from aezoo.spec.samples import Samples
+from aezoo.spec.shape import Shape, text
 
 
 def shape_of(part: Component, method: str, given: Any) -> Shape:
@@ -25,6 +28,14 @@ def count_of(part: Component, method: str, given: Any) -> int:
     raise broken(part, method, f"gives {given!r}, not a whole number")
 
 
+def value_of(part: Component, step: int, steps: int) -> float:
+    """What a schedule gives at a step, if it is a finite number."""
+    given: Any = part.value(step, steps)  # type: ignore[attr-defined]
+    if not part.namespace or (isinstance(given, Real) and not isinstance(given, bool) and isfinite(given)):
+        return given  # type: ignore[no-any-return]
+    raise broken(part, "value", f"gives {given!r:.100} at step {step} of {steps}, not a finite number")
+
+
 def several(part: Component, method: str, given: Any, kind: type[Any], what: str) -> Sequence[Any]:
     """What a method gives, as a list, if it is some of a kind: layers, remarks."""
     try:
@@ -38,21 +49,43 @@ def several(part: Component, method: str, given: Any, kind: type[Any], what: str
     raise broken(part, method, f"gives {given!r}, not {what}")
 
 
-def broken(part: Component, method: str, told: str) -> Exception:
+def broken(part: Component, method: str, told: str, *, at: tuple[str, str] | None = None) -> Exception:
     """The error of a part whose method gives what it may not; one in the box cannot.
 
     Args:
         part: It.
         method: What it is called.
         told: What it gives, and what it should.
+        at: Name and place of the code at fault, if that is not the method itself.
     """
     if not part.namespace:
         return AssertionError(f"{part.tag()}: {method} {told}")
+    code, place = at or _declared(part, method)
+    who = part._provider or f"plugin {part.namespace!r}"
+    message = f"{who}: {part.kind} {part.tag()}: {code} at {place} {told}"
+    return PluginError(message, hint=f"`aezoo plugins check {part.namespace}` holds its parts to the laws")
+
+
+def _declared(part: Component, method: str) -> tuple[str, str]:
+    """Name and place of a method of a part."""
     owner: Any = next(base for base in type(part).__mro__ if method in vars(base))
     place = definition(type(part) if owner.is_slot() else vars(owner)[method])  # what is in the base is not at fault
-    who = part._provider or f"plugin {part.namespace!r}"
-    message = f"{who}: {part.kind} {part.tag()}: {type(part).__name__}.{method} at {place} {told}"
-    return PluginError(message, hint=f"`aezoo plugins check {part.namespace}` holds its parts to the laws")
+    return f"{type(part).__name__}.{method}", place
+
+
+def samples_of(part: Component, loaded: Any) -> Samples:
+    """What `load` gives, if it is a set of samples, of the shape that is declared."""
+    if not part.namespace:
+        return loaded  # type: ignore[no-any-return]
+    values = getattr(loaded, "values", None)
+    if not isinstance(loaded, Samples) or not hasattr(values, "dtype") or not hasattr(values, "shape"):
+        held = f", of a {type(values).__name__}" if isinstance(loaded, Samples) else ""
+        raise broken(part, "load", f"gives a {type(loaded).__name__}{held}, not Samples of an array")
+    declared = part.sample_shape()  # type: ignore[attr-defined]
+    if declared is not None and loaded.shape != tuple(declared):
+        told = f"declares {text(declared)}, load gives {text(loaded.shape) or 'single numbers'}"
+        raise broken(part, "sample_shape", told)
+    return loaded
 
 
 def definition(thing: Any) -> str:

@@ -47,11 +47,15 @@ class Samples:
     @property
     def title(self) -> str:
         """How records call the set: of a path of this machine the last name, since others will read them."""
-        return os.path.basename(os.path.normpath(self.source)) if os.path.isabs(self.source) else self.source
+        from aezoo.names import utf8
+
+        return utf8(os.path.basename(os.path.normpath(self.source)) if os.path.isabs(self.source) else self.source)
 
     def name(self, row: int) -> str:
-        """How a message calls this sample."""
-        return self.names[row] if self.names else f"sample {row}"
+        """How messages and files call this sample; bytes of a file's name that are no UTF-8 are spelt out."""
+        from aezoo.names import utf8
+
+        return utf8(self.names[row]) if self.names else f"sample {row}"
 
 
 def __getattr__(name: str) -> object:

@@ -214,7 +214,8 @@ def _sampling(spec: Spec) -> str:
 def _pictures(spec: Spec, names: Sequence[str], metrics: Facts | None) -> str:
     split = metrics.get("split") if metrics else "test"
     told = {**CAPTIONS, **(SPOILT if spec.corruption else {})}
-    captions = [(name, told.get(name, name).format(split=split)) for name in names]
+    units = ", in standardized units" if spec.input.normalize == "standardize" and not spec.input.range else ""
+    captions = [(name, told.get(name, name).format(split=split) + units) for name in names]
     return "\n\n".join(f"![{caption}](samples/{name}.png)\n*{caption}.*" for name, caption in captions)
 
 
@@ -305,10 +306,18 @@ def _metrics(metrics: Facts | None) -> str:
     dataset, split, n, seed = (_fact(metrics, name) for name in ("dataset", "split", "n", "seed"))
     where = f"`{dataset}`, {split} split, {n} samples, seed {seed}"
     legend = (
-        "`squared_error` is summed over a sample and averaged over samples, in data units;"
+        f"`squared_error` is summed over a sample and averaged over samples, {_units(metrics)};"
         " `nll`, `rate` and `elbo` are in nats, `psnr` in decibels."
     )
     return f"## Metrics\n\nOn {where}.\n\n{table}\n\n{legend}"
+
+
+def _units(metrics: Facts) -> str:
+    if metrics.get("units") != "standardized":
+        return "in data units"
+    return (
+        "in standardized units (each feature or channel over its standard deviation), as the loss, `mse` and `fvu` are"
+    )
 
 
 def _fact(told: Facts, name: str) -> str:

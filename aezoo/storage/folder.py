@@ -8,15 +8,15 @@
     README.md             the model card
     samples/*.png         originals against reconstructions, samples from the prior, interpolations
 
-A folder is a model once config.json is there: it is removed first and written last.
+A model takes the place of another in one step, and is looked at as `load` would look at it before it does:
+`aezoo.storage.writer` says how.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -26,29 +26,38 @@ import torch
 
 from aezoo import device as devices
 from aezoo.building.builder import assemble, skeleton
-from aezoo.errors import Refused, RunFailed
-from aezoo.files import atomic_write, sync
+from aezoo.errors import AezooError, PluginError, RunFailed
+from aezoo.evaluation.units import drawable
+from aezoo.files import atomic_write
 from aezoo.model import Model
+from aezoo.registry.attribution import BUILT_BY, attributed
+from aezoo.registry.entry_points import titled
 from aezoo.spec.canonical import to_json
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.storage import layout, lockfile, manifest, pictures, training_state, weights
 from aezoo.storage.card import card
 from aezoo.storage.verification import examine_weights
+from aezoo.storage.writer import Writer, writing
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from aezoo.evaluation.scores import Scores
+    from aezoo.spec.document import Spec
 
-OWNED = (manifest.NAME, weights.NAME, training_state.NAME, layout.METRICS, layout.TRAINING, layout.CARD, lockfile.NAME)
-STAGING = ".staging-"
 #: Samples of the prior in a picture, steps and pairs of an interpolation; columns of plots, wider than images.
 DRAWN, STEPS, PAIRS, PLOTS = 25, 10, 3, 6
+#: Weights that cannot be a model's, kept all the same: of a run that failed, and of a model that would not load.
+UNFINISHED, REJECTED = "unfinished.safetensors", "rejected.safetensors"
 
 
 class Trained(Protocol):
     """What a training knows of the model that it gave: a `Run`."""
 
+    @property
+    def model(self) -> Model: ...
+    @property
+    def scores(self) -> Scores | None: ...
     @property
     def record(self) -> dict[str, Any]: ...
     @property
@@ -60,6 +69,7 @@ class Trained(Protocol):
 # --- save ------------------------------------------------------------------------------------------------
 
 
+@attributed()
 def save(
     model: Model,
     folder: str | os.PathLike[str],
@@ -78,80 +88,156 @@ def save(
         force: Whether a folder that is not empty may be written to.
 
     Raises:
-        Refused: The folder is not empty.
-        RunFailed: It cannot be written to.
+        Refused: The folder is not empty, or another process writes to it.
+        RunFailed, PluginError: It cannot be written to, or the model would not load again.
     """
     folder = Path(folder)
-    _claim(folder, force=force)
-    stage = folder / f"{STAGING}{secrets.token_hex(4)}"
+
+    def fill(stage: Path) -> None:
+        _write_pictures(model, stage, scores)
+        _write_facts(model, stage, scores, run)
+        _write_model(model, stage, run)
+
     try:
-        stage.mkdir()
-        _write(model, stage, scores, run)
-        _commit(stage, folder)
-    except OSError as error:
-        raise RunFailed(f"{folder} cannot be written to: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        with writing(folder, force=force) as writer:
+            writer.replace(fill)
+    except _Unloadable as error:
+        raise error.fault from None
     return folder
 
 
-def _claim(folder: Path, *, force: bool) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise Refused(f"{folder} is a file, not a folder", hint="name another")
+def keep(writer: Writer, run: Trained) -> None:
+    """Put the weights of a run and their spec in place of what is there: all that makes a model.
+
+    Raises:
+        RunFailed, PluginError: It cannot be written, or would not load again; the weights are kept in another file,
+            if they can be, and an older model stays.
+    """
+
+    def fill(stage: Path) -> None:
+        _write_model(run.model, stage, run)
+        with suppress(RunFailed):  # weights that can be written are not lost for their record: see `keep_record`
+            _write_record(stage, run)
+
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunFailed(f"{folder} cannot be made: {error.strerror or error}") from error
-    # What a crash left of an earlier attempt is in nobody's way.
-    for left in folder.glob(f"{STAGING}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    if not force and any(folder.iterdir()):
-        raise Refused(f"{folder} exists and is not empty", hint="name another, or force it")
+        writer.replace(fill)
+    except _Unloadable as error:
+        path = _keep_alone(writer, REJECTED, run.model)
+        error.fault.hint = f"the weights are in {path}"
+        raise error.fault from None
 
 
-def _write(model: Model, stage: Path, scores: Scores | None, run: Trained | None) -> None:
+def keep_unfinished(writer: Writer, model: Model) -> Path:
+    """Put weights that are no model's beside an older model, in one file that can be loaded alone; returns it."""
+    return _keep_alone(writer, UNFINISHED, model)
+
+
+def keep_record(writer: Writer, run: Trained) -> None:
+    """Put the record of a run beside its model, if it could not be written with that."""
+    if not (writer.folder / layout.TRAINING).exists():
+        writer.add(lambda stage: _write_record(stage, run))
+
+
+def keep_scores(writer: Writer, scores: Scores) -> None:
+    """Put scores beside a model that is kept."""
+    writer.add(lambda stage: atomic_write(stage / layout.METRICS, _json(scores.as_dict())))
+
+
+def keep_pictures(writer: Writer, model: Model, scores: Scores | None) -> None:
+    """Put pictures beside a model that is kept."""
+    writer.add(lambda stage: _write_pictures(model, stage, scores))
+
+
+def keep_card(writer: Writer, run: Trained) -> None:
+    """Put the card beside a model that is kept: what it says of scores and pictures is what is there."""
+    drawn = [name for name in layout.PICTURES if (writer.folder / f"samples/{name}.png").is_file()]
+    writer.add(lambda stage: _write_card(stage, run.model, run.scores, run.record, drawn))
+
+
+def _write_model(model: Model, stage: Path, run: Trained | None) -> None:
+    """Weights and config.json, which is written last; then both are looked at as `load` would."""
     spec = model.spec
-    record: dict[str, Any] = run.record if run else {}
     text = to_json(manifest.manifest(spec), indent=None)
     weights.write_weights(stage / weights.NAME, model.network.state_dict(), text)
-    metrics = scores.as_dict() if scores else None
-    if metrics:
-        atomic_write(stage / layout.METRICS, _json(metrics))
     if run:
         training_state.write(stage, spec, run.beside)
-        atomic_write(stage / layout.TRAINING, _json({**record, "history": run.history}))
-    (stage / "samples").mkdir()
-    drawn = []
+    atomic_write(stage / manifest.NAME, _json(manifest.config(spec, stage / weights.NAME)))
+    _look_at(model, stage)
+
+
+def _write_facts(model: Model, stage: Path, scores: Scores | None, run: Trained | None) -> None:
+    if scores:
+        atomic_write(stage / layout.METRICS, _json(scores.as_dict()))
+    if run:
+        _write_record(stage, run)
+    drawn = [name for name in layout.PICTURES if (stage / f"samples/{name}.png").is_file()]
+    _write_card(stage, model, scores, run.record if run else {}, drawn)
+
+
+def _write_record(stage: Path, run: Trained) -> None:
+    atomic_write(stage / layout.TRAINING, _json({**run.record, "history": run.history}))
+
+
+def _write_card(stage: Path, model: Model, scores: Scores | None, record: dict[str, Any], drawn: Sequence[str]) -> None:
+    metrics = scores.as_dict() if scores else None
+    atomic_write(stage / layout.CARD, card(model.spec, metrics, record, pictures=[*drawn]))
+
+
+def _write_pictures(model: Model, stage: Path, scores: Scores | None) -> None:
+    folder = stage / "samples"
     for name, picture in _pictures(model, scores):
+        folder.mkdir(exist_ok=True)
         buffer = BytesIO()
         picture.save(buffer, "PNG", optimize=True)
-        atomic_write(stage / "samples" / f"{name}.png", buffer.getvalue())
-        drawn.append(name)
-    atomic_write(stage / layout.CARD, card(spec, metrics, record, pictures=drawn))
-    atomic_write(stage / manifest.NAME, _json(manifest.config(spec, stage / weights.NAME)))
+        atomic_write(folder / f"{name}.png", buffer.getvalue())
 
 
 def _json(document: dict[str, Any]) -> str:
     return to_json(document) + "\n"
 
 
-def _commit(stage: Path, folder: Path) -> None:
-    """Move what was staged into place; without config.json, what is there meanwhile is no model."""
-    for name in OWNED:
-        (folder / name).unlink(missing_ok=True)
-    sync(folder)
-    (folder / "samples").mkdir(exist_ok=True)
-    for old in (folder / "samples").glob("*.png"):
-        old.unlink()
-    for new in (stage / "samples").iterdir():
-        os.replace(new, folder / "samples" / new.name)
-    sync(folder / "samples")
-    for name in reversed(OWNED):
-        if (stage / name).exists():
-            os.replace(stage / name, folder / name)
-    if not any((folder / "samples").iterdir()):
-        (folder / "samples").rmdir()
-    sync(folder)
+def _keep_alone(writer: Writer, name: str, model: Model) -> Path:
+    text = to_json(manifest.manifest(model.spec), indent=None)
+    writer.add(lambda stage: weights.write_weights(stage / name, model.network.state_dict(), text))
+    return writer.folder / name
+
+
+class _Unloadable(RunFailed):
+    """What was written would not load again; `fault` says why, and whose fault it is."""
+
+    def __init__(self, fault: AezooError) -> None:
+        super().__init__(fault.message, hint=fault.hint)
+        self.fault = fault
+
+
+def _look_at(model: Model, stage: Path) -> None:
+    """Hold what was written to what a load demands; the hash was taken of these very bytes. Raises `_Unloadable`."""
+    path = stage / weights.NAME
+    try:
+        spec = manifest.read_manifest(stage)
+        header, spec = examine_weights(path, spec)
+        weights.compare(path, header, skeleton(spec).state_dict())
+    except AezooError as error:
+        raise _Unloadable(_fault_of(model, error, stage)) from error
+
+
+def _fault_of(model: Model, error: AezooError, stage: Path) -> AezooError:
+    """Why a model would not load again: the fault of the part that holds the tensor, where one is named."""
+    why = error.message.replace(f"{stage}{os.sep}", "")
+    part = _plugin_of(model, why)
+    message = f"the model would not load again, and is not kept as one: {why}"
+    if part is None:
+        return RunFailed(message)
+    return PluginError(f"{titled(part.namespace)}: {part.kind} {part.tag()}: {message}")
+
+
+def _plugin_of(model: Model, text: str) -> Any:
+    """The plugin's part that owns a tensor that a text names; None if there is none."""
+    for name, module in reversed([*model.network.named_modules()]):
+        part = getattr(module, BUILT_BY, None)
+        if name and f"{name}." in text and getattr(part, "namespace", ""):
+            return part
+    return None
 
 
 def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.Image]]:
@@ -161,20 +247,24 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
     if examples is not None:
         spoilt = None if examples.corrupted is None else examples.corrupted[:columns]
         shown, again = examples.originals[:columns], examples.reconstructions[:columns]
-        yield "reconstructions", pictures.comparison(shown, again, corrupted=spoilt, range=span)
+        spoilt = None if spoilt is None else drawable(model, spoilt)
+        pair = drawable(model, shown), drawable(model, again)
+        yield "reconstructions", pictures.comparison(*pair, corrupted=spoilt, range=span)
     if model.network.prior is not None and bool(getattr(model.network.prior, "fitted", True)):
-        yield "samples", pictures.grid(model.sample(DRAWN), range=span)
+        yield "samples", pictures.grid(drawable(model, model.sample(DRAWN)), range=span)
     if examples is not None and len(examples.originals) >= 2:
         pairs, steps = min(PAIRS, len(examples.originals) // 2), columns or STEPS
         starts, ends = examples.originals[:pairs], examples.originals[pairs : 2 * pairs]
         walk = np.asarray(model.interpolate(starts, ends, steps))
-        yield "interpolations", pictures.grid(walk.reshape(-1, *walk.shape[2:]), range=span, columns=steps)
+        drawn = drawable(model, walk.reshape(-1, *walk.shape[2:]))
+        yield "interpolations", pictures.grid(drawn, range=span, columns=steps)
 
 
 # --- load ------------------------------------------------------------------------------------------------
 
 
-def load(place: Path, *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
+@attributed()
+def load(place: Path, *, pulled: bool = False, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
     """The model of a folder, or of a weight file alone, whose header holds its spec.
 
     Names, types and shapes are compared with the spec before any weight is read, and a folder that was pulled is held
@@ -182,6 +272,7 @@ def load(place: Path, *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) 
 
     Args:
         place: What `save` or `train` wrote.
+        pulled: Whether it is known to have been pulled: then it must have the lock of that.
         device: `auto`, `cpu`, `cuda:1` ...
         limits: How large the model may be; checked before memory is touched.
 
@@ -190,16 +281,24 @@ def load(place: Path, *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) 
         Refused: It is damaged, or spec and weights do not belong together.
         SpecError, PluginError: Its spec cannot be read here.
     """
+    spec, tensors = _read(place, pulled, limits)
+    # Assembled anew, not on the meta device: buffers that are not saved have to hold what they hold.
+    with torch.random.fork_rng(devices=[]):
+        network = assemble(spec)
+    network.load_state_dict(tensors)
+    model = Model(spec, network.eval()).to(devices.choose(device).device)
+    model.pulled = os.path.lexists((place.parent if place.is_file() else place) / lockfile.NAME)
+    return model
+
+
+def _read(place: Path, pulled: bool, limits: Limits) -> tuple[Spec, dict[str, torch.Tensor]]:
+    """The spec and the weights of a place, which fit each other."""
     alone = place.is_file()
     path = place if alone else place / weights.NAME
     if not alone:
-        lockfile.verify(place)
+        lockfile.verify(place, needed=pulled)
     spec = None if alone else manifest.read_manifest(place, limits=limits)
     digest = None if alone else manifest.digest_noted(place)
     header, spec = examine_weights(path, spec, limits=limits)
     weights.compare(path, header, skeleton(spec).state_dict())
-    # Assembled anew, not on the meta device: buffers that are not saved have to hold what they hold.
-    with torch.random.fork_rng(devices=[]):
-        network = assemble(spec)
-    network.load_state_dict(weights.read_weights(path, digest=digest))
-    return Model(spec, network.eval()).to(devices.choose(device).device)
+    return spec, weights.read_weights(path, digest=digest)

@@ -13,6 +13,8 @@ from aezoo.spec.amounts import size as spelled
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS, TRAINING = "metrics.json", "training.json"
+#: What only training needs, where there is any: it stays where the model was trained.
+STATE = "training.safetensors"
 #: The pictures in `samples/`, in the order in which a card shows them.
 PICTURES = ("reconstructions", "samples", "interpolations")
 SAMPLES = tuple(f"samples/{name}.png" for name in PICTURES)
@@ -23,6 +25,9 @@ NEEDED = (CONFIG, WEIGHTS)
 MOST = {CONFIG: MAX_BYTES, METRICS: MAX_BYTES, TRAINING: 64 << 20, CARD: 1 << 20, **dict.fromkeys(SAMPLES, 8 << 20)}
 #: Weights take at most so many bytes a parameter, and so many for what is no parameter: averages, codebooks.
 PER_PARAMETER, BESIDE = 16, 256 << 20
+
+#: How names in a folder begin that belong to a writer at work, or are what a crash left of one: of no model.
+WRITERS = (".staging-", ".aezoo-")
 
 #: How files end that are, or may be, pickled.
 PICKLES = frozenset((".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill"))
@@ -58,6 +63,8 @@ def survey(folder: Path) -> Survey:
     found, left = [], []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
+        if name.startswith(WRITERS):
+            continue
         kind = path.lstat().st_mode
         _refuse(folder, name, kind)
         if stat.S_ISDIR(kind):

@@ -6,6 +6,7 @@ A folder that has one is whole, or is refused: every file of a model in it is th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -66,10 +67,12 @@ def write(folder: Path, lock: Lock) -> None:
 
 
 def read(folder: Path) -> Lock | None:
-    """The lock of a folder, or None if it has none. Raises `Refused` if it is damaged."""
+    """The lock of a folder, or None if it has none. Raises `Refused` if it is damaged, or no file."""
     path = folder / NAME
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
+    if path.is_symlink() or not path.is_file():
+        raise Refused(f"{path} is no regular file: it is not what aezoo wrote", hint=_again(folder))
     with path.open("rb") as file:
         data = file.read(MAX_BYTES)
     try:
@@ -100,9 +103,19 @@ def faults(folder: Path, lock: Lock) -> list[str]:
     return found
 
 
-def verify(folder: Path) -> Lock | None:
-    """Hold a folder to its lock, if it has one; returns it. Raises `Refused`."""
+def verify(folder: Path, *, needed: bool = False) -> Lock | None:
+    """Hold a folder to its lock; returns it.
+
+    Args:
+        folder: Of a model.
+        needed: Whether it must have one: it is known to have been pulled.
+
+    Raises:
+        Refused: A file is not as the lock has it, or the lock is no file, or is missing though it is needed.
+    """
     lock = read(folder)
+    if lock is None and needed:
+        raise Refused(f"{folder} was changed since it was pulled: {NAME} is missing", hint=_again(folder))
     wrong = faults(folder, lock) if lock else []
     if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""

@@ -24,6 +24,8 @@ PAPER, INK, FAINT = (255, 255, 255), (70, 70, 70), (222, 222, 222)
 #: Told apart by people who see red and green alike (Okabe and Ito's colours).
 LINES = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
 PLOT = (176, 84)
+#: What is beyond is drawn as this: the difference of two such values is a number still.
+LARGEST_VALUE = 1e300
 #: Vectors of up to so many values are drawn as bars.
 BARS = 48
 
@@ -63,7 +65,9 @@ def grid(samples: Array, *, range: Range | None = None, columns: int | None = No
 
 def draw(sample: Array, scale: Range) -> Image.Image:
     """One sample [*shape], by the kind that its shape says."""
-    sample = np.nan_to_num(sample, nan=scale[0])
+    # Differences of two values of 32 bits may need more than 32.
+    low, high = -LARGEST_VALUE, LARGEST_VALUE
+    sample = np.nan_to_num(sample.astype(np.float64), nan=scale[0], posinf=high, neginf=low).clip(low, high)
     if sample.ndim == 4:
         sample = sample[:, sample.shape[1] // 2]
     if sample.ndim == 3:
@@ -185,6 +189,14 @@ def _columns(tiles: Sequence[Image.Image]) -> int:
 
 
 def _scale(values: Array, range: Range | None) -> Range:
-    """The range, never empty."""
-    low, high = range or (float(np.nanmin(values)), float(np.nanmax(values)))
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    """The range, never empty, and finite."""
+    low, high = range or _extent(values)
+    low, high = max(low, -LARGEST_VALUE), min(high, LARGEST_VALUE)
+    # Around a large value half a unit is no distance: the two ends would be one number.
+    room = max(0.5, 1e-6 * abs(low))
+    return (low, high) if high > low else (low - room, high + room)
+
+
+def _extent(values: Array) -> Range:
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)

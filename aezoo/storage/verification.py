@@ -12,6 +12,7 @@ from typing import Any
 
 from aezoo.errors import NotFound, Refused
 from aezoo.files import digest_of
+from aezoo.reading.text import is_text
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
@@ -112,6 +113,9 @@ def read_facts(folder: Path, name: str) -> dict[str, Any] | None:
         told = None
     if not isinstance(told, dict):
         raise Refused(f"{path} is damaged: it is no JSON object", hint="evaluate or fetch the model again")
+    if not is_text(told):
+        why = "it holds half of a character: a lone surrogate"
+        raise Refused(f"{path} is damaged: {why}", hint="evaluate or fetch the model again")
     return told
 
 

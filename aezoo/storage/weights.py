@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from math import prod
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import NotFound, Refused
 from aezoo.files import digest_of, replacing
+from aezoo.reading.text import is_text
 from aezoo.storage.layout import WEIGHTS
 
 if TYPE_CHECKING:
@@ -102,6 +105,8 @@ def read_header(path: Path) -> Header:
         table = json.loads(raw.decode(), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise _damaged(path, f"its header is no JSON: {error}") from None
+    if not is_text(table):
+        raise _damaged(path, "its header holds half of a character: a lone surrogate")
     if not isinstance(table, dict) or len(table) > MAX_TENSORS:
         raise _damaged(path, f"its header is no table of at most {MAX_TENSORS} tensors")
     metadata = table.pop("__metadata__", {})
@@ -188,6 +193,7 @@ def strange(path: Path, header: Header) -> list[str]:
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
     """Write tensors and one text of metadata; the same ones give the same bytes."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     seen: set[int] = set()
@@ -199,7 +205,16 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
         whole[name] = tensor.clone() if pointer in seen else tensor
         seen.add(pointer)
     with replacing(path) as temporary:
-        save_file(whole, temporary, metadata={KEY: text})
+        try:
+            save_file(whole, temporary, metadata={KEY: text})
+        except SafetensorError as error:
+            raise _unwritten(error) from error
+
+
+def _unwritten(error: Exception) -> OSError:
+    """The error of the system behind one of safetensors, which tells of it in words alone."""
+    number = re.search(r"os error (\d+)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
 
 
 def read_weights(path: Path, *, digest: str | None = None) -> dict[str, Tensor]:

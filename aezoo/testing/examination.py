@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aezoo.errors import AezooError, UsageError
-from aezoo.registry.attribution import innermost, package
+from aezoo.registry.attribution import innermost, interrupted, package, said
 from aezoo.spec.kinds import KINDS
 from aezoo.testing.chance import undisturbed
 from aezoo.testing.law import PLUGIN, VARIANT, Breach, Law
@@ -96,15 +96,18 @@ def _messages(law: Law, subject: Subject | Variant | Plugin) -> list[tuple[str, 
                 found.append((message, ""))
                 if len(found) == TOLD:
                     break
-    except Exception as error:  # a stranger's part may raise anything
+    except BaseException as error:  # a stranger's part may raise anything
+        if interrupted(error):
+            raise
         found.append(_raised(error, subject if isinstance(subject, Plugin) else subject.plugin))
     return found
 
 
-def _raised(error: Exception, plugin: Plugin) -> tuple[str, str]:
+def _raised(error: BaseException, plugin: Plugin) -> tuple[str, str]:
     """An exception in a line; and its type and its place in the plugin."""
     if isinstance(error, AezooError):  # which says itself where
         return error.message, error.message
     place = innermost(error, {package(module) for module in plugin.modules})
     at = type(error).__name__ + (f" in {place.method} at {place.where}" if place else "")
-    return f"{at}: {error}" if str(error) else at, at
+    text = said(error).removeprefix(type(error).__name__)
+    return f"{at}{text}", at

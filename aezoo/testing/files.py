@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from aezoo.files import expanded
 from aezoo.spec.kinds import FileDatasetSpec
 
 #: Samples in a file that is made.
@@ -15,7 +16,7 @@ ROWS = 160
 
 def provide(dataset: FileDatasetSpec, folder: Path) -> FileDatasetSpec | None:
     """The set at a file that is there: the one it names, or one made in `folder`; None for an unknown format."""
-    path = Path(dataset.path).expanduser()
+    path = expanded(Path(dataset.path))
     if path.exists():
         return dataset
     make = MAKERS.get(path.suffix)

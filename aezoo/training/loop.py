@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import inspect
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from types import FrameType
 
 import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
+from aezoo.building.output_checks import checked, curve
 from aezoo.data.batches import Batches
-from aezoo.errors import AezooError, Interrupted, RunFailed
+from aezoo.errors import Interrupted, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
+from aezoo.registry.attribution import blamed
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.progress import Progress, Silent
+from aezoo.training.stopping import Stop
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Outcome:
         beside: What all but the model held at that step: the critics' weights.
         step: Steps done.
         best_step: The step that `state` is from.
-        why: "finished", "patience", "interrupted" or "not finite".
+        why: "finished", "patience", "interrupted", "not finite" or "failed".
         failure: What to raise once the weights are kept, if the run did not end well.
     """
 
@@ -51,7 +51,7 @@ class Outcome:
     best_step: int = 0
     best: float = math.inf
     why: str = "finished"
-    failure: AezooError | None = None
+    failure: Exception | None = None
     seconds: float = 0.0
     validation: Means = field(default_factory=dict)
 
@@ -68,6 +68,7 @@ class Loop:
         history: Takes a record now and then.
         progress: Is shown the terms now and then.
         turns: How players move that do not move as `training` says.
+        stop: Whether the user asked for an end.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Loop:
         history: History | None = None,
         progress: Progress | None = None,
         turns: Mapping[str, PlayerSpec] | None = None,
+        stop: Stop | None = None,
     ) -> None:
         self.objective = objective
         self.training = training
@@ -97,7 +99,7 @@ class Loop:
         told = turns or {}
         self.players = [Player(self, name, told.get(name, PlayerSpec())) for name in objective.players]
         self.average = Average(objective.model, training.ema) if training.ema else None
-        self.stopping = False
+        self.stop = stop or Stop()
 
     # --- the run ------------------------------------------------------------------------------------------
 
@@ -107,21 +109,27 @@ class Loop:
         started = time.monotonic()
         self.progress.start(self.steps)
         try:
-            with _flagged(self), torch.enable_grad():
+            with self.stop.held(), torch.enable_grad():
                 self._epochs(outcome)
         except _NotFinite as fault:
             outcome.why = "not finite"
             outcome.failure = RunFailed(
                 f"the loss turned not finite by step {self.step + 1}: {fault}",
-                hint=f"the weights of step {outcome.best_step} are kept; try a lower learning rate or training.clip",
+                hint="try a lower learning rate or training.clip",
             )
+        except BaseException as error:
+            # A part of a plugin, memory, a device: what was learnt before is not thrown away.
+            failure = blamed(error) or error
+            if not outcome.best_step or not isinstance(failure, Exception):
+                raise
+            if failure is not error:
+                failure.__cause__ = error
+            outcome.why, outcome.failure = "failed", failure
         finally:
             self.progress.close()
-        if self.stopping:
+        if self.stop.asked and outcome.why != "failed":
             outcome.why = "interrupted"
-            outcome.failure = Interrupted(
-                f"interrupted after step {self.step} of {self.steps}; the weights of step {outcome.best_step} are kept"
-            )
+            outcome.failure = Interrupted(f"interrupted after step {self.step} of {self.steps}")
         outcome.step = self.step
         outcome.seconds = time.monotonic() - started
         return outcome
@@ -129,7 +137,7 @@ class Loop:
     def _epochs(self, outcome: Outcome) -> None:
         waited, seen = 0, time.monotonic()
         epoch = 0
-        while self.step < self.steps and not self.stopping:
+        while self.step < self.steps and not self.stop.asked:
             for batch in self.batches.epoch(epoch, self.training.batch_size, self.training.seed):
                 self._step(batch)
                 now = time.monotonic()
@@ -138,7 +146,7 @@ class Loop:
                     self.progress.show(self.step, _finite(self.means()))
                 if self.step % self.training.log_every == 0:
                     self._log()
-                if self.step >= self.steps or self.stopping:
+                if self.step >= self.steps or self.stop.asked:
                     break
             epoch += 1
             waited = 0 if self._judge(epoch, outcome) else waited + 1
@@ -247,9 +255,9 @@ class Player:
         # In a game, what is not its own stays as it is: no gradient is even worked out. Alone, all is its own.
         self.inputs = self.parameters if len(loop.objective.players) > 1 else None
         optimizer = turn.optimizer or loop.training.optimizer
-        self.lr: Callable[[int, int], float] = optimizer.lr.value
+        self.lr = curve(optimizer.lr)
         self.rate = self.lr(0, loop.steps)
-        self.optimizer: Optimizer = optimizer.build(self.parameters, lr=self.rate)
+        self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=self.rate))
         self.clip = loop.training.clip if turn.clip is None else turn.clip
         self.tangents = loop.objective.tangents if name == loop.objective.players[0] else ()
         self.meter = Meter()
@@ -319,22 +327,3 @@ def _finite(terms: Means) -> Means:
         parts = [name for name in bad if name != "total" and not name.endswith(".weighted")] or bad
         raise _NotFinite(", ".join(f"{name} = {terms[name]}" for name in parts))
     return terms
-
-
-@contextmanager
-def _flagged(loop: Loop) -> Iterator[None]:
-    """Ctrl-C sets a flag that the loop reads between two steps; a second one interrupts at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if loop.stopping:
-            raise KeyboardInterrupt
-        loop.stopping = True
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

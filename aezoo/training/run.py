@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -14,19 +16,25 @@ from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches
 from aezoo.data.sources import check, open_samples, restated, split
-from aezoo.errors import DataError, Interrupted, Refused
+from aezoo.data.values import warn_of_precision
+from aezoo.errors import AezooError, DataError, Interrupted
 from aezoo.evaluation.scores import Scores, evaluate
 from aezoo.model import Model
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import Source, read
+from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
+from aezoo.storage.layout import METRICS, TRAINING
 from aezoo.storage.manifest import providers
+from aezoo.storage.writer import HISTORY, Writer, writing
+from aezoo.training.afterwards import Afterwards, Mapped
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
+from aezoo.training.stopping import Stop, stoppable
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
@@ -53,6 +61,7 @@ class Run:
     beside: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
 
+@attributed()
 def train(
     source: Spec | Source,
     data: Any = None,
@@ -66,6 +75,8 @@ def train(
 ) -> Run:
     """Train the model of a spec.
 
+    The weights are in `out`, and can be loaded, before the model is judged and drawn: whatever fails then, they stay.
+
     Args:
         source: A spec, or what `read` takes.
         data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor. The model's spec says so.
@@ -73,26 +84,85 @@ def train(
         device: `auto`, `cpu`, `cuda:1` ...
         seed: Instead of the spec's.
         threads: Of the CPU; torch's own number by default. Another number may round differently.
-        force: Whether an existing folder may be replaced.
+        force: Whether an existing folder may be written to: a run that ends well replaces the model in it, in one step.
         progress: Is shown the losses while it works.
 
     Raises:
-        RunFailed: A loss turned not finite; the last good weights are in `out`.
-        Interrupted: By Ctrl-C; the best weights so far are in `out`.
+        RunFailed, PluginError: A loss turned not finite, a part failed, or something after the last step did; the
+            message says where the weights are, and the error's `run` holds what was reached.
+        Interrupted: By Ctrl-C or SIGTERM; the best weights so far are in `out`.
         DataError, NotFound, Refused, SpecError: Before the first step.
     """
     spec = source if isinstance(source, Spec) else read(source)
     if seed is not None:
         spec = read(spec.document(), overrides=[f"training.seed={seed}"])
     spec = restated(spec, data)
-    folder = _claim(out, force=force)
-    workers = devices.prepare(threads=threads)
-    place = devices.choose(device)
-    samples = open_samples(data, spec, seed=spec.training.seed)
-    check(samples, spec)
-    rows = split(samples, spec.data, seed=spec.training.seed)
-    batches = {name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)}
+    with stoppable() as stop, _claimed(out, force=force) as writer:
+        workers = devices.prepare(threads=threads)
+        place = devices.choose(device)
+        samples = open_samples(data, spec, seed=spec.training.seed)
+        check(samples, spec)
+        warn_of_precision(samples, spec)
+        mapped = Mapped(samples.values)
+        rows = split(samples, spec.data, seed=spec.training.seed)
+        batches = {
+            name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)
+        }
+        model, loop = _prepared(spec, batches, place, writer, progress, stop)
+        with stop.held():  # the first signal ends the loop, and waits until the weights are kept
+            try:
+                outcome = loop.run()
+            finally:
+                loop.history.close()
+            _restore(model, outcome)
+            record = _record(spec, place, workers, samples, rows, outcome)
+            run = Run(model, record, None, loop.history.records, writer.folder if writer else None, outcome.beside)
+            kept = _keep(writer, run, outcome)
+        if stop.asked and outcome.failure is None:
+            outcome.failure = Interrupted("interrupted after the last step")
+        rest = Afterwards(stop, outcome.failure)
+        rest.attempt(
+            "fitting the prior", lambda: _fit_prior(run, outcome, batches["train"], writer if kept.as_model else None)
+        )
+        if len(rows.get("test", ())) and outcome.failure is None:
+            run = replace(run, scores=rest.attempt("evaluation", lambda: _evaluate(model, samples, mapped)))
+        if kept.as_model and writer:
+            _describe(run, loop.history, writer, rest)
+        rest.finish(run, kept.words)
+        return run
 
+
+class Kept(NamedTuple):
+    """Where the weights of a run are.
+
+    Attributes:
+        words: As a message says it; nothing if they are in memory alone.
+        as_model: Whether they are the model of the run's folder.
+    """
+
+    words: str = ""
+    as_model: bool = False
+
+
+@contextmanager
+def _claimed(out: str | Path | None, *, force: bool) -> Iterator[Writer | None]:
+    """The folder, held; refused before any work if something is there, or somebody writes there."""
+    if out is None:
+        yield None
+        return
+    with writing(Path(out), force=force) as writer:
+        yield writer
+
+
+def _prepared(
+    spec: Spec,
+    batches: dict[str, Batches],
+    place: devices.Device,
+    writer: Writer | None,
+    progress: Progress | None,
+    stop: Stop,
+) -> tuple[Model, Loop]:
+    """The model, ready for its first step, and the loop that trains it."""
     model = build(spec).to(place.device)
     _refuse_tiny(model, batches["train"])
     if spec.input.normalize == "standardize":
@@ -102,51 +172,101 @@ def train(
     if spec.training.precision == "float64":
         objective.double()
     prepare(objective, batches["train"], spec.training)
-    history = History(folder / "metrics.jsonl" if folder else None)
     loop = Loop(
         objective,
         spec.training,
         batches["train"],
         validation=batches.get("validation"),
         steps=steps,
-        history=history,
+        history=History(writer.history() if writer else None),
         progress=progress,
         turns=turns_of(spec.objective),
+        stop=stop,
     )
+    return model, loop
+
+
+def _restore(model: Model, outcome: Outcome) -> None:
+    """Give the model the weights that were chosen, for use."""
+    network = model.network.eval()
+    now = network.state_dict()
+    for name, value in outcome.state.items():
+        if name in now and now[name].shape != value.shape:  # a buffer that grew: what is kept will say so
+            place, _, own = name.rpartition(".")
+            setattr(network.get_submodule(place), own, value)
+    network.load_state_dict(outcome.state)
+
+
+def _keep(writer: Writer | None, run: Run, outcome: Outcome) -> Kept:
+    """Bring the weights to the disk before anything else is tried.
+
+    A run that failed, or was interrupted before its first weights, does not take the place of an older model.
+    """
+    from aezoo.storage.folder import keep, keep_unfinished
+
+    if writer is None:
+        return Kept()
+    weights, older = (
+        f"the weights of step {outcome.best_step}",
+        f"{writer.folder} holds the model that was there before",
+    )
+    if writer.replaces and not outcome.best_step:
+        return Kept(older)
     try:
-        outcome = loop.run()
-    finally:
-        history.close()
-    model.network.load_state_dict(outcome.state)
-    model.network.eval()
-    _fit_prior(model, batches["train"])
-    record = _record(spec, place, workers, samples, rows, outcome)
-    scores, failure = None, outcome.failure
-    if len(rows.get("test", ())) and failure is None:
-        try:
-            scores = evaluate(model, data)
-        except KeyboardInterrupt:
-            failure = Interrupted("interrupted while the trained model was judged; its weights are kept")
-    run = Run(model, record, scores, history.records, folder, outcome.beside)
-    if folder:
-        _save(run, folder)
-    if failure:
-        raise failure
-    return run
+        if writer.replaces and outcome.why in ("not finite", "failed"):
+            return Kept(f"{weights} are in {keep_unfinished(writer, run.model)}; {older}")
+        keep(writer, run)
+    except AezooError as error:
+        error.run = run
+        raise
+    return Kept(f"{weights} are kept in {writer.folder}", as_model=True)
 
 
-def _claim(out: str | Path | None, *, force: bool) -> Path | None:
-    """The folder, made; refused before any work if something is there."""
-    if out is None:
-        return None
-    folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise Refused(f"{folder} is a file, not a folder", hint="name another --out")
-    if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise Refused(f"{folder} exists and is not empty", hint="name another --out, or --force replaces it")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "metrics.jsonl").unlink(missing_ok=True)
-    return folder
+def _fit_prior(run: Run, outcome: Outcome, batches: Batches, writer: Writer | None) -> None:
+    """Fit the prior to the training codes; if that fails, the model is what it was before."""
+    from aezoo.storage.folder import keep
+
+    prior = run.model.network.prior
+    if prior is None:
+        return
+    try:
+        _fit(run.model, batches)
+        if writer and any(
+            not torch.equal(value, outcome.state[f"prior.{name}"]) for name, value in prior.state_dict().items()
+        ):
+            keep(writer, run)
+    except BaseException:
+        run.model.network.load_state_dict(outcome.state)
+        raise
+
+
+@torch.no_grad()
+def _fit(model: Model, batches: Batches) -> None:
+    x = batches.head(FIT_ROWS)
+    codes = [getattr(model.network.encode(chunk), model.network.point) for chunk in torch.split(x, 256)]
+    model.network.prior.fit(torch.cat(codes))
+
+
+def _evaluate(model: Model, samples: Samples, mapped: Mapped) -> Scores:
+    """The scores on the test split of the samples that the model was trained on: as they were opened, not again."""
+    mapped.refuse_changed()
+    scores = evaluate(model, samples)
+    mapped.refuse_changed()
+    return scores
+
+
+def _describe(run: Run, history: History, writer: Writer, rest: Afterwards) -> None:
+    """Records, scores, pictures and card, each put beside the model for itself."""
+    from aezoo.storage import folder
+
+    scores = run.scores
+    rest.attempt(f"writing {TRAINING}", lambda: folder.keep_record(writer, run))
+    if history.broken:
+        rest.attempt(f"writing {HISTORY}", lambda: writer.add(lambda stage: history.write(stage / HISTORY)))
+    if scores is not None:
+        rest.attempt(f"writing {METRICS}", lambda: folder.keep_scores(writer, scores))
+    rest.attempt("drawing the pictures", lambda: folder.keep_pictures(writer, run.model, scores))
+    rest.attempt("writing the card", lambda: folder.keep_card(writer, run))
 
 
 def _refuse_tiny(model: Model, batches: Batches) -> None:
@@ -158,15 +278,6 @@ def _refuse_tiny(model: Model, batches: Batches) -> None:
         f"batch normalization needs at least 2 samples in a batch, this run has {smallest}",
         hint='training.batch_size = 2 or more, or norm = "group"',
     )
-
-
-@torch.no_grad()
-def _fit_prior(model: Model, batches: Batches) -> None:
-    if model.network.prior is None:
-        return
-    x = batches.head(FIT_ROWS)
-    codes = [getattr(model.network.encode(chunk), model.network.point) for chunk in torch.split(x, 256)]
-    model.network.prior.fit(torch.cat(codes))
 
 
 def _record(
@@ -208,9 +319,3 @@ def _plugins(spec: Spec) -> dict[str, str]:
 def _is_bundled(spec: Spec) -> bool:
     """Whether the spec is one that everybody has, under its name."""
     return spec.name in bundled_specs() and read(spec.name).run == spec.run
-
-
-def _save(run: Run, folder: Path) -> None:
-    from aezoo.storage.folder import save
-
-    save(run.model, folder, scores=run.scores, run=run, force=True)

@@ -14,29 +14,40 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
-from aezoo.errors import RunFailed
-from aezoo.files import atomic_write, sync
+from aezoo.errors import NotFound, Refused, RunFailed
+from aezoo.files import atomic_write, expanded, sync
 from aezoo.storage import lockfile as locks
 from aezoo.storage.lockfile import Lock
+from aezoo.storage.writer import current
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 STAGE = ".stage-"
+#: How often a folder is looked at again that other processes keep replacing.
+MOST_LOOKS = 20
 #: The folder of what came out of the wheel, in place of a hub's name.
 IN_THE_BOX = "embedded"
 
 
 def home() -> Path:
-    """`AEZOO_HOME`, or `aezoo` in the user's folder for what can be fetched again."""
+    """`AEZOO_HOME`, or `aezoo` in the user's folder for what can be fetched again.
+
+    Raises:
+        NotFound: Nobody says where that is.
+    """
     if said := os.environ.get("AEZOO_HOME"):
-        return Path(said).expanduser()
+        return expanded(Path(said))
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "aezoo"
+    return (Path(cache) if cache else expanded(Path("~")) / ".cache") / "aezoo"
+
+
+T = TypeVar("T")
 
 
 class Kept(NamedTuple):
@@ -67,8 +78,12 @@ class Kept(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes on the disk."""
-        return sum(path.lstat().st_size for path in self.folder.rglob("*") if not path.is_dir())
+        """Bytes on the disk; 0 once it is gone."""
+        return steady(self.folder, lambda: _size(self.folder)) or 0
+
+    def faults(self) -> list[str] | None:
+        """What of it is not as it was pulled, in words; None if another process has taken it away meanwhile."""
+        return steady(self.folder, lambda: _faults(self.folder))
 
 
 class Shelf:
@@ -118,13 +133,20 @@ class Shelf:
     def kept(self) -> list[Kept]:
         """The commits that are here."""
         refs = self.refs()
-        found = []
-        for folder in sorted(self.folder.iterdir()):
-            if COMMIT.fullmatch(folder.name) and folder.is_dir():
-                named = tuple(revision for revision, commit in refs.items() if commit == folder.name)
-                pinned = self.ref(folder.name) == folder.name
-                found.append(Kept(self.name, folder.name, named, folder, _lock(folder), pinned))
-        return found
+        folders = [self.commit(name) for name in self._names() if COMMIT.fullmatch(name)]
+        looks = (steady(folder, lambda folder=folder: self._kept(folder, refs)) for folder in folders)  # type: ignore[misc]
+        return [kept for kept in looks if kept is not None]
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self.folder))
+        except FileNotFoundError:  # somebody has taken all of it away
+            return []
+
+    def _kept(self, folder: Path, refs: Mapping[str, str]) -> Kept:
+        named = tuple(revision for revision, commit in refs.items() if commit == folder.name)
+        pinned = self.ref(folder.name) == folder.name
+        return Kept(self.name, folder.name, named, folder, _lock(folder), pinned)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -230,8 +252,32 @@ def public(endpoint: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+def holds(folder: Path) -> bool:
+    """Whether a folder is that of a commit in the store: it was pulled, whatever it holds now."""
+    try:
+        inner = folder.resolve().relative_to((home() / "models").resolve())
+    except (ValueError, OSError, NotFound):
+        return False
+    return len(inner.parts) == 3 and COMMIT.fullmatch(inner.name) is not None
+
+
+def local(folder: Path) -> Path:
+    """Where the whole model of a folder lies that somebody named; see `aezoo.storage.writer.current`.
+
+    Raises:
+        Refused: It was pulled, and has lost its lock.
+    """
+    if holds(folder) and locks.read(folder) is None:
+        locks.verify(folder, needed=True)
+    return current(folder)
+
+
 def shelves() -> list[Shelf]:
-    """Every place of the store."""
+    """Every place of the store; there is none where nobody says where it would be."""
+    try:
+        home()
+    except NotFound:
+        return []
     return [Shelf(folder) for folder in sorted((home() / "models").glob("*/*")) if folder.is_dir()]
 
 
@@ -242,9 +288,45 @@ def unwritable(place: Path, error: OSError) -> RunFailed:
     )
 
 
-def _lock(folder: Path) -> Lock | None:
-    from aezoo.errors import Refused
+# --- beside other processes -------------------------------------------------------------------------------
 
+
+def steady(folder: Path, look: Callable[[], T]) -> T | None:
+    """What a look at a folder gives, taken anew if another process replaced it meanwhile; None once it is gone."""
+    for _ in range(MOST_LOOKS):
+        before = _identity(folder)
+        if before is None:
+            return None
+        try:
+            result = look()
+        except (OSError, Refused):
+            if _identity(folder) == before:
+                raise
+            continue
+        if _identity(folder) == before:
+            return result
+    return None
+
+
+def _identity(folder: Path) -> tuple[int, int, int] | None:
+    """Which folder stands under a name: a new one may have the number of one that was removed, but not its time."""
+    try:
+        facts = folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return (facts.st_dev, facts.st_ino, facts.st_ctime_ns) if stat.S_ISDIR(facts.st_mode) else None
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
+
+
+def _faults(folder: Path) -> list[str]:
+    lock = _lock(folder)
+    return locks.faults(folder, lock) if lock else ["its lock is damaged"]
+
+
+def _lock(folder: Path) -> Lock | None:
     try:
         return locks.read(folder)
     except Refused:

@@ -9,20 +9,20 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha1
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from aezoo.errors import AezooError, HubError, Refused, UsageError
 from aezoo.files import digest_of
 from aezoo.hints import did_you_mean
 from aezoo.zoo.address import REVISION, Remote
 from aezoo.zoo.cache import COMMIT
-from aezoo.zoo.http_errors import complaint, printable, tells_token
-from aezoo.zoo.http_limits import MOST_REQUESTS, MOST_TOLD, NO_HUB, conversation, loopback, watch
+from aezoo.zoo.http_errors import complaint, printable, tells_token, unreadable
+from aezoo.zoo.http_limits import LATER, MOST_REQUESTS, MOST_TOLD, NO_HUB, Conversation, conversation, loopback, watch
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -108,6 +108,8 @@ class Hub:
         if offline():
             raise HubError("the network is switched off", hint=f"{ONLINE} to ask the Hub")
         self.endpoint = endpoint()
+        #: Whether a commit was asked for, and no answer said that it was not made.
+        self.unsettled = False
         _warn_of_plain(self.endpoint)
 
     @property
@@ -129,20 +131,23 @@ class Hub:
         return _commit(sha, wanted)
 
     def private(self, wanted: Remote) -> bool:
-        """Whether a repository is shown to its owner alone."""
+        """Whether a repository is shown to its owner alone. Raises `HubError` where the Hub does not say."""
         with self._speaking(wanted):
-            return self.api.model_info(wanted.repo, expand=["private"]).private is True
+            private = self.api.model_info(wanted.repo, expand=["private"]).private
+        if not isinstance(private, bool):
+            raise HubError(f"{wanted.repo}: the Hub does not say whether it is private", hint=LATER)
+        return private
 
     def rows(self, wanted: Remote, names: Sequence[str]) -> list[Row]:
         """The files of these names that the repository has at a commit: one request, however many it has."""
-        from huggingface_hub.hf_api import RepoFile
-
-        with self._speaking(wanted):
-            found = self.api.get_paths_info(wanted.repo, list(names), revision=wanted.revision)
-        rows = [_row(item) for item in found if isinstance(item, RepoFile)]
+        path = f"models/{wanted.repo}/paths-info/{quote(wanted.revision, safe='')}"
+        listed = self._asked("POST", path, wanted, data={"paths": list(names), "expand": False})
+        if not isinstance(listed, list):
+            raise unreadable(wanted.repo, "no list of files")
+        rows = [row for item in listed if (row := _row(item, wanted)) is not None]
         # In the order asked for, each once; what was not asked for is not there.
-        told = {row.name: row for row in rows}
-        return [told[name] for name in names if name in told]
+        by_name = {row.name: row for row in rows}
+        return [by_name[name] for name in names if name in by_name]
 
     def fetch(self, wanted: Remote, row: Row, folder: Path, *, again: bool = False) -> Path:
         """Fetch one file into a folder; its bytes are not checked yet.
@@ -175,27 +180,36 @@ class Hub:
 
     def search(self, text: str | None = None, *, limit: int) -> list[Found]:
         """Models of this library, those pulled most first."""
+        params: dict[str, Any] = {"filter": LIBRARY, "sort": "downloads", "limit": limit}
+        params["expand"] = ["cardData", "tags", "sha"]
+        listed = self._asked("GET", "models", None, params=params | ({"search": text} if text else {}))
+        if not isinstance(listed, list):
+            raise unreadable(self.endpoint, "no list of models")
+        return [_found(item) for item in listed[:limit] if isinstance(item, dict)]
+
+    def tags(self, wanted: Remote) -> dict[str, str]:
+        """The tags of a repository and their commits."""
+        refs = self._asked("GET", f"models/{wanted.repo}/refs", wanted)
+        tags = refs.get("tags") if isinstance(refs, dict) else None
+        if not isinstance(tags, list) or not all(_is_tag(tag) for tag in tags):
+            raise unreadable(wanted.repo, "no list of tags")
+        return {tag["name"]: tag["targetCommit"] for tag in tags}
+
+    def _asked(self, method: str, path: str, wanted: Remote | None, **options: Any) -> Any:
+        """The JSON that the Hub answers, as it came.
+
+        The client takes an object for an empty list, and refuses all models for one whose card it dislikes.
+        """
         from importlib.metadata import version
 
         from huggingface_hub import get_session
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
-        asked: dict[str, Any] = {"filter": LIBRARY, "sort": "downloads", "limit": limit}
-        asked["expand"] = ["cardData", "tags", "sha"]
-        with self._speaking(None):
-            # The client's own list refuses all models for one whose card it dislikes: of cards, strangers are authors.
-            headers = build_hf_headers(library_name=LIBRARY, library_version=version("aezoo"))
-            params = asked | ({"search": text} if text else {})
-            response = get_session().get(f"{self.endpoint}/api/models", params=params, headers=headers)
-            hf_raise_for_status(response)
-            told = response.json()
-        return [_found(item) for item in told[:limit] if isinstance(item, dict)] if isinstance(told, list) else []
-
-    def tags(self, wanted: Remote) -> dict[str, str]:
-        """The tags of a repository and their commits."""
         with self._speaking(wanted):
-            refs = self.api.list_repo_refs(wanted.repo)
-        return {ref.name: ref.target_commit for ref in refs.tags}
+            headers = build_hf_headers(library_name=LIBRARY, library_version=version("aezoo"))
+            response = get_session().request(method, f"{self.endpoint}/api/{path}", headers=headers, **options)
+            hf_raise_for_status(response)
+            return response.json()
 
     # --- what changes it ----------------------------------------------------------------------------------
 
@@ -212,6 +226,7 @@ class Hub:
         *,
         message: str,
         request: bool = False,
+        ready: Callable[[], None] = lambda: None,
     ) -> tuple[str, str]:
         """Make one commit upon the one that `wanted` is at; returns it, and where its pull request is, if it is one.
 
@@ -221,6 +236,8 @@ class Hub:
             gone: Names that are to go.
             message: Of the commit.
             request: Whether to propose it instead.
+            ready: Called once the large files are there, before the commit is asked for; may raise, and nothing is
+                published then.
 
         Raises:
             HubError: Somebody else pushed meanwhile, or the token may not.
@@ -230,14 +247,19 @@ class Hub:
         added = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in files]
         removed = [CommitOperationDelete(path_in_repo=name) for name in gone]
         size = sum(one.upload_info.size for one in added)
-        with self._speaking(wanted, writing=True, size=size), _silent():
-            made = self.api.create_commit(
-                wanted.repo,
-                [*added, *removed],
-                commit_message=message,
-                parent_commit=wanted.revision,
-                create_pr=request,
-            )
+        with self._speaking(wanted, writing=True, size=size) as talk, _silent():
+            try:
+                self.api.preupload_lfs_files(wanted.repo, added, create_pr=request, free_memory=False)
+                ready()
+                made = self.api.create_commit(
+                    wanted.repo,
+                    [*added, *removed],
+                    commit_message=message,
+                    parent_commit=wanted.revision,
+                    create_pr=request,
+                )
+            finally:
+                self.unsettled = talk.unsettled > 0
         return _commit(made.oid, wanted), printable(made.pr_url or "")
 
     def tag(self, wanted: Remote, name: str) -> None:
@@ -250,7 +272,7 @@ class Hub:
     @contextmanager
     def _speaking(
         self, wanted: Remote | None, *, writing: bool = False, most: int = MOST_TOLD, size: int = 0
-    ) -> Iterator[None]:
+    ) -> Iterator[Conversation]:
         """Hold the client to the limits, and turn what it raises into errors of ours; none of them holds a token or an
         address with a secret."""
         from huggingface_hub import get_session
@@ -259,8 +281,8 @@ class Hub:
 
         try:
             watch(get_session(), _http)
-            with conversation(self.endpoint, most, size=size, writing=writing):
-                yield
+            with conversation(self.endpoint, most, size=size, writing=writing) as talk:
+                yield talk
         except (AezooError, KeyboardInterrupt):
             raise
         except Exception as error:  # whatever the client and the libraries beneath it think of
@@ -284,12 +306,22 @@ def _commit(sha: object, wanted: Remote) -> str:
     return sha
 
 
-def _row(item: Any) -> Row:
-    digest = item.lfs.sha256 if item.lfs else None
-    wrong = not isinstance(item.size, int) or item.size < 0 or (digest is not None and not SHA256.fullmatch(digest))
-    if wrong or not COMMIT.fullmatch(str(item.blob_id)):
-        raise Refused(f"what the Hub tells of {str(item.path)[:60]!r} is no size and no hash", hint=NO_HUB)
-    return Row(str(item.path), item.size, digest, str(item.blob_id))
+def _row(item: Any, wanted: Remote) -> Row | None:
+    """A file that the Hub tells of; None for a folder."""
+    if not isinstance(item, dict) or item.get("type") not in ("file", "directory"):
+        raise unreadable(wanted.repo, "no list of files")
+    if item["type"] == "directory":
+        return None
+    name, size, blob, stored = (item.get(key) for key in ("path", "size", "oid", "lfs"))
+    digest = stored.get("oid") if isinstance(stored, dict) else stored
+    hashed = digest is None or (isinstance(digest, str) and SHA256.fullmatch(digest))
+    if type(size) is not int or size < 0 or not hashed or not COMMIT.fullmatch(str(blob)) or (stored and not digest):
+        raise Refused(f"what the Hub tells of {str(name)[:60]!r} is no size and no hash", hint=NO_HUB)
+    return Row(str(name), size, digest, str(blob))
+
+
+def _is_tag(item: Any) -> bool:
+    return isinstance(item, dict) and all(isinstance(item.get(key), str) for key in ("name", "targetCommit"))
 
 
 def _found(item: dict[str, Any]) -> Found:

@@ -29,3 +29,8 @@ def names() -> list[str]:
 def folder(name: str) -> Path:
     """Where the model of this name is."""
     return FOLDER / name
+
+
+def holds(place: Path) -> bool:
+    """Whether a folder is that of a model in the wheel."""
+    return place.parent == FOLDER and place.name in index()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from aezoo.errors import AezooError, HubError, NotFound, RunFailed, UsageError
+from aezoo.names import inert
 from aezoo.zoo.address import Remote
-from aezoo.zoo.sanitize import inert
 
 #: What the operating system says of a place that takes no files.
 UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.ENOSPC})
+#: What the client raises where an answer is of another form than it relies on: `{}`, null, a page.
+NO_ANSWER = (KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError, UnicodeDecodeError)
 
 
 def complaint(
@@ -46,7 +49,16 @@ def complaint(
         told = f"{where} was not fetched: {error.strerror}" + (f": {error.filename}" if error.filename else "")
         hint = "AEZOO_HOME names another folder for models, TMPDIR for what is looked at, HF_HOME for logins"
         return RunFailed(told, hint=hint)
-    return HubError(f"{where}: {_words(_cause(error))}", hint=f"is {endpoint} reachable? then try again")
+    cause = _cause(error)
+    if isinstance(cause, NO_ANSWER):
+        return unreadable(where, _words(cause))
+    return HubError(f"{where}: {_words(cause)}", hint=f"is {endpoint} reachable? then try again")
+
+
+def unreadable(where: str, what: str) -> HubError:
+    """The error of an answer that is none: it says nothing of what is there."""
+    hint = "try again later, or over another network; is HF_ENDPOINT right?"
+    return HubError(f"{where}: what the Hub answers cannot be read: {what}", hint=hint)
 
 
 def _answered(error: Any, where: str, *, writing: bool) -> AezooError:
@@ -57,7 +69,7 @@ def _answered(error: Any, where: str, *, writing: bool) -> AezooError:
     if status in (401, 403):
         return HubError(f"{where}: the Hub refuses ({status}){told}", hint=_who(writing))
     if status == 412:
-        told = f"{where} was changed by somebody else meanwhile; nothing was published"
+        told = f"{where} was changed by somebody else meanwhile"
         return HubError(told, hint="look at what changed, then push again")
     if status == 429:
         return HubError(f"{where}: too many requests (429)", hint="wait some minutes, then try again")

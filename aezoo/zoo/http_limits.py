@@ -36,6 +36,11 @@ SILENCE = 30
 PATIENCE = 60
 #: Packed bytes are unpacked in pieces of this size.
 PIECE = 1 << 20
+#: The path of the request that makes a commit.
+COMMITS = re.compile(r"/api/models/[^/]+/[^/]+/commit/[^/]+$")
+#: Answers that say that nothing was done: asked elsewhere, or refused. Whoever fails (5xx), or sends on to a page (302,
+#: 303), may have done it.
+NOT_DONE = frozenset({307, 308, *range(400, 500)}) - {408}
 #: What the client takes for part of a file's name.
 ETAG = re.compile(r'(?:W/)?"?[A-Za-z0-9_=+.-]*"?')
 
@@ -58,6 +63,8 @@ class Conversation:
         self.others = {*threading.enumerate()} - {threading.current_thread()}
         self.come = 0
         self.requests = 0
+        #: Commits that were asked for, less those that an answer says were not made.
+        self.unsettled = 0
         self.seconds = SECONDS + size / SLOWEST
         self.end = time.monotonic() + self.seconds
 
@@ -65,7 +72,7 @@ class Conversation:
         """Before a request, each redirect among them."""
         self.requests += 1
         if self.requests > self.most_requests:
-            raise HubError(f"{self.endpoint} sends us around: {self.most_requests} requests led nowhere", hint=_LATER)
+            raise HubError(f"{self.endpoint} sends us around: {self.most_requests} requests led nowhere", hint=LATER)
         self._hurry()
         address = str(request.url)
         if origin(address) != origin(self.endpoint):
@@ -75,10 +82,13 @@ class Conversation:
         waits = request.extensions.get("timeout") or {}
         names = ("connect", "read", "write", "pool")
         request.extensions["timeout"] = {name: waits.get(name) or SILENCE for name in names}
+        self.unsettled += _commits(request)
 
     def answers(self, response: Any) -> None:
         """After the headers of a reply, before its body."""
         headers = response.headers
+        if response.status_code in NOT_DONE:
+            self.unsettled -= _commits(response.request)
         if not all(value.isprintable() for value in headers.values()):
             raise Refused(f"{self.endpoint} sends headers that no Hub sends", hint=NO_HUB)
         if response.request.method == "HEAD":
@@ -104,11 +114,11 @@ class Conversation:
     def _hurry(self) -> None:
         if time.monotonic() > self.end:
             told = f"{self.endpoint} is too slow: what was asked for had not come after {self.seconds / 60:.0f} minutes"
-            raise HubError(told, hint=_LATER)
+            raise HubError(told, hint=LATER)
 
 
 NO_HUB = "no Hub does so: is HF_ENDPOINT right, and the network to be trusted?"
-_LATER = "try again later, or over another network"
+LATER = "try again later, or over another network"
 _current: ContextVar[Conversation | None] = ContextVar("conversation", default=None)
 #: Conversations that publish: the client sends files from threads that it starts, which know no context.
 _writing: list[Conversation] = []
@@ -207,6 +217,11 @@ def _hooked(session: Any) -> Any:
     return session
 
 
+def _commits(request: Any) -> bool:
+    """Whether a request is the one that makes a commit."""
+    return request.method == "POST" and COMMITS.search(request.url.path) is not None
+
+
 # --- replies ----------------------------------------------------------------------------------------------
 
 
@@ -266,4 +281,4 @@ def _unpacked(stream: Any) -> Iterator[bytes]:
                 piece = open_.unconsumed_tail
         yield open_.flush()
     except zlib.error:
-        raise Refused("a reply came damaged: it cannot be unpacked", hint=_LATER) from None
+        raise Refused("a reply came damaged: it cannot be unpacked", hint=LATER) from None

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import AezooError
+from aezoo.names import inert
 from aezoo.storage import layout
 from aezoo.zoo import embedded
 from aezoo.zoo.cache import Kept, shelves
-from aezoo.zoo.sanitize import inert
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec

@@ -30,7 +30,7 @@ from aezoo.storage.lockfile import Lock
 from aezoo.storage.verification import examine
 from aezoo.zoo import embedded
 from aezoo.zoo.address import Embedded, Local, Remote, address, is_there
-from aezoo.zoo.cache import STAGE, Shelf, public, shelf, unwritable
+from aezoo.zoo.cache import STAGE, Shelf, local, public, shelf, steady, unwritable
 from aezoo.zoo.client import ONLINE, Hub, Row, endpoint, offline
 
 
@@ -80,7 +80,7 @@ def locate(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> P
     if isinstance(wanted, Local):
         if not is_there(str(wanted.path)):
             raise NotFound(f"{str(source)[:200]}: no such folder", hint="name a folder that 'aezoo train' wrote")
-        return wanted.path
+        return local(wanted.path)
     return embedded.folder(wanted.name) if isinstance(wanted, Embedded) else _pulled(wanted, limits)
 
 
@@ -248,10 +248,8 @@ def _shelf(wanted: Remote) -> Shelf:
 
 def _sound(folder: Path) -> bool:
     """Whether a folder is there and as it was pulled; of one that is not, its user is told."""
-    if not folder.is_dir():
-        return False
     try:
-        return locks.verify(folder) is not None
+        return steady(folder, lambda: locks.verify(folder)) is not None
     except Refused as error:
         warnings.warn(PullWarning(f"{error.message}; it is fetched again"), stacklevel=2)
         return False
@@ -260,7 +258,7 @@ def _sound(folder: Path) -> bool:
 def _whole(folder: Path) -> bool:
     """The same, once its user was told."""
     try:
-        return folder.is_dir() and locks.verify(folder) is not None
+        return steady(folder, lambda: locks.verify(folder)) is not None
     except Refused:
         return False
 

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from aezoo.errors import AezooError, HubError, NotFound, Refused, UsageError
+from aezoo.errors import HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
 from aezoo.reading.text import read_text
 from aezoo.spec.canonical import to_json
@@ -29,8 +29,10 @@ from aezoo.storage.layout import File
 from aezoo.storage.verification import examine, read_facts
 from aezoo.zoo import embedded
 from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
+from aezoo.zoo.cache import local
 from aezoo.zoo.client import Hub, Row
 from aezoo.zoo.licences import identified, nearest
+from aezoo.zoo.outcome import Outcome
 
 
 class Plan(NamedTuple):
@@ -133,9 +135,11 @@ def push(
         _merge_card(hub, base, there, sending, address or target.repo)
         changes = _changes(there, sending)
         tagged = _tagged(hub, base, tag, changes) if tag else False
-        made = _commit(hub, base, changes, sending, request=request)
-    if tag and not tagged:
-        _tag(hub, target.at(made.commit), tag)
+        wanted = tag if tag and not tagged else ""
+        outcome = Outcome(hub, base, private=private, request=request, tag=wanted)
+        with outcome.stated():
+            made = _commit(outcome, changes, sending)
+            outcome.set_tag()
     return made._replace(tag=tag or "", left=tuple(sending.left))
 
 
@@ -194,6 +198,7 @@ def _prepared(folder: Path, address: str, license: str | None, keep_paths: bool,
         boxed = f"`aezoo zoo publish {folder} NAMESPACE` publishes a model of the box"
         hint = boxed if str(folder) in embedded.names() else "name a folder that 'aezoo train' wrote"
         raise NotFound(f"{folder}: no such folder", hint=hint)
+    folder = local(folder)
     files, left = layout.survey(folder)
     spec = examine(folder, limits=limits)
     _try(folder, limits)
@@ -329,22 +334,25 @@ def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending
         _write_card(sending, address, theirs)
 
 
-def _tag(hub: Hub, made: Remote, tag: str) -> None:
-    try:
-        hub.tag(made, tag)
-    except AezooError as error:
-        error.hint = f"{made} is published, without its tag; {error.hint}; then push again to set that"
-        raise
-
-
-def _commit(hub: Hub, base: Remote, changes: _Changes, sending: _Sending, *, request: bool) -> Published:
+def _commit(outcome: Outcome, changes: _Changes, sending: _Sending) -> Published:
     """One commit of what is new, read back; none if nothing is."""
+    hub, base = outcome.hub, outcome.base
     if not any(changes):
+        outcome.commit = base.revision
+        outcome.look_again()
         return Published(base.repo, base.revision, changed=False)
     new, gone = changes
-    commit, address = hub.commit(base, new.items(), gone, message=f"Publish {sending.spec.name}", request=request)
-    _read_back(hub, base.at(commit), sending)
-    return Published(base.repo, commit, changed=True, request=address)
+    outcome.commit, address = hub.commit(
+        base,
+        new.items(),
+        gone,
+        message=f"Publish {sending.spec.name}",
+        request=outcome.request,
+        ready=outcome.refuse_public,
+    )
+    outcome.look_again()
+    _read_back(hub, base.at(outcome.commit), sending)
+    return Published(base.repo, outcome.commit, changed=True, request=address)
 
 
 def _read_back(hub: Hub, made: Remote, sending: _Sending) -> None:

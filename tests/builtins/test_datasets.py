@@ -9,7 +9,9 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_tensors
 
 from aezoo.builtins.arrays import ArraysSpec
 from aezoo.builtins.datasets import DigitsSpec
@@ -127,7 +129,7 @@ def test_several_arrays_need_a_key(tmp_path):
     np.savez(tmp_path / "a.npz", x=FACES, y=FACES)
     with pytest.raises(DataError, match="holds 2 arrays: x, y") as caught:
         ArraysSpec(path=str(tmp_path / "a.npz")).load()
-    assert "data.key" in caught.value.hint
+    assert caught.value.hint == "name one of them: --set data.key=x (in Python, pass the array itself)"
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.safetensors"])
@@ -202,11 +204,57 @@ def test_other_files_are_refused_by_name(tmp_path):
         ArraysSpec(path=str(tmp_path / "absent.npy")).load()
 
 
-def test_a_type_that_numpy_lacks_is_named(tmp_path):
+@pytest.mark.parametrize(
+    "dtype", ["bfloat16", "float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float16"]
+)
+def test_floats_that_numpy_lacks_are_read_exactly_from_safetensors(tmp_path, dtype):
+    narrow = torch.randn(50, 3).to(getattr(torch, dtype))
+    tensors = {"acts": narrow, "others": torch.zeros(50, dtype=torch.complex64), "y": torch.arange(50)}
+    save_tensors(tensors, tmp_path / "a.safetensors")
+    samples = ArraysSpec(path=str(tmp_path / "a.safetensors"), key="acts", labels="y").load()
+    assert samples.values.dtype == (np.float16 if dtype == "float16" else np.float32)
+    assert np.array_equal(samples.values, narrow.float().numpy())
+    few = ArraysSpec(path=str(tmp_path / "a.safetensors"), key="acts", limit=5).load()
+    assert np.array_equal(few.values, narrow.float().numpy()[::10])
+    with pytest.raises(DataError, match="values are complex64"):
+        ArraysSpec(path=str(tmp_path / "a.safetensors"), key="others").load()
+    with pytest.raises(DataError, match=f"labels 'acts' are {dtype}"):
+        ArraysSpec(path=str(tmp_path / "a.safetensors"), key="acts", labels="acts").load()
+
+
+@pytest.mark.parametrize("bits", [0x0000, 0x8000, 0x0001, 0x7F7F, 0x3F80, 0xC2F7])
+def test_every_bfloat16_is_the_upper_half_of_its_float32(tmp_path, bits):
     header = b'{"w":{"dtype":"BF16","shape":[2,1],"data_offsets":[0,4]}}'
-    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
-    with pytest.raises(DataError, match=r"no such type: w \(BF16\)"):
-        ArraysSpec(path=str(tmp_path / "a.safetensors")).load()
+    content = struct.pack("<Q", len(header)) + header + struct.pack("<HH", bits, 0)
+    (tmp_path / "a.safetensors").write_bytes(content)
+    values = ArraysSpec(path=str(tmp_path / "a.safetensors")).load().values
+    assert values[0].view(np.uint32) == bits << 16
+
+
+def test_a_type_that_is_not_read_is_named_with_its_tensor_when_it_is_asked_for(tmp_path):
+    header = (
+        b'{"s":{"dtype":"F8_E8M0","shape":[4],"data_offsets":[0,4]},'
+        b'"w":{"dtype":"F32","shape":[1,1],"data_offsets":[4,8]}}'
+    )
+    (tmp_path / "a.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(8))
+    with pytest.raises(DataError, match=r"a\.safetensors: 's' is of type F8_E8M0, which is not read"):
+        ArraysSpec(path=str(tmp_path / "a.safetensors"), key="s").load()
+    assert ArraysSpec(path=str(tmp_path / "a.safetensors"), key="w").load().values.tolist() == [[0]]
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_raw_bytes_are_refused_in_words(faces, name):
+    with pytest.raises(DataError, match="values are 2 raw bytes each, as numpy saves bfloat16") as caught:
+        ArraysSpec(path=str(faces(name, np.zeros((5, 2), "V2")))).load()
+    assert "float32" in caught.value.hint
+    with pytest.raises(DataError, match="values are"):
+        ArraysSpec(path=str(faces(name, np.zeros((5, 2), [("x", "<f4"), ("y", "<f4")])))).load()
+
+
+def test_a_label_beyond_64_bits_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", x=FACES, y=np.array([0, 1, 2, 3, 2**63], np.uint64))
+    with pytest.raises(DataError, match="label 9223372036854775808 is beyond"):
+        ArraysSpec(path=str(tmp_path / "a.npz"), key="x", labels="y").load()
 
 
 def test_a_tensor_that_starts_at_an_odd_byte_is_read(tmp_path):
@@ -257,9 +305,9 @@ def test_a_byte_order_mark_quotes_blank_lines_and_other_delimiters_are_understoo
         ("a,b\n", "a header and no rows"),
         ("1,2\n3,4\n", "its first line holds numbers"),
         ("a,a\n1,2\n", "more than one column is called 'a'"),
-        ("a,b\n1,2\n3\n", "line 3 has 1 values, the header has 2"),
+        ("a,b\n1,2\n3\n", "line 3 has 1 value, the header has 2"),
         ("a,b\n1,2\n3,4,5\n", "line 3 has 3 values"),
-        ("a,b\n1,2\n3,\n", "line 3, column 'b': no value"),
+        ("a,b\n1,2\n3,\n", "line 3, column 'b': the value is missing"),
         ("a,b\n1,2\n\n3,four\n", "line 4, column 'b': 'four'"),
         ("a,b\n1,nan\n", "line 2, column 'b': 'nan'"),
         ("a,b\n-inf,1\n", "line 2, column 'a': '-inf'"),
@@ -268,13 +316,64 @@ def test_a_byte_order_mark_quotes_blank_lines_and_other_delimiters_are_understoo
         ("a;b\n1;2\n", "one column, 'a;b'"),
         ('a,b\n1,"2\n', "cannot be read"),
         (b"a,b\n1,\xff\n", "cannot be read"),
-        (b"a,b\n1,2\0\n", "'2\\\\x00' is no finite|cannot be read"),
+        (b"a,b\n1,2\0\n", "'2\\\\x00' is not a number|cannot be read"),
     ],
 )
 def test_a_fault_in_a_table_is_named_with_its_line_and_column(table, content, words):
     with pytest.raises(DataError, match=words) as caught:
         table(content)
     assert "t.csv" in str(caught.value)
+
+
+def test_all_faults_of_a_table_are_told_at_once(table):
+    lines = [
+        "id,a,b,kind",
+        "M1,1,2,x",
+        "M2,,2,x",
+        "M3,1",
+        "M4,1,west,",
+        "M5,1,1e39,x",
+        *[f"M{n},,1,x" for n in range(6, 20)],
+    ]
+    with pytest.raises(DataError) as caught:
+        table("\n".join(lines), label="kind")
+    message = str(caught.value)
+    assert "line 2, column 'id': 'M1' is not a number; also lines 3, 5, 6, 7, 8 and 12 more\n" in message
+    assert "line 3, column 'a': the value is missing; also lines 7, 8, 9, 10, 11 and 9 more\n" in message
+    assert "line 4 has 2 values, the header has 4\n" in message
+    assert "line 5, column 'b': 'west' is not a number\n" in message
+    assert "line 5, column 'kind': no label\n" in message
+    assert "line 6, column 'b': '1e39' is too large for 32 bits\n" in message
+    assert message.endswith("37 faults in all")
+    assert caught.value.hint.endswith("""--set 'data.columns=["a", "b"]'""")
+
+
+def test_of_many_kinds_of_faults_the_first_are_shown_and_all_are_counted(table):
+    names = [f"c{n}" for n in range(40)]
+    with pytest.raises(DataError) as caught:
+        table(f"{','.join(names)}\n{','.join(names[1:])},x\n")
+    assert len(str(caught.value).splitlines()) == DataError.SHOWN + 1
+    assert str(caught.value).endswith("... and 28 more; 40 faults in all")
+
+
+def test_all_names_that_a_file_does_not_have_are_told_at_once(table, tmp_path):
+    with pytest.raises(DataError, match="no column 'q', 'y'; it has: a, b"):
+        table("a,b\n1,2\n", columns=["a", "q"], label="y")
+    np.savez(tmp_path / "a.npz", one=np.zeros((3, 2)), two=np.zeros(3))
+    with pytest.raises(DataError, match="no array 'x' and no array 'y'; it holds: one, two") as caught:
+        ArraysSpec(path=str(tmp_path / "a.npz"), key="x", labels="y").load()
+    assert "--set data.key=one --set data.labels=two" in caught.value.hint
+
+
+def test_a_delimiter_is_suggested_as_it_is_typed(table):
+    for sign, typed in (
+        (";", "--set 'data.delimiter=;'"),
+        ("|", "--set 'data.delimiter=|'"),
+        ("\t", r"""--set 'data.delimiter="\t"'"""),
+    ):
+        with pytest.raises(DataError) as caught:
+            table(f"a{sign}b\n1{sign}2\n")
+        assert caught.value.hint == f"perhaps the delimiter is another: {typed}"
 
 
 def test_a_quoted_line_break_does_not_shift_the_line_number(table):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -270,3 +271,37 @@ def test_a_perceptron_of_infinite_width_is_refused():
 def test_a_bidirectional_network_takes_an_even_number_of_features():
     with pytest.raises(ValueError, match="even number of features, got 3"):
         RecurrentSpec(features=3, bidirectional=True)
+
+
+def test_a_body_in_bodies_is_traced_once_on_each_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the levels around it ask: for shapes, weights, activations, the mirror."""
+    from aezoo.builtins import residual
+    from aezoo.reading.reader import check
+
+    traced: list[int] = []
+    trace = residual.trace
+
+    def counted(layers: Any, shape: Any) -> Any:
+        traced.append(len(layers))
+        return trace(layers, shape)
+
+    monkeypatch.setattr(residual, "trace", counted)
+    costs = []
+    for depth in (10, 20):
+        layer: dict[str, Any] = {"type": "conv", "channels": 1, "kernel": 3, "padding": 1}
+        for _ in range(depth):
+            layer = {"type": "residual", "body": [layer]}
+        traced.clear()
+        latent = {"type": "deterministic", "dim": 3}
+        check({"name": "deep", "input": [1, 8, 8], "encoder": [layer, "flatten"], "latent": latent})
+        costs.append(len(traced))
+    assert costs[1] < 2.5 * costs[0]
+
+
+def test_a_copy_of_a_residual_block_with_another_body_has_its_own_shapes() -> None:
+    narrow, wide = ((ConvSpec(channels=channels, kernel=3, padding=1),) for channels in (2, 5))
+    block = ResidualSpec(body=narrow)
+    assert block.output_shape((1, 8, 8)) == (2, 8, 8)
+    assert block.model_copy(update={"body": wide}).output_shape((1, 8, 8)) == (5, 8, 8)
+    assert block == ResidualSpec(body=narrow), "what was worked out is no part of it"
+    assert block.model_dump() == ResidualSpec(body=narrow).model_dump()

@@ -6,14 +6,16 @@ import io
 import re
 import struct
 import zlib
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+from aezoo.builtins import pictures
 from aezoo.builtins.pictures import ImagesSpec
-from aezoo.errors import DataError, NotFound
+from aezoo.errors import DataError, DataWarning, NotFound
 
 RED = (200, 10, 30)
 GREY = 77
@@ -103,16 +105,150 @@ def test_sixteen_bits_become_eight_without_clipping(tmp_path):
     assert np.array_equal(values[1], values[0])
 
 
-def test_sixteen_bits_with_a_clear_colour_and_thirty_two_bits_are_refused(tmp_path):
-    ihdr = struct.pack(">IIBBBBB", 1, 1, 16, 0, 0, 0, 0)
-    chunks = [(b"IHDR", ihdr), (b"tRNS", b"\1\1"), (b"IDAT", zlib.compress(b"\0\1\1")), (b"IEND", b"")]
+def test_sixteen_bits_with_a_clear_colour_show_the_background_there(tmp_path):
+    ihdr = struct.pack(">IIBBBBB", 2, 1, 16, 0, 0, 0, 0)
+    pixels = zlib.compress(b"\0\1\1\2\2")
+    chunks = [(b"IHDR", ihdr), (b"tRNS", b"\1\1"), (b"IDAT", pixels), (b"IEND", b"")]
     coded = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks]
     (tmp_path / "clear.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(coded))
-    with pytest.raises(DataError, match=r"clear\.png: 16-bit grey with a transparent colour"):
+    assert load(tmp_path, background=[99, 99, 99]).values.tolist() == [[[[99, 2]]]]
+    assert load(tmp_path, (4, 1, 2)).values[0, 3].tolist() == [[0, 255]]
+
+
+# --- depths and polarities -------------------------------------------------------------------------------
+
+RAMP = np.arange(0, 256, 4).reshape(8, 8)
+
+
+def tiff(path, data, *, bits=8, photometric=1, kind=1, order="<", compression=1, more=()):
+    """An 8x8 TIFF of one strip, as a scanner might write it."""
+    code = {1: data, 8: zlib.compress(data)}[compression]
+    entries = [
+        (256, 3, 8), (257, 3, 8), (258, 3, bits), (259, 3, compression), (262, 3, photometric), (273, 4, None),
+        *more, (277, 3, 1), (278, 3, 8), (279, 4, len(code)), (339, 3, kind),
+    ]  # fmt: skip
+    start = 10 + 12 * len(entries) + 4
+    content = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}IH", 8, len(entries))
+    for tag, form, value in entries:
+        number = start if value is None else value
+        content += struct.pack(f"{order}HHI", tag, form, 1)
+        content += struct.pack(f"{order}I", number) if form == 4 else struct.pack(f"{order}HH", number, 0)
+    path.write_bytes(content + struct.pack(f"{order}I", 0) + code)
+
+
+def packed(levels, bits):
+    """Numbers of a few bits, one after another, as bytes."""
+    text = "".join(f"{int(level):0{bits}b}" for level in levels.ravel())
+    return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("white_is_zero", [False, True])
+def test_white_is_white_in_a_tiff_of_any_depth_and_polarity(tmp_path, bits, white_is_zero, compression):
+    full = 2**bits - 1
+    levels = np.rint(RAMP / 255 * full).astype(int)
+    stored = full - levels if white_is_zero else levels
+    data = stored.astype("<u2").tobytes() if bits == 16 else packed(stored, bits)
+    tiff(tmp_path / "a.tif", data, bits=bits, photometric=1 - white_is_zero, compression=compression)
+    values = load(tmp_path).values[0, 0].astype(int)
+    assert abs(values - levels * 255 / full).max() <= 0.5 + 1e-9
+
+
+def test_twelve_bits_are_scaled_by_their_own_white(tmp_path):
+    levels = np.rint(RAMP / 255 * 4095).astype(int)
+    tiff(tmp_path / "a.tif", packed(levels, 12), bits=12)
+    assert abs(load(tmp_path).values[0, 0].astype(int) - levels * 255 / 4095).max() <= 0.5
+
+
+def test_a_big_endian_tiff_of_sixteen_bits_is_read_and_its_negative_refused(tmp_path):
+    tiff(tmp_path / "a.tif", (RAMP * 257).astype(">u2").tobytes(), bits=16, order=">")
+    assert np.array_equal(load(tmp_path).values[0, 0], RAMP)
+    tiff(tmp_path / "a.tif", ((255 - RAMP) * 257).astype(">u2").tobytes(), bits=16, order=">", photometric=0)
+    with pytest.raises(DataError, match=r"a\.tif: is damaged, or a TIFF of a kind that is not read") as caught:
         load(tmp_path)
-    save(tmp_path / "wide", "f.tif", Image.new("F", (4, 4), 0.5))
-    with pytest.raises(DataError, match=r"f\.tif: pixels are numbers of 32 bits"):
-        load(tmp_path / "wide")
+    assert "PNG" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind", "photometric", "words"),
+    [
+        ("<f4", 3, 1, "floats"), ("<f4", 3, 0, "floats"), ("<i2", 2, 1, "signed numbers"),
+        ("i1", 2, 1, "signed numbers"), ("<u4", 1, 1, "numbers of 32 bits"), ("<i4", 2, 1, "signed numbers"),
+    ],
+)  # fmt: skip
+def test_numbers_of_which_nothing_says_which_is_white_are_refused(tmp_path, dtype, kind, photometric, words):
+    data = np.zeros((8, 8), dtype)
+    tiff(tmp_path / "a.tif", data.tobytes(), bits=8 * data.itemsize, kind=kind, photometric=photometric)
+    with pytest.raises(DataError, match=rf"a\.tif: pixels are {words}, and nothing says which is white"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["<f8", "<u8"])
+def test_a_tiff_that_pillow_does_not_know_is_not_simply_called_damaged(tmp_path, dtype):
+    tiff(tmp_path / "a.tif", np.zeros((8, 8), dtype).tobytes(), bits=64, kind=3)
+    with pytest.raises(DataError, match="a TIFF of a kind that is not read"):
+        load(tmp_path)
+
+
+def test_lab_is_refused_by_its_name(tmp_path):
+    save(tmp_path, "a.tif", Image.new("LAB", (4, 4)))
+    with pytest.raises(DataError, match=r"a\.tif: pixels are in the colour space LAB"):
+        load(tmp_path, (3, 4, 4))
+
+
+@pytest.mark.parametrize("order", [1, 3, 6, 8])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_orientation_of_a_tiff_is_applied_once(tmp_path, order, bits):
+    data = RAMP.astype("u1") if bits == 8 else (RAMP * 257).astype("<u2")
+    tiff(tmp_path / "a.tif", data.tobytes(), bits=bits, more=[(274, 3, order)])
+    turned = {1: RAMP, 3: np.rot90(RAMP, 2), 6: np.rot90(RAMP, 3), 8: np.rot90(RAMP)}[order]
+    assert np.array_equal(load(tmp_path).values[0, 0], turned)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.png", "a.jpg", "a.webp"])
+def test_the_shape_of_a_turned_image_is_that_of_the_upright_one(tmp_path, name):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path, name, Image.new("RGB", (6, 4)), exif=exif)
+    assert load(tmp_path).shape == (3, 6, 4)
+
+
+def test_a_png_of_sixteen_bits_is_turned_by_its_exif(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    save(tmp_path, "a.png", Image.fromarray((RAMP * 257).astype(np.uint16)), exif=exif)
+    assert np.array_equal(load(tmp_path).values[0, 0], np.rot90(RAMP, 2))
+
+
+@pytest.mark.parametrize("white", [1, 15, 100, 255, 256, 1023, 4095, 65535])
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_pgm_or_ppm_is_scaled_by_the_white_of_its_header(tmp_path, white, plain, channels):
+    levels = np.rint(np.repeat(RAMP[..., None], channels, 2) / 255 * white).astype(int)
+    magic = {(1, False): 5, (3, False): 6, (1, True): 2, (3, True): 3}[channels, plain]
+    numbers = levels.astype(">u2" if white > 255 else "u1").tobytes()
+    body = " ".join(map(str, levels.ravel())).encode() if plain else numbers
+    (tmp_path / "a.ppm").write_bytes(f"P{magic} 8 8 {white}\n".encode() + body)
+    values = load(tmp_path).values[0].transpose(1, 2, 0).astype(int)
+    assert abs(values - levels * 255 / white).max() <= 1
+
+
+def test_a_bitmap_has_black_ones(tmp_path):
+    (tmp_path / "a.pbm").write_bytes(b"P1 2 1\n1 0\n")
+    assert load(tmp_path).values.tolist() == [[[[0, 255]]]]
+
+
+def test_a_float_map_is_refused(tmp_path):
+    (tmp_path / "a.ppm").write_bytes(b"Pf 1 1 -1.0\n" + struct.pack("<f", 0.5))
+    with pytest.raises(DataError, match=r"a\.ppm: pixels are numbers of 32 bits"):
+        load(tmp_path)
+
+
+def test_grey_of_sixteen_bits_rounds_to_the_nearest_level(tmp_path):
+    numbers = np.arange(65536).reshape(256, 256)
+    save(tmp_path, "a.png", Image.fromarray(numbers.astype(np.uint16)))
+    assert np.array_equal(load(tmp_path).values[0, 0], (numbers + 128) // 257)
 
 
 def test_the_shape_without_a_spec_is_that_of_the_files(tmp_path):
@@ -129,7 +265,23 @@ def test_another_size_is_refused_unless_declared(tmp_path):
     save(tmp_path, "a.png", Image.new("RGB", (6, 4), RED))
     with pytest.raises(DataError, match=r"a\.png: is 6 wide and 4 high, not 3 wide and 3 high") as caught:
         load(tmp_path, (3, 3, 3))
-    assert "resize" in caught.value.hint
+    assert caught.value.hint.startswith("--set data.resize=fit (or crop)")
+
+
+def test_all_images_that_cannot_be_read_are_named_at_once(tmp_path):
+    for name in ("a.png", "c.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    for number in range(30):
+        save(tmp_path, f"d{number:02}.png", Image.new("RGB", (6, 4), RED))
+    save(tmp_path, "e.png", Image.new("RGB", (3, 3), RED))
+    (tmp_path / "f.png").write_bytes(b"no image")
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, (3, 3, 3))
+    message = str(caught.value)
+    for name in ("a.png", "c.png", "d00.png", "f.png"):
+        assert f"{name}: " in message
+    assert "e.png" not in message
+    assert message.endswith("... and 21 more; 33 faults in all")
 
 
 def test_fitting_stretches_and_cropping_cuts_the_centre(tmp_path):
@@ -193,11 +345,64 @@ def test_a_text_that_is_called_png_is_refused(tmp_path):
         load(tmp_path, (1, 4, 4))
 
 
-def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch):
-    save(tmp_path, "a.png", Image.new("L", (64, 64)))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 64 - 1)  # Pillow warns up to twice this
-    with pytest.raises(DataError, match=r"a\.png: cannot be read: .*decompression bomb"):
+def claim(path, width, height):
+    """A tiny PNG whose header claims a size."""
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    chunks = [(b"IHDR", ihdr), (b"IDAT", zlib.compress(b"\0" * 99)), (b"IEND", b"")]
+    coded = [struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(coded))
+
+
+def test_a_bomb_is_refused_for_its_size(tmp_path):
+    claim(tmp_path / "a.png", 60000, 60000)
+    for shape in ((1, 8, 8), None):
+        with pytest.raises(DataError, match=r"a\.png: has 60000x60000 pixels, more than the 1,000,000,000") as caught:
+            load(tmp_path, shape, resize="fit")
+        assert "scale it down" in caught.value.hint
+
+
+def test_an_image_that_memory_does_not_hold_is_refused_for_its_size(tmp_path, monkeypatch):
+    claim(tmp_path / "a.png", 30000, 30000)
+    monkeypatch.setattr(pictures, "_free_memory", lambda: 2.0**30)
+    with pytest.raises(DataError, match=r"30000x30000 pixels, which take 4\.2 GiB; 1\.0 GiB are free"):
+        load(tmp_path, (1, 8, 8), resize="fit")
+    claim(tmp_path / "a.png", 64, 64)
+
+    def exhausted(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(pictures, "_converted", exhausted)
+    with pytest.raises(DataError, match=r"a\.png: there is not enough memory"):
         load(tmp_path, (1, 64, 64))
+
+
+@pytest.mark.parametrize("name", ["scan.png", "scan.jpg"])
+def test_a_whole_scan_of_more_pixels_than_pillow_likes_is_read(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr(pictures, "DRAFTED", 10_000)
+    scan = Image.new("L", (512, 384), 0)
+    scan.paste(255, (256, 0, 512, 384))
+    save(tmp_path, name, scan)
+    values = load(tmp_path, (1, 6, 8), resize="fit").values[0, 0]
+    assert values[:, :3].max() < 30
+    assert values[:, 5:].min() > 225
+    assert load(tmp_path, (1, 384, 512)).values[0, 0, 0, [0, 511]].tolist() == [0, 255]
+    assert Image.MAX_IMAGE_PIXELS == 1000
+
+
+@pytest.mark.parametrize("content", [b"", b"<html><body>404</body></html>", b"II*\0", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_still_called_damaged(tmp_path, content):
+    for name in ("a.png", "a.tif"):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=r"a\.(png|tif): ") as caught:
+            load(tmp_path / name, (1, 4, 4))
+        assert "damaged" in caught.value.hint + str(caught.value)
+
+
+def test_a_photo_with_aids_in_the_same_file_is_the_photo(tmp_path):
+    photo = Image.new("RGB", (16, 16), RED)
+    photo.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[Image.new("RGB", (16, 16))])
+    assert abs(load(tmp_path).values[0, :, 0, 0].astype(int) - RED).max() <= 3
 
 
 def test_an_animation_is_refused(tmp_path):
@@ -223,6 +428,56 @@ def test_sub_folders_are_classes(tmp_path):
     assert samples.labels.tolist() == [0, 0, 1]
     assert load(tmp_path / "cat").labels is None  # one image lies in no sub-folder
     assert load(tmp_path / "dog").labels is None
+
+
+def grey(folder, *names):
+    for name in names:
+        save(folder, name, Image.new("L", (4, 4)))
+
+
+def test_hidden_files_and_folders_are_left_out_at_any_depth(tmp_path):
+    root = tmp_path / ".cache" / "set"  # one that the user names may be hidden
+    grey(root, "cats/a.png", "cats/deep/b.png", "dogs/c.png")
+    grey(root, ".ipynb_checkpoints/a.png", "cats/.git/a.png", "cats/deep/@eaDir/a.png", "__MACOSX/cats/a.png")
+    grey(root, "cats/._a.png", "$RECYCLE.BIN/a.png")
+    (root / "cats/.DS_Store").write_bytes(b"x")
+    (root / "cats/Thumbs.db").write_bytes(b"x")
+    samples = load(root)
+    assert samples.names == ("cats/a.png", "cats/deep/b.png", "dogs/c.png")
+    assert samples.labels.tolist() == [0, 0, 1]
+
+
+def test_linked_folders_are_followed(tmp_path):
+    grey(tmp_path, "d/cats/a.png", "store/dogs/deep/b.png", "store/c.png")
+    (tmp_path / "d/dogs").symlink_to(tmp_path / "store/dogs")
+    (tmp_path / "d/cats/c.png").symlink_to(tmp_path / "store/c.png")
+    (tmp_path / "link").symlink_to("d")
+    for root in ("d", "link"):
+        samples = load(tmp_path / root)
+        assert samples.names == ("cats/a.png", "cats/c.png", "dogs/deep/b.png")
+        assert samples.labels.tolist() == [0, 0, 1]
+
+
+def test_loops_end_and_a_folder_that_several_paths_lead_to_counts_once(tmp_path):
+    grey(tmp_path, "d/cats/a.png", "d/dogs/b.png", "store/x.png")
+    for name, target in (("d/loop", "d"), ("d/cats/up", "."), ("d/again", "d/cats"), ("d/one", "store")):
+        (tmp_path / name).symlink_to(tmp_path / target)
+    with pytest.warns(DataWarning, match="are counted already are left out: .*again") as seen:
+        samples = load(tmp_path / "d")
+    assert len(seen) == 1
+    assert sorted(Path(name).name for name in samples.names) == ["a.png", "b.png", "x.png"]
+    assert {"cats/a.png", "dogs/b.png"} < set(samples.names)
+
+
+@pytest.mark.parametrize("name", ["b.png", "dogs"])
+def test_a_link_that_leads_nowhere_is_refused_by_name(tmp_path, name):
+    grey(tmp_path, "cats/a.png")
+    (tmp_path / "cats" / name).symlink_to("/absent/there")
+    with pytest.raises(DataError, match=rf"cats/{name}: is a link to /absent/there, which is not there") as caught:
+        load(tmp_path)
+    assert "remove the link" in caught.value.hint
+    (tmp_path / "cats" / name).rename(tmp_path / "cats/notes.txt")
+    assert len(load(tmp_path)) == 1
 
 
 def test_a_limit_reaches_every_class(tmp_path):

@@ -265,7 +265,7 @@ def test_debug_shows_the_traceback_of_a_plugin(aezoo: Run, plugin: Path, spec: A
     done = aezoo("check", spec("remarking"), "--debug")
     assert done.code == 4, done.err
     assert "Traceback" in done.err
-    assert done.err.splitlines()[-2].startswith("error: plugin 'faulty'")
+    assert "faulty.toml: error: plugin 'faulty'" in done.err.splitlines()[-2]
 
 
 def test_a_fault_of_the_box_stays_internal(aezoo: Run, spec: Any, monkeypatch: pytest.MonkeyPatch) -> None:

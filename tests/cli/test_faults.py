@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from aezoo.cli.faults import SHOWN, document, github, human, visible
+from aezoo.cli.faults import SHOWN, document, github, human
 from aezoo.errors import Fault, Where
+from aezoo.names import visible
 from tests.cli.conftest import Run
 
 LINE = "chanels = 64"

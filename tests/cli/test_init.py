@@ -266,3 +266,89 @@ def test_a_family_that_is_not_there_is_answered_with_the_nearest(aezoo: Run) -> 
 
 def test_the_slots_that_variants_may_fill_whole_are_slots() -> None:
     assert {*Spec.model_fields} >= init.WHOLE
+
+
+# --- what its comments say ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[tuple[int, ...]], None]:
+    """Makes what the comments name, in the working folder: images of another size, an array, a table."""
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AEZOO_PROGRESS", "0")
+
+    def make(shape: tuple[int, ...]) -> None:
+        values = np.random.default_rng(0).random((20, *shape), np.float32)
+        np.save("samples.npy", values)
+        Path("photos").mkdir()
+        for number in range(20):
+            Image.new("RGBA", (9, 12), (number, 99, 3 * number, 255)).save(f"photos/{number}.png")
+        rows = [",".join(f"{value}" for value in row) for row in values.reshape(20, -1)[:, : shape[0]].tolist()]
+        Path("samples.csv").write_text("\n".join([",".join(f"c{column}" for column in range(shape[0])), *rows]))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("shape", "families", "commands"),
+    [
+        ("1x16x16", ["variational", "denoising"], 1),
+        ("3x16x16", ["vdc"], 1),
+        ("4x16x16", [], 1),
+        ("2x16x16", [], 1),
+        ("1x64", ["denoising"], 1),
+        ("1x8x8x8", ["convolutional"], 1),
+        ("6", ["contractive"], 2),
+        ("12", ["sparse", "variational"], 2),
+    ],
+)
+def test_what_the_comments_say_works_as_it_is_typed(
+    aezoo: Run, files: Callable[..., None], shape: str, families: list[str], commands: int
+) -> None:
+    files(tuple(int(side) for side in shape.split("x")))
+    assert (
+        aezoo("init", "mine", "--input", shape, *(word for name in families for word in ("--variant", name))).code == 0
+    )
+    text = Path("mine.toml").read_text()
+    typed = [line.removeprefix("#").split() for line in text.splitlines() if line.startswith("#   aezoo train")]
+    assert len(typed) == commands
+    for _, *words in typed:
+        result = aezoo(*words, "--set", "training.steps=1", "--out", "m", "--force")
+        assert result.code == 0, result.err
+    settings = [line for line in text.splitlines() if line.startswith(("# data = ", "#   corruption = "))]
+    for line in settings:
+        key, _, value = line.removeprefix("#").strip().partition(" = ")
+        data = [] if key == "data" else typed[0][2:]
+        words = ["--set", f"{key}={value}", "--set", "training.steps=1", "--out", "m", "--force"]
+        result = aezoo("train", "mine.toml", *data[1:], *words)
+        assert result.code == 0, result.err
+
+
+@pytest.mark.parametrize("shape", ["1x64", "6", "1x8x8x8"])
+def test_values_are_brought_to_one_scale_as_its_comment_says(
+    aezoo: Run, files: Callable[..., None], shape: str
+) -> None:
+    files(tuple(int(side) for side in shape.split("x")))
+    assert aezoo("init", "mine", "--input", shape, "--variant", "variational").code == 0
+    (line,) = [line for line in Path("mine.toml").read_text().splitlines() if "normalize" in line]
+    value = line.partition("input = ")[2]
+    assert aezoo("check", "mine.toml", "--set", f"input={value}").code == 0
+
+
+def test_grey_photographs_have_the_likelihood_of_the_comment(aezoo: Run, files: Callable[..., None]) -> None:
+    files((1, 16, 16))
+    assert aezoo("init", "mine", "--input", "1x16x16", "--variant", "variational").code == 0
+    (line,) = [line for line in Path("mine.toml").read_text().splitlines() if "grey photographs" in line]
+    value = line.partition("photographs: ")[2]
+    assert aezoo("check", "mine.toml", "--set", f"likelihood={value}").code == 0
+
+
+def test_the_schema_is_written_where_the_first_lines_look_for_it(aezoo: Run, files: Callable[..., None]) -> None:
+    files((6,))
+    assert aezoo("init", "mine", "--input", "6").code == 0
+    first, *lines = Path("mine.toml").read_text().splitlines()
+    command = next(line for line in lines if line.startswith("#   aezoo schema"))
+    assert aezoo(*command.split()[2:]).code == 0
+    assert Path(first.partition(" ")[2]).is_file()

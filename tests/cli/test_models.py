@@ -145,7 +145,7 @@ def test_ctrl_c_keeps_the_weights_and_exits_130(work: Path) -> None:
             time.sleep(0.05)
         time.sleep(0.5)
         run.send_signal(signal.SIGINT)
-        _, errors = run.communicate(timeout=60)
+        _, errors = run.communicate(timeout=600)
     finally:
         run.kill()
     assert run.returncode == 130, errors
@@ -228,6 +228,97 @@ def test_reconstruct_into_a_folder_writes_a_picture_for_each_sample(aezoo: Run, 
         assert picture.size == (8, 8)
 
 
+def photos(folder: Path, *names: bytes) -> Path:
+    """A folder with an image of each of these names, of growing brightness."""
+    folder.mkdir()
+    for level, name in enumerate(names):
+        path = os.path.join(os.fsencode(folder), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            Image.new("L", (8, 8), 10 * level).save(file, "PNG")
+    return folder
+
+
+def test_samples_of_one_stem_get_a_file_each(aezoo: Run, work: Path) -> None:
+    folder = photos(work / "d", b"a.png", b"a.jpg", b"A.png", b"cats/b.png", b"cats_b.png", b"c.png")
+    result = aezoo("reconstruct", "runs/tiny", folder, "--out", work / "r", "--json")
+    files = json.loads(result.out)["files"]
+    assert len({name.lower() for name in files}) == 6 == len(list((work / "r").iterdir()))
+    assert {"c.png", "a_jpg.png"} < set(files) == {path.name for path in (work / "r").iterdir()}
+
+
+def test_a_folder_of_samples_is_listed_in_json(aezoo: Run, work: Path) -> None:
+    result = aezoo("sample", "runs/tiny", "-n", "2", "--out", work / "s", "--json")
+    assert json.loads(result.out)["files"] == ["00000.png", "00001.png"]
+
+
+def test_names_that_are_no_utf8_are_spelt_out_in_every_output(aezoo: Run, work: Path) -> None:
+    folder = photos(work / "d", b"caf\xe9.png", b"line\nbreak.png", "\u00e9.png".encode())
+    written = ["caf\\xe9.png", "line\nbreak.png", "\u00e9.png"]
+    assert aezoo("score", "runs/tiny", folder, "--out", work / "s.csv").code == 0
+    table = list(csv.reader((work / "s.csv").read_text(encoding="utf-8").split("\n")))
+    assert [row["name"] for row in json.loads(aezoo("score", "runs/tiny", folder, "--json").out)] == written
+    with (work / "s.csv").open(encoding="utf-8", newline="") as file:
+        table = [name for name, _ in csv.reader(file)]
+    assert table == ["name", *written]
+    lines = [line.split("\t")[0] for line in aezoo("score", "runs/tiny", folder).out.splitlines()]
+    assert lines == ["caf\\xe9.png", "line\\nbreak.png", "\u00e9.png"]
+    assert aezoo("reconstruct", "runs/tiny", folder, "--out", work / "r").code == 0
+    assert sorted(os.listdir(work / "r")) == ["caf_xe9.png", "line_break.png", "\u00e9.png"]
+
+
+def test_a_folder_whose_name_is_no_utf8_can_be_trained_on_judged_and_complained_of(aezoo: Run, work: Path) -> None:
+    folder = photos(work / os.fsdecode(b"caf\xe9"), *(b"%d.png" % number for number in range(20)))
+    result = aezoo("train", "tiny.toml", "--data", folder, "--out", work / "m", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["record"]["data"] == "caf\\xe9"
+    assert json.loads((work / "m/config.json").read_text(encoding="utf-8"))
+    assert (
+        json.loads(aezoo("evaluate", work / "m", "--data", folder, "--split", "test", "--json").out)["dataset"]
+        == "caf\\xe9"
+    )
+    (folder / os.fsdecode(b"\xff.png")).write_bytes(b"")
+    for words in ((), ("--json",)):
+        result = aezoo("score", work / "m", folder, *words)
+        assert result.code == 6
+        assert "xe9" in result.err
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "safetensors"])
+def test_a_file_whose_name_is_no_utf8_is_read_and_written(aezoo: Run, work: Path, ending: str) -> None:
+    first, second = (work / os.fsdecode(b"\xe9%d." % number + ending.encode()) for number in (1, 2))
+    assert aezoo("encode", "runs/tiny", "images.npy", "--out", first).code == 0
+    result = aezoo("decode", "runs/tiny", first, "--out", second, "--json")
+    assert result.code == 0, result.err
+    assert "\\xe92" in json.loads(result.out)["out"]
+    assert "\\xe91" in aezoo("encode", "runs/tiny", "images.npy", "--out", first, "--force").out
+
+
+def test_a_terminal_that_knows_no_accents_gets_every_name(work: Path) -> None:
+    folder = photos(work / "d", b"caf\xe9.png", "\u00e9\u3042.png".encode())
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, "-m", "aezoo", "score", "runs/tiny", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    (folder / "\u00e9\u3042.png").write_bytes(b"no image")
+    done = subprocess.run(words, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 6
+    assert "Traceback" not in done.stderr
+
+
+def test_values_beyond_the_declared_range_are_warned_of_and_taken(aezoo: Run, work: Path) -> None:
+    x = np.load("images.npy") / 255
+    np.save(work / "x.npy", ((x - 0.4) / 0.2).astype(np.float32))
+    for words in (("score",), ("encode", "--out", work / "c.npy"), ("reconstruct", "--out", work / "r.npy")):
+        result = aezoo(words[0], "runs/tiny", work / "x.npy", *words[1:])
+        assert result.code == 0
+        (line,) = result.err.splitlines()
+        assert line.startswith("warning: ")
+        assert "values are outside of [0, 1]" in line
+        assert "from -2 to 3" in line
+
+
 def test_the_same_seed_draws_the_same_samples(aezoo: Run, work: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert aezoo("sample", "runs/tiny", "-n", "5", "--seed", seed, "--out", work / f"{name}.npy").code == 0
@@ -268,6 +359,103 @@ def test_show_takes_a_model_and_wakes_no_torch(work: Path) -> None:
 
 def test_a_trained_model_takes_no_set(aezoo: Run, work: Path) -> None:
     assert aezoo("show", "runs/tiny", "--set", "latent.dim=2").code == 2
+
+
+# --- settings of data ---------------------------------------------------------------------------------------
+
+READERS = [("evaluate", "--data"), ("score",), ("encode", "--out", "c.npy"), ("reconstruct", "--out", "r.npy")]
+
+
+@pytest.fixture
+def several(work: Path, monkeypatch: pytest.MonkeyPatch, workshop: Path) -> Path:
+    """A file of several arrays, two of which are samples of the workshop's model; beside its working folder."""
+    images = np.random.default_rng(1).integers(0, 256, (70, 1, 8, 8), np.uint8)
+    np.savez(work / "several.npz", x_train=images[:50], y=np.zeros(50, np.int64), x_test=images[50:])
+    return work / "several.npz"
+
+
+def test_the_hint_about_the_arrays_of_a_file_works_as_it_is_typed(aezoo: Run, work: Path, several: Path) -> None:
+    command = ["train", "tiny.toml", "--data", several, "--out", work / "m", "--epochs", "1"]
+    refused = aezoo(*command)
+    assert (refused.code, "hint: name one of them: --set data.key=x_train (" in refused.err) == (6, True)
+    assert aezoo(*command, "--set", "data.key=x_train", "--set", "data.test=0").code == 0
+    data = json.loads((work / "m/config.json").read_text())["spec"]["data"]
+    assert (data["key"], data["test"], data["path"]) == ("x_train", 0, "several.npz")
+
+
+@pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
+def test_every_verb_takes_settings_of_the_data_it_is_given(
+    aezoo: Run, work: Path, several: Path, words: tuple[str, ...]
+) -> None:
+    verb, *more = (work / word if word.endswith(".npy") else word for word in words)
+    command = [verb, "runs/tiny", *(more if verb == "evaluate" else ()), several, *(() if verb == "evaluate" else more)]
+    assert "--set data.key=x_train" in aezoo(*command).err
+    result = aezoo(*command, "--set", "data.key=x_test", "--json")
+    assert result.code == 0, result.err
+    count = {"evaluate": lambda told: told["n"], "score": len}.get(verb, lambda told: told["shape"][0])
+    assert count(json.loads(result.out)) == 20
+
+
+def test_decode_takes_the_name_of_an_array_of_codes(aezoo: Run, work: Path) -> None:
+    np.savez(work / "codes.npz", values=np.zeros((3, 3), np.float32), labels=np.zeros(3))
+    command = ["decode", "runs/tiny", work / "codes.npz", "--out", work / "d.npy"]
+    assert "--set data.key=values" in aezoo(*command).err
+    assert aezoo(*command, "--set", "data.key=values").code == 0
+
+
+def test_images_of_another_size_are_resized_as_the_hint_says(aezoo: Run, work: Path) -> None:
+    from PIL import Image
+
+    (work / "photos").mkdir()
+    for number in range(10):
+        Image.new("L", (9, 7), number).save(work / f"photos/{number}.png")
+    command = ["score", "runs/tiny", work / "photos"]
+    assert "--set data.resize=fit (or crop)" in aezoo(*command).err
+    for how in ("fit", "crop"):
+        assert len(json.loads(aezoo(*command, "--set", f"data.resize={how}", "--json").out)) == 10
+
+
+def test_settings_hold_for_the_models_own_data_where_no_others_are_named(aezoo: Run, work: Path) -> None:
+    assert json.loads(aezoo("evaluate", "runs/tiny", "--set", "data.limit=20", "--json").out)["n"] == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "message"),
+    [
+        ("data.kye=x", 1, "--set data.kye=x: error[AZ203]: data.kye: unknown key"),
+        ("data.key=q", 6, "holds no array 'q'; it holds: x_train, y, x_test"),
+        ("data.path=q.npz", 2, "--set names other data: data.path=q.npz"),
+        ("data=digits", 2, "--set names other data: data=digits"),
+        ("data.type=unheard", 1, "no dataset is called 'unheard'"),
+        ("latent.dim=3", 2, "takes data.KEY=VALUE (data.key=x_train) alone, got 'latent.dim=3'"),
+        ("data.test=0.5", 2, "keeps the shares of its data"),
+    ],
+)
+def test_a_setting_that_cannot_hold_is_refused(
+    aezoo: Run, several: Path, setting: str, code: int, message: str
+) -> None:
+    result = aezoo("score", "runs/tiny", several, "--set", setting)
+    assert result.code == code
+    assert message in result.err
+
+
+def test_what_is_said_of_other_data_is_not_said_of_those_that_are_named(aezoo: Run, work: Path, several: Path) -> None:
+    own = (
+        Path("tiny.toml").read_text().replace("aezoo = 1", 'aezoo = 1\ndescription = "D"\nlicense = "mit"\npaper = "P"')
+    )
+    (work / "own.toml").write_text(own)
+    command = ["train", work / "own.toml", "--epochs", "1"]
+    named = ["--data", several, "--set", "data.key=x_train"]
+    for out, words, expected in (
+        ("a", [], ["D", "mit", "P"]),
+        ("b", named, ["", "", ""]),
+        ("c", [*named, "--set", "license=cc0-1.0"], ["", "cc0-1.0", ""]),
+        ("d", ["--set", f"data.path={several}", "--set", "data.key=x_train", "--set", "paper=Q"], ["", "", "Q"]),
+    ):
+        assert aezoo(*command, "--out", work / out, *words).code == 0
+        spec = json.loads((work / out / "config.json").read_text())["spec"]
+        assert [spec[key] for key in ("description", "license", "paper")] == expected, out
+        assert ('license: "mit"' in (work / out / "README.md").read_text()) is (out == "a")
 
 
 # --- bad input ----------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ BAD = {
     "unmarked": "def aezoo_components():\n    return []",
     "raising": "from aezoo.plugin import hookimpl\n@hookimpl\ndef aezoo_components():\n    return 1 // 0",
     "halfway": GOOD.replace('{"encoder": ["NAMESPACE:double"]}', '{"name": object()}'),
-    "slow": f"import time; time.sleep(0.3)\n{GOOD}",
+    "slow": f"import time\nwhile time.process_time() < 1:\n    pass\n{GOOD}",
     "heavy": f"import torch\n{GOOD}",
     "demanding": GOOD,
     "my.ns": GOOD,
@@ -188,12 +188,12 @@ def test_loading_tells_what_each_brings_and_how_long_it_took(loaded: dict[str, A
     good = loaded["good"]
     assert [part["name"] for part in good["parts"]] == ["good:double"]
     assert good["variants"] == {"good:loud": "fills encoder"}
-    assert 0 < good["milliseconds"] < 300 < loaded["slow"]["milliseconds"]
+    assert 0 < good["milliseconds"] < loaded["slow"]["milliseconds"]
     assert (good["torch"], loaded["heavy"]["torch"]) == (False, True)
 
 
 def test_a_plugin_that_is_slow_or_imports_torch_is_warned_about(loaded: dict[str, Any]) -> None:
-    assert "takes 3" in loaded["slow"]["warnings"][0]
+    assert re.search(r"^plugin 'slow' takes [\d,]+ ms to import: ", loaded["slow"]["warnings"][0])
     assert loaded["heavy"]["warnings"] == ["plugin 'heavy' imports torch: import it inside build()"]
 
 
@@ -319,7 +319,7 @@ def test_new_refuses_what_is_there_and_tells_machines_what_it_wrote(aezoo: Any, 
     ("words", "said"),
     [
         (("new", "Kan", "--kind", "layer"), "cannot be the name of a plugin"),
-        (("new", "kan", "--kind", "lair"), "did you mean 'layer'?"),
+        (("new", "kan", "--kind", "layr"), "did you mean 'layer'?"),
         (("new", "kan"), "--kind"),
         (("nwe",), "nwe"),
     ],

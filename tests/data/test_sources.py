@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save_file
 
+import aezoo.data.values
 from aezoo.builtins import arrays, datasets, generated, pictures, tables
-from aezoo.data import sources
 from aezoo.data.sources import Batches, check, open_samples, split
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.registry.lazy import Room
@@ -142,10 +142,36 @@ def test_the_wrong_type_or_shape_is_refused_with_advice(values, shape, message, 
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [((1000,), (1, 64)), ((1, 1, 1000), (1, 64)), ((1, 1000), (1, 64)), ((1, 2, 1000), (2, 64)), ((2, 1000), (2, 64))],
+)
+def test_one_long_recording_is_cut_as_the_hint_says(shape, wanted):
+    values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    with pytest.raises(DataError) as caught:
+        check(Samples(values, "voice"), spec_of(wanted))
+    before, _, code = caught.value.hint.partition("windows: ")
+    assert before == "one long recording; cut it into "
+    windows = eval(code, {"numpy": np, "values": values})
+    check(Samples(windows, "voice"), spec_of(wanted))
+    assert len(windows) == 1000 // 64
+    rows = values.reshape(wanted[0], 1000)
+    assert all(np.array_equal(window, rows[:, 64 * n : 64 * n + 64]) for n, window in enumerate(windows))
+
+
+def test_a_table_of_times_and_values_is_no_set_of_signals():
+    with pytest.raises(DataError) as caught:
+        check(Samples(np.zeros((1000, 2), np.float32), "t.csv"), spec_of((1, 64)))
+    assert "array [N, 1, 64] of windows" in caught.value.hint
+    with pytest.raises(DataError) as caught:
+        check(Samples(np.zeros((5, 1, 80), np.float32), "five"), spec_of((1, 64)))
+    assert caught.value.hint.startswith("write input.shape = [1, 80]")
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, 7, 19])
 def test_the_first_value_that_is_not_finite_is_named(monkeypatch, bad, row):
-    monkeypatch.setattr(sources, "_CHUNK", 3 * 16)  # several chunks
+    monkeypatch.setattr(aezoo.data.values, "_CHUNK", 3 * 16)  # several chunks
     values = DIGITS.astype(np.float32) / 255
     values[row, 0, 2, 3] = bad
     values[19, 0, 3, 3] = bad

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.errors import DataError, SpecError, UsageError
+from aezoo.errors import DataError, DataWarning, SpecError, UsageError
 from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
 
@@ -153,13 +153,90 @@ def test_denoising_is_scored_against_the_clean_beside_the_noise_and_the_wiener_f
     noise = [{"type": "gaussian_noise", "std": 0.2}]
     scores = aezoo.evaluate(pca_model(images(), corruption=noise), images())
     errors = {name: row["denoising_squared_error"] for name, row in scores.baseline.items() if name != "pca"}
-    assert set(errors) == {"noisy input", "wiener"}
+    assert set(errors) == {"noisy input", "wiener", "wiener_clipped"}
     # 20 samples of 36 values: chi-squared with 720 degrees of freedom, standard error 5 %.
     assert errors["noisy input"] == pytest.approx(36 * 0.2**2, rel=0.2)
     # Projecting on the signal's subspace removes noise, shrinking on top of it removes more.
     assert errors["wiener"] < scores.metrics["denoising_squared_error"] < errors["noisy input"]
     assert scores.metrics["denoising_psnr"] > scores.baseline["noisy input"]["denoising_psnr"]
     assert scores.metrics["squared_error"] < scores.metrics["denoising_squared_error"]
+
+
+def test_the_wiener_filter_is_also_cut_off_at_the_range() -> None:
+    noise = [{"type": "gaussian_noise", "std": 0.8}]
+    bits = (np.random.default_rng(0).random((300, 1, 6, 6)) < 0.5).astype(np.float32)
+    rows = aezoo.evaluate(model(corruption=noise), bits).baseline
+    # Half of all values lie at either end: a guess beyond it is better cut off. By the noise the filter guesses
+    # 0.5 + w (y - 0.5), w = 0.25 / (0.25 + 0.64), whose error is 0.25 * 0.64 / 0.89 = 0.18 a value.
+    assert rows["wiener"]["denoising_squared_error"] == pytest.approx(36 * 0.18, rel=0.2)
+    assert rows["wiener_clipped"]["denoising_squared_error"] < rows["wiener"]["denoising_squared_error"]
+    assert rows["wiener_clipped"].keys() == rows["wiener"].keys()
+    free = model(input={"shape": [36], "kind": "vector"}, corruption=noise)
+    assert set(aezoo.evaluate(free, bits.reshape(-1, 36)).baseline) == {"pca", "noisy input", "wiener"}
+
+
+def standardized(x: np.ndarray, dim: int, **changes: Any) -> Model:
+    """A linear autoencoder with the weights of PCA of the standardized samples; and fitted to these."""
+    spec: dict[str, Any] = {"name": "s", "input": {"shape": [*x.shape[1:]], "normalize": "standardize"}}
+    latent = {"type": "deterministic", "dim": dim}
+    made = aezoo.build({**spec, "latent": latent, "likelihood": "mse", **changes}, seed=0)
+    made.network.normalizer.fit(torch.from_numpy(x))
+    flat = made.network.normalizer(torch.from_numpy(x)).flatten(1)
+    axes = torch.linalg.svd(flat - flat.mean(dim=0), full_matrices=False).Vh[:dim]
+    maps = [part for part in made.network.modules() if isinstance(part, torch.nn.Linear)]
+    with torch.no_grad():
+        for part, weight, bias in zip(maps, (axes, axes.T), (-axes @ flat.mean(dim=0), flat.mean(dim=0)), strict=True):
+            part.weight.copy_(weight)
+            part.bias.copy_(bias)
+    return made
+
+
+def columns(n: int = 400) -> np.ndarray:
+    """Five dependent columns on scales from a thousandth to thousands."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(n, 3)) @ rng.normal(size=(3, 5)) + 0.3 * rng.normal(size=(n, 5))
+    return (values * [1e-3, 1.0, 10.0, 200.0, 5e3] + [0.0, 5.0, -3.0, 1e3, 1e4]).astype(np.float32)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 4])
+def test_a_model_that_standardizes_and_its_pca_are_measured_in_units_of_the_loss(dim: int) -> None:
+    x = columns()
+    rows = _train_rows(len(x))
+    scores = aezoo.evaluate(standardized(x[rows], dim), x, split="train")
+    y = (x[rows].astype(np.float64) - x[rows].mean(0, np.float64)) / x[rows].std(0, dtype=np.float64)
+    left = (np.linalg.svd(y, compute_uv=False)[dim:] ** 2).sum() / len(y)  # of five columns of unit variance
+    expected = {"squared_error": left, "mse": left / 5, "fvu": left / 5}
+    for row in (scores.metrics, scores.baseline["pca"]):
+        for name, value in expected.items():
+            assert row[name] == pytest.approx(value, rel=1e-4), name
+    assert (scores.units, scores.as_dict()["units"]) == ("standardized", "standardized")
+    assert aezoo.evaluate(model(), images()).as_dict()["units"] == "data"
+
+
+def test_wide_samples_have_their_axes_in_units_of_the_loss_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aezoo.evaluation.baselines.WIDEST", 4)
+    x = columns()
+    scores = aezoo.evaluate(standardized(x[_train_rows(len(x))], 2), x, split="train")
+    assert scores.baseline["pca"]["fvu"] == pytest.approx(scores.metrics["fvu"], rel=1e-3)
+
+
+def test_denoising_is_measured_in_units_of_the_loss_too() -> None:
+    x = columns()
+    noise = [{"type": "gaussian_noise", "std": 1e-3}]
+    rows = aezoo.evaluate(standardized(x[_train_rows(len(x))], 4, corruption=noise), x, split="train").baseline
+    # The first column's deviation is a few thousandths, so noise of a thousandth shows in it alone.
+    scale = x[_train_rows(len(x))].std(0)
+    assert rows["noisy input"]["denoising_squared_error"] == pytest.approx(((1e-3 / scale) ** 2).sum(), rel=0.2)
+    assert rows["wiener"]["denoising_squared_error"] < rows["noisy input"]["denoising_squared_error"]
+
+
+def test_images_that_standardize_keep_their_decibels_in_units_of_the_range() -> None:
+    x = images()
+    made = standardized(x, 4, input={"shape": [1, 6, 6], "normalize": "standardize"})
+    scores = aezoo.evaluate(made, x, split="all")
+    error = np.square(x - made.reconstruct(x)).mean()
+    assert scores.metrics["psnr"] == pytest.approx(-10 * math.log10(error), rel=1e-4)
+    assert scores.metrics["mse"] == pytest.approx(error / x.std() ** 2, rel=1e-3)
 
 
 def test_a_corruption_without_closed_form_has_no_wiener_filter() -> None:
@@ -187,6 +264,13 @@ def test_judging_leaves_the_network_as_it_was() -> None:
     assert tiny.network.training
     for name, value in tiny.network.state_dict().items():
         torch.testing.assert_close(value, before[name], rtol=0, atol=0)
+
+
+def _train_rows(n: int) -> np.ndarray:
+    from aezoo.data.sources import split
+    from aezoo.spec.samples import Samples
+
+    return split(Samples(np.zeros((n, 1)), "rows"), None)["train"]
 
 
 def test_scores_are_json() -> None:
@@ -220,3 +304,14 @@ def test_on_the_digits_in_the_box_the_baselines_are_those_of_mnist() -> None:
     assert scores.baseline["pca"]["squared_error"] == pytest.approx(7.093, rel=0.03)
     assert scores.baseline["wiener"]["denoising_psnr"] == pytest.approx(17.03, abs=0.1)
     assert scores.baseline["noisy input"]["denoising_psnr"] == pytest.approx(6.02, abs=0.02)
+
+
+def test_metrics_that_are_not_finite_are_told_and_named_beside_their_null() -> None:
+    kind = {"kind": "tabular", "shape": [3], "normalize": "standardize"}
+    document = {"name": "t", "input": kind, "latent": {"type": "deterministic", "dim": 2}, "likelihood": "mse"}
+    data = np.full((20, 3), 3e38, np.float32)
+    data[::2] = -3e38
+    with pytest.warns(DataWarning, match=r"array: not finite, and no numbers to compare by: .*mse \(inf\)"):
+        scores = aezoo.evaluate(aezoo.build(document), data, split="all")
+    assert scores.as_dict()["metrics"]["mse"] is None
+    assert scores.as_dict()["not_finite"]["mse"] == "inf"

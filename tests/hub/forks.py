@@ -84,7 +84,7 @@ class Child:
         self.code: int | None = None
         self.born, self.gone = threading.Event(), threading.Event()
 
-    def wait(self, timeout: float = 60) -> Left:
+    def wait(self, timeout: float = 600) -> Left:
         assert self.gone.wait(timeout), f"a process has not ended in {timeout} s"
         assert self.code is not None
         return Left(self.code, *((self.folder / name).read_text() for name in ("out", "err")))
@@ -109,8 +109,8 @@ class Forks:
         assert self.parent.stdin
         assert self.parent.stdout
         self.parent.stdin.close()
-        self.parent.wait(30)
-        self.listener.join(5)
+        self.parent.wait(300)
+        self.listener.join(300)
         self.parent.stdout.close()
         self.folder.cleanup()
 
@@ -144,7 +144,7 @@ class Forks:
         }
         assert self.parent.stdin
         self.parent.stdin.write(json.dumps(order) + "\n")
-        assert child.born.wait(60)
+        assert child.born.wait(600)
         return child
 
     def run(self, *words: object, **environment: str) -> Left:

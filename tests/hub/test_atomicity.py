@@ -26,13 +26,13 @@ def killed(hub: Hub, forks: Forks, number: int, *words: object, **environment: s
     before = len(hub.log)
 
     def kill(request: Request) -> None:
-        assert forks.children[-1].born.wait(30)
+        assert forks.children[-1].born.wait(600)
         os.kill(forks.children[-1].pid, signal.SIGKILL)
 
     hub.at_request(number, kill)
     left = forks.start(*words, **environment).wait()
     hub.arrivals.clear()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 600
     while any(request.status is None for request in hub.log[before:]) and time.monotonic() < until:
         time.sleep(0.005)
     return left

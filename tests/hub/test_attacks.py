@@ -60,9 +60,10 @@ def hub(hub_of: HubOf, box: Box, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 @contextmanager
 def soon(seconds: float = 20) -> Iterator[None]:
-    start = time.monotonic()
+    """Little work, however crowded the machine is; that what never ends is given up is what `refused` sees."""
+    start = time.process_time()
     yield
-    assert time.monotonic() - start < seconds
+    assert time.process_time() - start < seconds
 
 
 @contextmanager
@@ -439,11 +440,13 @@ def test_a_storage_that_is_no_https_address_is_refused_of_a_hub_elsewhere() -> N
 
 
 def answered(headers: dict[str, str], method: str = "GET") -> Any:
-    return SimpleNamespace(headers=headers, request=SimpleNamespace(method=method), stream=SimpleNamespace())
+    return SimpleNamespace(
+        status_code=200, headers=headers, request=asked("https://hub.example/x", method), stream=SimpleNamespace()
+    )
 
 
-def asked(url: str) -> Any:
-    return SimpleNamespace(url=url, headers={"authorization": TOKEN}, extensions={})
+def asked(url: str, method: str = "GET") -> Any:
+    return SimpleNamespace(url=url, method=method, headers={"authorization": TOKEN}, extensions={})
 
 
 def test_a_hub_with_https_cannot_send_us_to_an_address_without() -> None:

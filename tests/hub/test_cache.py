@@ -450,3 +450,95 @@ def test_the_store_is_where_the_variables_say(homes: Path, monkeypatch: pytest.M
     assert home() == homes / "cache" / "aezoo"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert home() == Path(os.path.expanduser("~")) / ".cache" / "aezoo"
+
+
+# --- beside other processes -------------------------------------------------------------------------------
+
+
+def while_hashed(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Let something happen once, in the middle of a look at a model: between its first file and the next."""
+    digest, happened = lockfile.digest_of, list[str]()
+
+    def hashed(path: Path) -> str:
+        told = digest(path)
+        if not happened:
+            happened.append("")
+            meanwhile()
+        return str(told)
+
+    monkeypatch.setattr(lockfile, "digest_of", hashed)
+
+
+def test_a_model_that_is_removed_while_it_is_verified_is_not_called_damaged(
+    hub: Hub, published: str, other: Path, aezoo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zoo.pull(REPO)
+    newer = publish(hub, other)
+    zoo.pull(f"{REPO}@{newer}")
+    while_hashed(monkeypatch, lambda: [one.remove(min(published, newer)) for one in shelves()])
+    told = aezoo("cache", "verify")
+    assert (told.code, told.err) == (0, "")
+    assert told.out == f"ok: {REPO}@{max(published, newer)[:12]}\n"
+
+
+def test_a_model_that_is_healed_while_it_is_verified_is_whole(
+    hub: Hub, published: str, aezoo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = zoo.pull(REPO)
+    (folder / "model.safetensors").write_bytes(b"damaged")
+
+    def heal() -> None:
+        with pytest.warns(PullWarning):
+            zoo.pull(REPO)
+
+    while_hashed(monkeypatch, heal)
+    told = aezoo("cache", "verify", "--json")
+    assert (told.code, told.err) == (0, "")
+    assert [row["faults"] for row in json.loads(told.out)] == [[]]
+
+
+@pytest.mark.parametrize("words", [("ls",), ("ls", "--json"), ("verify",), ("prune",), ("rm", REPO)])
+@pytest.mark.parametrize("moment", ["is_file", "lstat", "stat", "open", "listdir"])
+def test_a_model_that_goes_at_any_moment_is_no_traceback(
+    hub: Hub, published: str, aezoo: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], moment: str
+) -> None:
+    folder = zoo.pull(REPO)
+    owner, name = (os, moment) if moment == "listdir" else (Path, moment)
+    method = getattr(owner, name)
+
+    def gone(path: Path, *more: object, **named: object) -> object:
+        if str(path).startswith(str(folder.parent)) and os.path.isdir(folder) and os.fspath(path) != str(folder):
+            os.rename(folder, folder.parent / f"{STAGE}gone")
+        return method(path, *more, **named)
+
+    monkeypatch.setattr(owner, name, gone)
+    told = aezoo("cache", *words)
+    assert told.code in (0, 3), told.err
+    assert "damaged" not in told.out + told.err
+
+
+def test_ls_and_verify_beside_pulls_and_removals_find_no_damage(
+    hub: Hub, published: str, other: Path, forks: Forks, aezoo: Run
+) -> None:
+    zoo.pull(REPO)
+    newer = publish(hub, other)
+    for _ in range(4):
+        work = [("cache", "rm", REPO), ("pull", f"{REPO}@{published}"), ("pull", f"{REPO}@{newer}"), ("cache", "prune")]
+        children = [forks.start(*words) for words in work]
+        while not all(child.gone.is_set() for child in children):
+            for words in (("ls",), ("verify",), ("verify", "--json")):
+                told = aezoo("cache", *words)
+                assert told.code == 0, told.err
+                assert "damaged" not in told.out + told.err
+        left = [child.wait() for child in children]
+        assert {one.code for one in left} <= {0, 3}, left
+    assert aezoo("cache", "verify").code == 0
+
+
+def test_a_model_that_is_removed_while_a_pull_looks_at_it_is_fetched_without_a_warning(
+    hub: Hub, published: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = zoo.pull(REPO)
+    while_hashed(monkeypatch, lambda: [one.remove(published) for one in shelves()])
+    assert zoo.pull(REPO) == folder
+    assert lockfile.verify(folder)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,16 +109,15 @@ CASES: dict[str, Case] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_error_is_a_code_a_line_and_a_hint_and_soon(
+def test_an_error_is_a_code_a_line_and_a_hint_after_few_tries(
     name: str, hub: Hub, published: str, tiny: Path, forks: Forks, homes: Path
 ) -> None:
     words, environment, happen, code, line, hint = CASES[name]
     hub.add_user("carol", token="hf_" + "carol" * 7)
     hub.add_user("alice", role="read", orgs=["acme"], token="hf_" + "reader" * 6)
     happen(hub)
-    began = time.monotonic()
     told = forks.run(*(str(tiny) if word == "DIR" else word for word in words), **environment)
-    assert time.monotonic() - began < 20
+    assert len(hub.log) < 40, "it was tried again and again"
     assert (told.code, told.out) == (code, ""), told.err
     first, second = told.err.splitlines()
     assert first.startswith("error: ")

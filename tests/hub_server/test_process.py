@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -28,13 +29,28 @@ def test_a_hub_of_its_own_says_how_to_find_it(mode: str, homes: Path) -> None:
     words = [sys.executable, "-m", "tests.hub_server", *(["--xet"] if mode == "xet" else [])]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        told = dict(line.strip().split("=", 1) for line in iter(process.stdout.readline, "\n"))
         try:
+            lines = itertools.takewhile(str.strip, process.stdout)  # up to the empty one, or its end
+            told = dict(line.strip().split("=", 1) for line in lines)
             assert ("HF_HUB_DISABLE_XET" in told) == (mode == "lfs")
             assert HfApi(endpoint=told["HF_ENDPOINT"], token=told["HF_TOKEN"]).whoami()["name"] == "alice"
-        finally:
             process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+            assert process.wait(600) == 0
+        finally:
+            process.kill()
+
+
+def test_a_hub_of_its_own_ends_where_interrupts_are_ignored(homes: Path) -> None:
+    """As in a background job of a shell that has no job control."""
+    words = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-m", "tests.hub_server"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert [*itertools.takewhile(str.strip, process.stdout)]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(600) == 0
+        finally:
+            process.kill()
 
 
 def test_a_client_of_its_own_finds_the_hub_that_was_made_last(hub: Hub) -> None:
@@ -60,7 +76,7 @@ def test_a_client_can_be_killed_at_any_request(hub: Hub, number: int) -> None:
 
     hub.at_request(number, kill)
     with subprocess.Popen([sys.executable, "-c", PUSH], env={**os.environ, "HF_TOKEN": TOKEN}) as process:
-        process.wait(60)
+        process.wait(600)
     assert process.returncode == -signal.SIGKILL
     assert [request.number for request in killed] == [number]
     # What had arrived whole is done: with Xet the third request is the commit.

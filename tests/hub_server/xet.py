@@ -44,7 +44,7 @@ class XetStorage:
         part = target.with_suffix(".part")
         words = [self.url, self.index()[oid], str(size), str(part)]
         done = subprocess.run(
-            [sys.executable, "-c", FETCH, *words], capture_output=True, text=True, timeout=60, check=False
+            [sys.executable, "-c", FETCH, *words], capture_output=True, text=True, timeout=600, check=False
         )
         if done.returncode:
             raise Refusal(503, f"cannot rebuild from the Xet store: {done.stderr[-200:]}".replace("\n", " "))

@@ -31,6 +31,7 @@ from aezoo.nn.metrics import (
     nll,
     psnr,
     rate,
+    squared_data_errors,
     squared_errors,
 )
 
@@ -72,9 +73,15 @@ def test_the_squared_error_is_summed_over_a_sample_and_averaged_over_samples() -
     assert fed(PerValue(squared_errors), output(x, raw)) == 6.25
 
 
-def test_errors_are_in_data_units() -> None:
+def test_errors_are_in_units_of_the_loss_and_against_a_range_in_those_of_the_data() -> None:
     x, raw = torch.zeros(1, 4), torch.ones(1, 4)
-    assert fed(Mean(squared_errors), output(x, raw, scale=0.5)) == 1.0
+    scaled = output(x, raw, scale=0.5)
+    assert fed(Mean(squared_errors), scaled) == 4.0
+    assert fed(PerValue(squared_errors), scaled) == 1.0
+    assert fed(Mean(squared_data_errors), scaled) == 1.0
+    assert fed(PSNR(5.0), scaled) == pytest.approx(20.0)
+    two = torch.tensor([[-1.0, 1.0, -1.0, 1.0], [1.0, -1.0, 1.0, -1.0]])
+    assert fed(UnexplainedVariance(), output(two, torch.zeros(2, 4), scale=0.5)) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("sigma", "decibels"), [(0.1, 20.0), (0.5, 6.0206), (1.0, 0.0)])

@@ -286,3 +286,54 @@ def test_set_reaches_into_an_input_that_is_written_in_short() -> None:
 def test_set_takes_positions_and_appends() -> None:
     table = put({**LAYERS}, sets=["encoder.1.norm=batch", "encoder[2].norm=batch", 'encoder.append={type="linear"}'])
     assert [layer.get("norm") for layer in table["encoder"]] == [None, "batch", "batch", None, None]
+
+
+# --- what is said of a model of other data ------------------------------------------------------------------
+
+DIGITS = {"description": "of digits", "license": "mit", "paper": "arXiv:1", "data": "digits"}
+OTHER = {"type": "arrays", "path": "x.npy"}
+
+
+def statements(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: table[key] for key in ("description", "license", "paper") if key in table}
+
+
+ALL = statements(DIGITS)
+
+
+def test_statements_are_inherited_with_the_data_they_are_about() -> None:
+    for own in ({}, {"data": "digits"}, {"data": {"type": "digits"}}, {"data": {"test": 0.2, "limit": 100}}):
+        assert statements(put({"latent": {"dim": 3}, **own}, DIGITS)) == ALL
+
+
+def test_statements_about_other_data_are_not_inherited() -> None:
+    assert statements(put({"data": OTHER}, DIGITS)) == {}
+    assert statements(put({"data": {"path": "y.npy"}}, {**DIGITS, "data": OTHER})) == {}
+    assert statements(put({"unset": ["data"]}, DIGITS)) == {}
+    assert statements(put({}, DIGITS, {"data": OTHER})) == {}
+    assert statements(put({}, DIGITS, variants={"mine": {"data": OTHER}})) == {}
+    assert statements(put({}, DIGITS, sets=["data.path=x.npy", "data.type=arrays"])) == {}
+    assert statements(put(DIGITS, sets=['data={type = "arrays", path = "x.npy"}'])) == {}
+
+
+def test_statements_beside_the_data_or_above_them_stay() -> None:
+    assert statements(put({"data": OTHER, "license": "cc0-1.0"}, DIGITS)) == {"license": "cc0-1.0"}
+    assert statements(put({}, DIGITS, {"data": OTHER, "paper": "mine"})) == {"paper": "mine"}
+    assert statements(put(DIGITS, sets=["license=cc0-1.0", "data=sprites"])) == {"license": "cc0-1.0"}
+
+
+def test_statements_of_a_base_that_names_no_data_hold_for_any() -> None:
+    house = statements(DIGITS)
+    assert statements(put({"data": OTHER}, house)) == ALL
+    assert statements(put({"data": OTHER}, DIGITS, {"license": "ours"})) == {"license": "ours"}
+
+
+def test_statements_are_dropped_along_a_chain_of_bases() -> None:
+    faults: list[Fault] = []
+    composer = Composer(faults, Limits())
+    tree = composer.compose(node_of(DIGITS, Source()), [], {})
+    tree = composer.compose(node_of({"description": "smaller"}, Source()), [tree], {})
+    assert statements(plain(composer.finish(tree))) == {**ALL, "description": "smaller"}
+    tree = composer.compose(node_of({"data": OTHER, "paper": "mine"}, Source()), [tree], {})
+    tree = composer.compose(node_of({"latent": {"dim": 3}}, Source()), [tree], {})
+    assert statements(plain(composer.finish(tree))) == {"paper": "mine"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aezoo.cli.faults import document, github, human
 from aezoo.errors import Fault, PluginError, SpecError
+from aezoo.reading import reader, resolver
 from aezoo.reading.reader import read
 
 WHOLE = """\
@@ -258,3 +261,141 @@ def test_a_json_spec_may_name_its_schema() -> None:
 @pytest.mark.parametrize("name", ["a" * 5000, "zero\0byte", "..", "."])
 def test_a_base_whose_name_is_no_file_name_is_not_found(name: str) -> None:
     assert [fault.code for fault in faults({"name": "t", "extends": name})] == ["AZ305"]
+
+
+# --- bases that are no spec ------------------------------------------------------------------------------
+
+SECRET = "hunter2"
+NO_SPECS = {
+    "lines of a table": f"root:x:0:0:{SECRET}:/root:/bin/bash\nnobody:x:1:1:{SECRET}:/:/bin/false\n",
+    "variables": f"export TOKEN={SECRET}\nPASSWORD={SECRET}\n",
+    "variables that are TOML": f'TOKEN = "{SECRET}"\n',
+    "a key that stands twice": f"{SECRET} = 1\n{SECRET} = 2\n",
+    "a value that is none": f"name = {SECRET}\n",
+    "a key of an ini file": f"[{SECRET}]\nx = {SECRET}\n",
+    "an unclosed string": f'name = "{SECRET}\n',
+    "a date": f'name = "x"\n{SECRET} = 2020-01-01\n',
+    "a control character": f'name = "x\\u0007{SECRET}"\n',
+    "deep lists": f"{SECRET} = {'[' * 70}{']' * 70}\n",
+    "a long number": f"name = {'1' * 2000}\n# {SECRET}\n",
+    "a known key and others": f'name = "x"\ntoken = "{SECRET}"\n',
+    "an older format with others": f'aezoo = 0\ntoken = "{SECRET}"\n',
+    "an older format on one line": f'{{"aezoo": 0, "token": "{SECRET}"}}',
+    "bytes": f"\x7fELF\0\0{SECRET}\n",
+}
+
+
+@pytest.mark.parametrize("text", NO_SPECS.values(), ids=NO_SPECS)
+@pytest.mark.parametrize("name", ["secrets", ".env", "base.toml", "base.json", "link.toml", "inner/base.toml"])
+def test_a_base_that_is_no_spec_is_told_by_its_place_and_not_by_what_stands_in_it(text: str, name: str) -> None:
+    path = Path(name)
+    path.parent.mkdir(exist_ok=True)
+    Path("kept").write_text(text)
+    if name == "link.toml":
+        path.symlink_to("kept")
+    else:
+        path.write_text(text)
+    Path("a.toml").write_text(WHOLE + f'extends = "{name}"\nlatent = {{ type = "deterministic", dim = 3 }}\n')
+    with pytest.raises(SpecError) as caught:
+        read("a.toml")
+    shown = [*human(caught.value.faults, "a.toml"), *github(caught.value.faults, "a.toml"), str(caught.value)]
+    shown += [json.dumps(document(fault)) for fault in caught.value.faults]
+    shown += [fault.where.text for fault in caught.value.faults if fault.where and fault.where.file != "a.toml"]
+    assert SECRET not in "\n".join(shown), shown
+    assert any(fault.where and fault.where.file in ("a.toml", name) for fault in caught.value.faults)
+
+
+def test_what_is_told_of_a_base_that_cannot_be_read_shows_it_when_it_is_typed() -> None:
+    Path("my base.toml").write_text("name = \n")
+    Path("a.toml").write_text('name = "a"\nextends = "my base.toml"\n')
+    (fault,) = faults("a.toml")
+    assert (where(fault), fault.code) == ("my base.toml:1:7", "AZ103")
+    command = shlex.split(fault.hint.split("`")[1])
+    assert command == ["aezoo", "check", "my base.toml"]
+    (own,) = faults(command[2])
+    assert own.where is not None
+    assert own.where.text == "name = ", "a file of one's own is shown"
+
+
+def test_a_base_that_is_no_spec_is_one_fault_however_many_lines_it_has() -> None:
+    Path("passwd").write_text("root:x:0:0:root:/root:/bin/bash\n" * 20)
+    Path("a.toml").write_text('name = "a"\nextends = "passwd"\n')
+    assert [where(fault) for fault in faults("a.toml")] == ["passwd:1:5"]
+
+
+def test_a_base_that_is_a_spec_with_a_fault_is_shown() -> None:
+    Path("base.toml").write_text('name = "b"\nlatent = { type = "deterministic", dim = -1 }\n')
+    Path("a.toml").write_text(WHOLE.replace('"t"', '"a"') + 'extends = "base.toml"\n')
+    (fault,) = faults("a.toml")
+    assert meant(fault) == "-1"
+
+
+@pytest.mark.parametrize("times", [2, 40, 64])
+def test_a_base_that_is_named_often_is_read_once(times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = counted(monkeypatch)
+    Path("base.toml").write_text(WHOLE + 'latent = { type = "deterministic", dim = 3 }\n')
+    names = ["base.toml", "./base.toml", "inner/../base.toml"]
+    Path("inner").mkdir()
+    Path("a.toml").write_text(f'name = "a"\nextends = {json.dumps((names * times)[:times])}\n')
+    assert read("a.toml").name == "a"
+    assert opened.count("base.toml") == 1
+
+
+def test_a_base_of_two_bases_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = counted(monkeypatch)
+    Path("base.toml").write_text(WHOLE + 'latent = { type = "deterministic", dim = 3 }\n')
+    for name in ("left", "right"):
+        Path(f"{name}.toml").write_text(f'description = "{name}"\nextends = "base.toml"\n')
+    Path("a.toml").write_text('name = "a"\nextends = ["left.toml", "right.toml"]\n')
+    assert read("a.toml").description == "right"
+    assert sorted(opened) == ["a.toml", "base.toml", "left.toml", "right.toml"]
+
+
+def test_a_base_that_cannot_be_read_is_told_once_however_often_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = counted(monkeypatch)
+    Path("base.toml").write_text("name = \n")
+    Path("a.toml").write_text(f'name = "a"\nextends = {json.dumps(["base.toml"] * 40)}\n')
+    assert [fault.code for fault in faults("a.toml")] == ["AZ103"]
+    assert opened.count("base.toml") == 1
+
+
+def test_more_bases_than_there_may_be_are_told_once() -> None:
+    Path("a.toml").write_text(f'name = "a"\nextends = {json.dumps(["absent.toml"] * 9000)}\n')
+    assert 0 < len(faults("a.toml")) <= 65
+
+
+def test_a_base_stands_no_deeper_because_it_was_read_before() -> None:
+    """Named at the top first, then once more at the bottom of a tower."""
+    Path("base.toml").write_text(WHOLE + 'extends = "ground.toml"\n')
+    Path("ground.toml").write_text('latent = { type = "deterministic", dim = 3 }\n')
+    for i in range(8):
+        above = f"{i + 1}.toml" if i < 7 else "base.toml"
+        Path(f"{i}.toml").write_text(f'name = "t"\nextends = "{above}"\n')
+    Path("a.toml").write_text('name = "a"\nextends = ["base.toml", "0.toml"]\n')
+    assert {fault.code for fault in faults("a.toml")} == {"AZ206"}
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are opened from now on."""
+    opened: list[str] = []
+
+    def content(path: Path) -> bytes:
+        opened.append(path.name)
+        return path.read_bytes()
+
+    monkeypatch.setattr(resolver, "content", content)
+    return opened
+
+
+def test_a_distribution_that_is_required_often_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def installed(name: str) -> str:
+        asked.append(name)
+        return "1.0"
+
+    monkeypatch.setattr(reader, "installed", installed)
+    names = json.dumps([f"{name}>=0.{i}" for i in range(50) for name in ("torch", "Torch")])
+    Path("a.toml").write_text(WHOLE + f'latent = {{ type = "deterministic", dim = 3 }}\nrequires = {names}\n')
+    read("a.toml")
+    assert asked == ["torch"]

@@ -11,7 +11,8 @@ import pytest
 
 import aezoo
 from aezoo.cli.scaffold import scaffold
-from aezoo.errors import PluginError, PluginMissing, SpecError, UsageError
+from aezoo.errors import PluginError, PluginMissing, SpecError, UnmetSpec, UsageError
+from aezoo.registry import entry_points
 from aezoo.registry.loader import IN_THE_BOX, installed, load
 from aezoo.registry.registry import Registry
 from aezoo.registry.status import standing
@@ -240,3 +241,147 @@ def test_a_message_that_begins_with_the_name_of_a_class_keeps_its_capital(fresh:
     with pytest.raises(SpecError) as caught:
         aezoo.read(SPEC, registry=Careful())
     assert caught.value.faults[0].message == "Double is no part"
+
+
+# --- whose a class is -------------------------------------------------------------------------------------
+
+REEXPORT = """
+from aezoo.plugin import Room, hookimpl
+from {where} import {name}
+
+class MineSpec({name}):
+    '''Derived.'''
+
+@hookimpl
+def aezoo_components():
+    return [{given}]
+"""
+
+
+def reexport(where: str, name: str, given: str) -> str:
+    return REEXPORT.format(where=where, name=name, given=given)
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "kind", "tag"),
+    [
+        ("aezoo.layers.basic", "LinearSpec", "layer", "linear"),
+        ("aezoo.builtins.residual", "ResidualSpec", "layer", "residual"),  # in a room that nothing has opened
+        ("aezoo.builtins.metrics", "SquaredErrorSpec", "metric", "squared_error"),
+        ("aezoo.plugin", "ConstantSpec", "schedule", "constant"),
+    ],
+)
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_plugin_cannot_take_a_class_of_the_box(
+    install: Installed, fresh: Registry, where: str, name: str, kind: str, tag: str, opened: bool
+) -> None:
+    install(reexport(where, name, name))
+    if opened:
+        fresh.get(kind, tag)
+    with pytest.raises(PluginError, match=f"{name} belongs to the parts in the box: derive a class of your own"):
+        load(fresh, "toy")
+    assert fresh.get(kind, tag).tag() == tag
+
+
+def test_a_plugin_may_derive_from_a_class_of_the_box(install: Installed, fresh: Registry) -> None:
+    install(reexport("aezoo.layers.basic", "LinearSpec", "MineSpec"))
+    assert fresh.get("layer", "toy:linear").tag() == "toy:linear"
+    assert fresh.get("layer", "linear").tag() == "linear"
+
+
+@pytest.mark.parametrize("first", ["one", "two"])
+def test_a_plugin_cannot_take_a_class_of_another(install: Installed, fresh: Registry, first: str) -> None:
+    install(namespace="one", name="aezoo_one")
+    install(reexport("aezoo_one.layers", "DoubleSpec", "DoubleSpec"), namespace="two", name="aezoo_two")
+    if first == "one":
+        fresh.get("layer", "one:double")
+    with pytest.raises(PluginError, match="DoubleSpec belongs to plugin 'one'"):
+        fresh.get("layer", "two:double")
+    assert fresh.get("layer", "one:double").tag() == "one:double"
+
+
+def test_registries_of_one_process_leave_each_other_alone(install: Installed, fresh: Registry) -> None:
+    install(reexport("aezoo.layers.basic", "LinearSpec", "LinearSpec"))
+    other = Registry(load)
+    with pytest.raises(PluginError):
+        load(other, "toy")
+    load(other, IN_THE_BOX)
+    assert fresh.get("layer", "linear") is other.get("layer", "linear")
+    assert fresh.get("layer", "linear").namespace == ""
+
+
+# --- whatever a module does when it is imported -----------------------------------------------------------
+
+UNPRINTABLE = "class E(Exception):\n    def __str__(self):\n        raise ValueError\n    __repr__ = __str__\nraise E"
+BY_NAME = "def __getattr__(name):\n    raise {}"
+AN_OBJECT = "class Odd:\n    def __getattr__(self, name):\n        raise SystemExit(0)\nodd = Odd()"
+
+
+@pytest.mark.parametrize(
+    ("hooks", "said"),
+    [
+        ("raise SystemExit(0)", r"cannot be imported: SystemExit\(0\) at .*__init__.py:1$"),
+        ("raise KeyboardInterrupt", r"cannot be imported: KeyboardInterrupt\(\) at .*__init__.py:1$"),
+        ("raise GeneratorExit", r"cannot be imported: GeneratorExit\(\)"),
+        (
+            "raise OSError(28, 'No space left on device')",
+            r"cannot be imported: OSError\(28, 'No space left on device'\)",
+        ),
+        ("raise RuntimeError('x' * 100000)", r"cannot be imported: RuntimeError\('x{200,300}… at "),
+        (UNPRINTABLE, r"cannot be imported: its text cannot be had, for ValueError at "),
+        (BY_NAME.format("SystemExit(0)"), r"cannot be imported: SystemExit\(0\) at .*__init__.py:2$"),
+        (BY_NAME.format("KeyboardInterrupt"), r"cannot be imported: KeyboardInterrupt\(\)"),
+        (AN_OBJECT, r"'toy' \(aezoo_toy 1.0\): SystemExit\(0\) at .*__init__.py:3$"),
+    ],
+)
+def test_whatever_an_import_raises_is_told_as_the_plugins(
+    install: Installed, fresh: Registry, hooks: str, said: str
+) -> None:
+    install(hooks.replace("{", "{{").replace("}", "}}"))
+    with pytest.raises(PluginError, match=said):
+        fresh.get("layer", "toy:double")
+    assert fresh.loaded == {IN_THE_BOX}
+
+
+@pytest.mark.parametrize(
+    "text", ["raise KeyboardInterrupt", "raise GeneratorExit", "def __getattr__(name):\n    raise SystemExit(0)"]
+)
+def test_whatever_a_room_raises_is_told_as_the_plugins(
+    install: Installed, fresh: Registry, tmp_path: Path, text: str
+) -> None:
+    package = install()
+    (tmp_path / package / "broken.py").write_text(text, encoding="utf-8")
+    with pytest.raises(PluginError, match=f"{package}.broken cannot be imported: .* at .*broken.py:"):
+        fresh.get("layer", "toy:wreck")
+
+
+# --- what it costs ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one each time the metadata of all that is installed are looked at."""
+    counted: list[int] = []
+    scan = entry_points._entries
+    monkeypatch.setattr(entry_points, "_entries", lambda: (counted.append(1), scan())[1])
+    return counted
+
+
+@pytest.mark.parametrize("names", [[f"n{i}:x" for i in range(3000)], [f"nope:x{i}" for i in range(3000)]])
+def test_metadata_are_looked_at_once_for_a_spec_however_many_namespaces_it_names(
+    fresh: Registry, scans: list[int], names: list[str]
+) -> None:
+    scans.clear()
+    with pytest.raises(UnmetSpec) as caught:
+        aezoo.read({**SPEC, "encoder": [{"type": name} for name in names]}, registry=fresh)
+    assert len(scans) == 1
+    # Of one namespace one fault is told.
+    missing = [fault for fault in caught.value.faults if "no installed plugin provides" in fault.message]
+    assert len(missing) == len({name.partition(":")[0] for name in names})
+
+
+def test_what_is_installed_meanwhile_is_seen_by_the_next_read(install: Installed, fresh: Registry) -> None:
+    with pytest.raises(UnmetSpec):
+        aezoo.read(SPEC, registry=fresh)
+    install()
+    assert aezoo.read(SPEC, registry=fresh).encoder[0].tag() == "toy:double"

@@ -232,7 +232,7 @@ def test_a_part_of_one_namespace_is_not_renamed_by_another() -> None:
 
     registry = Registry()
     registry.add([OwnedSpec], namespace="mine")
-    with pytest.raises(PluginError, match="OwnedSpec belongs to mine: derive a class of your own"):
+    with pytest.raises(PluginError, match="OwnedSpec belongs to plugin 'mine': derive a class of your own"):
         registry.add([OwnedSpec], namespace="theirs")
     assert OwnedSpec.tag() == "mine:owned"
 

@@ -11,7 +11,8 @@ import torch
 
 import aezoo
 from aezoo.data.sources import restated
-from aezoo.errors import Interrupted
+from aezoo.errors import DataError, DataWarning, Interrupted
+from aezoo.spec.samples import Samples
 from aezoo.training import run as running
 
 
@@ -30,7 +31,7 @@ def test_an_interrupt_while_the_model_is_judged_keeps_it(tmp_path: Path, monkeyp
         raise KeyboardInterrupt
 
     monkeypatch.setattr(running, "evaluate", interrupted)
-    with pytest.raises(Interrupted, match="its weights are kept"):
+    with pytest.raises(Interrupted, match="interrupted during evaluation; the weights of step 5 are kept in"):
         aezoo.train(spec(), out=tmp_path / "m")
     assert aezoo.load(tmp_path / "m").reconstruct(np.zeros((2, 6), np.float32)).shape == (2, 6)
 
@@ -67,6 +68,46 @@ def test_a_model_trained_on_an_array_has_no_data_of_its_own() -> None:
 
 def test_a_path_elsewhere_is_kept_by_its_last_name(tmp_path: Path) -> None:
     np.save(tmp_path / "mine.npy", np.zeros((20, 6), np.float32))
-    told = restated(aezoo.read(spec()), tmp_path / "mine.npy")
+    described = aezoo.read({**spec(), "description": "d", "license": "mit", "paper": "p"})
+    told = restated(described, tmp_path / "mine.npy")
+    assert (told.description, told.license, told.paper) == ("", "", "")
+    assert restated(described, tmp_path / "mine.npy", kept=["license"]).license == "mit"
+    assert told.data is not None
+    assert restated(described, told.data.model_copy(update={"path": str(tmp_path / "mine.npy")})).data == told.data
     assert told.data is not None
     assert told.data.model_dump()["path"] == "mine.npy"
+
+
+STANDARDIZED = {
+    "name": "t",
+    "input": {"kind": "tabular", "shape": [3], "normalize": "standardize"},
+    "latent": {"type": "deterministic", "dim": 2},
+    "likelihood": "mse",
+    "data": {"type": "gaussian", "n": 4, "eigenvalues": [1.0, 1.0, 1.0], "test": 0.0},
+    "training": {"epochs": 1, "batch_size": 16},
+}
+
+
+def test_constant_columns_of_any_size_train_to_finite_weights() -> None:
+    run = aezoo.train(
+        STANDARDIZED, Samples(np.full((40, 3), 1e30, np.float32), "mine", splits={"train": np.arange(40)})
+    )
+    assert all(bool(value.isfinite().all()) for value in run.model.network.state_dict().values())
+
+
+def test_columns_that_fall_together_are_named_before_training_and_float64_tells_them_apart() -> None:
+    values = 1e6 + 1e-3 * np.random.default_rng(0).normal(size=(40, 3))
+    samples = Samples(values, "mine", splits={"train": np.arange(40)})
+    with pytest.warns(DataWarning, match=r"mine: values of columns 0, 1, 2 \(counted from 0\) fall together"):
+        aezoo.train(STANDARDIZED, samples)
+    exact = {**STANDARDIZED, "training": {**STANDARDIZED["training"], "precision": "float64"}}
+    normalizer = aezoo.train(exact, samples).model.network.normalizer
+    np.testing.assert_allclose(normalizer.scale.numpy(), values.std(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(normalizer.shift.numpy(), values.mean(axis=0), rtol=1e-12)
+
+
+def test_a_value_beyond_float32_is_refused_before_the_first_step() -> None:
+    values = np.zeros((40, 3))
+    values[7, 2] = 1e39
+    with pytest.raises(DataError, match=r"mine: sample 7, position \[2\]: 1e\+39 is beyond float32"):
+        aezoo.train(STANDARDIZED, Samples(values, "mine", splits={"train": np.arange(40)}))

@@ -10,6 +10,8 @@ from typing import ClassVar, Self
 from pydantic import Field
 
 from aezoo.errors import DataError, NotFound
+from aezoo.files import expanded
+from aezoo.hints import assigned
 from aezoo.spec.component import AnySpec, Component, Remark
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, text
@@ -67,7 +69,7 @@ class FileDatasetSpec(SplitDatasetSpec):
 
     def found(self) -> Path:
         """The path, or `NotFound`."""
-        path = Path(self.path).expanduser()
+        path = expanded(Path(self.path))
         if not path.exists():
             raise NotFound(f"{path.absolute()}: no such file or folder")
         return path
@@ -75,6 +77,11 @@ class FileDatasetSpec(SplitDatasetSpec):
     def at(self, path: Path) -> Self:
         """The set at another path, all of it, read in the same way; names that only this file has are dropped."""
         return self.model_copy(update={"path": str(path), "limit": None})
+
+    @staticmethod
+    def setting(key: str, value: object) -> str:
+        """What a user types to have the data read with another setting: `--set data.key=images`."""
+        return assigned(f"data.{key}", value)
 
     @staticmethod
     @contextmanager

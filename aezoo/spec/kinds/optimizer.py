@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, field_validator
 
 from aezoo.spec.component import Component
+from aezoo.spec.contracts import value_of
 from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class OptimizerSpec(Component):
     @field_validator("lr")
     @classmethod
     def _downhill(cls, lr: ScheduleSpec) -> ScheduleSpec:
-        if min(lr.bounds() or (lr.value(0, 1), lr.value(2**62, 1))) < 0:
+        if min(lr.bounds() or (value_of(lr, 0, 1), value_of(lr, 2**62, 1))) < 0:
             raise ValueError("a learning rate is 0 or more, from first to last")
         return lr
 

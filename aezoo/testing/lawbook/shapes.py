@@ -8,13 +8,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from aezoo.building.builder import made
 from aezoo.errors import NoMirror
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
 from aezoo.spec.shape import Shape
 from aezoo.testing.law import MODULES, law
-from aezoo.testing.specimen import Specimen, generator, specimens
+from aezoo.testing.specimen import Specimen, generator, made, specimens
 from aezoo.testing.subject import Subject
 
 AGREE = "let `build()` and what the declaration says of shapes compute the same"

@@ -22,6 +22,7 @@ from aezoo.plugin import (
     as_tuple,
     flat,
     flat_parameters,
+    made,
     trace,
 )
 
@@ -57,7 +58,7 @@ class CriticSpec(PlayerSpec):
         from aezoo_adversarial.critic import Critic
 
         shapes = trace(self.layers, shape)
-        layers = [layer.build(given) for layer, given in zip(self.layers, shapes, strict=False)]
+        layers = [made(layer, given) for layer, given in zip(self.layers, shapes, strict=False)]
         return Critic(layers, flat(shapes[-1]))
 
 

@@ -10,8 +10,19 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 torch.set_num_threads(1)
+
+# No example is late: how long one takes is the machine's affair.
+settings.register_profile(
+    "aezoo",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("aezoo")
 
 
 @pytest.fixture(autouse=True)

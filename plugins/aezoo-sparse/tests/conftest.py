@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 Document = dict[str, Any]
+
+# No example is late: how long one takes is the machine's affair.
+settings.register_profile(
+    "aezoo",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("aezoo")
 
 
 @pytest.fixture(autouse=True)

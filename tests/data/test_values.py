@@ -1,0 +1,125 @@
+"""Values: what is refused, what is warned of, and what float32 loses."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from aezoo.data import values
+from aezoo.data.sources import check, open_samples
+from aezoo.data.values import warn_of_precision
+from aezoo.errors import DataError, DataWarning
+from aezoo.spec.document import InputSpec
+from aezoo.spec.samples import Samples
+
+
+def spec_of(shape: tuple[int, ...] = (4,), *, precision: str = "float32", **fields: Any) -> Any:
+    """As much of a spec as values are concerned with."""
+    fields = {"kind": "tabular", **fields}
+    return SimpleNamespace(
+        input=InputSpec(shape=shape, **fields), data=None, training=SimpleNamespace(precision=precision)
+    )
+
+
+def told(array: np.ndarray, spec: Any) -> list[str]:
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        warn_of_precision(Samples(array, "mine"), spec)
+    assert all(each.category is DataWarning for each in seen)
+    return [str(each.message) for each in seen]
+
+
+# --- beyond float32 ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [1e39, -1e39, 3.5e38, 1e300])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_value_beyond_float32_is_refused_by_sample_position_and_value(value: float, precision: str) -> None:
+    array = np.zeros((9, 4))
+    array[7, 2] = value
+    with pytest.raises(DataError) as caught:
+        check(Samples(array, "mine"), spec_of(precision=precision))
+    assert f"mine: sample 7, position [2]: {value} is beyond float32" in str(caught.value)
+    assert "float64" in caught.value.hint
+    check(Samples(array, "mine"), spec_of(precision="float64"))
+
+
+def test_the_largest_float32_is_taken() -> None:
+    check(Samples(np.full((2, 4), np.finfo(np.float32).max, np.float64), "mine"), spec_of())
+
+
+def test_tensors_that_numpy_lacks_are_read_exactly_or_refused_in_words() -> None:
+    for dtype in (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2):
+        tensor = torch.tensor([[0.5, -1.75]]).to(dtype)
+        assert open_samples(tensor, spec_of((2,))).values.tolist() == tensor.float().tolist()
+    for tensor in (torch.eye(2).to_sparse(), torch.empty(2, 2, device="meta")):
+        with pytest.raises(DataError, match="tensor: it is"):
+            open_samples(tensor, spec_of((2,)))
+    with pytest.raises(DataError, match="complex64"):
+        check(open_samples(torch.zeros(2, 2, dtype=torch.complex64), spec_of((2,))), spec_of((2,)))
+
+
+# --- what float32 loses --------------------------------------------------------------------------------
+
+NORMAL = np.random.default_rng(0).normal(size=(200, 4))
+
+
+@pytest.mark.parametrize(
+    ("offset", "scale", "lost"),
+    [
+        (0, 1, False), (0, 1e-9, False), (0, 1e-30, False), (0, 1e15, False), (1e6, 1e3, False),
+        (1e9, 1e5, False), (1e6, 1e-3, True), (1e9, 1, True), (1e9, 1e2, True), (-1e9, 1, True),
+        (0, 1e-50, True), (0, 1e-40, True),
+    ],
+)  # fmt: skip
+def test_columns_that_fall_together_in_float32_are_named(offset: float, scale: float, lost: bool) -> None:
+    array = NORMAL.copy()
+    array[:, 2] = offset + scale * array[:, 2]
+    messages = told(array, spec_of())
+    assert bool(messages) is lost
+    assert all("column 2 (counted from 0)" in message and "float64" in message for message in messages)
+    assert told(array, spec_of(precision="float64")) == []
+
+
+def test_a_column_that_float32_flushes_to_zero_is_named_whether_it_is_flushed_or_not() -> None:
+    array = NORMAL.astype(np.float32)
+    array[:, 1] *= np.float32(1e-40)
+    for flushed in (False, True):
+        torch.set_flush_denormal(flushed)
+        assert len(told(array, spec_of())) == 1
+
+
+def test_constant_columns_and_channels_without_loss_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "_CHUNK", 7)
+    array = NORMAL.copy()
+    array[:, 0] = 1e9 + 0.3
+    assert told(array, spec_of()) == []
+    assert told(NORMAL.reshape(50, 2, 2, 4), spec_of((2, 2, 4), kind="image")) == []
+    lost = NORMAL.reshape(50, 2, 2, 4) + np.array([0, 1e9]).reshape(1, 2, 1, 1)
+    assert "channel 1" in told(lost, spec_of((2, 2, 4), kind="image"))[0]
+
+
+def test_values_with_squares_beyond_float32_are_told_unless_they_are_standardized() -> None:
+    array = (NORMAL * 1e25).astype(np.float32)
+    assert "squares beyond float32" in told(array, spec_of())[0]
+    assert told(array, spec_of(normalize="standardize")) == []
+
+
+# --- hints ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "eight_bits"), [(0, 255, True), (3, 120, True), (0, 9, False), (0, 16, False), (-3, 255, False)]
+)
+def test_only_what_looks_like_eight_bits_is_taken_for_them(low: float, high: float, eight_bits: bool) -> None:
+    array = np.linspace(low, high, 32, dtype=np.float32).reshape(2, 1, 4, 4)
+    for widths in (0.0, 5.0):
+        with pytest.raises(DataError) as caught:
+            check(Samples(array, "mine"), spec_of((1, 4, 4), kind="image"), widths=widths)
+        assert ("looks like 0..255" in caught.value.hint) is eight_bits
+        assert "outside of [0, 1]" in str(caught.value)
