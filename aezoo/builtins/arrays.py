@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from aezoo.plugin import Component, DataError, Field, FileDatasetSpec, Samples, Shape
+from aezoo.plugin import DataError, Field, FileDatasetSpec, Samples, Shape
 
 if TYPE_CHECKING:
     from aezoo.builtins.array_files import Array
@@ -81,6 +81,3 @@ class ArraysSpec(FileDatasetSpec):
         if n and int(labels.max()) >= 2**63:
             raise DataError(f"{path}: label {labels.max()} is beyond 64 bits with a sign", hint="number the classes")
         return labels.astype("int64")
-
-
-COMPONENTS: list[type[Component]] = [ArraysSpec]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.builtins.depths import eight_bits
 from aezoo.plugin import (
-    Component,
     DataError,
     Field,
     FileDatasetSpec,
@@ -264,6 +263,3 @@ def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -
         return image
     ground = PIL.Image.new("RGBA", image.size, (*background, 255))
     return PIL.Image.alpha_composite(ground, image).convert(mode)
-
-
-COMPONENTS: list[type[Component]] = [ImagesSpec]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
-from aezoo.plugin import Component, DataError, Field, FileDatasetSpec, Samples, Shape, Strings
+from aezoo.plugin import DataError, Field, FileDatasetSpec, Samples, Shape, Strings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -217,6 +217,3 @@ def _fault(word: str, number: float | None) -> tuple[str, str] | None:
     if not math.isfinite(number):
         return f"{word!r} is not a finite number", "infinite"
     return (f"{word!r} is too large for 32 bits", "large") if abs(number) > _LARGEST else None
-
-
-COMPONENTS: list[type[Component]] = [TableSpec]

@@ -24,6 +24,7 @@ from aezoo.names import utf8
 from aezoo.randomness import permutation
 from aezoo.reading.merge import SHARES, STATEMENTS
 from aezoo.reading.reader import read_as
+from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
 from aezoo.spec.contracts import samples_of
 from aezoo.spec.document import Spec
@@ -61,7 +62,7 @@ def open_samples(
     """
     source = _own(spec) if source is None else source
     if isinstance(source, (str, PathLike)):
-        source = _dataset_for(Path(source), registry, spec.data if alike else None)
+        source = _dataset_for(Path(source), registry or default_registry(), spec.data if alike else None)
     if isinstance(source, DatasetSpec):
         source = samples_of(source, source.load(shape=spec.input.shape, seed=seed))
     samples = source if isinstance(source, Samples) else _from_array(source)
@@ -100,6 +101,7 @@ def source_of(
     """
     if not settings:
         return path
+    registry = registry or default_registry()
     if path is None:
         return read_as(_own(spec), settings, registry=registry)
     path = expanded(path)
@@ -110,7 +112,7 @@ def source_of(
     return _of_file(_dataset_for(path, registry, own), path, settings, registry)
 
 
-def _of_file(dataset: DatasetSpec, path: Path, settings: Sequence[str], registry: Registry | None) -> DatasetSpec:
+def _of_file(dataset: DatasetSpec, path: Path, settings: Sequence[str], registry: Registry) -> DatasetSpec:
     """The dataset with its settings. Raises `UsageError` where these lead to other data."""
     changed = read_as(dataset, settings, registry=registry, path=str(path))
     if getattr(changed, "path", None) != str(path):
@@ -176,7 +178,7 @@ def _numpy(tensor: Tensor) -> Array:
         raise DataError(f"tensor: values are {tensor.dtype}", hint=hint) from None
 
 
-def _dataset_for(path: Path, registry: Registry | None, own: DatasetSpec | None) -> DatasetSpec:
+def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> DatasetSpec:
     """What reads the path, as `own` is read, and with the same shares held out."""
     path = expanded(path)
     if not path.exists():
@@ -203,11 +205,7 @@ def _ending(path: Path) -> str:
     return "/" if expanded(path).is_dir() else path.suffix.lower()
 
 
-def _file_datasets(registry: Registry | None) -> Iterator[type[FileDatasetSpec]]:
-    if registry is None:
-        from aezoo.registry.loader import default_registry
-
-        registry = default_registry()
+def _file_datasets(registry: Registry) -> Iterator[type[FileDatasetSpec]]:
     for name in registry.names("dataset"):
         part = registry.get("dataset", name)
         if issubclass(part, FileDatasetSpec):

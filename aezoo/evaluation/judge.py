@@ -19,7 +19,7 @@ from aezoo.model import Model
 from aezoo.nn.code import Accumulator
 from aezoo.nn.metrics import Moments, psnr
 from aezoo.randomness import derive
-from aezoo.registry.loader import default_registry
+from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec
 from aezoo.spec.parts import parts
@@ -65,9 +65,9 @@ class Judge:
         shape, span = self.spec.input.shape, self.spec.input.range
         self.corruptions = [made(part, shape, span).eval() for part in self.spec.corruption]
 
-    def metrics(self) -> Table:
+    def metrics(self, registry: Registry) -> Table:
         """Every metric that applies: one pass that draws nothing, and one that does for those that ask for it."""
-        metrics = list(_applicable(self.spec))
+        metrics = list(_applicable(self.spec, registry))
         found: Table = {}
         for noisy in (False, True):
             working = {part: made(part, self.spec) for part in metrics if part.noisy is noisy}
@@ -178,12 +178,11 @@ class Errors:
         return {**found, "fvu": each / variance if variance > 0 else math.nan}
 
 
-def _applicable(spec: Spec) -> Iterator[MetricSpec]:
+def _applicable(spec: Spec, registry: Registry) -> Iterator[MetricSpec]:
     """What the spec asks for, and every metric that means something for it and needs no setting.
 
     Those are metrics in the box, and of plugins that the spec names.
     """
-    registry = default_registry()
     asked = {metric.tag(): metric for metric in spec.metrics}
     # What another spec had loaded in this process must not change what this one is told.
     named = {"", *(part.namespace for _, part in parts(spec))}

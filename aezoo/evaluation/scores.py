@@ -22,6 +22,7 @@ from aezoo.evaluation.judge import Examples, Judge, Table
 from aezoo.evaluation.units import Name
 from aezoo.model import Model, evaluating
 from aezoo.registry.attribution import attributed
+from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
 
@@ -112,7 +113,10 @@ def evaluate(
     judged = Batches(samples, spec, _rows(samples, spec, split), device=model.device)
     with evaluating(model.network), torch.inference_mode():
         judge = Judge(model, judged, seed, batch_size)
-        metrics, compared = judge.metrics(), judge.compare(_fitting(model, samples, split, own=data is None))
+        metrics, compared = (
+            judge.metrics(default_registry()),
+            judge.compare(_fitting(model, samples, split, own=data is None)),
+        )
         metrics |= compared.pop("", {})
         _tell_of_not_finite(metrics, samples.source)
         return Scores(

@@ -39,7 +39,8 @@ class Room:
         """What the module holds, unjudged. Raises `PluginError` if it cannot be imported."""
         try:
             with redirect_stdout(sys.stderr):  # what it prints is no result
-                listed = getattr(import_module(self.module), "COMPONENTS", None)
+                module = import_module(self.module)
+                listed = getattr(module, "COMPONENTS", None)
         except BaseException as error:  # a stranger's module may do anything when imported
             if interrupted(error):
                 raise
@@ -47,6 +48,8 @@ class Room:
             raise PluginError(
                 f"{self.module} cannot be imported: {shown(error)}" + (f" at {place}" if place else "")
             ) from error
+        if listed is None:
+            return [item for item in vars(module).values() if _is_defined_in(self.module, item)]
         if not isinstance(listed, (list, tuple)):
             raise PluginError(f"{self.module}: COMPONENTS is no list of declarations")
         return listed
