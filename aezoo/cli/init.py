@@ -65,6 +65,11 @@ OWN_DATA = """\
 # Your data, here or in `aezoo train {file} --data PATH`:
 # data = {{ type = "{dataset}", path = "{path}" }}
 """
+OWN_IMAGES = """\
+# Your data, here or in `aezoo train {file} --data PATH --set data.resize=fit`. Images of another size are refused unless
+# it is said what becomes of them: "fit" changes both sides to the exact size, "crop" scales them and cuts out the centre.
+# data = {{ type = "{dataset}", path = "{path}", resize = "fit" }}
+"""
 DATASETS = {1: ("table", "samples.csv"), 2: ("arrays", "samples.npy"), 3: ("images", "photos")}
 
 
@@ -145,7 +150,7 @@ def starter(name: str, families: Sequence[str], shape: Shape, *, file: str) -> s
     families = list(dict.fromkeys(families)) or ["vanilla"]
     base = next((family for family in BASES if family in families), "vanilla")
     variants = [family for family in families if family not in (base, "vanilla", "convolutional", "vdc")]
-    dataset, path = DATASETS[2 if len(shape) == 4 or (len(shape) == 3 and shape[0] not in (1, 3)) else len(shape)]
+    dataset, path = DATASETS[2 if len(shape) == 4 or (len(shape) == 3 and shape[0] not in (1, 3, 4)) else len(shape)]
     words = {
         "name": name,
         "file": visible(shlex.quote(file)),
@@ -159,7 +164,8 @@ def starter(name: str, families: Sequence[str], shape: Shape, *, file: str) -> s
     for key, statement in _changes(body, shape, {name: _variant(name) for name in variants}).items():
         body = _replaced(body, key, statement)
     if shape != DIGITS:
-        body = _replaced(body, "data", OWN_DATA.format(**words))
+        own = OWN_IMAGES if dataset == "images" else OWN_DATA
+        body = _replaced(body, "data", own.format(**words))
     return HEAD.format(**words) + (VARIANTS.format(**words) if variants else "") + body
 
 

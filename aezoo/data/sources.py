@@ -131,7 +131,7 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
         return spec
     dataset: DatasetSpec | None = None
     if isinstance(source, (str, PathLike)):
-        dataset = _dataset_for(Path(source), None, spec.data)
+        dataset = _dataset_for(Path(source), default_registry(), spec.data)
     elif isinstance(source, DatasetSpec):
         dataset = source
     if isinstance(dataset, FileDatasetSpec):
