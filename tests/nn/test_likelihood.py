@@ -221,3 +221,75 @@ def test_samples_come_from_the_generator_alone(likelihood):
     raw = torch.zeros(5, 3)
     first, second = (likelihood.sample(raw, torch.Generator().manual_seed(7)) for _ in range(2))
     assert first.equal(second)
+
+
+@pytest.mark.parametrize("logit", [-0.49, -0.2, 0.1, 0.3, 0.4999])
+def test_the_series_of_the_continuous_bernoulli_mean_has_nine_digits(logit):
+    raw = torch.tensor([[logit]], dtype=torch.float64)
+    exact = 1 / (1 - math.exp(-logit)) - 1 / logit
+    # the first term that is left out is raw^7 / 1209600, below 7e-9 here
+    assert ContinuousBernoulli().mean(raw).item() == pytest.approx(exact, abs=8e-9)
+
+
+@pytest.mark.parametrize("logit", [0.5001, -0.5001, 3.0])
+def test_beyond_the_series_the_continuous_bernoulli_mean_is_exact(logit):
+    raw = torch.tensor([[logit]], dtype=torch.float64)
+    assert ContinuousBernoulli().mean(raw).item() == pytest.approx(1 / (1 - math.exp(-logit)) - 1 / logit, abs=1e-14)
+
+
+@pytest.mark.parametrize("logit", [-0.0199, 0.01, 0.0201, 0.3])
+def test_the_constant_of_the_continuous_bernoulli_has_nine_digits(logit):
+    raw, x = torch.tensor([[logit]], dtype=torch.float64), torch.tensor([[0.25]], dtype=torch.float64)
+    cross_entropy = math.log1p(math.exp(logit)) - 0.25 * logit
+    constant = math.log(logit / math.tanh(logit / 2))
+    # the first term that is left out is raw^4 / 1440 * 7 / 2, below 1e-9 here
+    assert ContinuousBernoulli().nll(raw, x).item() == pytest.approx(cross_entropy - constant, abs=1e-9)
+
+
+def test_the_variance_in_evaluation_is_a_running_mean_that_forgets_slowly():
+    likelihood = OptimalGaussian(momentum=0.9).double()
+    zeros = torch.zeros(2, 3, dtype=torch.float64)
+    likelihood.nll(zeros, zeros + 2)  # a variance of 4, with weight 0.1 * 0.9
+    likelihood.nll(zeros, zeros + 1)  # a variance of 1, with weight 0.1
+    expected = (0.09 * 4 + 0.1 * 1) / 0.19
+    assert likelihood.variance.item() == pytest.approx(expected, rel=1e-12)
+    likelihood.eval()
+    cost = 3 * 9 / (2 * expected) + 1.5 * (math.log(expected) + math.log(2 * math.pi))
+    for _ in range(2):  # evaluation leaves it as it is
+        assert likelihood.nll(zeros, zeros + 3).tolist() == pytest.approx([cost, cost], rel=1e-12)
+
+
+def test_by_default_the_running_variance_remembers_ninety_nine_in_a_hundred():
+    likelihood = OptimalGaussian().double()
+    zeros = torch.zeros(1, 1, dtype=torch.float64)
+    for size in (3.0, 1.0):
+        likelihood.nll(zeros, zeros + size)
+    assert likelihood.variance.item() == pytest.approx((0.99 * 9 + 1) / 1.99, rel=1e-12)
+
+
+def test_the_optimal_variance_stops_at_its_floor():
+    likelihood = OptimalGaussian().double()
+    zeros = torch.zeros(1, 2, dtype=torch.float64)
+    floor = math.exp(-12)
+    cost = 2 * (-6 + 0.5 * math.log(2 * math.pi))
+    assert likelihood.nll(zeros, zeros).item() == pytest.approx(cost, rel=1e-12)
+    assert likelihood.variance.item() == pytest.approx(floor, rel=1e-12)
+
+
+def test_the_observed_variance_keeps_no_graph():
+    likelihood = OptimalGaussian()
+    raw = torch.ones(2, 3, requires_grad=True)
+    likelihood.nll(raw, torch.zeros(2, 3))
+    assert not likelihood.running.requires_grad
+
+
+def test_a_mean_of_the_optimal_gaussian_and_of_one_per_value_passes_through_the_output():
+    raw, x = draw()
+    torch.testing.assert_close(OptimalGaussian(output="tanh").mean(raw), raw.tanh())
+    optimal, plain = OptimalGaussian(output="tanh"), OptimalGaussian()
+    torch.testing.assert_close(optimal.nll(raw, x), plain.nll(raw.tanh(), x))
+    both = torch.cat([raw, torch.zeros_like(raw)], dim=1)
+    per_value = GaussianPerValue(output="sigmoid")
+    torch.testing.assert_close(per_value.mean(both), raw.sigmoid())
+    squashed = torch.cat([raw.sigmoid(), torch.zeros_like(raw)], dim=1)
+    torch.testing.assert_close(per_value.nll(both, x), GaussianPerValue().nll(squashed, x))
