@@ -42,13 +42,22 @@ def test_a_constant_feature_keeps_scale_one():
     assert normalizer.scale[1].item() == pytest.approx(1e-3 * math.sqrt(2 / 3), rel=1e-4)
 
 
-@pytest.mark.parametrize("scale", [1e-5, 1.0, 1e4])
-def test_what_counts_as_constant_is_the_rounding_of_the_mean(scale):
-    eps = torch.finfo(torch.float64).eps
-    for factor, constant in ((0.4, True), (40.0, False)):
-        size = factor * eps * (1 + scale)
-        values = torch.tensor([[scale - size], [scale + size]], dtype=torch.float64)
-        assert (fitted(values).scale.item() == 1) is constant, factor
+EPS = torch.finfo(torch.float64).eps
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "constant"),
+    [
+        (0.0, EPS, True),
+        (0.0, 1.5 * EPS, False),
+        (8192.0 + 4096.0, 8192 * EPS, True),  # the next number there is 8192 EPS away
+        (-8192.0 - 4096.0, 8192 * EPS, True),
+        (-8192.0 - 4096.0, 2 * 8192 * EPS, False),
+    ],
+)
+def test_a_feature_is_constant_where_it_varies_by_no_more_than_rounding(mean, deviation, constant):
+    values = torch.tensor([[mean - deviation], [mean + deviation]], dtype=torch.float64)
+    assert fitted(values).scale.item() == pytest.approx(1 if constant else deviation, rel=1e-9)
 
 
 def test_normalized_values_come_back():
