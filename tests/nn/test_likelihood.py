@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,12 +9,14 @@ from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
 from torch.distributions import Laplace as TorchLaplace
 from torch.distributions import Normal
 
+from aezoo.nn.code import Code, Output
 from aezoo.nn.gaussian import Gaussian, GaussianPerValue, OptimalGaussian
 from aezoo.nn.likelihood import (
     Bernoulli,
     ContinuousBernoulli,
     Huber,
     Laplace,
+    Reconstruction,
     SquaredError,
 )
 
@@ -293,3 +296,105 @@ def test_a_mean_of_the_optimal_gaussian_and_of_one_per_value_passes_through_the_
     torch.testing.assert_close(per_value.mean(both), raw.sigmoid())
     squashed = torch.cat([raw.sigmoid(), torch.zeros_like(raw)], dim=1)
     torch.testing.assert_close(per_value.nll(both, x), GaussianPerValue().nll(squashed, x))
+
+
+def uniform_of(seed, *shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def sampled(likelihood, raw, seed=3):
+    return likelihood.sample(raw, torch.Generator().manual_seed(seed))
+
+
+def test_a_laplace_sample_is_the_inverse_of_the_distribution_function():
+    raw, _ = draw()
+    likelihood = Laplace(SHAPE, scale=0.7).double()
+    samples = sampled(likelihood, raw)
+    # 1e-7: the scale is made in float32
+    torch.testing.assert_close(TorchLaplace(raw, 0.7).cdf(samples), uniform_of(3, *raw.shape), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("delta", [0.5, 2.0])
+def test_a_huber_sample_is_the_inverse_of_the_distribution_function(delta):
+    raw, _ = draw(batch=100)
+    likelihood = Huber(SHAPE, delta=delta, scale=1.5).double()
+    errors = (sampled(likelihood, raw) - raw) / 1.5
+    core = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2))
+    tails = 2 / delta * math.exp(-(delta**2) / 2)
+    size = errors.abs()
+    inside = math.sqrt(2 * math.pi) * torch.erf(size / math.sqrt(2))
+    beyond = core + tails * (1 - torch.exp(-delta * (size - delta)))
+    mass = torch.where(size < delta, inside, beyond) / (core + tails)
+    u = 2 * uniform_of(3, *raw.shape) - 1
+    torch.testing.assert_close(mass * errors.sign(), u, rtol=1e-5, atol=1e-6)
+
+
+def test_the_least_uniform_number_gives_a_finite_sample(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda size, **options: torch.zeros(size, dtype=torch.float64))
+    raw = torch.ones(1, 3, dtype=torch.float64)
+    # The distribution function is cut off at 1 - 1e-7.
+    assert Laplace((3,)).double().sample(raw).tolist() == [pytest.approx([1 + math.log(1e-7)] * 3, rel=1e-9)]
+    delta = 1.0
+    core, tails = math.sqrt(2 * math.pi) * math.erf(math.sqrt(0.5)), 2 * math.exp(-0.5)
+    size = delta - math.log(1e-7 * (core + tails) / tails) / delta
+    assert Huber((3,), delta=delta).double().sample(raw).tolist() == [pytest.approx([1 - size] * 3, rel=1e-7)]
+
+
+@pytest.mark.parametrize("logit", [-2.0, -1e-7, 0.0, 1e-7, 2.0])
+def test_a_continuous_bernoulli_sample_is_the_inverse_of_the_distribution_function(logit):
+    raw = torch.full((5, 3), logit, dtype=torch.float64)
+    x, u = sampled(ContinuousBernoulli(), raw), uniform_of(3, 5, 3)
+    if abs(logit) < 1e-6:
+        torch.testing.assert_close(x, u, rtol=0, atol=1e-6)
+    else:
+        below = (logit * x).expm1() / math.expm1(logit)
+        torch.testing.assert_close(below, u if logit < 0 else 1 - u)
+
+
+def test_samples_of_gaussians_are_the_generators_noise_times_the_scale():
+    raw, _ = draw()
+    noise = torch.randn(raw.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    fixed = Gaussian(SHAPE, scale=0.5, output="sigmoid").double()
+    torch.testing.assert_close(sampled(fixed, raw), raw.sigmoid() + 0.5 * noise, rtol=0, atol=1e-7)
+    optimal = OptimalGaussian().double()
+    optimal.nll(raw, raw + 3)
+    torch.testing.assert_close(sampled(optimal, raw), raw + 3 * noise)
+    scales = torch.linspace(-1, 1, raw.numel(), dtype=torch.float64).view_as(raw)
+    both = torch.cat([raw, scales], dim=1)
+    log_scale = -6 + nn.functional.softplus(scales + 6)
+    torch.testing.assert_close(sampled(GaussianPerValue(), both), raw + log_scale.exp() * noise)
+
+
+def test_bits_and_squared_errors_draw_as_they_say():
+    raw, _ = draw()
+    assert sampled(Bernoulli(), raw).equal(torch.bernoulli(raw.sigmoid(), generator=torch.Generator().manual_seed(3)))
+    assert SquaredError(output="tanh").sample(raw).equal(raw.tanh())
+
+
+def test_a_fixed_scale_has_no_floor_and_a_learned_one_has():
+    zero = torch.zeros(1, 1)
+    for likelihood, constant in ((Gaussian, 0.5 * math.log(2 * math.pi)), (Laplace, math.log(2))):
+        assert likelihood((1,), scale=1e-4).nll(zero, zero).item() == pytest.approx(math.log(1e-4) + constant)
+        learned = likelihood((1,), scale=1e-4, learned=True)
+        assert learned.nll(zero, zero).item() == pytest.approx(-6 + constant)
+        assert learned.log_scale_now().item() == -6
+
+
+@pytest.mark.parametrize("family", [(Laplace, TorchLaplace), (Gaussian, Normal)], ids=["laplace", "gaussian"])
+def test_each_channel_has_its_own_learned_scale(family):
+    raw, x = draw()
+    module, reference = family
+    likelihood = module(SHAPE, scale=0.5, learned=True, per_channel=True).double()
+    assert likelihood.log_scale.shape == (2, 1, 1)
+    assert likelihood.log_scale.exp().flatten().tolist() == pytest.approx([0.5, 0.5])
+    with torch.no_grad():
+        likelihood.log_scale.copy_(torch.tensor([0.5, -1.0])[:, None, None])
+    expected = -reference(raw, likelihood.log_scale.exp()).log_prob(x).sum((1, 2, 3))
+    torch.testing.assert_close(likelihood.nll(raw, x), expected)
+    assert [name for name, _ in module(SHAPE).named_parameters()] == []
+
+
+def test_the_reconstruction_is_the_batch_mean_of_the_nll():
+    x, raw = torch.zeros(2, 2), torch.tensor([[1.0, 2.0], [0.0, 3.0]])
+    out = Output(SimpleNamespace(likelihood=SquaredError()), x, x, Code(x), raw, {})
+    assert {name: value.item() for name, value in Reconstruction()(out, "model").items()} == {"reconstruction": 7.0}
