@@ -194,6 +194,7 @@ ALL: list[Callable[[], Any]] = [
     ActiveUnits,
     LatentRank,
     lambda: Mean(active_share),
+    lambda: Mean(mean_activation),
 ]
 
 
