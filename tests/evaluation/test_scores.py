@@ -14,6 +14,7 @@ import aezoo
 from aezoo.errors import DataError, SpecError, UsageError
 from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
+from aezoo.samples import Samples
 
 CLEAN = ["fvu", "latent_rank", "mse", "psnr", "squared_error"]
 
@@ -297,8 +298,6 @@ def test_baselines_are_fitted_to_the_training_split_thinned_evenly(monkeypatch: 
     tiny = model(input={"shape": [2], "normalize": "none"}, latent={"type": "deterministic", "dim": 1})
     rows = np.arange(20)
     values = np.stack([rows, np.where(rows % 2, 100, 0)], axis=1).astype(np.float32)
-    from aezoo.samples import Samples
-
     # Of the training rows 0..9 every second one is taken: all even, so that the second value does not move.
     samples = Samples(values, "rows", splits={"train": rows[:10], "test": rows[10:]})
     pca = aezoo.evaluate(tiny, samples).baseline["pca"]
