@@ -64,3 +64,13 @@ def test_a_posterior_close_to_the_prior_keeps_its_digits():
     # (exp(v) - 1 - v) / 2 is v^2 / 4 for a small v; exp(v) - 1 in float32 would be off by a tenth.
     cost = kl_to_standard_normal(torch.zeros(1, 1), torch.full((1, 1), 1e-3))
     assert cost.item() == pytest.approx(2.5e-7, rel=1e-3)
+
+
+def test_the_kl_of_a_sample_is_summed_over_all_values_of_its_code():
+    mean = torch.tensor([[[3.0, 0.0], [1.0, 2.0]], [[0.0, 0.0], [0.0, 4.0]]])
+    assert kl_to_standard_normal(mean, torch.zeros(2, 2, 2)).tolist() == [7.0, 8.0]
+
+
+def test_free_bits_of_a_code_on_a_grid_are_those_of_each_of_its_values():
+    mean = torch.tensor([[[3.0, 0.0], [1.0, 2.0]], [[0.0, 0.0], [0.0, 4.0]]])  # batch means 2.25, 0, 0.25 and 5
+    assert StandardNormalKL(free_bits=0.5)(passed(mean, torch.zeros(2, 2, 2))).item() == 2.25 + 0.5 + 0.5 + 5

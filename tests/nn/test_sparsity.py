@@ -107,3 +107,11 @@ def test_three_batches_weigh_by_how_long_ago_they_were():
     blended = (0.9 * rate * (1 - 0.9**3) + 0.1 * 0.1) / (1 - 0.9**4)
     torch.testing.assert_close(shown, kl_of_rates(0.2, torch.tensor([blended])))
     assert term.seen.item() == pytest.approx(1 - 0.9**3)
+
+
+def test_the_running_rates_of_a_grid_are_those_of_its_values_and_a_batch_alone_leaves_nothing():
+    z = torch.rand(5, 2, 3)
+    term = RateKL("latent", rate=0.1, units=6, momentum=0.5)
+    torch.testing.assert_close(term(passed(z)), kl_of_rates(0.1, z.flatten(1).mean(0)))
+    torch.testing.assert_close(term.running, 0.5 * z.flatten(1).mean(0))
+    assert not RateKL("latent", rate=0.1, units=6).state_dict()
