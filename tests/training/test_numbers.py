@@ -7,8 +7,10 @@ plain numbers; where it starts is read from the model that is built from the sam
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +19,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 import aezoo
+from aezoo.errors import RunFailed
 from aezoo.samples import Samples
 
 TRAIN = (1.0, -0.5, 2.0)
@@ -473,3 +476,71 @@ def test_a_line_search_is_logged_by_the_loss_before_it_moves() -> None:
     error, _ = terms(start_of(spec), TRAIN)
     (record,) = logged(aezoo.train(spec, samples()), "train", epochs=False)
     assert record["reconstruction"] == near(error)
+
+
+# --- what is shown, and what is kept of a run that ends early --------------------------------------------
+
+
+class Shown:
+    """Keeps what a run shows."""
+
+    def __init__(self, interval: float = 1e9) -> None:
+        self.interval = interval
+        self.calls: list[Any] = []
+
+    def start(self, steps: int) -> None:
+        self.calls.append(("start", steps))
+
+    def show(self, step: int, terms: Any) -> None:
+        self.calls.append((step, dict(terms)))
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_a_run_shows_its_length_its_last_step_and_its_end() -> None:
+    shown = Shown()
+    spec = document(weight=0.5, steps=3)
+    before = path(start_of(spec), 3, weight=lambda step: 0.5)[2]
+    aezoo.train(spec, samples(), progress=shown)
+    error, penalty = terms(before, TRAIN)
+    start, (step, last), close = shown.calls
+    assert (start, step, close) == (("start", 3), 3, "close")
+    assert last["total"] == near(error + 0.5 * penalty)
+    assert last["l2"] == near(penalty)
+
+
+def test_a_run_whose_interval_is_nothing_shows_every_step() -> None:
+    shown = Shown(interval=-1.0)
+    aezoo.train(document(steps=3), samples(), progress=shown)
+    assert [call[0] for call in shown.calls[1:-1]] == [1, 2, 3]
+
+
+def test_a_run_that_fails_in_its_first_epoch_keeps_what_it_started_from(tmp_path: Path) -> None:
+    shown = Shown()
+    spec = document(lr=1e200, steps=5, batch_size=2, log_every=1)
+    start = start_of(spec)
+    with pytest.raises(RunFailed, match=r"not finite by step \d of|not finite by step \d: reconstruction = (nan|inf)"):
+        aezoo.train(spec, samples(train=TRAIN * 4), out=tmp_path / "run", progress=shown)
+    assert shown.calls[-1] == "close"
+    assert weights_of(aezoo.load(tmp_path / "run")) == start
+    record = json.loads((tmp_path / "run" / "training.json").read_text())
+    assert record["ended"] == "not finite"
+    assert record["best_step"] == 0
+
+
+def test_a_run_ends_within_an_epoch_if_it_is_told_so_many_steps() -> None:
+    spec = document(steps=5, batch_size=3)  # an epoch has four
+    train = (1.0,) * 12
+    run = aezoo.train(spec, samples(train=train))
+    assert run.record["steps"] == 5
+    assert [record["step"] for record in logged(run, "validation", epochs=True)] == [4, 5]
+
+
+def test_epochs_are_counted_where_no_steps_are_given() -> None:
+    spec = document(batch_size=2, epochs=3)
+    del spec["training"]["steps"]
+    run = aezoo.train(spec, samples(train=TRAIN * 2))
+    assert run.record["steps"] == 9
+    del spec["training"]["epochs"]
+    assert aezoo.train(spec, samples(train=TRAIN * 2)).record["steps"] == 20 * 3
