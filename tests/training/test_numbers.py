@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -544,3 +546,70 @@ def test_epochs_are_counted_where_no_steps_are_given() -> None:
     assert run.record["steps"] == 9
     del spec["training"]["epochs"]
     assert aezoo.train(spec, samples(train=TRAIN * 2)).record["steps"] == 20 * 3
+
+
+# --- what is fitted to the training split -------------------------------------------------------------------
+
+
+def test_values_are_normalized_by_the_moments_of_the_training_split_alone() -> None:
+    train = tuple(float(value) for value in range(30))
+    spec = document(lr=1e-30, steps=1)
+    spec["input"]["normalize"] = "standardize"
+    normalizer = aezoo.train(spec, samples(train=train, validation=(1e3, -2e3))).model.network.normalizer
+    assert normalizer.shift.item() == near(14.5)
+    assert normalizer.scale.item() == near(math.sqrt((30**2 - 1) / 12))
+
+
+def test_a_prior_is_fitted_to_the_codes_of_the_training_split_under_the_weights_that_are_kept() -> None:
+    train = tuple(float(value) for value in range(300))
+    spec = document(lr=1e-30, steps=1)
+    spec["latent"]["prior"] = "fitted_gaussian"
+    model = aezoo.train(spec, samples(train=train, validation=(1e3, -2e3))).model
+    at = weights_of(model)
+    assert model.network.prior.mean.item() == near(at.w * 149.5 + at.b, rel=1e-6)
+    deviation = abs(at.w) * math.sqrt((300**2 - 1) / 12)
+    assert model.network.prior.chol.item() == near(deviation, rel=2e-6)  # with a ridge of a millionth
+
+
+def test_a_constraint_is_applied_to_the_average_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Signs:
+        """Half a sign: weights that keep it have an average that does not."""
+
+        @torch.no_grad()
+        def __call__(self, module: nn.Module) -> None:
+            for part in module.parameters():
+                part.copy_(part.sign() / 2)
+
+    def held(weights: Weights) -> Weights:
+        return weights._replace(c=math.copysign(0.5, weights.c), d=math.copysign(0.5, weights.d))
+
+    spec = document(steps=8, ema=0.9)
+    spec["constraints"] = {"held": {"type": "unit_norm", "on": "decoder.0"}}
+    monkeypatch.setattr(type(aezoo.read(spec).constraints["held"]), "build", lambda self: Signs())
+    at = [start_of(spec)]
+    for _ in range(8):
+        at.append(held(at[-1].moved(gradient(at[-1], TRAIN, 0.0), RATE)))
+    average = at[0].blended(at[8], max(1 - 0.9**8, 0.5))
+    assert abs(average.c) != 0.5
+    assert weights_of(aezoo.train(spec, samples()).model) == near(held(average))
+
+
+def test_a_weight_of_one_counts_in_the_total_that_chooses_without_a_validation_split() -> None:
+    spec = document(weight=1.0, best_by="total")
+    before = path(start_of(spec), 3, weight=lambda step: 1.0)[:3]
+    run = aezoo.train(spec, samples(validation=()))
+    assert run.record["validation"]["total"] == near(min(sum(terms(at, TRAIN)) for at in before))
+
+
+def test_a_run_in_another_thread_takes_the_same_steps() -> None:
+    spec, runs = document(), []
+    thread = threading.Thread(target=lambda: runs.append(aezoo.train(spec, samples())))
+    thread.start()
+    thread.join(timeout=300)
+    assert weights_of(runs[0].model) == near(path(start_of(spec), 3)[3])
+
+
+def test_after_a_run_an_interrupt_is_handled_as_before() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    aezoo.train(document(steps=1), samples())
+    assert signal.getsignal(signal.SIGINT) is before
