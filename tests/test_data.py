@@ -481,3 +481,39 @@ def test_doubles_are_rounded_to_floats_once_and_kept_where_the_spec_asks_for_dou
         (x,) = Batches(Samples(values, "mine"), spec_of((1,), precision=precision)).sequential(2)
         assert x.dtype == dtype
         assert x.equal(torch.from_numpy(values).to(dtype))
+
+
+def test_a_mapped_file_and_rows_that_follow_one_another_are_read_where_they_lie(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((8, 1), np.float32))
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r+")
+    loaded = np.zeros((8, 1), np.float32)
+    together, apart = np.arange(2, 6), np.array([2, 4, 5])
+    kept = [
+        (Batches(Samples(mapped, "mine"), spec_of((1,)), apart), True),
+        (Batches(Samples(mapped, "mine"), spec_of((1,))), True),
+        (Batches(Samples(loaded, "mine"), spec_of((1,)), together), True),
+        (Batches(Samples(loaded, "mine"), spec_of((1,))), True),
+        (Batches(Samples(loaded, "mine"), spec_of((1,)), apart), False),
+    ]
+    mapped[:] = loaded[:] = 7.0
+    for batches, shared in kept:
+        assert all(bool((x == 7).all()) is shared for x in batches.sequential(3))
+
+
+def test_arrays_that_torch_does_not_take_are_copied_as_they_are():
+    packed = np.zeros(6, np.dtype([("pad", "u1"), ("x", "<f4")]))
+    packed["x"] = np.arange(6)
+    for values in (packed["x"], np.arange(6.0)[::-1], np.arange(6, dtype=">f4"), np.arange(6.0)[::2]):
+        x = torch.cat(list(Batches(Samples(values[:, None], "mine"), spec_of((1,))).sequential(4)))
+        assert x[:, 0].tolist() == values.tolist()
+    labels = np.arange(6)[::-1]
+    assert Batches(Samples(np.zeros((6, 1)), "mine", labels=labels), spec_of((1,))).labels.tolist() == labels.tolist()
+
+
+def test_a_path_is_looked_up_among_all_parts_that_are_loaded_or_those_that_are_said(tmp_path):
+    np.save(tmp_path / "a.npy", DIGITS)
+    assert open_samples(tmp_path / "a.npy", IMAGE).shape == (1, 4, 4)
+    few = Registry()
+    few.add(tables.COMPONENTS)
+    with pytest.raises(UsageError, match=r"no dataset reads \.npy"):
+        open_samples(tmp_path / "a.npy", IMAGE, registry=few)

@@ -222,3 +222,28 @@ def test_samples_wider_than_the_bound_keep_no_covariance(monkeypatch: pytest.Mon
     monkeypatch.setattr(baselines, "WIDEST", 3)
     assert moments_of(batched(torch.zeros(4, 3))).full
     assert not moments_of(batched(torch.zeros(4, 1, 4))).full
+
+
+@pytest.mark.parametrize("corruption", [GaussianNoise(0.5, range=(0.0, 1.0)), Block(2), nn.Identity()])
+def test_what_has_no_closed_form_has_no_filter_wherever_it_stands(x: Tensor, corruption: nn.Module) -> None:
+    assert wiener(moments_of(batched(x)), [corruption, GaussianNoise(0.1)], (D,)) is None
+
+
+def test_samples_that_are_all_alike_have_a_filter_that_answers_with_them() -> None:
+    for value in (0.0, 3.0):
+        x = torch.full((4, 2), value)
+        found = wiener(moments_of(batched(x)), [Mask(0.5, value=value)], (2,))
+        assert found is not None
+        assert found.answer(x).equal(x)
+
+
+def test_a_tiny_variance_is_not_drowned_by_what_keeps_the_matrix_regular() -> None:
+    x = torch.tensor([[-1e-6], [1e-6]], dtype=torch.float64)
+    found = wiener(moments_of(batched(x)), [GaussianNoise(1e-6)], (1,))
+    assert found is not None
+    assert found.answer(torch.tensor([[2e-6]], dtype=torch.float64)).item() == pytest.approx(1e-6, rel=1e-6)
+
+
+def test_without_corruption_the_filter_changes_nothing(x: Tensor) -> None:
+    # A billionth of the mean variance is added to each; the least variance is fifty times smaller than the mean.
+    torch.testing.assert_close(filtered(x).answer(x), x, rtol=0, atol=1e-6)
