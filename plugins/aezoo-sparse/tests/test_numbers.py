@@ -22,7 +22,7 @@ from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Code, Output
 from aezoo.nn.latent import ActivatedCode, Deterministic
 from aezoo.nn.layers import tie
-from aezoo.nn.likelihood import SquaredError
+from aezoo.nn.likelihood import Bernoulli, SquaredError
 
 
 def coder(kind: type[Any], **settings: Any) -> Any:
@@ -353,3 +353,123 @@ def test_the_seed_decides_directions_and_coefficients_apart() -> None:
     assert one.directions().shape == (6, 4)
     exact = DictionarySpec(n=50, features=4, atoms=6, active=6, exact=True).load().factors
     assert (exact > 0).all()
+
+
+# --- settings ------------------------------------------------------------------------------------------------
+
+KINDS = [
+    (ReLU, {}),
+    (TopK, {"k": 1}),
+    (BatchTopK, {"k": 1}),
+    (JumpReLU, {"threshold": 1.0, "bandwidth": 0.1}),
+    (Gated, {}),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings"), KINDS)
+def test_every_code_may_do_without_a_centre_and_without_a_start(kind: Any, settings: dict[str, Any]) -> None:
+    bare = kind(3, 3, center=False, coupled=False, **settings)
+    assert bare.center is None
+    assert kind(3, 3, **settings).center.tolist() == [0, 0, 0]
+    model = network(torch.eye(2, 3), BIAS)
+    for made, moves in ((kind(2, 3, coupled=False, **settings), False), (kind(2, 3, **settings), True)):
+        before = made.project.weight.clone()
+        made.prepare(torch.ones(4, 2), model=model, generator=torch.Generator())
+        assert made.project.weight.equal(before) is not moves
+
+
+def test_a_start_takes_features_on_a_grid_as_vectors() -> None:
+    flat, grid = ReLU(2, 3), ReLU(2, 3)
+    x = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    for made, given in ((flat, x), (grid, x[:, :, None])):
+        made.prepare(given, model=network(WEIGHT, BIAS), generator=torch.Generator())
+    assert flat.center.equal(grid.center)
+    assert flat.center.tolist() == pytest.approx(geometric_median(x).tolist())
+
+
+def test_before_training_every_positive_unit_passes_the_threshold() -> None:
+    made = coder(BatchTopK, k=1).eval()
+    assert made(H).z.tolist() == [[2, 1, 0.5], [0, 4, 1.5]]
+
+
+def test_the_threshold_is_a_running_mean_of_the_smallest_active_value() -> None:
+    made = coder(BatchTopK, k=2)
+    made(H)  # four are active: 2, 4, 1.5 and 1
+    assert made.threshold.item() == 1.0
+    assert not made.threshold.requires_grad
+
+
+def test_gates_start_with_magnitudes_as_they_are_and_a_gate_of_nothing_is_shut() -> None:
+    fresh = Gated(3, 3)
+    assert fresh.log_scale.tolist() == fresh.offset.tolist() == [0, 0, 0]
+    made = coder(Gated)
+    with torch.no_grad():
+        made.offset.fill_(7.0)
+    code = made(torch.tensor([[1.0, 0.0, -0.5]]))  # gates 0, 1 and 0
+    assert code.z.tolist() == [[0, 8, 0]]
+
+
+def test_what_dead_units_leave_is_measured_by_the_variance_of_x_over_that_of_the_error() -> None:
+    x = torch.tensor([[4.5, 0.0], [0.5, 2.0]])
+    z = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    pre = torch.tensor([[1.0, 0.25, 2.0], [1.0, 3.0, -1.0]])
+    out = passed(x, z * torch.tensor([[2.0], [1.0]]), pre)
+    error = x - out.raw
+    term = AuxK(3, k=1, after=10)
+    term.silent.copy_(torch.tensor([0, 100, 100]))
+    added = torch.tensor([[2.0, 2.0], [0.0, 3.0]])
+    missed = (error - added).square().sum(dim=1).mean()
+    expected = missed * x.var(dim=0, correction=0).sum() / error.var(dim=0, correction=0).sum()
+    torch.testing.assert_close(term(out), expected)
+    assert x.var(dim=0).sum() != error.var(dim=0).sum()
+
+
+def test_the_error_that_dead_units_explain_is_held_constant() -> None:
+    x, pre = torch.tensor([[4.5, 0.0], [0.5, 2.0]]), torch.tensor([[1.0, 0.25, 2.0], [1.0, 3.0, -1.0]])
+    z = torch.tensor([[1.0, 0.0, 0.0], [2.0, 0.0, 0.0]], requires_grad=True)
+    term = AuxK(3, k=1, after=10, relative=False)
+    term.silent.copy_(torch.tensor([0, 100, 100]))
+    out = passed(x, z, pre)
+    term(out).backward()  # type: ignore[no-untyped-call]
+    assert z.grad is None
+    bias = next(part for part in out.model.modules() if isinstance(part, nn.Linear)).bias
+    assert not bias.grad.any()  # type: ignore[union-attr]
+
+
+def test_a_map_without_a_gradient_is_left_alone_and_so_is_a_column_of_zeros() -> None:
+    layer = nn.Linear(2, 2)
+    make_tangent(layer)
+    assert layer.weight.grad is None
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    layer.weight.grad = torch.ones(2, 2)
+    with torch.no_grad():
+        make_tangent(layer)
+    assert layer.weight.grad.tolist() == [[1, 0], [1, 1]]
+
+
+def test_gates_of_pictures_are_measured_over_all_values() -> None:
+    decoder = nn.Sequential(nn.Linear(1, 4, bias=False), nn.Unflatten(1, (1, 2, 2)))
+    nn.init.ones_(decoder[0].weight)  # type: ignore[arg-type]
+    model = Autoencoder(
+        input_shape=(1, 2, 2), encoder=[], latent=nn.Identity(), decoder=[decoder], likelihood=SquaredError()
+    )
+    code = SimpleNamespace(gate=torch.tensor([[1.0], [2.0]]))
+    out: Any = SimpleNamespace(model=model, code=code, x=torch.zeros(2, 1, 2, 2))
+    assert GateReconstruction()(out).item() == pytest.approx((4 + 16) / 2)
+
+
+def test_prefixes_are_averaged_over_the_batch_and_compared_with_the_sample_by_the_likelihood() -> None:
+    z = torch.tensor([[1.0, 2.0, 3.0], [0.0, -1.0, 0.5]])
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    out = passed(x, z, z)
+    out.model.likelihood = Bernoulli()
+    raws = [torch.cat([z[:, :m], torch.zeros(2, 3 - m)], dim=1) @ WEIGHT.t() + BIAS for m in (1, 3)]
+    expected = sum(nn.functional.binary_cross_entropy_with_logits(raw, x, reduction="sum") / 2 for raw in raws) / 2
+    torch.testing.assert_close(NestedReconstruction([1])(out, "model")["reconstruction"], expected)
+
+
+def test_coefficients_may_all_be_one() -> None:
+    made = DictionarySpec(n=20, features=4, atoms=4, active=2, exact=True, coefficients=(1.0, 1.0))
+    assert not list(made.faults())
+    assert set(np.unique(made.load().factors)) == {0.0, 1.0}
