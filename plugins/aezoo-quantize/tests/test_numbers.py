@@ -278,3 +278,19 @@ def test_signs_on_a_grid_have_an_index_at_each_place() -> None:
     values = torch.randn(2, 2, 3, 4, generator=seeded())
     indices = LFQ(nn.Identity(), 2)(values).indices
     assert indices.equal((values[:, 0] > 0) + 2 * (values[:, 1] > 0).long())
+
+
+def test_commitments_of_a_sum_move_no_code_and_each_codebook_learns_from_its_own_distance_alone() -> None:
+    books = [standing(-4.0, 4.0, learned=True), standing(-2.0, 2.0, learned=True)]
+    layer = ResidualVQ(nn.Identity(), books).eval()
+    x = column(4.5, -7.5).requires_grad_()
+    code = layer(x)
+    codes = [book.codes for book in books]
+    found = torch.autograd.grad(code.commitment.sum(), [x, *codes], retain_graph=True, allow_unused=True)
+    # 4.5 leaves 0.5 and -1.5, -7.5 leaves -3.5 and -1.5.
+    assert found[0].flatten().tolist() == [2 * (0.5 - 1.5), 2 * (-3.5 - 1.5)]
+    assert found[1:] == (None, None)
+    found = torch.autograd.grad(code.codebook.sum(), [x, *codes], allow_unused=True)
+    assert found[0] is None
+    assert found[1].flatten().tolist() == [7.0, -1.0]
+    assert found[2].flatten().tolist() == [3.0, 3.0]
