@@ -294,3 +294,10 @@ def test_commitments_of_a_sum_move_no_code_and_each_codebook_learns_from_its_own
     assert found[0] is None
     assert found[1].flatten().tolist() == [7.0, -1.0]
     assert found[2].flatten().tolist() == [3.0, 3.0]
+
+
+def test_entropies_are_in_double_precision_and_one_code_alone_has_none() -> None:
+    found = entropies(torch.tensor([[1, 2, 0], [1, 0, 0]]))
+    assert found.dtype == torch.float64
+    assert found[0].item() == pytest.approx(math.log(3) - 2 / 3 * math.log(2), rel=1e-12)
+    assert found[1].item() == 0.0
