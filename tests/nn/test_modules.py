@@ -400,3 +400,15 @@ def test_a_block_puts_its_parts_in_order():
     x = torch.randn(2, 3)
     torch.testing.assert_close(full(x), full.norm(full.linear(x)).relu())
     assert full.norm.num_groups == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "output"), [((3, 8, 9), (3, 4, 4)), ((3, 9, 8), (3, 4, 4)), ((3, 4, 4), (5, 7, 8)), ((3, 28), (3, 27))]
+)
+def test_a_shortcut_that_no_stride_gives_is_a_kernel_of_one_and_a_resize(shape, output):
+    module = shortcut(shape, output)
+    assert [name for name, _ in module.named_children()] == ["conv", "resize"]
+    assert set(module.conv.kernel_size) == set(module.conv.stride) == {1}
+    x = torch.randn(2, *shape, generator=_seeded())
+    expected = nn.functional.interpolate(module.conv(x), size=output[1:], mode="nearest")
+    assert module(x).equal(expected)
