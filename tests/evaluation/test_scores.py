@@ -302,3 +302,45 @@ def test_baselines_are_fitted_to_the_training_split_thinned_evenly(monkeypatch: 
     samples = Samples(values, "rows", splits={"train": rows[:10], "test": rows[10:]})
     pca = aezoo.evaluate(tiny, samples).baseline["pca"]
     assert pca["squared_error"] == pytest.approx(100**2 / 2)  # every other row of the test split is 100 away
+
+
+def test_examples_are_ten_evenly_spaced_or_all() -> None:
+    tiny, x = model(), images(25)
+    for n, rows in ((25, [0, 2, 5, 7, 10, 12, 15, 17, 20, 22]), (4, [0, 1, 2, 3])):
+        shown = aezoo.evaluate(tiny, x[:n], split="all").examples
+        assert shown is not None
+        np.testing.assert_array_equal(shown.originals, x[rows])
+        np.testing.assert_allclose(shown.reconstructions, tiny.reconstruct(x[rows]), atol=1e-6)
+
+
+@pytest.mark.parametrize(("train", "dim", "compared"), [(5, 4, True), (4, 4, False), (5, 5, False), (40, 35, True)])
+def test_pca_stands_beside_codes_narrower_than_the_data_and_fewer_than_the_samples(
+    train: int, dim: int, compared: bool
+) -> None:
+    samples = Samples(images(60), "made", splits={"train": np.arange(train), "test": np.arange(train, 60)})
+    baseline = aezoo.evaluate(model(latent={"type": "deterministic", "dim": dim}), samples).baseline
+    assert ("pca" in baseline) is compared
+
+
+def test_all_samples_of_other_data_are_compared_with_a_fit_to_the_specs_own() -> None:
+    spec: dict[str, Any] = {
+        "name": "own",
+        "input": {"shape": [2], "normalize": "none"},
+        "latent": {"type": "deterministic", "dim": 1},
+        "likelihood": "mse",
+        "data": {"type": "gaussian", "n": 4000, "eigenvalues": [9.0, 1.0]},
+    }
+    own = aezoo.build(spec, seed=0)
+    far = np.full((10, 2), 100.0, np.float32)
+    error = aezoo.evaluate(own, far, split="all").baseline["pca"]["squared_error"]
+    assert error > 1  # its line goes through the spec's own data, and not through these
+    assert aezoo.evaluate(own, split="all").n == 4000
+
+
+def test_what_is_denoised_is_scored_by_its_error_and_its_decibels_alone() -> None:
+    noise = [{"type": "gaussian_noise", "std": 0.2}]
+    scores = aezoo.evaluate(model(corruption=noise), images())
+    assert set(scores.baseline["noisy input"]) == {"denoising_squared_error", "denoising_psnr"}
+    assert {name for name in scores.metrics if name.startswith("denoising")} == set(scores.baseline["noisy input"])
+    each = scores.baseline["noisy input"]["denoising_squared_error"]
+    assert scores.baseline["noisy input"]["denoising_psnr"] == pytest.approx(10 * math.log10(36 / each))
