@@ -143,3 +143,47 @@ def test_a_pass_that_draws_nothing_has_the_same_draws_each_time() -> None:
     play = AdversarialAutoencoder(critic())
     expected = {"discrimination": cost_of_telling(logits(prior(0)), logits(Z))}
     assert values(play(passed(seed=None), "critic")) == expected
+
+
+class Product(nn.Module):
+    """The product of a pair: what an affine critic cannot see of how its values go together."""
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        return pairs.prod(dim=1, keepdim=True)
+
+
+def test_codes_are_the_first_kind_and_turned_ones_the_second() -> None:
+    made = Critic([Product()], 1)
+    nn.init.ones_(made.score.weight)
+    nn.init.zeros_(made.score.bias)
+    turned = independent(Z, Generator().manual_seed(3))
+    expected = cost_of_telling(Z.prod(dim=1), turned.prod(dim=1))
+    assert values(FactorVAE(made)(passed(), "critic")) == {"discrimination": expected}
+    assert expected != pytest.approx(cost_of_telling(turned.prod(dim=1), Z.prod(dim=1)))
+
+
+@pytest.mark.parametrize("kind", [AdversarialAutoencoder, WassersteinAutoencoder, FactorVAE])
+def test_codes_on_a_grid_are_judged_as_vectors(kind: Any) -> None:
+    grid = passed(Z[:, :, None])._replace(raw=Z.tanh())
+    grid.model.prior = StandardNormal((2, 1))
+    for player in ("model", "critic", "encoder")[: 3 if kind is AdversarialAutoencoder else 2]:
+        flat = kind(critic())(passed(), player)
+        again = grid._replace(generator=Generator().manual_seed(3))
+        assert values(flat) == {name: value.item() for name, value in kind(critic())(again, player).items()}
+
+
+def test_who_judges_sends_nothing_to_who_decodes() -> None:
+    out = passed()
+    decoder = nn.Linear(2, 2)
+    out.model.decoder = nn.ModuleList([decoder])
+    out = out._replace(raw=decoder(Z))
+    VAEGAN(critic())(out, "critic")["discrimination"].backward()  # type: ignore[no-untyped-call]
+    assert decoder.weight.grad is None
+
+
+@pytest.mark.parametrize("kind", [AdversarialAutoencoder, WassersteinAutoencoder, FactorVAE, VAEGAN])
+def test_the_critic_moves_itself(kind: Any) -> None:
+    play = kind(critic())
+    assert list(play.own("critic")) == list(play.critic.parameters())
+    if kind in (AdversarialAutoencoder, VAEGAN):
+        assert list(play.own("encoder")) == []
