@@ -285,3 +285,9 @@ def test_metrics_hold_no_graph_and_sum_in_double_precision() -> None:
     assert fed(large, output(torch.tensor([[2.0**24]]), torch.zeros(1, 1)), *[output(torch.ones(1, 1), raw)] * 3) == (
         (2**24 + 3) / 4
     )
+
+
+def test_every_code_weighs_the_same_in_batches_of_unequal_size() -> None:
+    z = torch.tensor([[1.0, 0.0, 3.0], [0.0, 0.0, 4.0], [0.0, 0.0, 5.0], [0.0, 0.0, 0.0]])
+    for measure, expected in ((active_share, 4 / 12), (mean_activation, 13 / 12)):
+        assert fed(Mean(measure), coded(z[:1]), coded(z[1:])) == pytest.approx(expected)
