@@ -158,8 +158,8 @@ def test_noise_adds_its_variance_and_a_range_of_levels_its_mean_square() -> None
     after = spoiled(GaussianNoise(0.5), (2,), [1.0, -1.0], COVARIANCE)
     torch.testing.assert_close(after.covariance, COVARIANCE + 0.25 * eye, rtol=1e-12, atol=0)
     assert (after.mean.tolist(), after.gain) == ([1.0, -1.0], 1.0)
-    after = spoiled(GaussianNoise((1.0, 3.0)), (2,), [1.0, -1.0], COVARIANCE)
-    torch.testing.assert_close(after.covariance, COVARIANCE + 13 / 3 * eye, rtol=1e-12, atol=0)
+    after = spoiled(GaussianNoise((2.0, 3.0)), (2,), [1.0, -1.0], COVARIANCE)
+    torch.testing.assert_close(after.covariance, COVARIANCE + 19 / 3 * eye, rtol=1e-12, atol=0)
 
 
 def test_a_mask_shrinks_towards_its_value() -> None:
