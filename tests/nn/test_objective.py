@@ -214,3 +214,17 @@ def test_constraints_and_tangents_are_applied_in_order(method: str) -> None:
     }
     getattr(Objective(network(), Told(), **functions), method)()
     assert done == [f"{calls[method]}{n}" for n in range(2)]
+
+
+def test_a_player_that_only_looks_on_sees_the_same_pass() -> None:
+    play = Told()
+    objective = Objective(network(), play, players=("model", "critic"), corruption=[Plus(2.0)], taps=("decoder.0",))
+    for player in ("model", "critic"):
+        objective(X, player, 0, noise(5))
+    seen, watched = play.seen
+    assert watched.x is seen.x is X
+    assert watched.corrupted.equal(seen.corrupted)
+    assert not watched.corrupted.equal(X)
+    assert watched.raw.equal(seen.raw)
+    assert set(watched.taps) == {"decoder.0"}
+    assert watched.generator is not None

@@ -32,7 +32,9 @@ def test_rows_weigh() -> None:
     meter.add(losses(1.0), rows=3)
     meter.add(losses(5.0), rows=1)
     assert meter.means()["error"] == 2.0
-    assert meter.count == 4
+    meter.add(losses(8.0), rows=2)
+    assert meter.means()["error"] == 4.0
+    assert meter.count == 6
 
 
 def test_a_term_whose_weight_is_one_is_named_once() -> None:
