@@ -121,3 +121,19 @@ def test_a_strength_that_spoils_nothing_or_all_draws_a_warning(spec, messages):
 def test_without_a_range_any_noise_and_any_value_will_do():
     assert not list(GaussianNoiseSpec(std=1e6).remarks(spec_of(range=None)))
     assert not list(MaskSpec(value=1e6).remarks(spec_of(range=None)))
+
+
+def test_a_range_may_be_one_strength_and_a_remark_says_which_field_it_is_of():
+    assert MaskSpec(p=[0.3, 0.3]).p == (0.3, 0.3)
+    for spec, field in (
+        (MaskSpec(p=0.0), "p"),
+        (MaskSpec(p=1.0), "p"),
+        (MaskSpec(value=2.0), "value"),
+        (GaussianNoiseSpec(std=0.0), "std"),
+        (GaussianNoiseSpec(std=3.0), "std"),
+        (BlockSpec(size=4), "size"),
+    ):
+        (remark,) = spec.remarks(spec_of())
+        assert remark.at == field
+    (remark,) = MaskSpec(per="pixel").remarks(spec_of(shape=(12,)))
+    assert remark.at == "per"

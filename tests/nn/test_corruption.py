@@ -175,3 +175,11 @@ def test_what_is_drawn_follows_the_generator_and_moves_it_on(corruption):
     generator = seeded(5)
     first, second = corruption(data(batch=4), generator), corruption(data(batch=4), generator)
     assert not first.equal(second)
+
+
+def test_a_chance_of_nothing_hides_nothing_even_where_the_draw_is_the_least(monkeypatch):
+    x = data(batch=2)
+    monkeypatch.setattr(torch, "rand", lambda size, **options: torch.zeros(size))
+    assert Mask(0.0)(x).equal(x)
+    assert SaltAndPepper(0.0, range=(-1.0, 2.0))(x).equal(x)
+    assert (SaltAndPepper(0.5, range=(-1.0, 2.0))(x) == -1).all()
