@@ -270,6 +270,7 @@ def test_the_state_of_penalties_is_kept_beside_the_model_and_restored(tmp_path: 
     assert set(read_header(path).tensors) == set(run.beside)
     assert read_header(path).tensors.keys() == {"regularizers.0.running", "regularizers.0.seen"}
     assert json.loads(read_header(path).metadata["aezoo"])["spec"]["name"] == "rates"
+    assert "\n" not in read_header(path).metadata["aezoo"]
     objective = sidecar.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
     for name, value in run.beside.items():
         assert objective.beside[name].equal(value)

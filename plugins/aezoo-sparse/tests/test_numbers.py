@@ -473,3 +473,16 @@ def test_coefficients_may_all_be_one() -> None:
     made = DictionarySpec(n=20, features=4, atoms=4, active=2, exact=True, coefficients=(1.0, 1.0))
     assert not list(made.faults())
     assert set(np.unique(made.load().factors)) == {0.0, 1.0}
+
+
+def test_how_many_are_active_varies_unless_it_is_exact_and_a_fault_says_which_field_it_is_of() -> None:
+    counts = (DictionarySpec(n=200, features=4, atoms=8, active=3).load().factors > 0).sum(axis=1)
+    assert len(set(counts.tolist())) > 3
+    faults: list[tuple[dict[str, Any], str]] = [
+        ({"active": 9}, "active"),
+        ({"orthonormal": True}, "orthonormal"),
+        ({"coefficients": (2.0, 1.0)}, "coefficients"),
+    ]
+    for settings, field in faults:
+        (fault,) = DictionarySpec(features=4, atoms=8, **{"active": 3, **settings}).faults()
+        assert fault.at == field
