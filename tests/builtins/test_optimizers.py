@@ -80,3 +80,85 @@ def test_nesterov_without_momentum_says_what_to_write():
 def test_a_rate_below_zero_is_refused(spec, lr):
     with pytest.raises(ValidationError, match="a learning rate is 0 or more"):
         spec(lr=lr)
+
+
+def walked(build, steps=4):
+    """Where four weights are after some steps down a bowl that is not round."""
+    weight = torch.tensor([1.0, -2.0, 0.5, 3.0], dtype=torch.float64, requires_grad=True)
+    optimizer = build([weight])
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (torch.tensor([1.0, 3.0, 0.2, 5.0]).double() * (weight - 1).square()).sum() + weight.prod().cos()
+        loss.backward()
+        return loss
+
+    for _ in range(steps):
+        optimizer.step(closure)
+    return weight.detach()
+
+
+ADAM = {"betas": (0.7, 0.9), "eps": 0.1, "weight_decay": 0.3}
+MOMENTUM = {"momentum": 0.8, "weight_decay": 0.3}
+REFERENCES = [
+    (AdamSpec(), torch.optim.Adam, {}),
+    (AdamSpec(**ADAM), torch.optim.Adam, ADAM),
+    (AdamWSpec(), torch.optim.AdamW, {"weight_decay": 0.01}),
+    (AdamWSpec(**ADAM), torch.optim.AdamW, ADAM),
+    (SGDSpec(), torch.optim.SGD, {}),
+    (SGDSpec(**MOMENTUM), torch.optim.SGD, MOMENTUM),
+    (SGDSpec(**MOMENTUM, nesterov=True), torch.optim.SGD, {**MOMENTUM, "nesterov": True}),
+    (RMSpropSpec(), torch.optim.RMSprop, {}),
+    (RMSpropSpec(**MOMENTUM, alpha=0.6, eps=0.1), torch.optim.RMSprop, {**MOMENTUM, "alpha": 0.6, "eps": 0.1}),
+    (LBFGSSpec(), torch.optim.LBFGS, {"max_iter": 20, "history_size": 10, "line_search_fn": "strong_wolfe"}),
+    (LBFGSSpec(max_iter=3, history_size=1, line_search="none"), torch.optim.LBFGS, {"max_iter": 3, "history_size": 1}),
+    (LBFGSSpec(tolerance_grad=5.0), torch.optim.LBFGS, {"tolerance_grad": 5.0, "line_search_fn": "strong_wolfe"}),
+    (LBFGSSpec(tolerance_change=0.5), torch.optim.LBFGS, {"tolerance_change": 0.5, "line_search_fn": "strong_wolfe"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "reference", "options"), REFERENCES, ids=lambda value: getattr(value, "type", None) and str(value)
+)
+def test_every_setting_reaches_the_optimizer(spec, reference, options):
+    steps = 1 if spec.type == "lbfgs" else 4
+    ours = walked(lambda weights: spec.build(weights, lr=0.05), steps)
+    theirs = walked(lambda weights: reference(weights, lr=0.05, **options), steps)
+    torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+    assert not ours.equal(walked(lambda weights: spec.build(weights, lr=0.1), steps))
+
+
+def test_the_learning_rates_that_are_not_said():
+    rates = {spec.type: spec.lr.value(0, 1) for spec in SPECS}
+    assert rates == {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "rmsprop": 1e-3, "lbfgs": 1.0}
+
+
+def values_held(spec):
+    """Numbers that an optimizer holds for each weight, after a few steps."""
+    weight = torch.ones(4, requires_grad=True)
+    optimizer = spec.build([weight], lr=1e-3)
+    for step in range(3):
+        weight.grad = torch.full((4,), 1.0 + step)
+        optimizer.step()
+    (state,) = optimizer.state.values()
+    return sum(value.numel() for value in state.values() if value is not None and value.numel() == 4) // 4
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        AdamSpec(),
+        AdamWSpec(),
+        SGDSpec(),
+        SGDSpec(momentum=0.9),
+        RMSpropSpec(),
+        RMSpropSpec(momentum=0.9),
+    ],
+    ids=lambda spec: spec.model_dump_json(exclude_defaults=True),
+)
+def test_what_an_optimizer_holds_is_counted(spec):
+    assert spec.state() == (values_held(spec) if spec.type != "sgd" or spec.momentum else 0)
+
+
+def test_lbfgs_holds_two_vectors_for_each_past_step_and_two_more():
+    assert LBFGSSpec(history_size=3).state() == 8

@@ -131,3 +131,81 @@ def test_no_number_of_a_schedule_lies_outside_its_bounds(schedule, run):
     assert min(numbers) >= low - 1e-9  # the rounding of a way that is cut into steps
     assert max(numbers) <= high + 1e-9
     assert low <= high
+
+
+@pytest.mark.parametrize(
+    ("schedule", "numbers"),
+    [
+        # A run of eight steps, and two beyond it.
+        (LinearScheduleSpec(start=1.0, end=5.0), [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5]),
+        (LinearScheduleSpec(start=1.0, end=5.0, delay=4), [1, 1, 1, 1, 1, 2, 3, 4, 5, 5]),
+        (LinearScheduleSpec(start=1.0, end=5.0, delay=2, steps=4), [1, 1, 1, 2, 3, 4, 5, 5, 5, 5]),
+        (LinearScheduleSpec(start=1.0, end=5.0, delay=8), [1, 1, 1, 1, 1, 1, 1, 1, 1, 5]),
+        (LinearScheduleSpec(start=1.0, end=5.0, delay=20), [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+        (CosineSpec(start=4.0, end=2.0, steps=2, warmup=3), [1, 2, 3, 4, 3, 2, 2, 2, 2, 2]),
+        (CosineSpec(start=4.0, end=2.0, warmup=6), [4 / 7, 8 / 7, 12 / 7, 16 / 7, 20 / 7, 24 / 7, 4, 3, 2, 2]),
+        (ExponentialSpec(start=16.0, end=1.0, steps=4), [16, 8, 4, 2, 1, 1, 1, 1, 1, 1]),
+        (ExponentialSpec(start=256.0, end=1.0), [256, 128, 64, 32, 16, 8, 4, 2, 1, 1]),
+        (CyclicalSpec(start=1.0, end=3.0, cycles=2, ratio=0.5), [1, 2, 3, 3, 1, 2, 3, 3, 3, 3]),
+        (CyclicalSpec(start=1.0, end=5.0, cycles=1, ratio=1.0), [1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5]),
+        (PiecewiseSpec(values=(3.0, 2.0, 7.0), at=(1, 5)), [3, 2, 2, 2, 2, 7, 7, 7, 7, 7]),
+        (ConstantSpec(value=0.3), [0.3] * 10),
+    ],
+    ids=lambda value: value.model_dump_json(exclude_defaults=True) if hasattr(value, "model_dump_json") else "",
+)
+def test_the_numbers_of_a_short_run_are_those_on_paper(schedule, numbers):
+    assert [schedule.value(step, 8) for step in range(10)] == pytest.approx(numbers, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ends"),
+    [
+        (LinearScheduleSpec(start=5.0, end=1.0), (1, 5)),
+        (CosineSpec(start=4.0, end=2.0), (2, 4)),
+        (CosineSpec(start=4.0, end=2.0, warmup=3), (1, 4)),
+        (CosineSpec(start=1.0, end=6.0, warmup=3), (0.25, 6)),
+        (ExponentialSpec(start=16.0, end=1.0), (1, 16)),
+        (CyclicalSpec(start=5.0, end=3.0), (3, 5)),
+        (PiecewiseSpec(values=(3.0, 2.0, 7.0), at=(1, 5)), (2, 7)),
+        (ConstantSpec(value=0.3), (0.3, 0.3)),
+    ],
+    ids=lambda value: value.model_dump_json(exclude_defaults=True) if hasattr(value, "model_dump_json") else "",
+)
+def test_the_bounds_of_a_schedule_are_met(schedule, ends):
+    assert schedule.bounds() == pytest.approx(ends)
+    numbers = [schedule.value(step, RUN) for step in range(RUN + 1)]
+    assert (min(numbers), max(numbers)) == pytest.approx(ends)
+
+
+def test_the_defaults_of_schedules_are_those_that_the_docs_name():
+    assert (LinearScheduleSpec().start, LinearScheduleSpec().end, LinearScheduleSpec().delay) == (0, 1, 0)
+    assert (CosineSpec(start=1.0).end, CosineSpec(start=1.0).warmup) == (0, 0)
+    cyclical = CyclicalSpec()
+    assert (cyclical.start, cyclical.end, cyclical.cycles, cyclical.ratio) == (0, 1, 4, 0.5)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: LinearScheduleSpec(steps=0),
+        lambda: LinearScheduleSpec(delay=-1),
+        lambda: CosineSpec(start=1.0, steps=0),
+        lambda: CosineSpec(start=1.0, warmup=-1),
+        lambda: ExponentialSpec(start=0.0, end=1.0),
+        lambda: ExponentialSpec(start=1.0, end=0.0),
+        lambda: ExponentialSpec(start=1.0, end=1.0, steps=0),
+        lambda: CyclicalSpec(cycles=0),
+        lambda: CyclicalSpec(ratio=0.0),
+        lambda: CyclicalSpec(ratio=1.01),
+    ],
+)
+def test_a_number_just_out_of_its_range_is_refused(build):
+    with pytest.raises(ValidationError):
+        build()
+
+
+def test_a_number_at_the_end_of_its_range_is_taken():
+    assert LinearScheduleSpec(steps=1, delay=0).value(1, 8) == 1
+    assert CyclicalSpec(cycles=1, ratio=1.0).value(4, 8) == 0.5
+    assert PiecewiseSpec(values=(1.0, 2.0), at=(1,)).value(1, 8) == 2
+    assert PiecewiseSpec(values=(1.0,), at=()).value(1, 8) == 1

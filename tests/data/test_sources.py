@@ -17,6 +17,7 @@ import aezoo.data.values
 from aezoo.builtins import arrays, datasets, generated, pictures, tables
 from aezoo.data.sources import Batches, check, open_samples, split
 from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.randomness import generator, permutation
 from aezoo.registry.lazy import Room
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import InputSpec
@@ -384,3 +385,153 @@ def test_records_call_a_file_by_its_last_name_alone(tmp_path: Path) -> None:
     assert Samples(DIGITS, f"{tmp_path}/photos/").title == "photos"
     assert Samples(DIGITS, "data/mine.npy").title == "data/mine.npy"
     assert Samples(DIGITS, "digits").title == "digits"
+
+
+# --- on paper ------------------------------------------------------------------------------------------
+
+
+def test_shares_are_cut_down_to_whole_samples_but_for_roundings():
+    assert [len(part) for part in held(7, 0.3, 0.3).values()] == [3, 2, 2]
+    assert [len(part) for part in held(10, 0.29, 0.19).values()] == [7, 2, 1]
+    assert [len(part) for part in held(100, 0.07, 0.57).values()] == [36, 7, 57]  # 0.57 * 100 is 56.99999999999999
+
+
+def test_a_share_too_small_for_a_sample_gets_one_and_no_share_gets_none():
+    assert [len(part) for part in held(5, 0.01, 0.0).values()] == [4, 1, 0]
+    assert [len(part) for part in held(5, 0.0, 0.01).values()] == [4, 0, 1]
+
+
+def test_test_rows_come_first_in_the_order_and_validation_rows_next():
+    order = permutation(20, 3, "split")
+    rows = held(20, 0.2, 0.1, seed=3)
+    assert rows["test"].tolist() == sorted(order[:2])
+    assert rows["validation"].tolist() == sorted(order[2:6])
+    assert rows["train"].tolist() == sorted(order[6:])
+
+
+def test_without_a_dataset_a_tenth_is_held_out_for_each():
+    rows, said = split(Samples(np.empty((30, 1)), "mine"), None, 4), held(30, 0.1, 0.1, seed=4)
+    assert all(np.array_equal(rows[name], part) for name, part in said.items())
+
+
+@pytest.mark.parametrize(("dtype", "slack"), [(np.float32, 1e-5), (np.float64, 1e-5), (np.float16, 1e-3)])
+@pytest.mark.parametrize("interval", [(0.0, 1.0), (-1.0, 3.0)])
+def test_a_value_may_step_over_an_end_by_a_rounding_of_its_range(dtype, slack, interval):
+    low, high = interval
+    spec = spec_of((1,), range=interval)
+    width = (high - low) * slack
+    for factor, passes in ((0.6, True), (2.5, False)):
+        for value in (low - factor * width, high + factor * width):
+            samples = Samples(np.array([[low], [value]], dtype), "mine")
+            if passes:
+                check(samples, spec)
+            else:
+                with pytest.raises(DataError, match="sample 1"):
+                    check(samples, spec)
+
+
+def test_bad_values_are_counted_over_all_chunks(monkeypatch):
+    monkeypatch.setattr("aezoo.data.values._CHUNK", 2)
+    values = np.array([[0.5], [0.25], [np.nan], [7.0], [-2.0], [np.inf]], np.float32)
+    with pytest.raises(DataError) as caught:
+        check(Samples(values, "mine"), spec_of((1,), range=(0.0, 1.0)))
+    assert "sample 2, position [0]: nan; 2 of 6 values are NaN or infinite, 2 out of range" in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        check(Samples(values[[0, 1, 3, 4]], "mine"), spec_of((1,), range=(0.0, 1.0)))
+    assert "sample 2, position [0]: 7.0 is outside of [0, 1], as are 2 of 4" in str(caught.value)
+    assert "from -2 to 7" in caught.value.hint
+
+
+def test_values_without_a_range_are_only_asked_to_be_finite():
+    spec = spec_of((1,), kind="vector")
+    check(Samples(np.array([[-1e30], [1e30]], np.float32), "mine"), spec)
+    with pytest.raises(DataError, match=r"sample 0, position \[0\]: -inf; 1 of 2 values"):
+        check(Samples(np.array([[-np.inf], [1e30]], np.float32), "mine"), spec)
+
+
+@pytest.mark.parametrize(("least", "most", "hinted"), [(0.0, 255.0, True), (-1.0, 255.0, False), (0.0, 256.0, False)])
+def test_the_hint_of_bytes_is_for_values_from_0_to_255(least, most, hinted):
+    values = np.array([[[[least, most], [0.5, 2.0]]]], np.float32)
+    with pytest.raises(DataError) as caught:
+        check(Samples(values, "mine"), spec_of((1, 2, 2), range=(0.0, 1.0)))
+    assert ("looks like 0..255" in caught.value.hint) is hinted
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "steps"), [(8, 4, 2), (9, 4, 2), (10, 4, 3), (1, 4, 1), (3, 1, 3), (0, 4, 0), (4, 4, 1)]
+)
+def test_an_epoch_has_as_many_steps_as_batches(n, batch_size, steps):
+    assert numbered(n).steps_per_epoch(batch_size) == steps
+
+
+def test_the_order_of_an_epoch_is_that_of_its_stream():
+    assert numbered(9).order(2, 5).tolist() == torch.randperm(9, generator=generator(5, "order", 2)).tolist()
+    (first, second) = (part[:, 0].tolist() for part in numbered(9).epoch(2, 5, 5))
+    assert first + second == numbered(9).order(2, 5).tolist()
+
+
+def test_the_order_of_the_run_is_kept_for_its_epoch_its_size_and_its_seed():
+    batches = numbered(10)
+    for step, size, seed in ((0, 4, 1), (1, 4, 1), (1, 5, 1), (1, 5, 2), (4, 5, 2), (0, 4, 1)):
+        epoch, indices = batches.at(step, size, seed)
+        parts = list(numbered(10).epoch(epoch, size, seed))
+        assert batches.gather(indices).equal(parts[step % len(parts)])
+
+
+def test_the_head_is_evenly_spaced_and_never_longer_than_the_split():
+    assert numbered(10).head(3)[:, 0].tolist() == [0, 3, 6]
+    assert numbered(10).head(10)[:, 0].tolist() == list(range(10))
+    rows = np.array([2, 3, 5, 7, 11, 13])
+    assert numbered(20, rows=rows).head(2)[:, 0].tolist() == [2, 7]
+    assert numbered(0).head(4).shape == (0, 1)
+
+
+def test_rows_that_follow_one_another_are_those_rows():
+    assert torch.cat(list(numbered(10, rows=np.arange(3, 7)).sequential(3)))[:, 0].tolist() == [3, 4, 5, 6]
+    assert torch.cat(list(numbered(10, rows=np.array([3, 5, 6, 7])).sequential(3)))[:, 0].tolist() == [3, 5, 6, 7]
+    assert torch.cat(list(numbered(10, rows=np.array([3, 4, 4, 6])).sequential(3)))[:, 0].tolist() == [3, 4, 4, 6]
+    assert len(numbered(10, rows=np.array([], np.int64))) == 0
+
+
+def test_doubles_are_rounded_to_floats_once_and_kept_where_the_spec_asks_for_doubles():
+    values = np.array([[1 / 3], [2 / 3]])
+    for precision, dtype in (("float32", torch.float32), ("float64", torch.float64)):
+        (x,) = Batches(Samples(values, "mine"), spec_of((1,), precision=precision)).sequential(2)
+        assert x.dtype == dtype
+        assert x.equal(torch.from_numpy(values).to(dtype))
+
+
+def test_a_mapped_file_and_rows_that_follow_one_another_are_read_where_they_lie(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((8, 1), np.float32))
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r+")
+    loaded = np.zeros((8, 1), np.float32)
+    together, apart = np.arange(2, 6), np.array([2, 4, 5])
+    kept = [
+        (Batches(Samples(mapped, "mine"), spec_of((1,)), apart), True),
+        (Batches(Samples(mapped, "mine"), spec_of((1,))), True),
+        (Batches(Samples(loaded, "mine"), spec_of((1,)), together), True),
+        (Batches(Samples(loaded, "mine"), spec_of((1,))), True),
+        (Batches(Samples(loaded, "mine"), spec_of((1,)), apart), False),
+    ]
+    mapped[:] = loaded[:] = 7.0
+    for batches, shared in kept:
+        assert all(bool((x == 7).all()) is shared for x in batches.sequential(3))
+
+
+def test_arrays_that_torch_does_not_take_are_copied_as_they_are():
+    packed = np.zeros(6, np.dtype([("pad", "u1"), ("x", "<f4")]))
+    packed["x"] = np.arange(6)
+    for values in (packed["x"], np.arange(6.0)[::-1], np.arange(6, dtype=">f4"), np.arange(6.0)[::2]):
+        x = torch.cat(list(Batches(Samples(values[:, None], "mine"), spec_of((1,))).sequential(4)))
+        assert x[:, 0].tolist() == values.tolist()
+    labels = np.arange(6)[::-1]
+    assert Batches(Samples(np.zeros((6, 1)), "mine", labels=labels), spec_of((1,))).labels.tolist() == labels.tolist()
+
+
+def test_a_path_is_looked_up_among_all_parts_that_are_loaded_or_those_that_are_said(tmp_path):
+    np.save(tmp_path / "a.npy", DIGITS)
+    assert open_samples(tmp_path / "a.npy", IMAGE).shape == (1, 4, 4)
+    few = Registry()
+    few.add(tables.COMPONENTS)
+    with pytest.raises(UsageError, match=r"no dataset reads \.npy"):
+        open_samples(tmp_path / "a.npy", IMAGE, registry=few)

@@ -138,3 +138,112 @@ def test_values_that_never_change_are_no_trouble(x: Tensor) -> None:
 @pytest.mark.parametrize("corruption", [GaussianNoise(0.5, range=(0.0, 1.0)), Block(2), nn.Identity()])
 def test_what_has_no_closed_form_has_no_filter(x: Tensor, corruption: nn.Module) -> None:
     assert wiener(moments_of(batched(x)), [GaussianNoise(0.1), corruption], (D,)) is None
+
+
+# --- on paper --------------------------------------------------------------------------------------------
+
+
+def spoiled(corruption: nn.Module, shape: tuple[int, ...], mean: list[float], covariance: Tensor) -> baselines.Spoiled:
+    state = baselines.Spoiled(torch.tensor(mean).double(), covariance.double(), 1.0)
+    after = baselines.spoil(corruption, state, shape)
+    assert after is not None
+    return after
+
+
+COVARIANCE = torch.tensor([[2.0, 1.0], [1.0, 3.0]])
+
+
+def test_noise_adds_its_variance_and_a_range_of_levels_its_mean_square() -> None:
+    eye = torch.eye(2).double()
+    after = spoiled(GaussianNoise(0.5), (2,), [1.0, -1.0], COVARIANCE)
+    torch.testing.assert_close(after.covariance, COVARIANCE + 0.25 * eye, rtol=1e-12, atol=0)
+    assert (after.mean.tolist(), after.gain) == ([1.0, -1.0], 1.0)
+    after = spoiled(GaussianNoise((2.0, 3.0)), (2,), [1.0, -1.0], COVARIANCE)
+    torch.testing.assert_close(after.covariance, COVARIANCE + 19 / 3 * eye, rtol=1e-12, atol=0)
+
+
+def test_a_mask_shrinks_towards_its_value() -> None:
+    # y = x with 3/4, else 2: about 2 the mean is (-1, -3), and E xx' = [[3, 4], [4, 12]].
+    after = spoiled(Mask(0.25, value=2.0), (2,), [1.0, -1.0], COVARIANCE)
+    assert after.mean.tolist() == [2 - 0.75, 2 - 2.25]
+    q, square = 0.75, 0.5625
+    expected = torch.tensor([[q * 3, square * 4], [square * 4, q * 12]]) - square * torch.tensor([[1.0, 3], [3, 9]])
+    torch.testing.assert_close(after.covariance, expected.double(), rtol=1e-12, atol=0)
+    assert after.gain == 0.75
+
+
+def test_values_of_one_pixel_share_their_fate_and_those_of_others_do_not() -> None:
+    # Two channels of two places, flat: 0 and 2 are one place, 1 and 3 the other.
+    covariance = torch.ones(4, 4) + torch.eye(4)
+    after = spoiled(Mask(0.5, per_pixel=True), (2, 2), [0.0] * 4, covariance)
+    expected = torch.tensor([[1, 0.25, 0.5, 0.25], [0.25, 1, 0.25, 0.5], [0.5, 0.25, 1, 0.25], [0.25, 0.5, 0.25, 1]])
+    torch.testing.assert_close(after.covariance, expected.double(), rtol=1e-12, atol=0)
+
+
+def test_salt_and_pepper_add_the_variance_of_a_coin() -> None:
+    # About the middle 1 of [-1, 3] the mean is 0; a coin has the variance 4.
+    after = spoiled(SaltAndPepper(0.25, range=(-1.0, 3.0)), (1,), [1.0], torch.tensor([[2.0]]))
+    assert (after.mean.item(), after.gain) == (1.0, 0.75)
+    assert after.covariance.item() == pytest.approx(0.75 * 2 + 0.25 * 4)
+
+
+def test_a_range_of_shares_has_the_mean_square_of_what_is_kept() -> None:
+    # p uniform on [0, 1/2]: E q = 3/4, E q^2 = 7/12.
+    after = spoiled(Mask((0.0, 0.5)), (2,), [0.0, 0.0], COVARIANCE)
+    expected = torch.tensor([[0.75 * 2, 7 / 12], [7 / 12, 0.75 * 3]], dtype=torch.float64)
+    torch.testing.assert_close(after.covariance, expected, rtol=1e-6, atol=0)
+
+
+def test_the_wiener_filter_of_one_value_is_the_textbook_gain() -> None:
+    x = torch.tensor([[1.0], [3.0]])  # mean 2, variance 1
+    found = wiener(moments_of(batched(x)), [GaussianNoise(0.5)], (1,))
+    assert found is not None
+    assert found.answer(torch.tensor([[7.0]])).item() == pytest.approx(2 + 5 / 1.25, rel=1e-6)
+    masked = wiener(moments_of(batched(x)), [Mask(0.5)], (1,))
+    assert masked is not None
+    # y has mean 1 and E y^2 = 5/2, so variance 3/2; Cov(x, y) = 1/2.
+    assert masked.answer(torch.tensor([[4.0]])).item() == pytest.approx(2 + 3 * (0.5 / 1.5), rel=1e-6)
+
+
+def test_chained_corruptions_multiply_their_gains() -> None:
+    x = torch.tensor([[-1.0], [1.0]])
+    found = wiener(moments_of(batched(x)), [Mask(0.5), Mask(0.5), GaussianNoise(1.0)], (1,))
+    assert found is not None
+    # A quarter is left: variance 1/4 and 1 of noise, covariance 1/4.
+    assert found.answer(torch.tensor([[1.0]])).item() == pytest.approx(0.2, rel=1e-6)
+
+
+def test_the_first_axis_of_a_known_scatter_is_the_longest() -> None:
+    x = torch.tensor([[3.0, 1.0], [-3.0, 1.0], [0.0, 2.0], [0.0, 0.0]])  # mean (0, 1), variances 9/2 and 1/2
+    assert pca(batched(x), 1).answer(torch.tensor([[5.0, 7.0]])).flatten().tolist() == pytest.approx([5.0, 1.0])
+
+
+def test_samples_wider_than_the_bound_keep_no_covariance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "WIDEST", 3)
+    assert moments_of(batched(torch.zeros(4, 3))).full
+    assert not moments_of(batched(torch.zeros(4, 1, 4))).full
+
+
+@pytest.mark.parametrize("corruption", [GaussianNoise(0.5, range=(0.0, 1.0)), Block(2), nn.Identity()])
+def test_what_has_no_closed_form_has_no_filter_wherever_it_stands(x: Tensor, corruption: nn.Module) -> None:
+    assert wiener(moments_of(batched(x)), [corruption, GaussianNoise(0.1)], (D,)) is None
+
+
+def test_samples_that_are_all_alike_have_a_filter_that_answers_with_them() -> None:
+    for value in (0.0, 3.0):
+        x = torch.full((4, 2), value)
+        found = wiener(moments_of(batched(x)), [Mask(0.5, value=value)], (2,))
+        assert found is not None
+        assert found.answer(x).equal(x)
+
+
+def test_a_tiny_variance_is_not_drowned_by_what_keeps_the_matrix_regular() -> None:
+    x = torch.tensor([[-1e-6], [1e-6]], dtype=torch.float64)
+    found = wiener(moments_of(batched(x)), [GaussianNoise(1e-6)], (1,))
+    assert found is not None
+    assert found.answer(torch.tensor([[2e-6]], dtype=torch.float64)).item() == pytest.approx(1e-6, rel=1e-6)
+
+
+def test_without_corruption_the_filter_changes_nothing(x: Tensor) -> None:
+    # A billionth of the mean variance is added to each; the least variance is fifty times smaller than the mean.
+    torch.testing.assert_close(filtered(x).answer(x), x, rtol=0, atol=1e-6)

@@ -14,6 +14,7 @@ import aezoo
 from aezoo.errors import DataError, DataWarning, SpecError, UsageError
 from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
+from aezoo.spec.samples import Samples
 
 CLEAN = ["fvu", "latent_rank", "mse", "psnr", "squared_error"]
 
@@ -315,3 +316,133 @@ def test_metrics_that_are_not_finite_are_told_and_named_beside_their_null() -> N
         scores = aezoo.evaluate(aezoo.build(document), data, split="all")
     assert scores.as_dict()["metrics"]["mse"] is None
     assert scores.as_dict()["not_finite"]["mse"] == "inf"
+
+
+#: A fraction of no variance is no number, which is told.
+NO_VARIANCE = pytest.mark.filterwarnings("ignore:.*not finite:aezoo.errors.DataWarning")
+
+
+def point_model(**changes: Any) -> Model:
+    """Takes any input to the posterior N(0, 1) and decodes z as it is."""
+    spec = {"input": {"shape": [1], "normalize": "none"}, "latent": {"type": "gaussian", "dim": 1}}
+    found = model(**spec, regularizers={"kl": {}}, **changes)
+    with torch.no_grad():
+        for part in found.network.parameters():
+            part.zero_()
+        found.network.decoder[0].get_parameter("linear.weight").fill_(1.0)
+    return found
+
+
+def drawn(seed: int = 0, *, batch_size: int = 256) -> tuple[float, float, float]:
+    """The mean squares of what was drawn for the latent, for the corruption and for the examples."""
+    noise = [{"type": "gaussian_noise", "std": 1.0}]
+    judged = point_model(corruption=noise, likelihood={"type": "gaussian", "variance": "fixed", "sigma": 1.0})
+    scores = aezoo.evaluate(judged, np.zeros((10, 1), np.float32), split="all", seed=seed, batch_size=batch_size)
+    latent = -2 * scores.metrics["elbo"] - math.log(2 * math.pi)  # the rate of N(0, 1) is 0
+    assert scores.metrics["rate"] == 0
+    assert scores.examples is not None
+    assert scores.examples.corrupted is not None
+    corruption = scores.baseline["noisy input"]["denoising_squared_error"]
+    return latent, corruption, float(np.square(scores.examples.corrupted).mean())
+
+
+@NO_VARIANCE
+def test_latent_noise_corruption_and_examples_draw_different_numbers() -> None:
+    first, other = drawn(), drawn(seed=1)
+    # All digits would be equal if two of them drew from one stream; ten normals have mean squares between 0.05 and 4.
+    numbers = sorted([*first, *other])
+    assert min(b - a for a, b in zip(numbers, numbers[1:], strict=False)) > 1e-4
+    assert 0.05 < numbers[0] < numbers[-1] < 4
+    assert drawn() == first
+    assert drawn(batch_size=3) == pytest.approx(first, rel=1e-5)
+
+
+@NO_VARIANCE
+def test_every_corruption_is_judged_with_the_same_noise() -> None:
+    noise = [{"type": "gaussian_noise", "std": 1.0}]
+    judged = point_model(corruption=noise)
+    with torch.no_grad():  # it decodes what it is given: the model is as good as no model
+        judged.network.latent.get_parameter("project.weight")[0].fill_(1.0)
+    scores = aezoo.evaluate(judged, np.zeros((50, 1), np.float32), split="all")
+    noisy = scores.baseline["noisy input"]["denoising_squared_error"]
+    assert scores.metrics["denoising_squared_error"] == pytest.approx(noisy, rel=1e-6)
+
+
+def test_the_metrics_of_three_samples_are_those_on_paper() -> None:
+    # Decoded as 0, 0 and 0: squared errors 1, 4 and 9; the mean is 2, the variances sum to 2/3.
+    judged = point_model(likelihood="mse")
+    values = np.array([[1.0], [2.0], [3.0]], np.float32)
+    metrics = aezoo.evaluate(judged, values, split="all", batch_size=2).metrics
+    assert metrics["squared_error"] == pytest.approx(14 / 3)
+    assert metrics["mse"] == pytest.approx(14 / 3)
+    assert metrics["fvu"] == pytest.approx(14 / 2)
+
+
+def test_errors_of_wider_samples_are_summed_over_values_and_averaged_where_that_is_asked() -> None:
+    flat = model(
+        input={"shape": [4], "normalize": "none", "range": [-2, 2]}, latent={"type": "deterministic", "dim": 1}
+    )
+    with torch.no_grad():
+        for part in flat.network.parameters():
+            part.zero_()
+    values = np.array([[1, 0, 0, 1], [-1, 0, 2, 0]], np.float32)  # squares 2 and 5
+    metrics = aezoo.evaluate(flat, values, split="all").metrics
+    assert metrics["squared_error"] == pytest.approx(3.5)
+    assert metrics["mse"] == pytest.approx(3.5 / 4)
+    assert metrics["psnr"] == pytest.approx(10 * math.log10(16 / (3.5 / 4)))
+    # Variances 1, 0, 1 and 1/4.
+    assert metrics["fvu"] == pytest.approx(3.5 / 2.25)
+
+
+def test_baselines_are_fitted_to_the_training_split_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aezoo.evaluation.scores.FIT_ROWS", 5)
+    tiny = model(input={"shape": [2], "normalize": "none"}, latent={"type": "deterministic", "dim": 1})
+    rows = np.arange(20)
+    values = np.stack([rows, np.where(rows % 2, 100, 0)], axis=1).astype(np.float32)
+    # Of the training rows 0..9 every second one is taken: all even, so that the second value does not move.
+    samples = Samples(values, "rows", splits={"train": rows[:10], "test": rows[10:]})
+    pca = aezoo.evaluate(tiny, samples).baseline["pca"]
+    assert pca["squared_error"] == pytest.approx(100**2 / 2)  # every other row of the test split is 100 away
+
+
+def test_examples_are_ten_evenly_spaced_or_all() -> None:
+    tiny, x = model(), images(25)
+    for n, rows in ((25, [0, 2, 5, 7, 10, 12, 15, 17, 20, 22]), (4, [0, 1, 2, 3])):
+        shown = aezoo.evaluate(tiny, x[:n], split="all").examples
+        assert shown is not None
+        np.testing.assert_array_equal(shown.originals, x[rows])
+        np.testing.assert_allclose(shown.reconstructions, tiny.reconstruct(x[rows]), atol=1e-6)
+
+
+@pytest.mark.parametrize(("train", "dim", "compared"), [(5, 4, True), (4, 4, False), (5, 5, False), (40, 35, True)])
+def test_pca_stands_beside_codes_narrower_than_the_data_and_fewer_than_the_samples(
+    train: int, dim: int, compared: bool
+) -> None:
+    samples = Samples(images(60), "made", splits={"train": np.arange(train), "test": np.arange(train, 60)})
+    baseline = aezoo.evaluate(model(latent={"type": "deterministic", "dim": dim}), samples).baseline
+    assert ("pca" in baseline) is compared
+
+
+@NO_VARIANCE
+def test_all_samples_of_other_data_are_compared_with_a_fit_to_the_specs_own() -> None:
+    spec: dict[str, Any] = {
+        "name": "own",
+        "input": {"shape": [2], "normalize": "none"},
+        "latent": {"type": "deterministic", "dim": 1},
+        "likelihood": "mse",
+        "data": {"type": "gaussian", "n": 4000, "eigenvalues": [9.0, 1.0]},
+    }
+    own = aezoo.build(spec, seed=0)
+    far = np.full((10, 2), 100.0, np.float32)
+    error = aezoo.evaluate(own, far, split="all").baseline["pca"]["squared_error"]
+    assert error > 1  # its line goes through the spec's own data, and not through these
+    assert aezoo.evaluate(own, split="all").n == 4000
+
+
+def test_what_is_denoised_is_scored_by_its_error_and_its_decibels_alone() -> None:
+    noise = [{"type": "gaussian_noise", "std": 0.2}]
+    scores = aezoo.evaluate(model(corruption=noise), images())
+    assert set(scores.baseline["noisy input"]) == {"denoising_squared_error", "denoising_psnr"}
+    assert {name for name in scores.metrics if name.startswith("denoising")} == set(scores.baseline["noisy input"])
+    each = scores.baseline["noisy input"]["denoising_squared_error"]
+    assert scores.baseline["noisy input"]["denoising_psnr"] == pytest.approx(10 * math.log10(36 / each))

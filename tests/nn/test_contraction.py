@@ -7,7 +7,7 @@ from aezoo.errors import UsageError
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.contraction import AutogradJacobian, Contraction, chain
-from aezoo.nn.latent import Deterministic, Gaussian, projection
+from aezoo.nn.latent import Deterministic, Gaussian, TopK, projection
 from aezoo.nn.likelihood import SquaredError
 from aezoo.nn.sequences import Attention, Recurrent
 
@@ -50,7 +50,37 @@ def spatial():
     return model([nn.Tanh()], Deterministic(projection((2, 3), 2, spatial=True), nn.Sigmoid()), shape=(2, 3))
 
 
-MODELS = {"one_layer": one_layer, "deep": deep, "convolutional": convolutional, "spatial": spatial}
+def shared():
+    return model([nn.Linear(6, 5), nn.Tanh()], Gaussian(nn.Linear(5, 4), shared=(4,)), point="mean")
+
+
+def selecting():
+    return model([nn.Linear(6, 5), nn.Tanh()], TopK(nn.Linear(5, 4), k=2))
+
+
+def softplus():
+    return model([nn.Linear(6, 5), nn.Tanh()], Deterministic(nn.Linear(5, 4), nn.Softplus()))
+
+
+def twice_activated():
+    return model([nn.Linear(6, 5), nn.Tanh(), nn.Sigmoid()], Deterministic(nn.Linear(5, 4), nn.Tanh()))
+
+
+def activated_first():
+    return model([nn.Tanh(), nn.Linear(6, 5)], Deterministic(nn.Linear(5, 4), nn.Tanh()))
+
+
+MODELS = {
+    "one_layer": one_layer,
+    "deep": deep,
+    "convolutional": convolutional,
+    "spatial": spatial,
+    "shared": shared,
+    "selecting": selecting,
+    "softplus": softplus,
+    "twice_activated": twice_activated,
+    "activated_first": activated_first,
+}
 
 
 def passed(net, batch=7):
@@ -150,6 +180,11 @@ def test_a_chain_is_recognised_only_where_it_is_one():
     assert len(chain(deep())) == 3
     assert chain(convolutional()) is None
     assert chain(spatial()) is None
+    assert len(chain(shared())) == 2
+    assert chain(selecting()) is None
+    assert chain(softplus()) is None
+    assert chain(twice_activated()) is None
+    assert chain(activated_first()) is None
     last_axis_alone = nn.Linear(3, 3)
     assert chain(model([last_axis_alone], Deterministic(nn.Linear(6, 2), nn.Tanh()), shape=(2, 3))) is None
 
@@ -223,3 +258,42 @@ def test_autograd_does_not_touch_the_gradient_of_the_input():
     AutogradJacobian(net, out.x).product(torch.ones(7, 3).double())
     assert out.x.grad is None
     assert isinstance(out, Output)
+
+
+def test_the_penalty_of_two_known_maps_is_the_squared_norm_of_their_product():
+    net = model([nn.Linear(2, 2)], Deterministic(nn.Linear(2, 1), nn.Identity()), shape=(2,))
+    with torch.no_grad():
+        net.encoder[0].weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+        net.latent.project.weight.copy_(torch.tensor([[1.0, -1.0]]))
+    out = passed(net)  # J = (1, -1) W = (-2, -2)
+    assert Contraction(estimator="exact")(out).item() == pytest.approx(8)
+    assert Contraction()(out).item() == pytest.approx(8)  # of one value, a sign changes nothing
+
+
+def test_a_probe_is_signs_and_many_are_averaged():
+    net = one_layer(nn.Identity)
+    weight = net.latent.project.weight.detach()
+    out = passed(net)
+    generator = torch.Generator().manual_seed(3)
+    signs = [2 * torch.randint(2, (7, 4), generator=generator).double() - 1 for _ in range(3)]
+    expected = sum((v @ weight).square().sum(1).mean() for v in signs) / 3
+    term = Contraction(estimator="hutchinson", probes=3)
+    torch.testing.assert_close(term(drawing(out, seed=3)), expected)
+    by_default = Contraction(estimator="hutchinson")
+    torch.testing.assert_close(by_default(drawing(out, seed=3)), (signs[0] @ weight).square().sum(1).mean())
+    fixed = torch.Generator().manual_seed(0)
+    signs = 2 * torch.randint(2, (7, 4), generator=fixed).double() - 1
+    torch.testing.assert_close(by_default(out), (signs @ weight).square().sum(1).mean())
+
+
+@pytest.mark.parametrize("estimator", ["auto", "hutchinson"])
+def test_a_chain_of_several_maps_is_estimated_where_its_norm_is_not_asked_for_exactly(estimator):
+    net = deep()
+    out = passed(net)
+    assert not Contraction(estimator=estimator)(drawing(out)).isclose(reference(net, out.x).mean(), rtol=1e-6)
+
+
+def test_a_chain_of_one_map_has_its_closed_form_by_default():
+    net = one_layer()
+    out = passed(net)
+    torch.testing.assert_close(Contraction()(out), reference(net, out.x).mean())

@@ -115,3 +115,71 @@ def test_a_block_may_stand_anywhere():
 @pytest.mark.parametrize("corruption", [*every(), Block(3)], ids=lambda c: type(c).__name__)
 def test_double_precision_is_kept(corruption):
     assert corruption(data().double(), seeded()).dtype == torch.float64
+
+
+def test_a_mask_hides_where_the_generators_uniform_numbers_are_below_p():
+    x = data(batch=4)
+    u = torch.rand(4, 3, 12, 12, generator=seeded(3))
+    assert Mask(0.3, value=5.0)(x, seeded(3)).equal(torch.where(u < 0.3, torch.tensor(5.0), x))
+    u = torch.rand(4, 1, 12, 12, generator=seeded(3))
+    assert Mask(0.3, per_pixel=True)(x, seeded(3)).equal(torch.where(u < 0.3, torch.zeros(()), x))
+
+
+def test_a_range_of_levels_draws_one_for_each_sample_first():
+    x = data(batch=4)
+    generator = seeded(3)
+    p = 0.2 + 0.5 * torch.rand(4, 1, 1, 1, generator=generator)
+    u = torch.rand(x.shape, generator=generator)
+    torch.testing.assert_close(Mask((0.2, 0.7))(x, seeded(3)), torch.where(u < p, torch.zeros(()), x))
+    generator = seeded(3)
+    std = 0.2 + 0.5 * torch.rand(4, 1, 1, 1, generator=generator)
+    expected = x + std * torch.randn(x.shape, generator=generator)
+    torch.testing.assert_close(GaussianNoise((0.2, 0.7))(x, seeded(3)), expected)
+
+
+def test_gaussian_noise_is_the_generators_noise_times_its_deviation():
+    x = data(batch=4)
+    noise = torch.randn(x.shape, generator=seeded(3))
+    torch.testing.assert_close(GaussianNoise(0.3)(x, seeded(3)), x + 0.3 * noise)
+    clipped = GaussianNoise(0.3, range=(0.2, 0.7))(x, seeded(3))
+    torch.testing.assert_close(clipped, (x + 0.3 * noise).clamp(0.2, 0.7))
+
+
+@pytest.mark.parametrize("per_pixel", [False, True])
+def test_salt_and_pepper_share_the_lower_and_the_upper_half_of_p(per_pixel):
+    x = data(batch=4)
+    u = torch.rand(4, 1 if per_pixel else 3, 12, 12, generator=seeded(3)).expand(x.shape)
+    spoiled = SaltAndPepper(0.4, range=(-1.0, 2.0), per_pixel=per_pixel)(x, seeded(3))
+    expected = torch.where(u < 0.2, torch.tensor(-1.0), torch.where(u < 0.4, torch.tensor(2.0), x))
+    assert spoiled.equal(expected)
+
+
+def test_a_block_starts_anywhere_from_the_first_position_to_the_last_that_fits():
+    rows = Block(3, value=9.0)(torch.zeros(500, 2, 5), seeded()) == 9
+    assert rows[:, 0].equal(rows[:, 1])
+    starts = rows[:, 0].int().argmax(dim=1)
+    assert sorted(set(starts.tolist())) == [0, 1, 2]
+    # Each of three starts is as likely: 4 sigma of a binomial of 500.
+    assert ((torch.bincount(starts) - 500 / 3).abs() < 4 * (500 * 2 / 9) ** 0.5).all()
+
+
+def test_a_block_of_a_picture_has_a_place_of_its_own_along_each_axis():
+    hidden = Block(2, value=9.0)(torch.zeros(100, 1, 4, 5), seeded())[:, 0] == 9
+    tops, lefts = hidden.any(2).int().argmax(1), hidden.any(1).int().argmax(1)
+    assert len(set(zip(tops.tolist(), lefts.tolist(), strict=True))) == 3 * 4
+    assert (hidden.sum((1, 2)) == 4).all()
+
+
+@pytest.mark.parametrize("corruption", [*every(), Block(2)], ids=lambda c: type(c).__name__)
+def test_what_is_drawn_follows_the_generator_and_moves_it_on(corruption):
+    generator = seeded(5)
+    first, second = corruption(data(batch=4), generator), corruption(data(batch=4), generator)
+    assert not first.equal(second)
+
+
+def test_a_chance_of_nothing_hides_nothing_even_where_the_draw_is_the_least(monkeypatch):
+    x = data(batch=2)
+    monkeypatch.setattr(torch, "rand", lambda size, **options: torch.zeros(size))
+    assert Mask(0.0)(x).equal(x)
+    assert SaltAndPepper(0.0, range=(-1.0, 2.0))(x).equal(x)
+    assert (SaltAndPepper(0.5, range=(-1.0, 2.0))(x) == -1).all()

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,3 +46,31 @@ def test_capacity_is_a_distance_from_both_sides():
     term = StandardNormalKL(capacity=5.0)
     assert term(passed(below, torch.zeros(1, 1))).item() == 3.0
     assert term(passed(above, torch.zeros(1, 1))).item() == 3.0
+
+
+def test_free_bits_are_taken_of_the_batch_mean_and_not_of_each_sample():
+    # KL of the samples: 0 and 2 in the first value, 0.02 and 0.08 in the second: means 1 and 0.05.
+    mean = torch.tensor([[0.0, 0.2], [2.0, 0.4]])
+    assert StandardNormalKL(free_bits=0.5)(passed(mean, torch.zeros(2, 2))).item() == pytest.approx(1.5)
+
+
+def test_without_free_bits_and_capacity_the_term_is_the_kl():
+    # The batch means are 1 and 0.05.
+    mean = torch.tensor([[0.0, 0.2], [2.0, 0.4]])
+    assert StandardNormalKL()(passed(mean, torch.zeros(2, 2))).item() == pytest.approx(1.05)
+
+
+def test_a_posterior_close_to_the_prior_keeps_its_digits():
+    # (exp(v) - 1 - v) / 2 is v^2 / 4 for a small v; exp(v) - 1 in float32 would be off by a tenth.
+    cost = kl_to_standard_normal(torch.zeros(1, 1), torch.full((1, 1), 1e-3))
+    assert cost.item() == pytest.approx(2.5e-7, rel=1e-3)
+
+
+def test_the_kl_of_a_sample_is_summed_over_all_values_of_its_code():
+    mean = torch.tensor([[[3.0, 0.0], [1.0, 2.0]], [[0.0, 0.0], [0.0, 4.0]]])
+    assert kl_to_standard_normal(mean, torch.zeros(2, 2, 2)).tolist() == [7.0, 8.0]
+
+
+def test_free_bits_of_a_code_on_a_grid_are_those_of_each_of_its_values():
+    mean = torch.tensor([[[3.0, 0.0], [1.0, 2.0]], [[0.0, 0.0], [0.0, 4.0]]])  # batch means 2.25, 0, 0.25 and 5
+    assert StandardNormalKL(free_bits=0.5)(passed(mean, torch.zeros(2, 2, 2))).item() == 2.25 + 0.5 + 0.5 + 5

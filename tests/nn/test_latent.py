@@ -66,3 +66,69 @@ def test_topk_has_at_most_k_active_units(k):
     assert (code.z != 0).sum(1).max() <= k
     assert (code.z >= 0).all()
     assert (code.z == code.pre)[code.z != 0].all()
+
+
+def known(mean, logvar):
+    """A Gaussian latent whose map gives these numbers, whatever it is given."""
+    project = nn.Linear(1, 2 * len(mean))
+    with torch.no_grad():
+        project.weight.zero_()
+        project.bias.copy_(torch.tensor([*mean, *logvar]))
+    return Gaussian(project)
+
+
+def test_the_first_half_of_the_map_is_the_mean_and_the_second_the_log_variance():
+    code = known([1.0, 2.0], [0.0, 0.5])(torch.zeros(3, 1))
+    assert code.mean.tolist() == [[1.0, 2.0]] * 3
+    assert code.logvar.tolist() == [[0.0, 0.5]] * 3
+
+
+def test_a_draw_is_the_mean_and_the_deviation_times_the_generators_noise():
+    latent, h = known([1.0, -2.0], [1.0, -3.0]), torch.zeros(4, 1)
+    noise = torch.randn(4, 2, generator=torch.Generator().manual_seed(7))
+    expected = torch.tensor([1.0, -2.0]) + torch.tensor([0.5, -1.5]).exp() * noise
+    torch.testing.assert_close(latent(h, torch.Generator().manual_seed(7)).z, expected)
+
+
+@pytest.mark.parametrize(("logvar", "held"), [(-11.0, -10.0), (-9.5, -9.5), (9.5, 9.5), (11.0, 10.0)])
+def test_a_log_variance_is_held_between_minus_ten_and_ten_and_has_no_gradient_outside(logvar, held):
+    latent = known([0.0], [logvar])
+    code = latent(torch.zeros(1, 1))
+    assert code.logvar.item() == held
+    code.logvar.sum().backward()
+    assert latent.project.bias.grad.tolist() == [0.0, float(logvar == held)]
+
+
+def test_a_spatial_gaussian_splits_its_channels():
+    project = projection((3, 5), 4, spatial=True)
+    latent, h = Gaussian(project), torch.randn(2, 3, 5)
+    code, both = latent(h), project(h)
+    assert code.mean.equal(both[:, :2])
+    assert code.logvar.equal(both[:, 2:])
+    assert project.kernel_size == (1,)
+
+
+def test_a_shared_log_variance_takes_part_in_the_draw():
+    latent = Gaussian(nn.Identity(), shared=(2,))
+    with torch.no_grad():
+        latent.logvar.copy_(torch.tensor([1.0, 20.0]))
+    code = latent(torch.zeros(3, 2), torch.Generator().manual_seed(7))
+    noise = torch.randn(3, 2, generator=torch.Generator().manual_seed(7))
+    torch.testing.assert_close(code.z, noise * torch.tensor([0.5, 5.0]).exp())
+    assert code.logvar.tolist() == [[1.0, 10.0]] * 3
+
+
+def test_a_deterministic_code_is_the_activation_of_its_map():
+    project, h = nn.Linear(6, 3), torch.randn(4, 2, 3)
+    code = Deterministic(project, nn.Tanh())(h)
+    assert code.pre.equal(project(h.flatten(1)))
+    assert code.z.equal(code.pre.tanh())
+    plain = Deterministic(project, nn.Identity())(h)
+    assert plain.z.equal(plain.pre)
+
+
+def test_topk_takes_features_of_any_shape_and_keeps_what_it_selected_from():
+    project, h = nn.Linear(6, 5), torch.randn(4, 2, 3)
+    code = TopK(project, k=2)(h)
+    assert code.pre.equal(project(h.flatten(1)))
+    assert ((code.z != 0).sum(1) == (code.pre > 0).sum(1).clamp_max(2)).all()

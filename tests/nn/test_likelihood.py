@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,12 +9,14 @@ from torch.distributions import ContinuousBernoulli as TorchContinuousBernoulli
 from torch.distributions import Laplace as TorchLaplace
 from torch.distributions import Normal
 
+from aezoo.nn.code import Code, Output
 from aezoo.nn.gaussian import Gaussian, GaussianPerValue, OptimalGaussian
 from aezoo.nn.likelihood import (
     Bernoulli,
     ContinuousBernoulli,
     Huber,
     Laplace,
+    Reconstruction,
     SquaredError,
 )
 
@@ -221,3 +224,177 @@ def test_samples_come_from_the_generator_alone(likelihood):
     raw = torch.zeros(5, 3)
     first, second = (likelihood.sample(raw, torch.Generator().manual_seed(7)) for _ in range(2))
     assert first.equal(second)
+
+
+@pytest.mark.parametrize("logit", [-0.49, -0.2, 0.1, 0.3, 0.4999])
+def test_the_series_of_the_continuous_bernoulli_mean_has_nine_digits(logit):
+    raw = torch.tensor([[logit]], dtype=torch.float64)
+    exact = 1 / (1 - math.exp(-logit)) - 1 / logit
+    # the first term that is left out is raw^7 / 1209600, below 7e-9 here
+    assert ContinuousBernoulli().mean(raw).item() == pytest.approx(exact, abs=8e-9)
+
+
+@pytest.mark.parametrize("logit", [0.5001, -0.5001, 3.0])
+def test_beyond_the_series_the_continuous_bernoulli_mean_is_exact(logit):
+    raw = torch.tensor([[logit]], dtype=torch.float64)
+    assert ContinuousBernoulli().mean(raw).item() == pytest.approx(1 / (1 - math.exp(-logit)) - 1 / logit, abs=1e-14)
+
+
+@pytest.mark.parametrize("logit", [-0.0199, 0.01, 0.0201, 0.3])
+def test_the_constant_of_the_continuous_bernoulli_has_nine_digits(logit):
+    raw, x = torch.tensor([[logit]], dtype=torch.float64), torch.tensor([[0.25]], dtype=torch.float64)
+    cross_entropy = math.log1p(math.exp(logit)) - 0.25 * logit
+    constant = math.log(logit / math.tanh(logit / 2))
+    # the first term that is left out is raw^4 / 1440 * 7 / 2, below 1e-9 here
+    assert ContinuousBernoulli().nll(raw, x).item() == pytest.approx(cross_entropy - constant, abs=1e-9)
+
+
+def test_the_variance_in_evaluation_is_a_running_mean_that_forgets_slowly():
+    likelihood = OptimalGaussian(momentum=0.9).double()
+    zeros = torch.zeros(2, 3, dtype=torch.float64)
+    likelihood.nll(zeros, zeros + 2)  # a variance of 4, with weight 0.1 * 0.9
+    likelihood.nll(zeros, zeros + 1)  # a variance of 1, with weight 0.1
+    expected = (0.09 * 4 + 0.1 * 1) / 0.19
+    assert likelihood.variance.item() == pytest.approx(expected, rel=1e-12)
+    likelihood.eval()
+    cost = 3 * 9 / (2 * expected) + 1.5 * (math.log(expected) + math.log(2 * math.pi))
+    for _ in range(2):  # evaluation leaves it as it is
+        assert likelihood.nll(zeros, zeros + 3).tolist() == pytest.approx([cost, cost], rel=1e-12)
+
+
+def test_by_default_the_running_variance_remembers_ninety_nine_in_a_hundred():
+    likelihood = OptimalGaussian().double()
+    zeros = torch.zeros(1, 1, dtype=torch.float64)
+    for size in (3.0, 1.0):
+        likelihood.nll(zeros, zeros + size)
+    assert likelihood.variance.item() == pytest.approx((0.99 * 9 + 1) / 1.99, rel=1e-12)
+
+
+def test_the_optimal_variance_stops_at_its_floor():
+    likelihood = OptimalGaussian().double()
+    zeros = torch.zeros(1, 2, dtype=torch.float64)
+    floor = math.exp(-12)
+    cost = 2 * (-6 + 0.5 * math.log(2 * math.pi))
+    assert likelihood.nll(zeros, zeros).item() == pytest.approx(cost, rel=1e-12)
+    assert likelihood.variance.item() == pytest.approx(floor, rel=1e-12)
+
+
+def test_the_observed_variance_keeps_no_graph():
+    likelihood = OptimalGaussian()
+    raw = torch.ones(2, 3, requires_grad=True)
+    likelihood.nll(raw, torch.zeros(2, 3))
+    assert not likelihood.running.requires_grad
+
+
+def test_a_mean_of_the_optimal_gaussian_and_of_one_per_value_passes_through_the_output():
+    raw, x = draw()
+    torch.testing.assert_close(OptimalGaussian(output="tanh").mean(raw), raw.tanh())
+    optimal, plain = OptimalGaussian(output="tanh"), OptimalGaussian()
+    torch.testing.assert_close(optimal.nll(raw, x), plain.nll(raw.tanh(), x))
+    both = torch.cat([raw, torch.zeros_like(raw)], dim=1)
+    per_value = GaussianPerValue(output="sigmoid")
+    torch.testing.assert_close(per_value.mean(both), raw.sigmoid())
+    squashed = torch.cat([raw.sigmoid(), torch.zeros_like(raw)], dim=1)
+    torch.testing.assert_close(per_value.nll(both, x), GaussianPerValue().nll(squashed, x))
+
+
+def uniform_of(seed, *shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def sampled(likelihood, raw, seed=3):
+    return likelihood.sample(raw, torch.Generator().manual_seed(seed))
+
+
+def test_a_laplace_sample_is_the_inverse_of_the_distribution_function():
+    raw, _ = draw()
+    likelihood = Laplace(SHAPE, scale=0.7).double()
+    samples = sampled(likelihood, raw)
+    # 1e-7: the scale is made in float32
+    torch.testing.assert_close(TorchLaplace(raw, 0.7).cdf(samples), uniform_of(3, *raw.shape), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("delta", [0.5, 2.0])
+def test_a_huber_sample_is_the_inverse_of_the_distribution_function(delta):
+    raw, _ = draw(batch=100)
+    likelihood = Huber(SHAPE, delta=delta, scale=1.5).double()
+    errors = (sampled(likelihood, raw) - raw) / 1.5
+    core = math.sqrt(2 * math.pi) * math.erf(delta / math.sqrt(2))
+    tails = 2 / delta * math.exp(-(delta**2) / 2)
+    size = errors.abs()
+    inside = math.sqrt(2 * math.pi) * torch.erf(size / math.sqrt(2))
+    beyond = core + tails * (1 - torch.exp(-delta * (size - delta)))
+    mass = torch.where(size < delta, inside, beyond) / (core + tails)
+    u = 2 * uniform_of(3, *raw.shape) - 1
+    torch.testing.assert_close(mass * errors.sign(), u, rtol=1e-5, atol=1e-6)
+
+
+def test_the_least_uniform_number_gives_a_finite_sample(monkeypatch):
+    monkeypatch.setattr(torch, "rand", lambda size, **options: torch.zeros(size, dtype=torch.float64))
+    raw = torch.ones(1, 3, dtype=torch.float64)
+    # The distribution function is cut off at 1 - 1e-7.
+    assert Laplace((3,)).double().sample(raw).tolist() == [pytest.approx([1 + math.log(1e-7)] * 3, rel=1e-9)]
+    delta = 1.0
+    core, tails = math.sqrt(2 * math.pi) * math.erf(math.sqrt(0.5)), 2 * math.exp(-0.5)
+    size = delta - math.log(1e-7 * (core + tails) / tails) / delta
+    assert Huber((3,), delta=delta).double().sample(raw).tolist() == [pytest.approx([1 - size] * 3, rel=1e-7)]
+
+
+@pytest.mark.parametrize("logit", [-2.0, -1e-7, 0.0, 1e-7, 2.0])
+def test_a_continuous_bernoulli_sample_is_the_inverse_of_the_distribution_function(logit):
+    raw = torch.full((5, 3), logit, dtype=torch.float64)
+    x, u = sampled(ContinuousBernoulli(), raw), uniform_of(3, 5, 3)
+    if abs(logit) < 1e-6:
+        torch.testing.assert_close(x, u, rtol=0, atol=1e-6)
+    else:
+        below = (logit * x).expm1() / math.expm1(logit)
+        torch.testing.assert_close(below, u if logit < 0 else 1 - u)
+
+
+def test_samples_of_gaussians_are_the_generators_noise_times_the_scale():
+    raw, _ = draw()
+    noise = torch.randn(raw.shape, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    fixed = Gaussian(SHAPE, scale=0.5, output="sigmoid").double()
+    torch.testing.assert_close(sampled(fixed, raw), raw.sigmoid() + 0.5 * noise, rtol=0, atol=1e-7)
+    optimal = OptimalGaussian().double()
+    optimal.nll(raw, raw + 3)
+    torch.testing.assert_close(sampled(optimal, raw), raw + 3 * noise)
+    scales = torch.linspace(-1, 1, raw.numel(), dtype=torch.float64).view_as(raw)
+    both = torch.cat([raw, scales], dim=1)
+    log_scale = -6 + nn.functional.softplus(scales + 6)
+    torch.testing.assert_close(sampled(GaussianPerValue(), both), raw + log_scale.exp() * noise)
+
+
+def test_bits_and_squared_errors_draw_as_they_say():
+    raw, _ = draw()
+    assert sampled(Bernoulli(), raw).equal(torch.bernoulli(raw.sigmoid(), generator=torch.Generator().manual_seed(3)))
+    assert SquaredError(output="tanh").sample(raw).equal(raw.tanh())
+
+
+def test_a_fixed_scale_has_no_floor_and_a_learned_one_has():
+    zero = torch.zeros(1, 1)
+    for likelihood, constant in ((Gaussian, 0.5 * math.log(2 * math.pi)), (Laplace, math.log(2))):
+        assert likelihood((1,), scale=1e-4).nll(zero, zero).item() == pytest.approx(math.log(1e-4) + constant)
+        learned = likelihood((1,), scale=1e-4, learned=True)
+        assert learned.nll(zero, zero).item() == pytest.approx(-6 + constant)
+        assert learned.log_scale_now().item() == -6
+
+
+@pytest.mark.parametrize("family", [(Laplace, TorchLaplace), (Gaussian, Normal)], ids=["laplace", "gaussian"])
+def test_each_channel_has_its_own_learned_scale(family):
+    raw, x = draw()
+    module, reference = family
+    likelihood = module(SHAPE, scale=0.5, learned=True, per_channel=True).double()
+    assert likelihood.log_scale.shape == (2, 1, 1)
+    assert likelihood.log_scale.exp().flatten().tolist() == pytest.approx([0.5, 0.5])
+    with torch.no_grad():
+        likelihood.log_scale.copy_(torch.tensor([0.5, -1.0])[:, None, None])
+    expected = -reference(raw, likelihood.log_scale.exp()).log_prob(x).sum((1, 2, 3))
+    torch.testing.assert_close(likelihood.nll(raw, x), expected)
+    assert [name for name, _ in module(SHAPE).named_parameters()] == []
+
+
+def test_the_reconstruction_is_the_batch_mean_of_the_nll():
+    x, raw = torch.zeros(2, 2), torch.tensor([[1.0, 2.0], [0.0, 3.0]])
+    out = Output(SimpleNamespace(likelihood=SquaredError()), x, x, Code(x), raw, {})
+    assert {name: value.item() for name, value in Reconstruction()(out, "model").items()} == {"reconstruction": 7.0}

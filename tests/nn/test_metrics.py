@@ -201,6 +201,7 @@ ALL: list[Callable[[], Any]] = [
     ActiveUnits,
     LatentRank,
     lambda: Mean(active_share),
+    lambda: Mean(mean_activation),
 ]
 
 
@@ -230,3 +231,70 @@ def test_moments_agree_with_torch(n: int, width: int, offset: float, seed: int) 
     torch.testing.assert_close(full.mean(), x.mean(dim=0))
     torch.testing.assert_close(full.covariance(), covariance, rtol=1e-7, atol=1e-9)
     torch.testing.assert_close(thin.variance(), covariance.diagonal(), rtol=1e-7, atol=1e-9)
+
+
+# --- on paper --------------------------------------------------------------------------------------------
+
+
+def test_errors_of_pictures_are_summed_over_all_of_their_values() -> None:
+    x, raw = torch.zeros(2, 1, 2, 2), torch.tensor([1.0, 2.0, 3.0, 4.0]).view(1, 1, 2, 2).expand(2, 1, 2, 2)
+    assert squared_errors(output(x, raw)).tolist() == [30.0, 30.0]
+    assert fed(PerValue(squared_errors), output(x, raw)) == 7.5
+    assert fed(UnexplainedVariance(), output(x + torch.tensor([1.0, -1.0]).view(2, 1, 1, 1), raw)) == 34 / 4
+
+
+def test_the_density_of_one_sample_in_data_units_is_that_of_its_values() -> None:
+    out = output(torch.zeros(1, 4), torch.zeros(1, 4), likelihood=Gaussian((4,)), scale=0.5)
+    assert nll(out).item() == pytest.approx(4 * (0.5 * math.log(2 * math.pi) + math.log(0.5)))
+
+
+def test_a_unit_that_varies_by_just_the_threshold_is_not_active() -> None:
+    constant, signs = torch.full((2, 1), 3.0), torch.tensor([[0.5], [-0.5]])
+    z = torch.cat([constant, signs], dim=1)
+    assert fed(ActiveUnits(0.0), coded(z)) == 1
+    assert fed(ActiveUnits(0.25), coded(z)) == 0
+    assert fed(ActiveUnits(0.24), coded(z)) == 1
+
+
+def test_the_rank_of_unequal_directions_is_the_participation_ratio() -> None:
+    corners = torch.cartesian_prod(torch.tensor([-1.0, 1.0]), torch.tensor([-2.0, 2.0]))
+    assert fed(LatentRank(), coded(corners)) == pytest.approx((1 + 4) ** 2 / (1 + 16))
+
+
+def test_the_metrics_of_codes_on_a_grid_are_those_of_all_their_values() -> None:
+    z = torch.tensor([[[0.0, 1.0], [2.0, 0.0]], [[0.0, 0.0], [4.0, 0.0]]])  # [2, 2, 2]
+    assert fed(Mean(active_share), coded(z)) == pytest.approx(3 / 8)
+    assert fed(Mean(mean_activation), coded(z)) == pytest.approx(7 / 8)
+    assert fed(ActiveUnits(), coded(z)) == 2
+    # Deviations 1/2 and 1 in two values that move against each other: one direction.
+    assert fed(LatentRank(), coded(z)) == pytest.approx(1.0)
+
+
+def test_moments_of_three_vectors_are_those_on_paper() -> None:
+    x = torch.tensor([[0.0, 0.0], [2.0, 1.0], [1.0, 5.0]])
+    full, thin = Moments(full=True), Moments()
+    for row in x.split(1):
+        full.update(row)
+        thin.update(row)
+    assert full.count == thin.count == 3
+    assert full.mean().tolist() == thin.mean().tolist() == [1.0, 2.0]
+    torch.testing.assert_close(full.covariance() * 3, torch.tensor([[2.0, 1.0], [1.0, 14.0]]).double())
+    torch.testing.assert_close(full.variance() * 3, torch.tensor([2.0, 14.0]).double())
+    torch.testing.assert_close(thin.variance() * 3, torch.tensor([2.0, 14.0]).double())
+
+
+def test_metrics_hold_no_graph_and_sum_in_double_precision() -> None:
+    raw = torch.ones(3, 4, requires_grad=True)
+    metric = UnexplainedVariance()
+    metric.update(output(torch.randn(3, 4), raw))
+    assert not metric.moments.first.requires_grad
+    large = Mean(lambda out: out.x[:, 0])
+    assert fed(large, output(torch.tensor([[2.0**24]]), torch.zeros(1, 1)), *[output(torch.ones(1, 1), raw)] * 3) == (
+        (2**24 + 3) / 4
+    )
+
+
+def test_every_code_weighs_the_same_in_batches_of_unequal_size() -> None:
+    z = torch.tensor([[1.0, 0.0, 3.0], [0.0, 0.0, 4.0], [0.0, 0.0, 5.0], [0.0, 0.0, 0.0]])
+    for measure, expected in ((active_share, 4 / 12), (mean_activation, 13 / 12)):
+        assert fed(Mean(measure), coded(z[:1]), coded(z[1:])) == pytest.approx(expected)

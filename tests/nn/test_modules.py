@@ -14,9 +14,9 @@ from torch import nn
 from aezoo.errors import ShapeError
 from aezoo.layers.basic import LinearSpec
 from aezoo.layers.convolutions import ConvSpec
-from aezoo.nn.convolutions import Residual, shortcut
-from aezoo.nn.layers import ACTIVATIONS, Tied, activation, block, group_count, normalization, tie
-from aezoo.nn.sequences import Attention, Transformer, sinusoids
+from aezoo.nn.convolutions import GlobalPool, Residual, pool, resize, shortcut
+from aezoo.nn.layers import ACTIVATIONS, Tied, activation, block, group_count, matrices, normalization, tie
+from aezoo.nn.sequences import Attention, Recurrent, SelfAttention, Transformer, TransformerBlock, sinusoids
 from aezoo.plugin import Activation, Style
 
 
@@ -201,3 +201,214 @@ def test_a_bare_map_is_tied_as_well():
 def test_weights_that_are_not_each_others_transposes_are_not_tied(decoder, encoder, message):
     with pytest.raises(ShapeError, match=message):
         tie(decoder, encoder)
+
+
+# --- on paper ----------------------------------------------------------------------------------------------
+
+
+def test_sinusoids_fall_in_frequency_from_one_by_the_same_factor():
+    table = sinusoids(50, 8).double()
+    rates = [1.0, 0.1, 0.01, 0.001]  # 10000^(-i / 4)
+    for i, rate in enumerate(rates):
+        positions = rate * torch.arange(50.0).double()
+        # float32 angles up to 49 are known to 4e-6
+        torch.testing.assert_close(table[:, i], positions.sin(), rtol=0, atol=1e-5)
+        torch.testing.assert_close(table[:, 4 + i], positions.cos(), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "kind"),
+    [
+        ("none", (6, 4), nn.Identity),
+        ("batch", (6,), nn.BatchNorm1d),
+        ("batch", (6, 4), nn.BatchNorm1d),
+        ("batch", (6, 4, 4), nn.BatchNorm2d),
+        ("batch", (6, 4, 4, 4), nn.BatchNorm3d),
+        ("instance", (6, 4), nn.InstanceNorm1d),
+        ("instance", (6, 4, 4), nn.InstanceNorm2d),
+        ("instance", (6, 4, 4, 4), nn.InstanceNorm3d),
+        ("layer", (6,), nn.LayerNorm),
+        ("layer", (6, 4), nn.GroupNorm),
+        ("group", (6, 4), nn.GroupNorm),
+    ],
+)
+def test_a_norm_is_the_one_of_its_name_and_rank_and_keeps_the_shape(name, shape, kind):
+    module = normalization(name, shape)
+    assert type(module) is kind
+    x = 3 + 2 * torch.randn(4, *shape, generator=_seeded())
+    assert module(x).shape == x.shape
+    if name != "none":
+        assert [tuple(p.shape) for p in module.parameters()] == [(6,), (6,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "axes"),
+    [("layer", None, (1, 2)), ("group", 3, (1,)), ("instance", None, ()), ("group", 2, (1,))],
+)
+def test_a_norm_takes_its_moments_over_the_values_it_says(name, groups, axes):
+    x = 3 + 2 * torch.randn(4, 6, 5, generator=_seeded()).double()
+    count = {"layer": 1, "instance": 6}.get(name, groups)
+    parts = x.view(4, count, -1)
+    mean, variance = parts.mean(-1, keepdim=True), parts.var(-1, correction=0, keepdim=True)
+    expected = ((parts - mean) / (variance + 1e-5).sqrt()).view_as(x)
+    torch.testing.assert_close(normalization(name, (6, 5), groups=groups).double()(x), expected)
+
+
+def test_groups_of_a_norm_that_does_not_say_are_up_to_eight():
+    assert normalization("group", (16, 4)).num_groups == 8
+    assert normalization("group", (16, 4), groups=4).num_groups == 4
+    assert normalization("layer", (16, 4), groups=4).num_groups == 1
+    assert [group_count(shape) for shape in [(9,), (2,), (4,), (8, 1), (16,), (3, 1), (1, 2), (1,)]] == [
+        3, 1, 2, 4, 8, 1, 1, 1,
+    ]  # fmt: skip
+
+
+def test_attention_is_a_softmax_of_scaled_products_for_each_head():
+    layer = SelfAttention(6, heads=2).double()
+    h = torch.randn(3, 5, 6, generator=_seeded()).double()
+    query, key, value = (part.view(3, 5, 2, 3).transpose(1, 2) for part in layer.qkv(h).chunk(3, dim=-1))
+    weights = (query @ key.transpose(-1, -2) / 3**0.5).softmax(dim=-1)
+    expected = layer.out((weights @ value).transpose(1, 2).reshape(3, 5, 6))
+    torch.testing.assert_close(layer(h), expected)
+
+
+def test_attention_over_a_picture_adds_to_each_position_what_it_gathers():
+    layer = Attention(4, heads=1).double()
+    x = torch.randn(2, 4, 3, 2, generator=_seeded()).double()
+    tokens = x.flatten(2).transpose(1, 2)
+    expected = tokens + layer.attention(layer.norm(tokens))
+    torch.testing.assert_close(layer(x), expected.transpose(1, 2).reshape(x.shape))
+
+
+def test_a_transformer_block_adds_attention_and_then_a_perceptron():
+    block_ = TransformerBlock(4, heads=2, hidden=7, dropout=0.0).double()
+    h = torch.randn(2, 3, 4, generator=_seeded()).double()
+    between = h + block_.attention(block_.attention_norm(h))
+    torch.testing.assert_close(block_(h), between + block_.mlp(block_.mlp_norm(between)))
+    assert [tuple(p.shape) for p in block_.mlp.parameters()] == [(7, 4), (7,), (4, 7), (4,)]
+
+
+def test_dropout_of_a_transformer_acts_in_training_alone():
+    layer = Transformer(4, 5, depth=1, heads=2, hidden=8, dropout=0.5)
+    x = torch.randn(2, 4, 5, generator=_seeded())
+    assert not layer(x).equal(layer(x))
+    layer.eval()
+    assert layer(x).equal(layer(x))
+    attention = SelfAttention(4, heads=1, dropout=0.5)
+    h = torch.randn(2, 6, 4, generator=_seeded())
+    assert not attention(h).equal(attention(h))
+    attention.eval()
+    assert attention(h).equal(attention(h))
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "none"])
+def test_a_transformer_is_positions_blocks_and_a_norm(positions):
+    layer = Transformer(4, 5, depth=2, heads=2, hidden=8, positions=positions).eval()
+    x = torch.randn(2, 4, 5, generator=_seeded())
+    h = x.transpose(1, 2)
+    if positions == "none":
+        assert layer.positions is None
+    else:
+        assert layer.positions.shape == (5, 4)
+        assert layer.positions.requires_grad is (positions == "learned")
+        assert "positions" in layer.state_dict()
+        h = h + layer.positions
+    for part in layer.blocks:
+        h = part(h)
+    assert len(layer.blocks) == 2
+    torch.testing.assert_close(layer(x), layer.norm(h).transpose(1, 2))
+
+
+def test_learned_positions_start_small():
+    torch.manual_seed(0)
+    layer = Transformer(64, 64, depth=1, heads=2, hidden=8)
+    assert layer.positions.std().item() == pytest.approx(0.02, rel=4 / (2 * 64 * 64) ** 0.5)
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("gru", 3), ("lstm", 4)])
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_recurrent_layer_runs_along_the_sequence(cell, gates, bidirectional):
+    layer = Recurrent(cell, 3, 6, bidirectional=bidirectional)
+    x = torch.randn(2, 3, 5, generator=_seeded())
+    expected, _ = layer.cells(x.transpose(1, 2))
+    assert layer(x).equal(expected.transpose(1, 2))
+    assert layer(x).shape == (2, 6, 5)
+    assert layer.cells.weight_ih_l0.shape == (gates * (3 if bidirectional else 6), 3)
+    changed = x.clone()
+    changed[:, :, -1] += 1
+    moved = (layer(changed) - layer(x)).abs().amax(dim=(0, 1)) > 0
+    assert moved.tolist() == [bidirectional] * 4 + [True]
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("max", "max_pool"), ("average", "avg_pool")])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_a_pool_is_over_as_many_axes_with_its_own_size_and_stride(mode, kind, axes):
+    x = torch.randn(2, 3, *[7] * axes, generator=_seeded())
+    expected = getattr(nn.functional, f"{kind}{axes}d")(x, 3, 2)
+    assert pool(mode, axes, size=3, stride=2)(x).equal(expected)
+
+
+@pytest.mark.parametrize("size", [(5,), (5, 4), (5, 4, 3)])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_a_resize_interpolates_along_all_axes(size, mode):
+    x = torch.randn(2, 3, *[3] * len(size), generator=_seeded())
+    name = mode if mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[len(size)]
+    assert resize(size, mode=mode)(x).equal(nn.functional.interpolate(x, size=size, mode=name))
+    assert resize(size)(x).equal(nn.functional.interpolate(x, size=size, mode="nearest"))
+
+
+def test_a_global_pool_is_the_mean_over_all_positions():
+    x = torch.arange(24.0).view(2, 3, 2, 2)
+    assert GlobalPool()(x).tolist() == [[1.5, 5.5, 9.5], [13.5, 17.5, 21.5]]
+
+
+def test_a_residual_sum_has_a_scale_a_shortcut_and_an_end():
+    body, side, x = nn.Linear(3, 2), nn.Linear(3, 2), torch.randn(4, 3)
+    expected = side(x) + body(x)
+    torch.testing.assert_close(Residual([body], side, activation="identity", scale=1.0)(x), expected)
+    torch.testing.assert_close(
+        Residual([body], side, activation="tanh", scale=0.1)(x), (side(x) + 0.1 * body(x)).tanh()
+    )
+    two = Residual([nn.Linear(3, 3), nn.ReLU()], None, activation="identity", scale=1.0)
+    torch.testing.assert_close(two(x), x + two.body[0](x).relu())
+
+
+@pytest.mark.parametrize(
+    ("shape", "output", "strides"),
+    [((3, 7, 8), (5, 4, 4), (2, 2)), ((3, 9, 9), (3, 3, 5), (3, 2)), ((3, 8), (4, 8), (1,)), ((3, 10), (3, 4), (3,))],
+)
+def test_a_shortcut_down_is_one_convolution_with_a_stride(shape, output, strides):
+    module = shortcut(shape, output)
+    assert module.conv.stride == strides
+    assert set(module.conv.kernel_size) == {1}
+    assert module(torch.randn(1, *shape)).shape == (1, *output)
+    assert len(module) == 1
+
+
+def test_matrices_are_what_mixes_values_and_nothing_else():
+    module = nn.Sequential(nn.Linear(3, 1), nn.LayerNorm(3), nn.Conv1d(1, 4, 1), nn.GRU(2, 2))
+    module.register_parameter("vector", nn.Parameter(torch.zeros(4, 1, 1)))
+    module.register_parameter("matrix", nn.Parameter(torch.zeros(4, 2)))
+    found = {tuple(part.shape) for part in matrices(module)}
+    assert found == {(1, 3), (4, 1, 1), (6, 2), (4, 2)}
+    assert not any(part is module.vector for part in matrices(module))
+
+
+def test_a_block_puts_its_parts_in_order():
+    torch.manual_seed(0)
+    full = block("linear", nn.Linear(3, 4), (4,), norm="group", activation="relu")
+    x = torch.randn(2, 3)
+    torch.testing.assert_close(full(x), full.norm(full.linear(x)).relu())
+    assert full.norm.num_groups == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "output"), [((3, 8, 9), (3, 4, 4)), ((3, 9, 8), (3, 4, 4)), ((3, 4, 4), (5, 7, 8)), ((3, 28), (3, 27))]
+)
+def test_a_shortcut_that_no_stride_gives_is_a_kernel_of_one_and_a_resize(shape, output):
+    module = shortcut(shape, output)
+    assert [name for name, _ in module.named_children()] == ["conv", "resize"]
+    assert set(module.conv.kernel_size) == set(module.conv.stride) == {1}
+    x = torch.randn(2, *shape, generator=_seeded())
+    expected = nn.functional.interpolate(module.conv(x), size=output[1:], mode="nearest")
+    assert module(x).equal(expected)

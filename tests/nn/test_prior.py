@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal
@@ -77,3 +79,87 @@ def test_a_fit_refuses_codes_of_a_model_that_has_diverged():
 
 def test_a_standard_normal_leaves_nothing_to_save():
     assert not StandardNormal((4,)).state_dict()
+
+
+#: Their mean is (1, 2); about it they are (-1, -2), (1, -1) and (0, 3).
+THREE = torch.tensor([[0.0, 0.0], [2.0, 1.0], [1.0, 5.0]], dtype=torch.float64)
+COVARIANCE = torch.tensor([[2.0, 1.0], [1.0, 14.0]], dtype=torch.float64) / 3  # over N, not N - 1
+
+
+def fitted(codes, shape=None):
+    prior = FittedGaussian(tuple(codes.shape[1:]) if shape is None else shape).double()
+    prior.fit(codes)
+    return prior
+
+
+def test_three_codes_give_their_own_mean_and_covariance_and_a_millionth_of_the_mean_variance():
+    prior = fitted(THREE)
+    assert prior.mean.tolist() == [1.0, 2.0]
+    ridge = prior.chol @ prior.chol.T - COVARIANCE
+    # the mean variance is 8/3; 1e-15 are roundings of numbers around 5
+    torch.testing.assert_close(ridge, torch.eye(2).double() * 8e-6 / 3, rtol=1e-5, atol=1e-15)
+
+
+def test_codes_that_are_all_alike_get_a_deviation_of_a_millionth():
+    prior = fitted(torch.full((3, 2), 7.0))
+    torch.testing.assert_close(prior.chol, 1e-6 * torch.eye(2).double(), rtol=1e-12, atol=0)
+
+
+def test_two_codes_are_enough_and_one_is_not():
+    assert fitted(THREE[:2]).mean.tolist() == [1.0, 0.5]
+    with pytest.raises(UsageError, match="at least 2 codes, got 1"):
+        fitted(THREE[:1])
+
+
+def test_moments_are_taken_in_double_precision_and_without_a_graph():
+    far = (THREE + 4096).float().requires_grad_()  # squares of 4096 leave float32 no digit of these variances
+    prior = FittedGaussian((2,))
+    prior.fit(far)
+    torch.testing.assert_close(prior.chol @ prior.chol.T, COVARIANCE.float(), rtol=1e-4, atol=0)
+    assert not prior.chol.requires_grad
+
+
+def test_the_density_of_a_fitted_gaussian_at_its_mean_is_that_of_its_determinant():
+    prior = fitted(THREE.reshape(3, 2, 1))
+    # det = (2 * 14 - 1) / 9 = 3; the ridge moves it by 8/3 of a millionth of the trace
+    expected = -math.log(2 * math.pi) - 0.5 * math.log(3)
+    z = torch.tensor([[[1.0], [2.0]], [[2.0], [1.0]]], dtype=torch.float64)
+    at_mean, aside = prior.log_prob(z).tolist()
+    assert at_mean == pytest.approx(expected, abs=1e-5)
+    # (1, -1) inv(C) (1, -1)' = (14 + 2 + 2) / 9 = 2
+    assert aside == pytest.approx(expected - 1, abs=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2,), (1, 2, 1)])
+def test_a_sample_is_the_mean_and_the_factor_of_the_covariance_times_the_generators_noise(shape):
+    prior = fitted(THREE.reshape(3, *shape))
+    noise = torch.randn(5, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    expected = torch.tensor([1.0, 2.0]).double() + noise @ prior.chol.T
+    drawn = prior.sample(5, torch.Generator().manual_seed(3))
+    torch.testing.assert_close(drawn, expected.reshape(5, *shape), rtol=0, atol=0)
+
+
+def test_a_sample_of_the_standard_normal_is_the_generators_noise():
+    prior = StandardNormal((2, 3)).double()
+    noise = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    assert prior.sample(4, torch.Generator().manual_seed(3)).equal(noise)
+
+
+def test_a_standard_normal_does_not_learn():
+    prior = StandardNormal((2,))
+    prior.fit(THREE)
+    assert prior.log_prob(torch.zeros(1, 2)).item() == pytest.approx(-math.log(2 * math.pi))
+
+
+def test_before_the_fit_there_is_no_density_either():
+    with pytest.raises(UsageError, match="not seen any codes"):
+        FittedGaussian((2,)).log_prob(torch.zeros(1, 2))
+
+
+def test_before_the_fit_a_fitted_gaussian_is_saved_as_a_standard_normal():
+    state = FittedGaussian((2,)).state_dict()
+    assert {name: value.tolist() for name, value in state.items()} == {
+        "mean": [0.0, 0.0],
+        "chol": [[1.0, 0.0], [0.0, 1.0]],
+        "fitted": False,
+    }

@@ -89,3 +89,21 @@ def test_a_projection_leaves_no_graph_behind():
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 def test_any_tensor_of_the_weights_shape_is_viewed_as_the_weight_is(layer):
     torch.testing.assert_close(by_input(layer, 2 * layer.weight), 2 * by_input(layer))
+
+
+def test_columns_of_a_linear_map_are_those_of_its_inputs():
+    layer = nn.Linear(2, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[3.0, 0.0], [4.0, 0.5]]))
+    assert column_norms(layer).flatten().tolist() == [5.0, 0.5]
+    Projection(lambda part: scale_below(part, norm=2.0))(layer)
+    torch.testing.assert_close(layer.weight.detach(), torch.tensor([[1.2, 0.0], [1.6, 0.5]]))
+    Projection(scale_to_unit)(layer)
+    torch.testing.assert_close(layer.weight.detach(), torch.tensor([[0.6, 0.0], [0.8, 1.0]]))
+
+
+def test_every_map_is_projected_unless_the_first_alone_is_meant():
+    stack = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 4))
+    Projection(scale_to_unit)(stack)
+    for layer in (stack[0], stack[2]):
+        torch.testing.assert_close(layer.weight.norm(dim=0), torch.ones(layer.in_features))

@@ -115,3 +115,28 @@ def test_what_a_player_knows_is_kept_with_the_weights() -> None:
 def test_a_gate_that_no_loss_passes_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"no loss is above 0.7 and below 0.3: this player would never move"):
         PlayerSpec(above=0.7, below=0.3)
+
+
+def test_the_weights_of_another_player_are_no_part_of_the_total_that_chooses() -> None:
+    spec = aezoo.read(
+        {
+            "name": "game",
+            "input": [4],
+            "latent": {"type": "deterministic", "dim": 2},
+            "training": {"steps": 3, "batch_size": 8, "best_by": "total"},
+        }
+    )
+    batches = Batches(Samples(np.ones((8, 4), np.float32), "ones"), spec)
+    weights = {"chaser.distance": lambda step: 2.0 + step, "reconstruction": lambda step: 4.0 - step}
+    network = aezoo.build(spec).network
+    objective = Objective(network, Chase(), players=("model", "chaser"), weights=weights).train()
+    loop = Loop(objective, spec.training, batches, steps=3, turns={"chaser": PlayerSpec(optimizer=sgd(0.0))})
+    outcome = loop.run()
+    for record in loop.history.records:
+        if "epoch" in record:
+            step = record["step"] - 1
+            assert record["reconstruction.weighted"] == pytest.approx((4 - step) * record["reconstruction"])
+            assert record["chaser.total"] == pytest.approx((2 + step) * 9)
+    # Under the weight of the end, 1; the chaser's loss, nine times as large, does not count.
+    chosen = next(r for r in loop.history.records if "epoch" in r and r["step"] == outcome.best_step)
+    assert outcome.validation["total"] == pytest.approx(chosen["reconstruction"])

@@ -128,3 +128,11 @@ def test_the_total_correlation_of_drawn_codes_is_that_of_their_covariance() -> N
     truth = gaussian_total_correlation(factor @ factor.T)
     # Its standard error is the correlation, 0.9, over the root of the number of codes: 0.003, four of them.
     assert fed(TotalCorrelation(), z).result() == pytest.approx(truth, abs=0.012)
+
+
+def test_a_large_mean_does_not_drown_the_correlation() -> None:
+    factor = torch.tensor([[1.0, 0.0], [2.0, 1.0]])
+    z = codes(2000, 2) @ factor.T
+    near, far = (fed(TotalCorrelation(), z + mean).result() for mean in (0.0, 4096.0))
+    # float32 holds the shifted codes to 5e-4.
+    assert far == pytest.approx(near, abs=2e-3)

@@ -1,0 +1,230 @@
+"""The objective: which terms a player is told, with which weight at a step, and what it may move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Output
+from aezoo.nn.latent import Deterministic, Gaussian
+from aezoo.nn.likelihood import SquaredError
+from aezoo.nn.objective import Noise, Objective
+
+X = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
+
+
+def network(latent: nn.Module | None = None) -> Autoencoder:
+    return Autoencoder(
+        input_shape=(2,),
+        encoder=[],
+        latent=latent or Deterministic(nn.Linear(2, 2), nn.Identity()),
+        decoder=[nn.Linear(2, 2)],
+        likelihood=SquaredError(),
+    )
+
+
+class Told(nn.Module):
+    """Constant terms for a first player and a critic; the critic reads the code."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.tensor(1.0))
+        self.seen: list[Output] = []
+        self.recorded: list[bool] = []
+
+    def forward(self, out: Output, player: str) -> dict[str, Tensor]:
+        self.seen.append(out)
+        self.recorded.append(out.raw.requires_grad)
+        if player == "critic":
+            return {"told": 7.0 * self.value, "also": 11.0 * self.value}
+        return {"first": torch.tensor(2.0), "second": torch.tensor(3.0)}
+
+    def own(self, player: str) -> Iterator[nn.Parameter]:
+        yield self.value
+
+
+class Five(nn.Module):
+    def forward(self, out: Output) -> Tensor:
+        return torch.tensor(5.0)
+
+
+def noise(seed: int = 0) -> Noise:
+    return Noise(Generator().manual_seed(seed), Generator().manual_seed(seed + 1))
+
+
+def told(
+    objective: Objective, player: str = "model", step: int = 4
+) -> tuple[float, dict[str, float], dict[str, float]]:
+    losses = objective(X, player, step, noise())
+    return (
+        losses.total.item(),
+        {name: value.item() for name, value in losses.raw.items()},
+        {name: value.item() for name, value in losses.weighted.items()},
+    )
+
+
+def test_terms_without_weights_are_summed() -> None:
+    raw = {"first": 2.0, "second": 3.0}
+    assert told(Objective(network(), Told())) == (5.0, raw, raw)
+
+
+def test_a_weight_is_that_of_the_step_and_raw_terms_stay_raw() -> None:
+    objective = Objective(
+        network(),
+        Told(),
+        regularizers={"five": Five(), "pop": Five(), "plain": Five()},
+        weights={"five": lambda step: step, "pop": lambda step: 0.5, "plain": None, "second": lambda step: 10 * step},
+    )
+    total, raw, weighted = told(objective, step=4)
+    assert raw == {"first": 2.0, "second": 3.0, "five": 5.0, "pop": 5.0, "plain": 5.0}
+    assert weighted == {"first": 2.0, "second": 120.0, "five": 20.0, "pop": 2.5, "plain": 5.0}
+    assert total == 149.5
+    assert told(objective, step=0)[0] == 2 + 0 + 0 + 2.5 + 5
+
+
+def test_a_later_player_is_told_its_own_terms_with_weights_by_its_name_and_no_penalty() -> None:
+    objective = Objective(
+        network(),
+        Told(),
+        players=("model", "critic"),
+        regularizers={"five": Five()},
+        weights={
+            "five": None,
+            "critic.told": lambda step: 2 * step,
+            "first": lambda step: 3.0,
+            "told": lambda step: 99,
+        },
+    )
+    total, raw, weighted = told(objective, "critic")
+    assert raw == {"told": 7.0, "also": 11.0}
+    assert weighted == {"told": 56.0, "also": 11.0}
+    assert total == 67.0
+
+
+def test_the_weights_of_another_player_are_not_the_first_ones() -> None:
+    objective = Objective(
+        network(),
+        Told(),
+        players=("model", "critic"),
+        weights={"critic.first": lambda step: 9, "first": lambda step: 2},
+    )
+    assert told(objective) == (7.0, {"first": 2.0, "second": 3.0}, {"first": 4.0, "second": 3.0})
+
+
+def test_a_player_that_moves_nothing_of_the_model_needs_no_way_back_through_it() -> None:
+    play = Told()
+    objective = Objective(network(), play, players=("model", "critic"))
+    objective(X, "model", 0, noise())
+    objective(X, "critic", 0, noise())
+    assert play.recorded == [True, False]
+    assert [p is play.value for p in objective.parameters_of("critic")] == [True]
+    assert set(objective.parameters_of("model")) == set(objective.model.parameters())
+
+
+def test_a_split_says_which_parts_of_the_model_each_player_moves() -> None:
+    class Shared(Told):
+        def split(self, model: Any) -> dict[str, list[nn.Module]]:
+            return {"model": [model.decoder, model.decoder], "critic": [model.latent]}
+
+    play = Shared()
+    objective = Objective(network(), play, players=("model", "critic"))
+    assert list(objective.parameters_of("model")) == list(objective.model.decoder.parameters())
+    critic = list(objective.parameters_of("critic"))
+    assert critic == [*objective.model.latent.parameters(), play.value]
+    objective(X, "critic", 0, noise())
+    assert play.recorded == [True]
+    play.value.requires_grad_(False)
+    assert list(objective.parameters_of("critic")) == list(objective.model.latent.parameters())
+
+
+class Plus(nn.Module):
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, x: Tensor, generator: Generator) -> Tensor:
+        return self.value * (x + torch.randn(x.shape, generator=generator))
+
+
+def test_corruptions_are_applied_in_order_to_what_is_encoded_and_not_to_the_target() -> None:
+    play = Told()
+    objective = Objective(network(), play, corruption=[Plus(2.0), Plus(3.0)])
+    objective(X, "model", 0, noise(5))
+    generator = Generator().manual_seed(5)
+    first = 2 * (X + torch.randn(2, 2, generator=generator))
+    expected = 3 * (first + torch.randn(2, 2, generator=generator))
+    assert play.seen[0].corrupted.equal(expected)
+    assert play.seen[0].x is X
+
+
+def test_latent_noise_comes_from_its_own_generator() -> None:
+    play = Told()
+    objective = Objective(network(Gaussian(nn.Identity(), shared=(2,))), play)
+    objective(X, "model", 0, noise(5))
+    expected = X + torch.randn(2, 2, generator=Generator().manual_seed(6))
+    torch.testing.assert_close(play.seen[0].code.z, expected)
+    assert play.seen[0].generator is not None
+
+
+def test_regularizers_read_the_taps_that_are_named() -> None:
+    play = Told()
+    Objective(network(), play, taps=("decoder.0",))(X, "model", 0, noise())
+    assert set(play.seen[0].taps) == {"decoder.0"}
+
+
+def test_lower_precision_is_for_products_and_terms_are_computed_in_full() -> None:
+    play = Told()
+    plain, lower = (Objective(network(), play, autocast=kind, taps=("decoder.0",)) for kind in (None, torch.bfloat16))
+    lower.model.load_state_dict(plain.model.state_dict())
+    x = torch.randn(4, 2, generator=Generator().manual_seed(0))
+    for objective in (plain, lower):
+        objective(x, "model", 0, noise())
+    full, half = play.seen
+    for value in (half.raw, half.code.z, half.code.pre, half.taps["decoder.0"]):
+        assert value.dtype == torch.float32
+        assert value.equal(value.bfloat16().float())
+    torch.testing.assert_close(half.raw, full.raw, rtol=0.05, atol=0.05)
+    assert not half.raw.equal(full.raw)
+
+
+def test_what_lies_beside_the_model_is_all_but_its_weights() -> None:
+    class Remembering(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("mean", torch.zeros(2))
+
+        def forward(self, out: Output) -> Tensor:
+            return torch.tensor(0.0)
+
+    objective = Objective(network(), Told(), regularizers={"r": Remembering()}, weights={"r": None})
+    assert set(objective.beside) == {"play.value", "regularizers.0.mean"}
+
+
+@pytest.mark.parametrize("method", ["project", "flatten"])
+def test_constraints_and_tangents_are_applied_in_order(method: str) -> None:
+    done: list[str] = []
+    calls = {"project": "projections", "flatten": "tangents"}
+    functions: dict[str, Any] = {
+        name: [lambda n=n, name=name: done.append(f"{name}{n}") for n in range(2)] for name in calls.values()
+    }
+    getattr(Objective(network(), Told(), **functions), method)()
+    assert done == [f"{calls[method]}{n}" for n in range(2)]
+
+
+def test_a_player_that_only_looks_on_sees_the_same_pass() -> None:
+    play = Told()
+    objective = Objective(network(), play, players=("model", "critic"), corruption=[Plus(2.0)], taps=("decoder.0",))
+    for player in ("model", "critic"):
+        objective(X, player, 0, noise(5))
+    seen, watched = play.seen
+    assert watched.x is seen.x is X
+    assert watched.corrupted.equal(seen.corrupted)
+    assert not watched.corrupted.equal(X)
+    assert watched.raw.equal(seen.raw)
+    assert set(watched.taps) == {"decoder.0"}
+    assert watched.generator is not None
