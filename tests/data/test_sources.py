@@ -470,14 +470,6 @@ def test_the_order_of_an_epoch_is_that_of_its_stream():
     assert first + second == numbered(9).order(2, 5).tolist()
 
 
-def test_the_order_of_the_run_is_kept_for_its_epoch_its_size_and_its_seed():
-    batches = numbered(10)
-    for step, size, seed in ((0, 4, 1), (1, 4, 1), (1, 5, 1), (1, 5, 2), (4, 5, 2), (0, 4, 1)):
-        epoch, indices = batches.at(step, size, seed)
-        parts = list(numbered(10).epoch(epoch, size, seed))
-        assert batches.gather(indices).equal(parts[step % len(parts)])
-
-
 def test_the_head_is_evenly_spaced_and_never_longer_than_the_split():
     assert numbered(10).head(3)[:, 0].tolist() == [0, 3, 6]
     assert numbered(10).head(10)[:, 0].tolist() == list(range(10))
@@ -532,6 +524,6 @@ def test_a_path_is_looked_up_among_all_parts_that_are_loaded_or_those_that_are_s
     np.save(tmp_path / "a.npy", DIGITS)
     assert open_samples(tmp_path / "a.npy", IMAGE).shape == (1, 4, 4)
     few = Registry()
-    few.add(tables.COMPONENTS)
+    few.add([tables.TableSpec])
     with pytest.raises(UsageError, match=r"no dataset reads \.npy"):
         open_samples(tmp_path / "a.npy", IMAGE, registry=few)
