@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.test_folder import killed
+from tests.storage.test_writer import killed
 
 import aezoo
 from aezoo.cli import sources
