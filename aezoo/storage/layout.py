@@ -14,6 +14,8 @@ from aezoo.spec.amounts import size as spelled
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS, TRAINING = "metrics.json", "training.json"
 #: The pictures in `samples/`, in the order in which a card shows them.
+#: What only training needs: critics, running means. Never published.
+STATE = "training.safetensors"
 PICTURES = ("reconstructions", "samples", "interpolations")
 SAMPLES = tuple(f"samples/{name}.png" for name in PICTURES)
 #: Every file, in the order in which it is fetched: what may refuse the rest comes first.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aezoo.reading.text import to_json
-from aezoo.storage import manifest, weights
+from aezoo.storage import layout, manifest, weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aezoo.nn.objective import Objective
     from aezoo.spec.document import Spec
 
-NAME = "training.safetensors"
+NAME = layout.STATE
 
 
 def write(folder: Path, spec: Spec, beside: Mapping[str, Tensor]) -> None:

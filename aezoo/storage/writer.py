@@ -25,7 +25,7 @@ from typing import Any
 
 from aezoo.errors import Refused, RunFailed
 from aezoo.files import sync
-from aezoo.storage import layout, lockfile, training_state
+from aezoo.storage import layout, lockfile
 from aezoo.zoo.sanitize import inert
 
 STAGING, _OURS = layout.WRITERS
@@ -35,15 +35,7 @@ OWN = (REPLACEMENT, LOCK, WRITER)
 #: The records of a run.
 HISTORY = "metrics.jsonl"
 #: The files of a model: those of another model are gone once it is replaced.
-OWNED = (
-    layout.CONFIG,
-    layout.WEIGHTS,
-    training_state.NAME,
-    layout.METRICS,
-    layout.TRAINING,
-    layout.CARD,
-    lockfile.NAME,
-)
+OWNED = (layout.CONFIG, layout.WEIGHTS, layout.STATE, layout.METRICS, layout.TRAINING, layout.CARD, lockfile.NAME)
 PICTURES = "samples"
 
 Fill = Callable[[Path], None]
