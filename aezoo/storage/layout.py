@@ -13,7 +13,7 @@ from aezoo.spec.amounts import size as spelled
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS, TRAINING = "metrics.json", "training.json"
-#: What only training needs, where there is any: it stays where the model was trained.
+#: What only training needs: critics, running means. Never published.
 STATE = "training.safetensors"
 #: The pictures in `samples/`, in the order in which a card shows them.
 PICTURES = ("reconstructions", "samples", "interpolations")

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aezoo.spec.canonical import to_json
-from aezoo.storage import manifest, weights
-from aezoo.storage.layout import STATE
+from aezoo.storage import layout, manifest, weights
 from aezoo.storage.writer import current
 
 if TYPE_CHECKING:
@@ -23,11 +22,13 @@ if TYPE_CHECKING:
     from aezoo.nn.objective import Objective
     from aezoo.spec.document import Spec
 
+NAME = layout.STATE
+
 
 def write(folder: Path, spec: Spec, beside: Mapping[str, Tensor]) -> None:
     """Write the state, if there is any; its header holds the spec, as that of the weights does."""
     if beside:
-        weights.write_weights(folder / STATE, beside, to_json(manifest.manifest(spec), indent=None))
+        weights.write_weights(folder / NAME, beside, to_json(manifest.manifest(spec), indent=None))
 
 
 def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:
@@ -42,7 +43,7 @@ def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:
     objective = objective_of(model, steps=1)
     if not objective.beside:
         return objective
-    path = current(Path(folder)) / STATE
+    path = current(Path(folder)) / NAME
     weights.compare(path, weights.read_header(path), objective.beside)
     objective.load_state_dict(weights.read_weights(path), strict=False)  # the model has its weights already
     return objective.to(model.device)

@@ -35,15 +35,7 @@ OWN = (REPLACEMENT, LOCK, WRITER)
 #: The records of a run.
 HISTORY = "metrics.jsonl"
 #: The files of a model: those of another model are gone once it is replaced.
-OWNED = (
-    layout.CONFIG,
-    layout.WEIGHTS,
-    layout.STATE,
-    layout.METRICS,
-    layout.TRAINING,
-    layout.CARD,
-    lockfile.NAME,
-)
+OWNED = (layout.CONFIG, layout.WEIGHTS, layout.STATE, layout.METRICS, layout.TRAINING, layout.CARD, lockfile.NAME)
 PICTURES = "samples"
 
 Fill = Callable[[Path], None]

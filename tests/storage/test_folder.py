@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.storage.test_writer import killed
 
 import aezoo
 from aezoo.cli import sources
@@ -27,6 +26,7 @@ from aezoo.storage import writer as folders
 from aezoo.storage.weights import MAX_HEADER, read_header, write_weights
 from aezoo.training.run import Run
 from aezoo.zoo import pushing
+from tests.storage.test_writer import killed
 
 IMAGES = (1, 8, 8)
 GAUSSIAN = {

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 import aezoo
 from aezoo.errors import NotFound, Refused
-from aezoo.storage import layout, training_state, weights
+from aezoo.storage import training_state, weights
 from aezoo.storage.weights import Entry, compare, read_header, read_weights, shown, strange, write_weights
 
 TYPES = {
@@ -265,8 +265,8 @@ VALUES = np.random.default_rng(0).standard_normal((30, 4)).astype(np.float32)
 
 def test_the_state_of_penalties_is_kept_beside_the_model_and_restored(tmp_path: Path) -> None:
     run = aezoo.train(remembering(), VALUES, out=tmp_path / "run")
-    path = tmp_path / "run" / layout.STATE
-    assert layout.STATE == "training.safetensors"
+    path = tmp_path / "run" / training_state.NAME
+    assert training_state.NAME == "training.safetensors"
     assert set(read_header(path).tensors) == set(run.beside)
     assert read_header(path).tensors.keys() == {"regularizers.0.running", "regularizers.0.seen"}
     assert json.loads(read_header(path).metadata["aezoo"])["spec"]["name"] == "rates"
@@ -282,10 +282,10 @@ def test_the_state_of_penalties_is_kept_beside_the_model_and_restored(tmp_path: 
 def test_a_state_that_is_missing_or_of_another_objective_is_refused(tmp_path: Path) -> None:
     aezoo.train(remembering(), VALUES, out=tmp_path / "run")
     model = aezoo.load(tmp_path / "run")
-    save_file({"regularizers.0.running": torch.zeros(3)}, tmp_path / "run" / layout.STATE)
+    save_file({"regularizers.0.running": torch.zeros(3)}, tmp_path / "run" / training_state.NAME)
     with pytest.raises(Refused, match=r"missing: regularizers\.0\.seen"):
         training_state.restore(model, tmp_path / "run")
-    (tmp_path / "run" / layout.STATE).unlink()
+    (tmp_path / "run" / training_state.NAME).unlink()
     with pytest.raises(NotFound, match=r"training\.safetensors"):
         training_state.restore(model, tmp_path / "run")
 
@@ -293,5 +293,5 @@ def test_a_state_that_is_missing_or_of_another_objective_is_refused(tmp_path: Pa
 def test_an_objective_without_state_has_no_file_and_needs_none(tmp_path: Path) -> None:
     plain = remembering() | {"regularizers": {}}
     aezoo.train(plain, VALUES, out=tmp_path / "run")
-    assert not (tmp_path / "run" / layout.STATE).exists()
+    assert not (tmp_path / "run" / training_state.NAME).exists()
     assert not training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run").beside
