@@ -404,18 +404,18 @@ def test_a_load_while_another_model_takes_the_place_reads_one_of_the_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = model(), model(seed=1)
-    folder = aezoo.save(old, tmp_path / "m")
+    place = aezoo.save(old, tmp_path / "m")
     true, once = folder.examine_weights, [True]
 
     def overtaken(*given: Any, **named: Any) -> Any:
         if once:  # between config.json and the weights
             once.clear()
             monkeypatch.setattr(folder, "examine_weights", true)
-            aezoo.save(new, folder, force=True)
+            aezoo.save(new, place, force=True)
         return true(*given, **named)
 
     monkeypatch.setattr(folder, "examine_weights", overtaken)
-    assert codes(aezoo.load(folder, device="cpu")) == codes(new)
+    assert codes(aezoo.load(place, device="cpu")) == codes(new)
 
 
 @pytest.mark.parametrize("reader", ["show", "evaluate", "push"])
