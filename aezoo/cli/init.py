@@ -62,13 +62,14 @@ OTHERS = """\
 input = {shape}
 """
 OWN_DATA = """\
-# Your data, here or in `aezoo train {file} --data PATH`:
+# Your data, here or on the command line:
+#   aezoo train {file} --data {path}
 # data = {{ type = "{dataset}", path = "{path}" }}
 """
 OWN_IMAGES = """\
-# Your data, here or in `aezoo train {file} --data PATH --set data.resize=fit`. Images of another size are refused
-# unless it is said what becomes of them: "fit" changes both sides to the exact size, "crop" scales them and cuts out
-# the centre.
+# Your data, here or on the command line. Images of another size are refused unless it is said what becomes of them:
+# "fit" changes both sides to the exact size, "crop" scales them and cuts out the centre.
+#   aezoo train {file} --data {path} --set data.resize=fit
 # data = {{ type = "{dataset}", path = "{path}", resize = "fit" }}
 """
 DATASETS = {1: ("table", "samples.csv"), 2: ("arrays", "samples.npy"), 3: ("images", "photos")}
