@@ -32,11 +32,11 @@ class Silent:
 
 
 class Terminal:
-    """A bar with the named loss terms where `stream` is a terminal, else plain lines."""
+    """A bar with the named loss terms where `stream` is a terminal, else plain lines; stderr as it is now, if None."""
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self.stream = stream
-        self.tty = stream.isatty()
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = sys.stderr if stream is None else stream
+        self.tty = self.stream.isatty()
         self.interval = BAR if self.tty else LINE / 4
         self.steps = 0
         self._last = 0.0
