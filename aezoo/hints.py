@@ -36,8 +36,8 @@ def _is_plain(value: str) -> bool:
     return False
 
 
-#: How much of two words must be alike for one to be meant by the other: below it are `fit` and `fmt`, `compare` and
-#: `score`, `resume` and `set`; above it letters left out, doubled or exchanged in words of four letters and more.
+#: How much of two words must be alike for one to be meant by the other: below it are `compare` and `score`,
+#: `resume` and `set`; above it letters left out, doubled or exchanged in words of four letters and more.
 _ALIKE = 0.7
 
 
@@ -68,7 +68,7 @@ def _short_for(word: str, name: str) -> bool:
 
 
 def _exchanged(word: str, name: str) -> bool:
-    """Whether two neighbouring letters changed places: `ftm` for `fmt`."""
+    """Whether two neighbouring letters changed places: `mes` for `mse`."""
     differing = [at for at, pair in enumerate(zip(word, name, strict=False)) if pair[0] != pair[1]]
     if len(word) != len(name) or len(differing) != 2 or differing[1] - differing[0] != 1:
         return False

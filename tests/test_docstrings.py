@@ -35,8 +35,9 @@ def accepted(node: ast.FunctionDef | ast.ClassDef) -> list[str] | None:
         found = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
         return accepted(found[0]) if found else None
     arguments = node.args
-    rest = [item for item in (arguments.vararg, arguments.kwarg) if item]
-    names = [item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *rest)]
+    several, others = ([item] if item else [] for item in (arguments.vararg, arguments.kwarg))
+    ordered = (*arguments.posonlyargs, *arguments.args, *several, *arguments.kwonlyargs, *others)
+    names = [item.arg for item in ordered]
     return [name for name in names if name not in ("self", "cls")]
 
 

@@ -37,7 +37,7 @@ PARTS = ["deterministic", "gaussian", "topk", "bernoulli", "mse", "linear", "lea
         ("eval", TABLE, "evaluate"),
         ("reconstuct", TABLE, "reconstruct"),
         ("recon", TABLE, "reconstruct"),
-        ("ftm", TABLE, "fmt"),
+        ("mes", ("mse", "psnr"), "mse"),
         ("pul", TABLE, "pull"),
         ("psuh", TABLE, "push"),
         ("encoder", TABLE, "encode"),
