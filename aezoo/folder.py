@@ -23,7 +23,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aezoo import sidecar
 from aezoo.errors import Refused, RunFailed
 from aezoo.files import sync
 from aezoo.zoo import layout, lock
@@ -36,7 +35,7 @@ OWN = (REPLACEMENT, LOCK, WRITER)
 #: The records of a run.
 HISTORY = "metrics.jsonl"
 #: The files of a model: those of another model are gone once it is replaced.
-OWNED = (layout.CONFIG, layout.WEIGHTS, sidecar.NAME, layout.METRICS, layout.TRAINING, layout.CARD, lock.NAME)
+OWNED = (layout.CONFIG, layout.WEIGHTS, layout.STATE, layout.METRICS, layout.TRAINING, layout.CARD, lock.NAME)
 PICTURES = "samples"
 
 Fill = Callable[[Path], None]

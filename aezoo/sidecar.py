@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aezoo import manifest, weights
 from aezoo.spec.text import to_json
+from aezoo.zoo import layout
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from aezoo.nn.objective import Objective
     from aezoo.spec.document import Spec
 
-NAME = "training.safetensors"
+NAME = layout.STATE
 
 
 def write(folder: Path, spec: Spec, beside: Mapping[str, Tensor]) -> None:
