@@ -13,6 +13,8 @@ from aezoo.spec.bounds import MAX_BYTES
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS, TRAINING = "metrics.json", "training.json"
+#: What only training needs, written beside a model and never published: see `aezoo.sidecar`.
+STATE = "training.safetensors"
 #: The pictures in `samples/`, in the order in which a card shows them.
 #: What only training needs: critics, running means. Never published.
 STATE = "training.safetensors"
