@@ -16,8 +16,6 @@ METRICS, TRAINING = "metrics.json", "training.json"
 #: What only training needs, written beside a model and never published: see `aezoo.sidecar`.
 STATE = "training.safetensors"
 #: The pictures in `samples/`, in the order in which a card shows them.
-#: What only training needs: critics, running means. Never published.
-STATE = "training.safetensors"
 PICTURES = ("reconstructions", "samples", "interpolations")
 SAMPLES = tuple(f"samples/{name}.png" for name in PICTURES)
 #: Every file, in the order in which it is fetched: what may refuse the rest comes first.
