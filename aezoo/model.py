@@ -30,6 +30,7 @@ from aezoo.nn.code import Output
 from aezoo.nn.metrics import nll, rate
 from aezoo.randomness import derive
 from aezoo.registry.attribution import attributed
+from aezoo.spec.contracts import made
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
@@ -355,7 +356,7 @@ class Model:
     def _corrupted(self, interval: tuple[float, float]) -> Iterator[Tensor]:
         """What the spec's corruptions make of samples at either end of the range."""
         shape = self.spec.input.shape
-        corruptions = [part.build(shape, interval).eval() for part in self.spec.corruption]
+        corruptions = [made(part, shape, interval).eval() for part in self.spec.corruption]
         generator = Generator().manual_seed(0)
         for end in interval if corruptions else ():
             x = torch.full((16, *shape), end)
@@ -397,7 +398,8 @@ class Model:
                 exact = Model(self.spec, deepcopy(self.network).cpu().double().eval())
                 with torch.inference_mode():
                     for row in rows:
-                        result[row] = compute(exact, given.batches.row(row).cpu())[0]
+                        x = given.batches.row(row).cpu()
+                        result[row] = compute(exact, x.double() if x.is_floating_point() else x)[0]
             rows = _not_finite(result)
         if rows:
             raise _beyond(given.samples, rows)

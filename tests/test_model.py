@@ -367,6 +367,15 @@ def test_what_float32_cannot_add_up_on_the_way_is_computed_in_float64() -> None:
     assert np.isfinite(model.encode(far)).all()
 
 
+@pytest.mark.parametrize("normalize", ["none", "standardize"])
+def test_what_float32_cannot_square_is_scored_in_float64(normalize: str) -> None:
+    model = standardized(input={"kind": "tabular", "shape": [3], "normalize": normalize})
+    far = np.array([[0, 1, 2], [0, 1e25, 0], [0, 1e30, 0]], np.float32)
+    scores = model.score(far, by="reconstruction")
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores) > 0).all()
+
+
 def test_codes_beyond_float32_are_refused_by_name() -> None:
     with pytest.raises(DataError, match=r"sample 1, position .2.: 1e.39 is beyond float32"):
         vanilla().decode(np.array([[0, 0, 0], [0, 0, 1e39]]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -22,12 +23,11 @@ def report(error: BaseException, *, json: bool, debug: bool) -> int:
     code, message, hint = describe(error)
     if code == CLOSED_PIPE:
         return code
-    if debug:
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-    if json:
-        click.echo(_document(error, code, message, hint), err=True)
-    else:
-        for line in _lines(error, message, hint):
+    with suppress(OSError):  # where stderr is full or gone, the exit code still says what there is to say
+        if debug:
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        lines = [_document(error, code, message, hint)] if json else _lines(error, message, hint)
+        for line in lines:
             click.echo(line, err=True)
     return code
 
@@ -54,7 +54,8 @@ def _described(error: BaseException) -> tuple[int, str, str]:
         hint = "a smaller model or training.batch_size, or fewer samples at once"
         return FAILED, f"out of memory: {_first_line(error)}", hint
     if isinstance(error, OSError):
-        missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        # Without a name it is about no file of the user's: tempfile's, where every disk is full.
+        missing = isinstance(error, (FileNotFoundError, NotADirectoryError)) and error.filename is not None
         where = f"{error.filename}: " if error.filename else ""
         return NOT_FOUND if missing else FAILED, f"{where}{error.strerror or error}", ""
     return INTERNAL, f"internal error: {type(error).__name__}: {_first_line(error)}", "run again with --debug"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from inspect import getattr_static
 from traceback import walk_tb
@@ -76,6 +76,29 @@ def _fault(error: BaseException, owners: dict[str, str]) -> PluginError | None:
     return PluginError(
         f"{titled(namespace)}: {named}{place.method} at {place.where} raised {said(error)}",
         hint=f"`aezoo plugins check {namespace}` holds its parts to the laws; --debug shows the traceback",
+    )
+
+
+def suspected(error: BaseException, parts: Sequence[Any]) -> PluginError | None:
+    """What torch refuses in a step, as the fault of the plugins' parts in it; None without any, or if it is no such.
+
+    What a part leaves to torch, a gradient or a tensor that it changed, fails later, where no line of the part is at
+    work and no traceback leads to it. The parts in the box have tests for that.
+
+    Args:
+        error: Came out of a step, and `blamed` knows nobody.
+        parts: Of plugins, that had a hand in the step.
+    """
+    if type(error) not in (RuntimeError, NotImplementedError) or _memory_of_torch(error) or not parts:
+        return None
+    tags: dict[str, list[str]] = {}
+    for part in parts:
+        tags.setdefault(part.namespace, []).append(f"{part.kind} {part.tag()}")
+    names = " or ".join(f"{titled(name)}: {', '.join(dict.fromkeys(its))}" for name, its in tags.items())
+    commands = " and ".join(f"`aezoo plugins check {name}`" for name in tags)
+    return PluginError(
+        f"{names}: torch refuses the step: {said(error)}",
+        hint=f"{commands} holds its parts to the laws; --debug shows the traceback",
     )
 
 

@@ -13,7 +13,7 @@ from aezoo.spec.amounts import size as spelled
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS, TRAINING = "metrics.json", "training.json"
-#: What only training needs: critics, running means. Never published.
+#: What only training needs, written beside a model and never published: see `aezoo.storage.training_state`.
 STATE = "training.safetensors"
 #: The pictures in `samples/`, in the order in which a card shows them.
 PICTURES = ("reconstructions", "samples", "interpolations")

@@ -44,7 +44,7 @@ Fill = Callable[[Path], None]
 def current(folder: Path) -> Path:
     """Where the whole model of a folder lies: in the folder, or in a replacement that a crash cut short."""
     pending = folder / REPLACEMENT
-    return pending if _is_folder(pending) else folder
+    return pending if _is_whole(pending) else folder
 
 
 def holds_model(folder: Path) -> bool:
@@ -169,6 +169,9 @@ def settle(folder: Path) -> None:
     _sweep(folder)
     if not _is_folder(pending):
         return
+    if not _is_whole(pending):  # no crash of ours leaves one: of a copy that was cut short, or of somebody else
+        shutil.rmtree(pending, ignore_errors=True)
+        return
     links = folder / f"{STAGING}{secrets.token_hex(4)}"
     _link_all(pending, links)
     _remove_others(folder, pending)
@@ -184,6 +187,11 @@ def _is_folder(path: Path) -> bool:
         return path.is_dir() and not path.is_symlink()
     except (OSError, ValueError):  # a name that no file system takes, which a person may have typed
         return False
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a folder may take the place of a model: one without spec or weights never does."""
+    return _is_folder(path) and all((path / name).is_file() for name in (layout.CONFIG, layout.WEIGHTS))
 
 
 def unwritable(folder: Path, error: OSError) -> RunFailed:

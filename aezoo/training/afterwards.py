@@ -27,7 +27,7 @@ class Afterwards:
     def __init__(self, stop: Stop, failure: Exception | None) -> None:
         self.stop = stop
         self.failures = [failure] if failure else []
-        self._over = False
+        self._over = stop.urgent
 
     def attempt(self, work: str, act: Callable[[], T]) -> T | None:
         """Do one part of it, called by a noun; None if it fails, or if the user has interrupted one before."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -19,10 +20,10 @@ from torch.optim import Optimizer
 
 from aezoo.building.output_checks import checked, curve
 from aezoo.data.batches import Batches
-from aezoo.errors import Interrupted, RunFailed
+from aezoo.errors import Interrupted, PluginError, RunFailed
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
-from aezoo.registry.attribution import blamed
+from aezoo.registry.attribution import BUILT_BY, blamed, suspected
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot
@@ -119,11 +120,9 @@ class Loop:
             )
         except BaseException as error:
             # A part of a plugin, memory, a device: what was learnt before is not thrown away.
-            failure = blamed(error) or error
+            failure = self._fault(error) or error
             if not outcome.best_step or not isinstance(failure, Exception):
-                raise
-            if failure is not error:
-                failure.__cause__ = error
+                raise failure from failure.__cause__
             outcome.why, outcome.failure = "failed", failure
         finally:
             self.progress.close()
@@ -166,6 +165,17 @@ class Loop:
             self.objective.project()
         if self.average:
             self.average.update(self.step)
+
+    def _fault(self, error: BaseException) -> PluginError | None:
+        fault = blamed(error) or suspected(error, self._parts())
+        if fault is not None:
+            fault.__cause__ = error
+        return fault
+
+    def _parts(self) -> list[Any]:
+        """The parts of plugins that a step runs through, each once."""
+        built = [*self.objective.modules(), *(player.optimizer for player in self.players)]
+        return [*{id(part): part for each in built if (part := getattr(each, BUILT_BY, None)) is not None}.values()]
 
     def draw(self, stream: str, position: int) -> None:
         """Seed all noise of one position; layers with noise of their own (dropout) draw from the global generator."""

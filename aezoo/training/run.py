@@ -114,10 +114,11 @@ def train(
                 outcome = loop.run()
             finally:
                 loop.history.close()
-            _restore(model, outcome)
-            record = _record(spec, place, workers, samples, rows, outcome)
-            run = Run(model, record, None, loop.history.records, writer.folder if writer else None, outcome.beside)
-            kept = _keep(writer, run, outcome)
+            with stop.shielded():
+                _restore(model, outcome)
+                record = _record(spec, place, workers, samples, rows, outcome)
+                run = Run(model, record, None, loop.history.records, writer.folder if writer else None, outcome.beside)
+                kept = _keep(writer, run, outcome)
         if stop.asked and outcome.failure is None:
             outcome.failure = Interrupted("interrupted after the last step")
         rest = Afterwards(stop, outcome.failure)

@@ -123,13 +123,21 @@ class GradientSpec(GivingSpec):
 
             @staticmethod
             def backward(ctx, gradient):
-                return (gradient, gradient) if part.what == "two" else gradient[:, :1]
+                return {"two": (gradient, gradient), "text": "x"}.get(part.what, gradient[:, :1])
 
         class Backwards(torch.nn.Module):
+            last = None
+
             def forward(self, x):
                 if part.what == "in_place":
                     y = x.exp()
                     return y + y.mul_(2)
+                if part.what == "inference":
+                    with torch.inference_mode():
+                        return x * 1
+                if part.what == "kept" and x.device.type != "meta":
+                    self.last = x if self.last is None or len(x) != len(self.last) else x + self.last
+                    return self.last
                 return x.detach() if part.what == "detach" else Back.apply(x)
 
         return Backwards()
@@ -214,6 +222,8 @@ class LikelySpec(LikelihoodSpec):
 
             def nll(self, raw, x):
                 each = (raw - x).square()
+                if part.method == "detached":
+                    return each.flatten(1).sum(1).detach()
                 return give(part.what, each) if part.method == "nll" else each.flatten(1).sum(1)
 
             def sample(self, raw, generator=None):
@@ -289,6 +299,23 @@ class RateSpec(ScheduleSpec):
 
     def value(self, step, steps):
         return 1e-3 if step < 3 else {"nan": float("nan"), "text": "0.1", "none": None}[self.what]
+
+
+class ShrinkingSpec(OptimizerSpec):
+    """Cuts weights off."""
+
+    type: Literal["shrinking"] = "shrinking"
+
+    def build(self, parameters, *, lr):
+        import torch
+
+        class Shrinking(torch.optim.SGD):
+            def step(self, closure=None):
+                for group in self.param_groups:
+                    for parameter in group["params"]:
+                        parameter.data = parameter.data[:1]
+
+        return Shrinking(parameters, lr=lr)
 
 
 class MovingSpec(OptimizerSpec):
@@ -504,6 +531,55 @@ def test_a_metric_is_a_number(what: str) -> None:
 @pytest.mark.parametrize("what", ["none", "array", "list", "narrow"])
 def test_a_dataset_gives_samples_of_the_shape_that_it_declares(what: str) -> None:
     assert "dataset giver:rows: " in told(spec(data={"type": "giver:rows", "what": what}))
+
+
+@pytest.mark.parametrize("what", ["one", "two", "text", "in_place", "inference", "kept"])
+@pytest.mark.parametrize("place", ["encoder", "decoder"])
+def test_what_torch_refuses_in_the_way_back_is_told_as_the_layers(what: str, place: str) -> None:
+    linear = {"type": "linear", "features": 4, "activation": "identity"}
+    layers = {"encoder": [linear], "decoder": [linear, linear]}
+    layers[place] = [linear, layer(what, kind="gradient"), linear]
+    with pytest.raises(PluginError) as caught:
+        aezoo.train(spec(**layers), device="cpu")
+    assert caught.value.message.startswith("plugin 'giver' (aezoo_giver 0.3): layer giver:gradient: torch refuses the ")
+    assert "RuntimeError: " in caught.value.message
+    assert "`aezoo plugins check giver`" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("named", "parts"),
+    [
+        ("likelihood giver:likely", {"likelihood": {"type": "giver:likely", "method": "detached", "what": "right"}}),
+        ("optimizer giver:shrinking", {"training": {"epochs": 2, "batch_size": 16, "optimizer": "giver:shrinking"}}),
+    ],
+)
+def test_what_torch_refuses_in_a_step_is_told_as_the_parts(named: str, parts: dict[str, Any]) -> None:
+    with pytest.raises(PluginError, match=f"{named}: torch refuses the step: RuntimeError: "):
+        aezoo.train(spec(**parts), device="cpu")
+
+
+def test_all_parts_that_a_step_ran_through_are_named_where_each_may_be_at_fault() -> None:
+    parts = {"encoder": [layer("right"), layer("two", kind="gradient")]}
+    with pytest.raises(PluginError, match="layer giver:giving, layer giver:gradient: torch refuses the step: "):
+        aezoo.train(spec(**parts), device="cpu")
+
+
+def test_what_fails_in_a_step_without_plugins_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("of torch")
+
+    monkeypatch.setattr(torch.Tensor, "backward", fail)
+    with pytest.raises(RuntimeError, match=r"^of torch$"):
+        aezoo.train(spec(), device="cpu")
+
+
+def test_memory_that_runs_out_in_a_step_is_no_fault_of_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(torch.Tensor, "backward", fail)
+    with pytest.raises(RuntimeError, match=r"^DefaultCPUAllocator"):
+        aezoo.train(spec(encoder=[layer("right")]), device="cpu")
 
 
 def test_other_verbs_hold_a_module_too() -> None:

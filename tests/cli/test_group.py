@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -224,6 +225,21 @@ def test_an_internal_error_is_one_line_that_names_debug(capsys: pytest.CaptureFi
 def test_memory_that_runs_out_is_a_run_that_failed(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(error, json=False, debug=False) == 6
     assert capsys.readouterr().err.startswith("error: out of memory: ")
+
+
+def test_no_room_for_scratch_files_is_a_run_that_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    error = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+    assert report(error, json=False, debug=False) == 6
+    assert capsys.readouterr().err == "error: No usable temporary directory found in ['/tmp']\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
+@pytest.mark.parametrize("words", [["explain", "none"], ["explain", "none", "--json"], ["explain", "none", "--debug"]])
+def test_a_full_stderr_does_not_change_the_exit_code(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "aezoo", *words], stderr=full, stdout=subprocess.PIPE, check=False)
+    with_room = subprocess.run([sys.executable, "-m", "aezoo", *words], capture_output=True, check=False)
+    assert done.returncode == with_room.returncode != 0
 
 
 def test_debug_shows_the_traceback(aezoo: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -221,3 +221,18 @@ def test_records_grow_in_an_empty_folder_and_aside_where_a_model_is(tmp_path: Pa
         assert (tmp_path / "metrics.jsonl").read_text() == "old"
         writer.replace(filled("new"))
     assert (tmp_path / "metrics.jsonl").read_text() == "new"
+
+
+@pytest.mark.parametrize("names", [(), ("config.json",), ("model.safetensors",)])
+def test_a_replacement_that_is_not_whole_takes_the_place_of_nothing(tmp_path: Path, names: tuple[str, ...]) -> None:
+    place = tmp_path / "model"
+    put(place, "old")
+    pending = place / folders.REPLACEMENT
+    pending.mkdir()
+    for name in names:
+        (pending / name).write_text("half")
+    assert version_of(place) == "old"
+    with writing(place, force=True) as writer:
+        assert writer.replaces
+    assert version_of(place) == "old"
+    assert not pending.exists()

@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.errors import AezooError, DataError, Interrupted, PluginError, RunFailed
+from aezoo.errors import AezooError, DataError, DataWarning, Interrupted, PluginError, RunFailed
 from aezoo.nn.prior import FittedGaussian
 from aezoo.storage import folder
 from aezoo.training import run as running
@@ -171,7 +171,8 @@ def test_a_file_that_was_written_to_in_place_is_not_judged(stored: dict[str, Any
 @pytest.mark.parametrize("value", [1e30, -3e38, 0.0])
 def test_constant_data_of_any_size_are_drawn(tmp_path: Path, value: float) -> None:
     scaled = spec(input={"shape": [6], "normalize": "standardize"})
-    aezoo.train(scaled, np.full((100, 6), value, "f4"), out=tmp_path / "m")
+    with pytest.warns(DataWarning, match=r"not finite, .*: fvu .nan."):
+        aezoo.train(scaled, np.full((100, 6), value, "f4"), out=tmp_path / "m")
     assert (tmp_path / "m" / "samples" / "reconstructions.png").exists()
 
 
@@ -207,6 +208,45 @@ def test_a_signal_while_the_model_is_judged_finds_the_weights_kept(
     with pytest.raises(Interrupted, match="interrupted during evaluation; the weights of step 10 are kept in"):
         aezoo.train(spec(), out=tmp_path / "m")
     encoded(tmp_path / "m")
+
+
+def test_a_signal_that_is_sent_to_the_process_and_to_its_group_is_one(tmp_path: Path) -> None:
+    def echo() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match=r"interrupted after step 7 of .*; the weights of step 7 are kept in "):
+        aezoo.train(spec(), out=tmp_path / "out", progress=At(7, echo))
+    assert encoded(tmp_path / "out")
+
+
+def test_the_same_signal_counts_again_after_a_moment() -> None:
+    now = [0.0]
+    stop = stopping.Stop(clock=lambda: now[0])
+    with stop.held():
+        stop.receive(signal.SIGTERM, None)
+        now[0] = 0.9 * stopping.ECHO
+        stop.receive(signal.SIGTERM, None)
+        now[0] = 1.1 * stopping.ECHO
+        with pytest.raises(KeyboardInterrupt):
+            stop.receive(signal.SIGTERM, None)
+
+
+def test_signals_while_the_weights_are_written_do_not_lose_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = folder.keep
+
+    def keep(*given: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        true(*given)
+
+    monkeypatch.setattr(folder, "keep", keep)
+    with pytest.raises(Interrupted, match=r"interrupted after the last step; the weights of step .* are kept in "):
+        aezoo.train(spec(), out=tmp_path / "out")
+    assert encoded(tmp_path / "out")
+    assert not (tmp_path / "out" / "README.md").exists()
 
 
 def test_a_second_signal_ends_a_run_at_once_and_leaves_an_older_model(old: Path) -> None:
