@@ -25,12 +25,12 @@ from aezoo.data.sources import check, open_samples
 from aezoo.data.values import check_values, warn_outside
 from aezoo.errors import AnswerNo, DataError, UsageError
 from aezoo.hints import did_you_mean
+from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.metrics import nll, rate
 from aezoo.randomness import derive
 from aezoo.registry.attribution import attributed
-from aezoo.spec.contracts import made
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text

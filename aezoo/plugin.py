@@ -9,9 +9,9 @@ from __future__ import annotations
 import pluggy
 from pydantic import Field
 
-from aezoo.building.part import made
 from aezoo.errors import DataError, DataWarning, NoMirror, NotFound, ShapeError
 from aezoo.layers.mirrored import dense, ending, pointwise
+from aezoo.modules.part import made
 from aezoo.randomness import rng
 from aezoo.registry.hookspecs import API
 from aezoo.registry.lazy import Room

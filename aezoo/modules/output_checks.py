@@ -1,4 +1,4 @@
-"""Checked: what a plugin's module gives, held at every pass to what its part declares.
+"""Output checks: what a plugin's module gives, held at every pass to what its part declares.
 
 A part in the box has tests for that, and its module is left as it is built: what a spec does not use costs nothing.
 """
