@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from aezoo.building.limits import Ceiling
-from aezoo.building.output_checks import curve
 from aezoo.errors import Fault, ShapeError, SpecError
 from aezoo.model import Model
+from aezoo.modules.output_checks import curve
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.layers import matrices, tie
 from aezoo.nn.objective import Objective, Weight

@@ -9,13 +9,13 @@ from functools import partial
 
 from torch import Generator, Tensor
 
-from aezoo.building.output_checks import number_of
 from aezoo.data.batches import Batches
 from aezoo.data.samples import Array
 from aezoo.evaluation import baselines
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.units import Units
 from aezoo.model import Model
+from aezoo.modules.output_checks import number_of
 from aezoo.nn.code import Accumulator
 from aezoo.nn.metrics import Moments, psnr
 from aezoo.randomness import derive

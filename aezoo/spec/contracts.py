@@ -65,7 +65,7 @@ def made(part: Component, *given: Any, place: str = "") -> Any:
     built = part.build(*given)  # type: ignore[attr-defined]
     if not part.namespace:
         return built
-    from aezoo.building.output_checks import checked  # torch is there by now: the part has built something of it
+    from aezoo.modules.output_checks import checked  # torch is there by now: the part has built something of it
 
     return checked(part, built, given, place)
 

@@ -18,9 +18,9 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
-from aezoo.building.output_checks import checked, curve
 from aezoo.data.batches import Batches
 from aezoo.errors import Interrupted, PluginError, RunFailed
+from aezoo.modules.output_checks import checked, curve
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.randomness import derive
 from aezoo.registry.attribution import BUILT_BY, blamed, suspected

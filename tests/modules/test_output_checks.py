@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.building.output_checks import Checked
 from aezoo.errors import PluginError
+from aezoo.modules.output_checks import Checked
 from aezoo.registry.loader import default_registry
 from tests.cli.test_components import install
 
