@@ -40,11 +40,11 @@ def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:
     from aezoo.builder import objective_of
 
     objective = objective_of(model, steps=1)
-    if not objective.beside:
+    if not objective.auxiliary_state:
         return objective
     from aezoo.folder import current
 
     path = current(Path(folder)) / NAME
-    weights.compare(path, weights.read_header(path), objective.beside)
+    weights.compare(path, weights.read_header(path), objective.auxiliary_state)
     objective.load_state_dict(weights.read_weights(path), strict=False)  # the model has its weights already
     return objective.to(model.device)

@@ -273,7 +273,7 @@ def test_the_state_of_penalties_is_kept_beside_the_model_and_restored(tmp_path: 
     assert "\n" not in read_header(path).metadata["aezoo"]
     objective = sidecar.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
     for name, value in run.beside.items():
-        assert objective.beside[name].equal(value)
+        assert objective.auxiliary_state[name].equal(value)
     assert run.beside["regularizers.0.seen"].item() == 1 - 0.5**3
     for name, value in run.model.network.state_dict().items():
         assert objective.model.state_dict()[name].equal(value)
@@ -294,4 +294,4 @@ def test_an_objective_without_state_has_no_file_and_needs_none(tmp_path: Path) -
     plain = remembering() | {"regularizers": {}}
     aezoo.train(plain, VALUES, out=tmp_path / "run")
     assert not (tmp_path / "run" / sidecar.NAME).exists()
-    assert not sidecar.restore(aezoo.load(tmp_path / "run"), tmp_path / "run").beside
+    assert not sidecar.restore(aezoo.load(tmp_path / "run"), tmp_path / "run").auxiliary_state

@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.errors import DataError, DataWarning
-from aezoo.nn.code import Output
+from aezoo.nn.code import Likelihood, Output, Prior
 
 #: Values that are looked at in one go, in float64.
 _BLOCK = 2**24
@@ -121,9 +121,9 @@ class Autoencoder(nn.Module):
         encoder: Sequence[nn.Module],
         latent: nn.Module,
         decoder: Sequence[nn.Module],
-        likelihood: nn.Module,
+        likelihood: Likelihood,
         point: str = "z",
-        prior: nn.Module | None = None,
+        prior: Prior | None = None,
         standardize: bool = False,
     ) -> None:
         super().__init__()
@@ -133,8 +133,8 @@ class Autoencoder(nn.Module):
         self.encoder = nn.ModuleList(encoder)
         self.latent = latent
         self.decoder = nn.ModuleList(decoder)
-        self.likelihood: Any = likelihood
-        self.prior: Any = prior
+        self.likelihood = likelihood
+        self.prior = prior
 
     def encode(self, x: Tensor, generator: Generator | None = None) -> Any:
         """The code of `x` in data units: a NamedTuple with `z`; nothing is drawn without a generator.

@@ -5,10 +5,10 @@ A latent may return any NamedTuple that has a `z`; its other fields are what the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 if TYPE_CHECKING:
     from aezoo.nn.autoencoder import Autoencoder
@@ -48,10 +48,19 @@ class Output(NamedTuple):
         if name == "input.corrupted":
             return self.corrupted
         if name == "output":
-            return self.model.likelihood.mean(self.raw)  # type: ignore[no-any-return]
+            return self.model.likelihood.mean(self.raw)
         if name in self.taps:
             return self.taps[name]
         return getattr(self.code, name)  # type: ignore[no-any-return]
+
+
+class Likelihood(Protocol):
+    """What the decoder's output means: the parameters of a density of the data."""
+
+    def mean(self, raw: Tensor) -> Tensor: ...
+    def nll(self, raw: Tensor, x: Tensor) -> Tensor: ...
+    def sample(self, raw: Tensor, generator: Generator | None = None) -> Tensor: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 class Prior(Protocol):

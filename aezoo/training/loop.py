@@ -105,7 +105,7 @@ class Loop:
 
     def run(self) -> Outcome:
         """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
-        outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.beside))
+        outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.auxiliary_state))
         started = time.monotonic()
         self.progress.start(self.steps)
         try:
@@ -162,7 +162,7 @@ class Loop:
             if player.always or player.turn.moves(step):
                 player.step(x, step)
         self.step = step + 1
-        if self.objective.projections:
+        if self.objective.constraints.projections:
             self.objective.project()
         if self.average:
             self.average.update(self.step)
@@ -212,9 +212,8 @@ class Loop:
 
     def _settled(self, terms: Means) -> Means:
         """Training means under the weights of the schedules' end, as in validation: totals of two epochs compare."""
-        # A name with a point is of another player: no part of this total.
-        weights = [(name, weight) for name, weight in self.objective.weights.items() if weight and "." not in name]
-        off = {name: weight(self.steps) * terms[name] - terms[f"{name}.weighted"] for name, weight in weights}
+        weights = self.objective.terms.weights_of(self.players[0].name)
+        off = {name: weight(self.steps) * terms[name] - terms[f"{name}.weighted"] for name, weight in weights.items()}
         return {**terms, "total": terms["total"] + sum(off.values())}
 
     def _keep(self, terms: Means, outcome: Outcome) -> bool:
@@ -226,7 +225,7 @@ class Loop:
         if value >= outcome.best:
             return False
         outcome.best, outcome.best_step, outcome.validation = value, self.step, terms
-        outcome.state, outcome.beside = snapshot(self.objective.model), _copy(self.objective.beside)
+        outcome.state, outcome.beside = snapshot(self.objective.model), _copy(self.objective.auxiliary_state)
         return True
 
     @torch.no_grad()
@@ -259,7 +258,7 @@ class Player:
         self.rate = self.lr(0, loop.steps)
         self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=self.rate))
         self.clip = loop.training.clip if turn.clip is None else turn.clip
-        self.tangents = loop.objective.tangents if name == loop.objective.players[0] else ()
+        self.tangents = loop.objective.constraints.tangents if name == loop.objective.players[0] else ()
         self.meter = Meter()
         # Only a line search must have a closure; for the others it is a context more at every step.
         closure = inspect.signature(self.optimizer.step).parameters.get("closure")
@@ -294,7 +293,7 @@ class Player:
         losses = self.loop.losses(self.batch, self.name, self.now)
         losses.total.backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
         if self.tangents:
-            self.loop.objective.flatten()
+            self.loop.objective.project_gradients()
         if self.clip is not None:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip)
         if self.first:

@@ -22,6 +22,8 @@ from aezoo.evaluation.scores import Scores, evaluate
 from aezoo.folder import HISTORY, Writer, writing
 from aezoo.manifest import providers
 from aezoo.model import Model
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Prior
 from aezoo.reader import Source, read
 from aezoo.samples import Samples
 from aezoo.spec.document import Spec
@@ -226,25 +228,24 @@ def _fit_prior(run: Run, outcome: Outcome, batches: Batches, writer: Writer | No
     """Fit the prior to the training codes; if that fails, the model is what it was before."""
     from aezoo.bundle import keep
 
-    prior = run.model.network.prior
-    if prior is None:
+    network = run.model.network
+    if network.prior is None:
         return
     try:
-        _fit(run.model, batches)
-        if writer and any(
-            not torch.equal(value, outcome.state[f"prior.{name}"]) for name, value in prior.state_dict().items()
-        ):
+        _fit(network, network.prior, batches)
+        fitted = {name: value for name, value in network.state_dict().items() if name.startswith("prior.")}
+        if writer and any(not torch.equal(value, outcome.state[name]) for name, value in fitted.items()):
             keep(writer, run)
     except BaseException:
-        run.model.network.load_state_dict(outcome.state)
+        network.load_state_dict(outcome.state)
         raise
 
 
 @torch.no_grad()
-def _fit(model: Model, batches: Batches) -> None:
+def _fit(network: Autoencoder, prior: Prior, batches: Batches) -> None:
     x = batches.head(FIT_ROWS)
-    codes = [getattr(model.network.encode(chunk), model.network.point) for chunk in torch.split(x, 256)]
-    model.network.prior.fit(torch.cat(codes))
+    codes = [getattr(network.encode(chunk), network.point) for chunk in torch.split(x, 256)]
+    prior.fit(torch.cat(codes))
 
 
 def _evaluate(model: Model, samples: Samples, mapped: Mapped) -> Scores:

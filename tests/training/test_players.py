@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import aezoo
 from aezoo.batches import Batches
 from aezoo.builtins.optimizers import LBFGSSpec, SGDSpec
-from aezoo.nn.objective import Objective
+from aezoo.nn.objective import Objective, Terms
 from aezoo.samples import Samples
 from aezoo.spec.kinds import ConstantSpec
 from aezoo.spec.player import PlayerSpec
@@ -55,7 +55,7 @@ def play(turn: PlayerSpec, *, steps: int = 12) -> tuple[Chase, Outcome, Loop]:
     )
     batches = Batches(Samples(np.ones((40, 4), np.float32), "ones"), spec)
     game = Chase()
-    objective = Objective(aezoo.build(spec).network, game, players=("model", "chaser")).train()
+    objective = Objective(aezoo.build(spec).network, Terms(game, players=("model", "chaser"))).train()
     loop = Loop(objective, spec.training, batches, steps=steps, turns={"chaser": turn})
     return game, loop.run(), loop
 
@@ -109,8 +109,8 @@ def test_each_player_has_an_optimizer_and_a_largest_gradient_of_its_own() -> Non
 
 def test_what_a_player_knows_is_kept_with_the_weights() -> None:
     game, outcome, _ = play(PlayerSpec(optimizer=sgd(0.1)))
-    assert set(outcome.beside) == {"play.place"}
-    assert outcome.beside["play.place"] == game.place
+    assert set(outcome.beside) == {"loss_terms.place"}
+    assert outcome.beside["loss_terms.place"] == game.place
 
 
 def test_a_gate_that_no_loss_passes_is_refused() -> None:
@@ -130,7 +130,7 @@ def test_the_weights_of_another_player_are_no_part_of_the_total_that_chooses() -
     batches = Batches(Samples(np.ones((8, 4), np.float32), "ones"), spec)
     weights = {"chaser.distance": lambda step: 2.0 + step, "reconstruction": lambda step: 4.0 - step}
     network = aezoo.build(spec).network
-    objective = Objective(network, Chase(), players=("model", "chaser"), weights=weights).train()
+    objective = Objective(network, Terms(Chase(), players=("model", "chaser"), weights=weights)).train()
     loop = Loop(objective, spec.training, batches, steps=3, turns={"chaser": PlayerSpec(optimizer=sgd(0.0))})
     outcome = loop.run()
     for record in loop.history.records:

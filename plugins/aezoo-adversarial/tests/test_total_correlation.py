@@ -40,7 +40,7 @@ def judged(variance: float, *overrides: str) -> Judged:
     draws = torch.randn(FRESH, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     codes = (draws @ torch.linalg.cholesky(covariance).T).float() + latent.project.bias
     with torch.no_grad():
-        estimate = objective.play.critic(codes).mean().item()  # type: ignore[operator,union-attr]
+        estimate = objective.loss_terms.critic(codes).mean().item()  # type: ignore[operator,union-attr]
     return Judged(estimate, gaussian_total_correlation(covariance), run)
 
 
