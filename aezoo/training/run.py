@@ -112,10 +112,7 @@ def train(
         }
         model, loop = _prepared(spec, batches, place, writer, progress, stop)
         with stop.held():  # the first signal ends the loop, and waits until the weights are kept
-            try:
-                outcome = loop.run()
-            finally:
-                loop.history.close()
+            outcome = loop.run()
             _restore(model, outcome)
             record = _record(spec, place, workers, samples, rows, outcome)
             run = Run(model, record, None, loop.history.records, writer.folder if writer else None, outcome.beside)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -141,3 +143,34 @@ def test_the_weights_of_another_player_are_no_part_of_the_total_that_chooses() -
     # Under the weight of the end, 1; the chaser's loss, nine times as large, does not count.
     chosen = next(r for r in loop.history.records if "epoch" in r and r["step"] == outcome.best_step)
     assert outcome.validation["total"] == pytest.approx(chosen["reconstruction"])
+
+
+def test_a_run_and_its_players_do_not_hold_each_other() -> None:
+    _, _, loop = play(PlayerSpec(optimizer=sgd(0.1)))
+    for player in loop.players:
+        assert not {Loop, Objective} & {type(value) for value in vars(player).values()}
+        assert not {name for name, value in vars(player).items() if isinstance(value, Tensor)}, "left by a step"
+
+
+@pytest.mark.parametrize("optimizer", [sgd(0.1), LBFGSSpec()])
+def test_from_the_verb_to_the_gradient_there_are_at_most_three_calls(
+    optimizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways: set[tuple[str, ...]] = set()
+    backward = Tensor.backward
+
+    def watched(self: Tensor, *given: Any, **named: Any) -> None:
+        here = str(Path(aezoo.__file__).parent)
+        frames = [frame.name for frame in traceback.extract_stack() if frame.filename.startswith(here)]
+        ways.add(tuple(frames[frames.index("train") :]))
+        backward(self, *given, **named)
+
+    monkeypatch.setattr(Tensor, "backward", watched)
+    spec = {
+        "name": "game",
+        "input": [4],
+        "latent": {"type": "deterministic", "dim": 2},
+        "training": {"steps": 2, "batch_size": 8, "optimizer": optimizer.model_dump()},
+    }
+    aezoo.train(spec, np.random.default_rng(0).random((40, 4), np.float32))
+    assert ways == {("train", "run", "step", "evaluate")}
