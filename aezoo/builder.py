@@ -113,8 +113,8 @@ class _Placed(NamedTuple):
         """Hold the weights of the module to those that are declared; a tied one has them from its source."""
         declared, built = self.part.parameters(self.given), sum(p.numel() for p in self.module.parameters())
         if built != declared and not self.tied:
-            told = f"declares {declared:,}, the module of {self.place} has {built:,}"
-            raise broken(self.part, "parameters", told)
+            message = f"declares {declared:,}, the module of {self.place} has {built:,}"
+            raise broken(self.part, "parameters", message)
 
     def watch(self) -> None:
         """Hold what the module gives to what is declared, before the next one is given it."""

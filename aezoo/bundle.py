@@ -149,7 +149,7 @@ def _write_model(model: Model, stage: Path, run: Run | None) -> None:
     text = to_json(manifest.manifest(spec), indent=None)
     weights.write_weights(stage / weights.NAME, model.network.state_dict(), text)
     if run:
-        sidecar.write(stage, spec, run.beside)
+        sidecar.write(stage, spec, run.auxiliary_state)
     atomic_write(stage / manifest.NAME, _json(manifest.config(spec, stage / weights.NAME)))
     _look_at(model, stage)
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 NAME = "training.safetensors"
 
 
-def write(folder: Path, spec: Spec, beside: Mapping[str, Tensor]) -> None:
+def write(folder: Path, spec: Spec, state: Mapping[str, Tensor]) -> None:
     """Write the state, if there is any; its header holds the spec, as that of the weights does."""
-    if beside:
-        weights.write_weights(folder / NAME, beside, to_json(manifest.manifest(spec), indent=None))
+    if state:
+        weights.write_weights(folder / NAME, state, to_json(manifest.manifest(spec), indent=None))
 
 
 def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:

@@ -267,14 +267,14 @@ def test_the_state_of_penalties_is_kept_beside_the_model_and_restored(tmp_path: 
     run = aezoo.train(remembering(), VALUES, out=tmp_path / "run")
     path = tmp_path / "run" / sidecar.NAME
     assert sidecar.NAME == "training.safetensors"
-    assert set(read_header(path).tensors) == set(run.beside)
+    assert set(read_header(path).tensors) == set(run.auxiliary_state)
     assert read_header(path).tensors.keys() == {"regularizers.0.running", "regularizers.0.seen"}
     assert json.loads(read_header(path).metadata["aezoo"])["spec"]["name"] == "rates"
     assert "\n" not in read_header(path).metadata["aezoo"]
     objective = sidecar.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
-    for name, value in run.beside.items():
+    for name, value in run.auxiliary_state.items():
         assert objective.auxiliary_state[name].equal(value)
-    assert run.beside["regularizers.0.seen"].item() == 1 - 0.5**3
+    assert run.auxiliary_state["regularizers.0.seen"].item() == 1 - 0.5**3
     for name, value in run.model.network.state_dict().items():
         assert objective.model.state_dict()[name].equal(value)
 

@@ -35,21 +35,21 @@ class Outcome:
 
     Attributes:
         state: The weights to keep: the best by the spec's `best_by`, else the last good ones.
-        beside: What all but the model held at that step: the critics' weights.
+        auxiliary_state: Of all but the model, of the same step: the critics' weights, running means of penalties.
         step: Steps done.
         epoch: Epochs done, or begun.
         best_step: The step that `state` is from.
-        why: "finished", "patience", "interrupted", "not finite" or "failed".
+        stop_reason: "finished", "patience", "interrupted", "not finite" or "failed".
         failure: What to raise once the weights are kept, if the run did not end well.
     """
 
     state: dict[str, Tensor]
-    beside: dict[str, Tensor] = field(default_factory=dict)
+    auxiliary_state: dict[str, Tensor] = field(default_factory=dict)
     step: int = 0
     epoch: int = 0
     best_step: int = 0
     best: float = math.inf
-    why: str = "finished"
+    stop_reason: str = "finished"
     failure: Exception | None = None
     seconds: float = 0.0
     validation: Means = field(default_factory=dict)
@@ -138,7 +138,7 @@ class Loop:
                 outcome.epoch += 1
                 waited = 0 if self._judge(outcome) else waited + 1
                 if self.training.patience and waited >= self.training.patience:
-                    outcome.why = "patience"
+                    outcome.stop_reason = "patience"
                     break
         return outcome
 
@@ -156,18 +156,18 @@ class Loop:
             with self.stop.held(), torch.enable_grad():
                 yield
         except _NotFinite as fault:
-            outcome.why = "not finite"
+            outcome.stop_reason = "not finite"
             outcome.failure = RunFailed(
                 f"the loss turned not finite by step {self.step + 1}: {fault}",
                 hint="try a lower learning rate or training.clip",
             )
         except BaseException as error:
-            outcome.why, outcome.failure = "failed", _failure(error, outcome)
+            outcome.stop_reason, outcome.failure = "failed", _failure(error, outcome)
         finally:
             self.progress.close()
             self.history.close()
-        if self.stop.asked and outcome.why != "failed":
-            outcome.why = "interrupted"
+        if self.stop.asked and outcome.stop_reason != "failed":
+            outcome.stop_reason = "interrupted"
             outcome.failure = Interrupted(f"interrupted after step {self.step} of {self.steps}")
         outcome.step = self.step
         outcome.seconds = time.monotonic() - started
@@ -224,7 +224,7 @@ class Loop:
         if value >= outcome.best:
             return False
         outcome.best, outcome.best_step, outcome.validation = value, self.step, terms
-        outcome.state, outcome.beside = snapshot(self.objective.model), _copy(self.objective.auxiliary_state)
+        outcome.state, outcome.auxiliary_state = snapshot(self.objective.model), _copy(self.objective.auxiliary_state)
         return True
 
     @torch.no_grad()

@@ -5,7 +5,7 @@ Any module of an objective may have a method
     prepare(given, *, model, generator)
 
 `given` is what the module is called with for the first batch, in evaluation mode and without a gradient: the features
-of a layer or latent, the whole `Output` of a penalty. A spec's corruption has spoilt it, as it spoils what is trained
+of a layer or latent, the whole `Output` of a penalty. A spec's corruption is applied to it, as to what is trained
 on and validated. `model` is the autoencoder, for what couples its parts; all that is drawn comes from `generator`.
 Modules are prepared once, one after another in the order of a pass, each after those before it: a second whitening
 layer is given what the first has whitened.

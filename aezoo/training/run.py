@@ -53,7 +53,7 @@ class Run:
         record: What only this run knows: device, seed, versions, time.
         history: Every record of `metrics.jsonl`.
         out: The folder that holds it all, or None.
-        beside: The state of what only training needs, of the same step: critics, running means of penalties.
+        auxiliary_state: The state of what only training needs, of the same step: critics, running means of penalties.
     """
 
     model: Model
@@ -61,7 +61,7 @@ class Run:
     scores: Scores | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     out: Path | None = None
-    beside: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
+    auxiliary_state: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
 
 @attributed()
@@ -229,7 +229,7 @@ def _keep(model: Model, outcome: Outcome, opened: Opened, history: History, writ
     """Give the model its weights, and bring them to the disk before anything else is tried."""
     _restore(model, outcome)
     record = _record(model.spec, opened, outcome)
-    run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.beside)
+    run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
     return Reached(run, outcome, _written(run, outcome, writer), history)
 
 
@@ -277,7 +277,7 @@ def _written(run: Run, outcome: Outcome, writer: Writer | None) -> Kept:
     if writer.replaces and not outcome.best_step:
         return Kept(older)
     try:
-        if writer.replaces and outcome.why in ("not finite", "failed"):
+        if writer.replaces and outcome.stop_reason in ("not finite", "failed"):
             return Kept(f"{weights} are in {keep_unfinished(writer, run.model)}; {older}")
         keep(writer, run)
     except AezooError as error:
@@ -366,7 +366,7 @@ def _record(spec: Spec, opened: Opened, outcome: Outcome) -> dict[str, Any]:
         "steps": outcome.step,
         "best_step": outcome.best_step,
         "best_by": spec.training.best_by,
-        "ended": outcome.why,
+        "ended": outcome.stop_reason,
         "seconds": round(outcome.seconds, 3),
         "validation": outcome.validation,
         **({"command": f"aezoo train {spec.name}"} if _is_bundled(spec) else {}),

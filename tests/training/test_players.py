@@ -111,8 +111,8 @@ def test_each_player_has_an_optimizer_and_a_largest_gradient_of_its_own() -> Non
 
 def test_what_a_player_knows_is_kept_with_the_weights() -> None:
     game, outcome, _ = play(PlayerSpec(optimizer=sgd(0.1)))
-    assert set(outcome.beside) == {"loss_terms.place"}
-    assert outcome.beside["loss_terms.place"] == game.place
+    assert set(outcome.auxiliary_state) == {"loss_terms.place"}
+    assert outcome.auxiliary_state["loss_terms.place"] == game.place
 
 
 def test_a_gate_that_no_loss_passes_is_refused() -> None:

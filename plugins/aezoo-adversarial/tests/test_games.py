@@ -72,7 +72,7 @@ def test_in_its_turn_a_player_moves_what_is_its_own_and_nothing_else(name: str, 
     spec = aezoo.read(game(name, moving=player))
     before = objective_of(aezoo.build(spec), steps=1).state_dict()
     run = aezoo.train(spec, images())
-    after = {f"model.{key}": value for key, value in run.model.network.state_dict().items()} | run.beside
+    after = {f"model.{key}": value for key, value in run.model.network.state_dict().items()} | run.auxiliary_state
     assert set(after) == set(before)
     assert changed(before, after) == MOVES[name, player]
 
@@ -161,7 +161,7 @@ def of_critic(steps: int, **table: Any) -> dict[str, Tensor]:
     """What a critic knows at the end, of codes that do not move."""
     document = game("wae_gan", moving="critic", steps=steps)
     document["objective"]["critic"] |= table
-    return aezoo.train(document, images()).beside
+    return aezoo.train(document, images()).auxiliary_state
 
 
 @pytest.mark.parametrize(
@@ -190,11 +190,11 @@ def test_what_the_critic_knows_is_saved_and_restored(name: str, tmp_path: Path) 
     fresh = objective_of(aezoo.build(spec), steps=1).auxiliary_state
     again = sidecar.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
     assert set(again.auxiliary_state) == set(fresh)
-    assert all(torch.equal(value, run.beside[key]) for key, value in again.auxiliary_state.items())
+    assert all(torch.equal(value, run.auxiliary_state[key]) for key, value in again.auxiliary_state.items())
     assert not any(torch.equal(value, fresh[key]) for key, value in again.auxiliary_state.items())
     # And with the weights of the model: each player is told what it would be told in the run.
     trained = objective_of(run.model, steps=1)
-    trained.load_state_dict(run.beside, strict=False)
+    trained.load_state_dict(run.auxiliary_state, strict=False)
     for player in again.players:
         assert told(again, player).total.item() == told(trained, player).total.item()
 
@@ -208,7 +208,7 @@ def test_the_critic_is_of_the_same_step_as_the_model_that_is_kept(tmp_path: Path
     long["training"] |= {"steps": best, "best_by": "last"}
     del long["training"]["epochs"]
     short = aezoo.train(long, images())
-    assert all(torch.equal(value, run.beside[name]) for name, value in short.beside.items())
+    assert all(torch.equal(value, run.auxiliary_state[name]) for name, value in short.auxiliary_state.items())
     state = run.model.network.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in short.model.network.state_dict().items())
 
@@ -237,5 +237,5 @@ def test_the_same_seed_gives_the_same_players_whatever_the_global_generator_is_a
     for seed in (1, 2):
         torch.manual_seed(seed)
         run = aezoo.train(game(name, steps=8), images())
-        states.append(run.model.network.state_dict() | run.beside)
+        states.append(run.model.network.state_dict() | run.auxiliary_state)
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())

@@ -54,7 +54,7 @@ def test_every_shipped_spec_reads_without_a_doubt_builds_and_takes_a_step(path: 
     fewer = ["data.n=500"] if "n" in type(read.data).model_fields else []  # type: ignore[arg-type]
     run = aezoo.train(aezoo.read(path, overrides=["training.steps=1", *fewer]))
     assert run.record["steps"] == 1
-    assert not all(torch.equal(value, beside[name]) for name, value in run.beside.items())
+    assert not all(torch.equal(value, beside[name]) for name, value in run.auxiliary_state.items())
 
 
 def test_there_is_a_spec_for_each_game() -> None:
