@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches
 from aezoo.data.sources import open_samples
-from aezoo.training.loop import Loop, Outcome
+from aezoo.training.loop import Loop
 from aezoo.training.progress import Terminal
 
 CHUNK = float(os.environ.get("CHUNK", "0.15"))
@@ -150,13 +150,13 @@ def ours(spec: dict[str, Any], data: Tensor) -> Chunk:
     objective = objective_of(model, steps=10**9).train()
     sink = open(os.devnull, "w")  # noqa: SIM115
     loop = Loop(objective, model.spec.training, batches, steps=10**9, progress=Terminal(sink))
-    loop._judge = lambda epoch, outcome: False  # type: ignore[method-assign]  # the hand loop validates nothing
+    loop._judge = lambda outcome: False  # type: ignore[method-assign]  # the hand loop validates nothing
     optimizer = loop.players[0].optimizer
     reset = resetter(model.network, optimizer)
 
     def run(steps: int) -> None:
         loop.step, loop.steps = 0, steps
-        loop._epochs(Outcome({}))
+        loop.run()
         loop.means()  # read, as the hand loop reads its loss
         loop.players[0].meter.clear()
 

@@ -16,7 +16,8 @@ from aezoo.modules.output_checks import curve
 from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.layers import matrices, tie
-from aezoo.nn.objective import Objective, Weight
+from aezoo.nn.objective import Constraints, Objective, Terms, Weight
+from aezoo.nn.projection import Tangential
 from aezoo.randomness import derive
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
@@ -146,8 +147,8 @@ class _Placed(NamedTuple):
         """Hold the weights of the module to those that are declared; a tied one has them from its source."""
         declared, built = self.part.parameters(self.given), sum(p.numel() for p in self.module.parameters())
         if built != declared and not self.tied:
-            told = f"declares {declared:,}, the module of {self.place} has {built:,}"
-            raise broken(self.part, "parameters", told)
+            message = f"declares {declared:,}, the module of {self.place} has {built:,}"
+            raise broken(self.part, "parameters", message)
 
     def watch(self) -> None:
         """Hold what the module gives to what is declared, before the next one is given it."""
@@ -176,7 +177,7 @@ def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
     latent = spec.latent
     code = {"z": spec.code_shape} | {field: spec.taps[field] for field in sorted(latent.provides)}
     yield _Placed("latent", latent, spec.feature_shape, network.latent, code)
-    yield _Placed("likelihood", spec.likelihood, spec.input.shape, network.likelihood, {})
+    yield _Placed("likelihood", spec.likelihood, spec.input.shape, _layer(network, "likelihood"), {})
 
 
 def _inside(spec: Spec) -> Iterator[tuple[str, LayerSpec, Shape]]:
@@ -210,20 +211,34 @@ def objective_of(model: Model, *, steps: int) -> Objective:
 
 
 def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
-    taps = spec.taps
-    factors = {name: part.weight for name, part in spec.regularizers.items()} | dict(spec.objective.weights())
-    constraints = [(made(part), _layer(network, part.on)) for part in spec.constraints.values()]
+    # Built in this order, since parts may draw their weights: the loss terms, corruptions, regularizers.
+    loss_terms = made(spec.objective, spec)
+    corruption = [made(part, spec.input.shape, spec.input.range) for part in spec.corruption]
     return Objective(
         network,
-        made(spec.objective, spec),
-        players=spec.objective.players,
-        corruption=[made(part, spec.input.shape, spec.input.range) for part in spec.corruption],
-        regularizers={name: made(part, taps[part.on]) for name, part in spec.regularizers.items()},
-        weights={name: weight_of(factor, steps) for name, factor in factors.items()},
-        projections=[partial(project, layer) for project, layer in constraints],
-        tangents=[partial(project.tangent, layer) for project, layer in constraints if hasattr(project, "tangent")],
+        _terms(spec, loss_terms, steps),
+        _constraints(spec, network),
+        corruption=corruption,
         autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
+    )
+
+
+def _terms(spec: Spec, loss_terms: nn.Module, steps: int) -> Terms:
+    factors = {name: part.weight for name, part in spec.regularizers.items()} | dict(spec.objective.weights())
+    return Terms(
+        loss_terms,
+        players=tuple(spec.objective.players),
+        regularizers={name: made(part, spec.taps[part.on]) for name, part in spec.regularizers.items()},
+        weights={name: weight_of(factor, steps) for name, factor in factors.items()},
         taps=sorted({part.on for part in spec.regularizers.values() if part.on.startswith(("encoder.", "decoder."))}),
+    )
+
+
+def _constraints(spec: Spec, network: Autoencoder) -> Constraints:
+    built = [(made(part), _layer(network, part.on)) for part in spec.constraints.values()]
+    return Constraints(
+        projections=[partial(project, layer) for project, layer in built],
+        tangents=[partial(project.tangent, layer) for project, layer in built if isinstance(project, Tangential)],
     )
 
 

@@ -90,7 +90,7 @@ class Judge:
             found["pca"] = self._error(self._pca(fitting, moments)).table(self._span)
         if self.corruptions:
             for name, answer in self._denoisers(moments).items():
-                errors = self._error(answer, spoil=True).table(self._span)
+                errors = self._error(answer, corrupt=True).table(self._span)
                 chosen = {f"denoising_{key}": errors[key] for key in ("squared_error", "psnr") if key in errors}
                 found[name] = found.get(name, {}) | chosen
         return found
@@ -116,24 +116,24 @@ class Judge:
                     found["wiener_clipped"] = lambda x: filtered.answer(x).clamp(low, high)
         return found
 
-    def _error(self, answer: Callable[[Tensor], Tensor], *, spoil: bool = False) -> Errors:
+    def _error(self, answer: Callable[[Tensor], Tensor], *, corrupt: bool = False) -> Errors:
         errors = Errors(self.units)
         generator = self._generator("corruption")
         for x in self.passes():
-            errors.update(x, answer(self._spoilt(x, generator) if spoil else x))
+            errors.update(x, answer(self._corrupt(x, generator) if corrupt else x))
         return errors
 
     def examples(self) -> Examples:
         x = self.batches.head(EXAMPLES)
-        spoilt = self._spoilt(x, self._generator("examples")) if self.corruptions else None
-        again = self._reconstruct(x if spoilt is None else spoilt)
-        return Examples(_array(x), _array(again), None if spoilt is None else _array(spoilt))
+        corrupted = self._corrupt(x, self._generator("examples")) if self.corruptions else None
+        again = self._reconstruct(x if corrupted is None else corrupted)
+        return Examples(_array(x), _array(again), None if corrupted is None else _array(corrupted))
 
     def _reconstruct(self, x: Tensor) -> Tensor:
         network = self.model.network
         return network.decode(network.code_of(network.normalizer(x)))
 
-    def _spoilt(self, x: Tensor, generator: Generator) -> Tensor:
+    def _corrupt(self, x: Tensor, generator: Generator) -> Tensor:
         for corruption in self.corruptions:
             x = corruption(x, generator)
         return x

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -110,13 +111,46 @@ def evaluate(
         refuse_outside(spec, pulled=model.pulled)
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
-    judged = Batches(samples, spec, _rows(samples, spec, split), device=model.device)
-    with evaluating(model.network), torch.inference_mode():
-        judge = Judge(model, judged, seed, batch_size)
-        metrics, compared = (
-            judge.metrics(default_registry()),
-            judge.compare(_fitting(model, samples, split, own=data is None)),
-        )
+    if split == "all":
+        rows, fitting = np.arange(len(samples)), _own_training_split(model, samples, own=data is None)
+        judge = Judge(model, Batches(samples, spec, rows, device=model.device), seed, batch_size)
+        return _scores(judge, samples, split, fitting)
+    parts = split_rows(samples, spec.data, spec.training.seed)
+    return evaluate_split(model, samples, parts, split, seed=seed, batch_size=batch_size)
+
+
+def evaluate_split(
+    model: Model,
+    samples: Samples,
+    rows: Mapping[str, Rows],
+    split: str = "test",
+    *,
+    seed: int = 0,
+    batch_size: int = 256,
+) -> Scores:
+    """Judge a model on one split of samples that were opened, checked and split already, as in its training.
+
+    Args:
+        model: What is judged.
+        samples: That `check` has let pass.
+        rows: Of each split.
+        split: The one that is judged.
+        seed: Of latent noise and corruption.
+        batch_size: Samples in one pass.
+
+    Raises:
+        DataError: There is no such split.
+    """
+    if not len(rows.get(split, ())):
+        known = ", ".join(name for name, part in rows.items() if len(part))
+        raise DataError(f"{samples.source}: there is no {split} split", hint=f"there are: {known}, all")
+    judge = Judge(model, Batches(samples, model.spec, rows[split], device=model.device), seed, batch_size)
+    return _scores(judge, samples, split, _fitting(model.spec, samples, rows["train"]))
+
+
+def _scores(judge: Judge, samples: Samples, split: str, fitting: Batched | None) -> Scores:
+    with evaluating(judge.model.network), torch.inference_mode():
+        metrics, compared = judge.metrics(default_registry()), judge.compare(fitting)
         metrics |= compared.pop("", {})
         _tell_of_not_finite(metrics, samples.source)
         return Scores(
@@ -124,32 +158,26 @@ def evaluate(
             baseline=compared,
             dataset=samples.title,
             split=split,
-            n=len(judged),
-            seed=seed,
+            n=len(judge.batches),
+            seed=judge.seed,
             versions=_versions(),
             units=judge.units.name,
             examples=judge.examples(),
         )
 
 
-def _rows(samples: Samples, spec: Spec, name: str) -> Rows:
-    if name == "all":
-        return np.arange(len(samples))
-    parts = split_rows(samples, spec.data, spec.training.seed)
-    if not len(parts.get(name, ())):
-        known = ", ".join(part for part, rows in parts.items() if len(rows))
-        raise DataError(f"{samples.source}: there is no {name} split", hint=f"there are: {known}, all")
-    return parts[name]
-
-
-def _fitting(model: Model, samples: Samples, name: str, *, own: bool) -> Batched | None:
-    """What baselines are fitted to: the training split, thinned out; None if it is not at hand."""
+def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Batched | None:
+    """What baselines are fitted to where all samples are judged: of the spec's own data; None if not at hand."""
     spec = model.spec
-    if name == "all" and not own:
+    if not own:
         if spec.data is None or (model.pulled and reaches_out(spec)):
             return None
         samples = open_samples(None, spec, seed=spec.training.seed)
-    rows = split_rows(samples, spec.data, spec.training.seed)["train"]
+    return _fitting(spec, samples, split_rows(samples, spec.data, spec.training.seed)["train"])
+
+
+def _fitting(spec: Spec, samples: Samples, rows: Rows) -> Batched:
+    """What baselines are fitted to: the training split, thinned out."""
     if len(rows) > FIT_ROWS:
         rows = rows[np.arange(FIT_ROWS) * len(rows) // FIT_ROWS]
     return partial(Batches(samples, spec, rows).sequential, 1024)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.code import Network, Output
+from aezoo.nn.code import Likelihood, Network, Output, Prior
 from aezoo.nn.normalizer import Identity, Normalizer
 
 
@@ -32,9 +32,9 @@ class Autoencoder(Network):
         encoder: Sequence[nn.Module],
         latent: nn.Module,
         decoder: Sequence[nn.Module],
-        likelihood: nn.Module,
+        likelihood: Likelihood,
         point: str = "z",
-        prior: nn.Module | None = None,
+        prior: Prior | None = None,
         standardize: bool = False,
     ) -> None:
         super().__init__()

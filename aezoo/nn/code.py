@@ -5,7 +5,7 @@ A latent may return any NamedTuple that has a `z`; its other fields are what the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from torch import Generator, Tensor, nn
@@ -36,8 +36,8 @@ class Network(nn.Module):
     encoder: nn.ModuleList
     latent: nn.Module
     decoder: nn.ModuleList
-    likelihood: Any
-    prior: Any
+    likelihood: Likelihood
+    prior: Prior | None
 
     def expand(self, z: Tensor) -> Tensor:
         """The parameters of the likelihood for a code."""
@@ -68,10 +68,19 @@ class Output(NamedTuple):
         if name == "input.corrupted":
             return self.corrupted
         if name == "output":
-            return self.model.likelihood.mean(self.raw)  # type: ignore[no-any-return]
+            return self.model.likelihood.mean(self.raw)
         if name in self.taps:
             return self.taps[name]
         return getattr(self.code, name)  # type: ignore[no-any-return]
+
+
+class Likelihood(Protocol):
+    """What the decoder's output means: the parameters of a density of the data."""
+
+    def mean(self, raw: Tensor) -> Tensor: ...
+    def nll(self, raw: Tensor, x: Tensor) -> Tensor: ...
+    def sample(self, raw: Tensor, generator: Generator | None = None) -> Tensor: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 class Prior(Protocol):

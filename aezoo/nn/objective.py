@@ -1,6 +1,6 @@
 """Objective: a batch -> loss terms by name, weighted; and all else that only training needs.
 
-x --corruption--> x~ --model--> Output --play--> raw terms of a player
+x --corruption--> x~ --model--> Output --loss_terms--> raw terms of a player
                                   └--regularizers--> raw terms of the first player
                                        total = sum of weight(step) * term
 
@@ -9,8 +9,10 @@ Several players take turns at each step, each with a pass, terms and weights of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -21,6 +23,25 @@ from aezoo.nn.code import Output
 Weight = Callable[[int], float]
 
 
+class HasParameters(Protocol):
+    """Something with weights: any module."""
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+
+class Game(Protocol):
+    """Loss terms of several players: it says which of its own weights (a critic's) those after the first move."""
+
+    def own(self, player: str) -> Iterable[nn.Parameter]: ...
+
+
+@runtime_checkable
+class SplitsModel(Protocol):
+    """Loss terms whose first player does not move the whole model: it says which parts of it each player moves."""
+
+    def split(self, model: Autoencoder) -> Mapping[str, Iterable[HasParameters]]: ...
+
+
 class Noise(NamedTuple):
     """Where randomness comes from: one generator for each stream, seeded anew by the loop at each step."""
 
@@ -29,11 +50,53 @@ class Noise(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """What one player is told: the total, and its terms raw and weighted (nats, averaged over the batch)."""
+    """The losses of one player: the total, and its terms raw and weighted (nats, averaged over the batch)."""
 
     total: Tensor
     raw: dict[str, Tensor]
     weighted: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the total is a sum of.
+
+    Args:
+        loss_terms: A module `loss_terms(out, player) -> raw terms`; a `Game` if there are several players.
+        players: Who takes a turn at each step.
+        regularizers: Modules `r(out) -> []` by name: further terms of the first player.
+        weights: The factor of each regularizer, and of what else is not 1, at a step; None for one that is always 1.
+            Of a player after the first by `player.term`.
+        taps: Layers whose outputs the regularizers read.
+    """
+
+    loss_terms: nn.Module
+    players: tuple[str, ...] = ("model",)
+    regularizers: Mapping[str, nn.Module] = field(default_factory=dict)
+    weights: Mapping[str, Weight | None] = field(default_factory=dict)
+    taps: Sequence[str] = ()
+
+    def weights_of(self, player: str) -> dict[str, Weight]:
+        """The weights, other than 1, of this player's terms, by term."""
+        prefix = "" if player == self.players[0] else f"{player}."
+        terms = {name.removeprefix(prefix): weight for name, weight in self.weights.items() if name.startswith(prefix)}
+        # A name with a point is of another player.
+        return {term: weight for term, weight in terms.items() if weight is not None and "." not in term}
+
+
+class Constraints(NamedTuple):
+    """What keeps weights within bounds.
+
+    Attributes:
+        projections: Functions that change weights in place after each step.
+        tangents: Functions that take out of a gradient what the projections would undo.
+    """
+
+    projections: Sequence[Callable[[], None]] = ()
+    tangents: Sequence[Callable[[], None]] = ()
+
+
+UNCONSTRAINED = Constraints()
 
 
 class Objective(nn.Module):
@@ -41,52 +104,35 @@ class Objective(nn.Module):
 
     Args:
         model: What is trained, published and used.
-        play: `play(out, player) -> raw terms`; says what each player moves, as for `moved_by`.
-        players: Who takes a turn at each step.
+        terms: What the total is a sum of.
+        constraints: What weights have to keep.
         corruption: Modules `c(x, generator)`, applied in order.
-        regularizers: Modules `r(out) -> []` by name.
-        weights: The factor of each regularizer, and of what else is not 1, at a step; None for one that is always 1.
-            Of a player after the first by `player.term`.
-        projections: Constraints: functions that change weights in place after each step.
-        tangents: Functions that take out of a gradient what the projections would undo.
-        taps: Layers whose outputs the regularizers read.
         autocast: Lower precision of the model's own products; the terms are computed in full.
     """
 
     def __init__(
         self,
         model: Autoencoder,
-        play: nn.Module,
+        terms: Terms,
+        constraints: Constraints = UNCONSTRAINED,
         *,
-        players: Sequence[str] = ("model",),
         corruption: Sequence[nn.Module] = (),
-        regularizers: Mapping[str, nn.Module] | None = None,
-        weights: Mapping[str, Weight | None] | None = None,
-        projections: Sequence[Callable[[], None]] = (),
-        tangents: Sequence[Callable[[], None]] = (),
-        taps: Sequence[str] = (),
         autocast: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.model = model
-        self.play = play
-        self.players = tuple(players)
+        self.loss_terms = terms.loss_terms
         self.corruption = nn.ModuleList(corruption)
         # A list: a ModuleDict would refuse names such as `pop`, and nothing of it is published.
-        self.regularizers = nn.ModuleList((regularizers or {}).values())
-        self.weights = dict(weights or {})
-        self.projections = tuple(projections)
-        self.tangents = tuple(tangents)
-        self.taps = tuple(taps)
+        self.regularizers = nn.ModuleList(terms.regularizers.values())
+        self.terms = terms
+        self.players = terms.players
+        self.constraints = constraints
         self.autocast = autocast
-        # Bound once: walking a ModuleDict, or nn.Module's search for an attribute, costs microseconds a step.
-        self._pass = model, play
-        self._terms = [(name, term, self.weights[name]) for name, term in (regularizers or {}).items()]
-        self._factors = {player: list(self._factors_of(player)) for player in self.players}
+        self._weights = {player: terms.weights_of(player) for player in self.players}
         # A player that moves nothing of the model needs no way back through it.
-        inside = set(model.parameters())
-        self._still = {name for name in self.players[1:] if inside.isdisjoint(self.parameters_of(name))}
-        self._spoil = list(self.corruption)
+        weights = set(model.parameters())
+        self._frozen = {player for player in self.players[1:] if weights.isdisjoint(self.parameters_of(player))}
 
     def forward(self, x: Tensor, player: str, step: int, noise: Noise) -> Losses:
         """The losses of one player for a batch.
@@ -94,84 +140,65 @@ class Objective(nn.Module):
         Shape:
             x: [B, *input], in data units
         """
-        corrupted = None
-        if self._spoil:
-            corrupted = x
-            for spoil in self._spoil:
-                corrupted = spoil(corrupted, noise.corruption)
-        model, play = self._pass
-        run = model if self.autocast is None else self._lower
-        if player in self._still:
-            with torch.no_grad():
-                out = run(x, corrupted, noise.latent, self.taps)
-        else:
-            out = run(x, corrupted, noise.latent, self.taps)
-        raw: dict[str, Tensor] = play(out, player)
-        weighted = raw
-        if factors := self._factors[player]:
-            weighted = raw | {name: raw[name] * weight(step) for name, weight in factors}
-        if player == self.players[0] and self._terms:
-            weighted = dict(weighted)
-            for name, term, weight in self._terms:
-                raw[name] = value = term(out)
-                weighted[name] = value if weight is None else value * weight(step)
-        values = iter(weighted.values())
-        total = next(values)
-        for value in values:
-            total = total + value
-        return Losses(total, raw, weighted)
+        with torch.no_grad() if player in self._frozen else nullcontext():
+            out = self._pass(x, noise)
+        raw: dict[str, Tensor] = dict(self.loss_terms(out, player))
+        if player == self.players[0]:
+            raw |= {name: regularizer(out) for name, regularizer in self.terms.regularizers.items()}
+        weighted = raw | {name: raw[name] * weight(step) for name, weight in self._weights[player].items()}
+        first, *others = weighted.values()
+        return Losses(sum(others, start=first), raw, weighted)
 
-    def _lower(self, x: Tensor, *rest: Any) -> Output:
-        """A pass whose products are in the lower precision; what it gives is in full, for the terms."""
-        model, _ = self._pass
+    def _pass(self, x: Tensor, noise: Noise) -> Output:
+        """The pass of a batch; with `autocast` its products are in lower precision, and its values in full again."""
+        corrupted = self._corrupt(x, noise.corruption) if self.corruption else None
+        if self.autocast is None:
+            return self.model(x, corrupted, noise.latent, self.terms.taps)  # type: ignore[no-any-return]
         with torch.autocast(x.device.type, self.autocast):
-            out: Output = model(x, *rest)
+            out = self.model(x, corrupted, noise.latent, self.terms.taps)
         return _full(out, x.dtype)
+
+    def _corrupt(self, x: Tensor, generator: Generator) -> Tensor:
+        for corruption in self.corruption:
+            x = corruption(x, generator)
+        return x
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
         """What this player may move."""
-        return moved_by(player, self.play, self.model, first=player == self.players[0])
-
-    def _factors_of(self, player: str) -> Iterator[tuple[str, Weight]]:
-        """The weights of this player's own terms."""
-        prefix = "" if player == self.players[0] else f"{player}."
-        penalties = {name for name, *_ in self._terms}
-        for name, weight in self.weights.items():
-            term = name.removeprefix(prefix)
-            if weight is not None and name == prefix + term and "." not in term and name not in penalties:
-                yield term, weight
+        return player_parameters(player, self.loss_terms, self.model, first=player == self.players[0])
 
     @property
-    def beside(self) -> dict[str, Tensor]:
+    def auxiliary_state(self) -> dict[str, Tensor]:
         """The state of all but the model: critics, running means of penalties."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith("model.")}
 
     def project(self) -> None:
         """Apply the constraints."""
-        for projection in self.projections:
+        for projection in self.constraints.projections:
             projection()
 
-    def flatten(self) -> None:
+    def project_gradients(self) -> None:
         """Keep of the gradient what lies along the constraints."""
-        for tangent in self.tangents:
+        for tangent in self.constraints.tangents:
             tangent()
 
 
-def moved_by(player: str, play: nn.Module, model: nn.Module, *, first: bool) -> Iterator[nn.Parameter]:
+def player_parameters(player: str, loss_terms: nn.Module, model: Autoencoder, *, first: bool) -> Iterator[nn.Parameter]:
     """The weights that a player moves, each once.
 
     Args:
         player: Its name.
-        play: Has `own(player) -> parameters` if there are players after the first; and, if it is not the first one that
-            moves the model and all of it, `split(model) -> {player: modules of the model}`.
+        loss_terms: A `Game` if there are players after the first; `SplitsModel` if it is not the first one that moves
+            the model and all of it.
         model: What is trained.
         first: Whether it is the first player.
     """
-    game: Any = play
-    parts = game.split(model).get(player, ()) if hasattr(game, "split") else [model] if first else ()
-    own = () if first else game.own(player)
-    found = [*(p for part in parts for p in part.parameters()), *own]
-    return (p for p in dict.fromkeys(found) if p.requires_grad)
+    parts: Iterable[HasParameters] = [model] if first else ()
+    if isinstance(loss_terms, SplitsModel):
+        parts = loss_terms.split(model).get(player, ())
+    own = () if first else cast(Game, loss_terms).own(player)
+    parameters = [*(p for part in parts for p in part.parameters()), *own]
+    return (p for p in dict.fromkeys(parameters) if p.requires_grad)
 
 
 def _full(out: Output, dtype: torch.dtype) -> Output:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,13 @@ from aezoo.nn.layers import Tied
 Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
 Transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
 Map = nn.Linear | Convolution | Transposed | Tied
+
+
+@runtime_checkable
+class Tangential(Protocol):
+    """A projection that can take out of a gradient what it would undo after the step."""
+
+    def tangent(self, module: nn.Module) -> None: ...
 
 
 def maps(module: nn.Module) -> Iterator[Map]:

@@ -63,7 +63,7 @@ class Trained(Protocol):
     @property
     def history(self) -> list[dict[str, Any]]: ...
     @property
-    def beside(self) -> dict[str, torch.Tensor]: ...
+    def auxiliary_state(self) -> dict[str, torch.Tensor]: ...
 
 
 # --- save ------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def _write_model(model: Model, stage: Path, run: Trained | None) -> None:
     text = to_json(manifest.manifest(spec), indent=None)
     weights.write_weights(stage / weights.NAME, model.network.state_dict(), text)
     if run:
-        training_state.write(stage, spec, run.beside)
+        training_state.write(stage, spec, run.auxiliary_state)
     atomic_write(stage / manifest.NAME, _json(manifest.config(spec, stage / weights.NAME)))
     _look_at(model, stage)
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 NAME = layout.STATE
 
 
-def write(folder: Path, spec: Spec, beside: Mapping[str, Tensor]) -> None:
+def write(folder: Path, spec: Spec, state: Mapping[str, Tensor]) -> None:
     """Write the state, if there is any; its header holds the spec, as that of the weights does."""
-    if beside:
-        weights.write_weights(folder / NAME, beside, to_json(manifest.manifest(spec), indent=None))
+    if state:
+        weights.write_weights(folder / NAME, state, to_json(manifest.manifest(spec), indent=None))
 
 
 def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:
@@ -41,9 +41,9 @@ def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:
     from aezoo.building.builder import objective_of
 
     objective = objective_of(model, steps=1)
-    if not objective.beside:
+    if not objective.auxiliary_state:
         return objective
     path = current(Path(folder)) / NAME
-    weights.compare(path, weights.read_header(path), objective.beside)
+    weights.compare(path, weights.read_header(path), objective.auxiliary_state)
     objective.load_state_dict(weights.read_weights(path), strict=False)  # the model has its weights already
     return objective.to(model.device)

@@ -66,14 +66,14 @@ class Afterwards:
         if not self.failures:
             return
         first, *others = self.failures
-        told = [*(getattr(other, "message", str(other)) for other in others), *([kept] if kept else [])]
+        messages = [*(getattr(other, "message", str(other)) for other in others), *([kept] if kept else [])]
         if isinstance(first, AezooError):
-            first.message = "; ".join([first.message, *told])
+            first.message = "; ".join([first.message, *messages])
             first.args = (first.message,)
             first.run = run
         else:
-            for text in told:
-                first.add_note(text)
+            for message in messages:
+                first.add_note(message)
         raise first
 
 

@@ -5,7 +5,7 @@ Any module of an objective may have a method
     prepare(given, *, model, generator)
 
 `given` is what the module is called with for the first batch, in evaluation mode and without a gradient: the features
-of a layer or latent, the whole `Output` of a penalty. A spec's corruption has spoilt it, as it spoils what is trained
+of a layer or latent, the whole `Output` of a penalty. A spec's corruption is applied to it, as to what is trained
 on and validated. `model` is the autoencoder, for what couples its parts; all that is drawn comes from `generator`.
 Modules are prepared once, one after another in the order of a pass, each after those before it: a second whitening
 layer is given what the first has whitened.
@@ -14,15 +14,23 @@ layer is given what the first has whitened.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.data.batches import Batches
+from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.objective import Noise, Objective
 from aezoo.randomness import derive
 from aezoo.spec.training import TrainingSpec
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """A module that starts from data."""
+
+    def prepare(self, given: Any, *, model: Autoencoder, generator: Generator) -> None: ...
 
 
 @torch.no_grad()
@@ -34,7 +42,8 @@ def prepare(objective: Objective, batches: Batches, training: TrainingSpec) -> N
         batches: The training split.
         training: Says the seed and the size of the first batch.
     """
-    asking = [part for part in objective.modules() if callable(getattr(part, "prepare", None))]
+    # A weight or a layer that a module happens to call `prepare` is no method: its class has none.
+    asking = [part for part in objective.modules() if isinstance(part, Preparable) and hasattr(type(part), "prepare")]
     if not asking:
         return
     seed = training.seed
@@ -42,15 +51,15 @@ def prepare(objective: Objective, batches: Batches, training: TrainingSpec) -> N
     objective.eval()
     for position, part in enumerate(asking):
         generator = Generator(x.device).manual_seed(derive(seed, "prepare", position))
-        for given in _given(part, objective, x, seed):
-            part.prepare(given, model=objective.model, generator=generator)  # type: ignore[operator]
+        for first_input in _first_input(part, objective, x, seed):
+            part.prepare(first_input, model=objective.model, generator=generator)
     objective.train()
 
 
-def _given(part: nn.Module, objective: Objective, x: Tensor, seed: int) -> Iterator[Any]:
+def _first_input(part: nn.Module, objective: Objective, x: Tensor, seed: int) -> Iterator[Any]:
     """What the module is called with first; nothing if no player's pass comes by it."""
-    seen: list[Any] = []
-    handle = part.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    inputs: list[Any] = []
+    handle = part.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
     noise = Noise(Generator(x.device), Generator(x.device))
     try:
         for player in objective.players:
@@ -59,4 +68,4 @@ def _given(part: nn.Module, objective: Objective, x: Tensor, seed: int) -> Itera
             objective(x, player, 0, noise)
     finally:
         handle.remove()
-    yield from seen[:1]
+    yield from inputs[:1]

@@ -14,12 +14,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
-from aezoo.data.batches import Batches
+from aezoo.data.batches import Batches, Rows
 from aezoo.data.sources import check, open_samples, restated, split
 from aezoo.data.values import warn_of_precision
 from aezoo.errors import AezooError, DataError, Interrupted
-from aezoo.evaluation.scores import Scores, evaluate
+from aezoo.evaluation.scores import Scores, evaluate_split
 from aezoo.model import Model
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.code import Prior
+from aezoo.nn.objective import Objective
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
@@ -50,7 +53,7 @@ class Run:
         record: What only this run knows: device, seed, versions, time.
         history: Every record of `metrics.jsonl`.
         out: The folder that holds it all, or None.
-        beside: The state of what only training needs, of the same step: critics, running means of penalties.
+        auxiliary_state: The state of what only training needs, of the same step: critics, running means of penalties.
     """
 
     model: Model
@@ -58,7 +61,7 @@ class Run:
     scores: Scores | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     out: Path | None = None
-    beside: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
+    auxiliary_state: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
 
 @attributed()
@@ -93,44 +96,35 @@ def train(
         Interrupted: By Ctrl-C or SIGTERM; the best weights so far are in `out`.
         DataError, NotFound, Refused, SpecError: Before the first step.
     """
-    spec = source if isinstance(source, Spec) else read(source)
-    if seed is not None:
-        spec = read(spec.document(), overrides=[f"training.seed={seed}"])
-    spec = restated(spec, data)
+    spec = _resolve(source, data, seed)
     with stoppable() as stop, _claimed(out, force=force) as writer:
-        workers = devices.prepare(threads=threads)
-        place = devices.choose(device)
-        samples = open_samples(data, spec, seed=spec.training.seed)
-        check(samples, spec)
-        warn_of_precision(samples, spec)
-        mapped = Mapped(samples.values)
-        rows = split(samples, spec.data, seed=spec.training.seed)
-        batches = {
-            name: Batches(samples, spec, index, device=place.device) for name, index in rows.items() if len(index)
-        }
-        model, loop = _prepared(spec, batches, place, writer, progress, stop)
+        opened = _open(spec, data, device=device, threads=threads)
+        model, loop = _assemble(spec, opened, writer, progress, stop)
         with stop.held():  # the first signal ends the loop, and waits until the weights are kept
-            try:
-                outcome = loop.run()
-            finally:
-                loop.history.close()
+            outcome = loop.run()
             with stop.shielded():
-                _restore(model, outcome)
-                record = _record(spec, place, workers, samples, rows, outcome)
-                run = Run(model, record, None, loop.history.records, writer.folder if writer else None, outcome.beside)
-                kept = _keep(writer, run, outcome)
-        if stop.asked and outcome.failure is None:
-            outcome.failure = Interrupted("interrupted after the last step")
-        rest = Afterwards(stop, outcome.failure)
-        rest.attempt(
-            "fitting the prior", lambda: _fit_prior(run, outcome, batches["train"], writer if kept.as_model else None)
-        )
-        if len(rows.get("test", ())) and outcome.failure is None:
-            run = replace(run, scores=rest.attempt("evaluation", lambda: _evaluate(model, samples, mapped)))
-        if kept.as_model and writer:
-            _describe(run, loop.history, writer, rest)
-        rest.finish(run, kept.words)
-        return run
+                reached = _keep(model, outcome, opened, loop.history, writer)
+        return _finish(reached, opened, writer, stop)
+
+
+class Opened(NamedTuple):
+    """The data of a run, opened, checked and split, and what it computes on.
+
+    Attributes:
+        samples: All of them.
+        rows: Of each split.
+        batches: Of each split that has samples.
+        mapped: The files that the samples are mapped from.
+        device: Where the run computes.
+        threads: Of the CPU.
+    """
+
+    samples: Samples
+    rows: dict[str, Rows]
+    batches: dict[str, Batches]
+    mapped: Mapped
+    device: devices.Device
+    threads: int
 
 
 class Kept(NamedTuple):
@@ -145,6 +139,30 @@ class Kept(NamedTuple):
     as_model: bool = False
 
 
+class Reached(NamedTuple):
+    """What the steps of a run have led to: the weights are restored, and kept.
+
+    Attributes:
+        run: Without scores.
+        outcome: How the steps went.
+        kept: Where the weights are.
+        history: Every record.
+    """
+
+    run: Run
+    outcome: Outcome
+    kept: Kept
+    history: History
+
+
+def _resolve(source: Spec | Source, data: Any, seed: int | None) -> Spec:
+    """The spec of the run: with this seed, and with these data in place of its own."""
+    spec = source if isinstance(source, Spec) else read(source)
+    if seed is not None:
+        spec = read(spec.document(), overrides=[f"training.seed={seed}"])
+    return restated(spec, data)
+
+
 @contextmanager
 def _claimed(out: str | Path | None, *, force: bool) -> Iterator[Writer | None]:
     """The folder, held; refused before any work if something is there, or somebody writes there."""
@@ -155,26 +173,28 @@ def _claimed(out: str | Path | None, *, force: bool) -> Iterator[Writer | None]:
         yield writer
 
 
-def _prepared(
-    spec: Spec,
-    batches: dict[str, Batches],
-    place: devices.Device,
-    writer: Writer | None,
-    progress: Progress | None,
-    stop: Stop,
+def _open(spec: Spec, data: Any, *, device: str, threads: int | None) -> Opened:
+    """Open, check and split the data, once for the whole run."""
+    workers = devices.prepare(threads=threads)
+    chosen = devices.choose(device)
+    samples = open_samples(data, spec, seed=spec.training.seed)
+    check(samples, spec)
+    warn_of_precision(samples, spec)
+    mapped = Mapped(samples.values)
+    rows = split(samples, spec.data, seed=spec.training.seed)
+    batches = {name: Batches(samples, spec, part, device=chosen.device) for name, part in rows.items() if len(part)}
+    return Opened(samples, rows, batches, mapped, chosen, workers)
+
+
+def _assemble(
+    spec: Spec, opened: Opened, writer: Writer | None, progress: Progress | None, stop: Stop
 ) -> tuple[Model, Loop]:
     """The model, ready for its first step, and the loop that trains it."""
-    model = build(spec).to(place.device)
-    _refuse_tiny(model, batches["train"])
-    if spec.input.normalize == "standardize":
-        model.network.normalizer.fit(batches["train"].head(FIT_ROWS))  # type: ignore[operator]
+    batches = opened.batches
+    model = _fresh(spec, opened)
     steps = spec.training.total_steps(batches["train"].steps_per_epoch(spec.training.batch_size))
-    objective = objective_of(model, steps=steps).to(place.device).train()
-    if spec.training.precision == "float64":
-        objective.double()
-    prepare(objective, batches["train"], spec.training)
     loop = Loop(
-        objective,
+        _prepared(model, batches["train"], steps),
         spec.training,
         batches["train"],
         validation=batches.get("validation"),
@@ -185,6 +205,51 @@ def _prepared(
         stop=stop,
     )
     return model, loop
+
+
+def _fresh(spec: Spec, opened: Opened) -> Model:
+    """The model on its device, with the moments of the training split if it standardizes."""
+    batches = opened.batches["train"]
+    model = build(spec).to(opened.device.device)
+    _refuse_tiny(model, batches)
+    if spec.input.normalize == "standardize":
+        model.network.normalizer.fit(batches.head(FIT_ROWS))  # type: ignore[operator]
+    return model
+
+
+def _prepared(model: Model, batches: Batches, steps: int) -> Objective:
+    """The objective of the model, its parts that start from data prepared."""
+    training = model.spec.training
+    objective = objective_of(model, steps=steps).to(batches.device).train()
+    if training.precision == "float64":
+        objective.double()
+    prepare(objective, batches, training)
+    return objective
+
+
+def _keep(model: Model, outcome: Outcome, opened: Opened, history: History, writer: Writer | None) -> Reached:
+    """Give the model its weights, and bring them to the disk before anything else is tried."""
+    _restore(model, outcome)
+    record = _record(model.spec, opened, outcome)
+    run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
+    return Reached(run, outcome, _written(run, outcome, writer), history)
+
+
+def _finish(reached: Reached, opened: Opened, writer: Writer | None, stop: Stop) -> Run:
+    """Fit the prior, judge the model, and put what is known of it beside its weights."""
+    run, outcome, kept, history = reached
+    failure = outcome.failure
+    if stop.asked and failure is None:
+        failure = Interrupted("interrupted after the last step")
+    rest = Afterwards(stop, failure)
+    folder = writer if kept.as_model else None
+    rest.attempt("fitting the prior", lambda: _fit_prior(reached, opened.batches["train"], folder))
+    if len(opened.rows.get("test", ())) and failure is None:
+        run = replace(run, scores=rest.attempt("evaluation", lambda: _evaluate(reached.run.model, opened)))
+    if folder:
+        _describe(run, history, folder, rest)
+    rest.finish(run, kept.words)
+    return run
 
 
 def _restore(model: Model, outcome: Outcome) -> None:
@@ -198,8 +263,8 @@ def _restore(model: Model, outcome: Outcome) -> None:
     network.load_state_dict(outcome.state)
 
 
-def _keep(writer: Writer | None, run: Run, outcome: Outcome) -> Kept:
-    """Bring the weights to the disk before anything else is tried.
+def _written(run: Run, outcome: Outcome, writer: Writer | None) -> Kept:
+    """Where the weights of a run were written.
 
     A run that failed, or was interrupted before its first weights, does not take the place of an older model.
     """
@@ -214,7 +279,7 @@ def _keep(writer: Writer | None, run: Run, outcome: Outcome) -> Kept:
     if writer.replaces and not outcome.best_step:
         return Kept(older)
     try:
-        if writer.replaces and outcome.why in ("not finite", "failed"):
+        if writer.replaces and outcome.stop_reason in ("not finite", "failed"):
             return Kept(f"{weights} are in {keep_unfinished(writer, run.model)}; {older}")
         keep(writer, run)
     except AezooError as error:
@@ -223,36 +288,36 @@ def _keep(writer: Writer | None, run: Run, outcome: Outcome) -> Kept:
     return Kept(f"{weights} are kept in {writer.folder}", as_model=True)
 
 
-def _fit_prior(run: Run, outcome: Outcome, batches: Batches, writer: Writer | None) -> None:
+def _fit_prior(reached: Reached, batches: Batches, writer: Writer | None) -> None:
     """Fit the prior to the training codes; if that fails, the model is what it was before."""
     from aezoo.storage.folder import keep
 
-    prior = run.model.network.prior
-    if prior is None:
+    run, weights = reached.run, reached.outcome.state
+    network = run.model.network
+    if network.prior is None:
         return
     try:
-        _fit(run.model, batches)
-        if writer and any(
-            not torch.equal(value, outcome.state[f"prior.{name}"]) for name, value in prior.state_dict().items()
-        ):
+        _fit(network, network.prior, batches)
+        fitted = {name: value for name, value in network.state_dict().items() if name.startswith("prior.")}
+        if writer and any(not torch.equal(value, weights[name]) for name, value in fitted.items()):
             keep(writer, run)
     except BaseException:
-        run.model.network.load_state_dict(outcome.state)
+        network.load_state_dict(weights)
         raise
 
 
 @torch.no_grad()
-def _fit(model: Model, batches: Batches) -> None:
+def _fit(network: Autoencoder, prior: Prior, batches: Batches) -> None:
     x = batches.head(FIT_ROWS)
-    codes = [getattr(model.network.encode(chunk), model.network.point) for chunk in torch.split(x, 256)]
-    model.network.prior.fit(torch.cat(codes))
+    codes = [getattr(network.encode(chunk), network.point) for chunk in torch.split(x, 256)]
+    prior.fit(torch.cat(codes))
 
 
-def _evaluate(model: Model, samples: Samples, mapped: Mapped) -> Scores:
+def _evaluate(model: Model, opened: Opened) -> Scores:
     """The scores on the test split of the samples that the model was trained on: as they were opened, not again."""
-    mapped.refuse_changed()
-    scores = evaluate(model, samples)
-    mapped.refuse_changed()
+    opened.mapped.refuse_changed()
+    scores = evaluate_split(model, opened.samples, opened.rows)
+    opened.mapped.refuse_changed()
     return scores
 
 
@@ -281,9 +346,7 @@ def _refuse_tiny(model: Model, batches: Batches) -> None:
     )
 
 
-def _record(
-    spec: Spec, place: devices.Device, workers: int, samples: Samples, rows: dict[str, Any], outcome: Outcome
-) -> dict[str, Any]:
+def _record(spec: Spec, opened: Opened, outcome: Outcome) -> dict[str, Any]:
     """What only the machine knows."""
     from importlib.metadata import version
 
@@ -293,19 +356,19 @@ def _record(
         "python": platform.python_version(),
         "platform": platform.platform(),
         **({"plugins": versions} if (versions := _plugins(spec)) else {}),
-        "device": str(place.device),
-        "device_why": place.why,
-        "threads": workers,
+        "device": str(opened.device.device),
+        "device_why": opened.device.why,
+        "threads": opened.threads,
         "precision": spec.training.precision,
         "seed": spec.training.seed,
         "arch": spec.arch,
         "run": spec.run,
-        "data": samples.title,
-        "splits": {name: len(index) for name, index in rows.items()},
+        "data": opened.samples.title,
+        "splits": {name: len(index) for name, index in opened.rows.items()},
         "steps": outcome.step,
         "best_step": outcome.best_step,
         "best_by": spec.training.best_by,
-        "ended": outcome.why,
+        "ended": outcome.stop_reason,
         "seconds": round(outcome.seconds, 3),
         "validation": outcome.validation,
         **({"command": f"aezoo train {spec.name}"} if _is_bundled(spec) else {}),

@@ -13,7 +13,7 @@ from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.latent import Deterministic, Gaussian
 from aezoo.nn.likelihood import SquaredError
-from aezoo.nn.objective import Noise, Objective
+from aezoo.nn.objective import Constraints, Noise, Objective, Terms
 
 X = torch.tensor([[1.0, 2.0], [3.0, -1.0]])
 
@@ -70,16 +70,16 @@ def told(
 
 def test_terms_without_weights_are_summed() -> None:
     raw = {"first": 2.0, "second": 3.0}
-    assert told(Objective(network(), Told())) == (5.0, raw, raw)
+    assert told(Objective(network(), Terms(Told()))) == (5.0, raw, raw)
 
 
 def test_a_weight_is_that_of_the_step_and_raw_terms_stay_raw() -> None:
-    objective = Objective(
-        network(),
+    terms = Terms(
         Told(),
         regularizers={"five": Five(), "pop": Five(), "plain": Five()},
         weights={"five": lambda step: step, "pop": lambda step: 0.5, "plain": None, "second": lambda step: 10 * step},
     )
+    objective = Objective(network(), terms)
     total, raw, weighted = told(objective, step=4)
     assert raw == {"first": 2.0, "second": 3.0, "five": 5.0, "pop": 5.0, "plain": 5.0}
     assert weighted == {"first": 2.0, "second": 120.0, "five": 20.0, "pop": 2.5, "plain": 5.0}
@@ -88,37 +88,28 @@ def test_a_weight_is_that_of_the_step_and_raw_terms_stay_raw() -> None:
 
 
 def test_a_later_player_is_told_its_own_terms_with_weights_by_its_name_and_no_penalty() -> None:
-    objective = Objective(
-        network(),
-        Told(),
-        players=("model", "critic"),
-        regularizers={"five": Five()},
-        weights={
-            "five": None,
-            "critic.told": lambda step: 2 * step,
-            "first": lambda step: 3.0,
-            "told": lambda step: 99,
-        },
-    )
-    total, raw, weighted = told(objective, "critic")
+    weights = {
+        "five": None,
+        "critic.told": lambda step: 2 * step,
+        "first": lambda step: 3.0,
+        "told": lambda step: 99,
+    }
+    terms = Terms(Told(), players=("model", "critic"), regularizers={"five": Five()}, weights=weights)
+    total, raw, weighted = told(Objective(network(), terms), "critic")
     assert raw == {"told": 7.0, "also": 11.0}
     assert weighted == {"told": 56.0, "also": 11.0}
     assert total == 67.0
 
 
 def test_the_weights_of_another_player_are_not_the_first_ones() -> None:
-    objective = Objective(
-        network(),
-        Told(),
-        players=("model", "critic"),
-        weights={"critic.first": lambda step: 9, "first": lambda step: 2},
-    )
-    assert told(objective) == (7.0, {"first": 2.0, "second": 3.0}, {"first": 4.0, "second": 3.0})
+    weights = {"critic.first": lambda step: 9, "first": lambda step: 2}
+    terms = Terms(Told(), players=("model", "critic"), weights=weights)
+    assert told(Objective(network(), terms)) == (7.0, {"first": 2.0, "second": 3.0}, {"first": 4.0, "second": 3.0})
 
 
 def test_a_player_that_moves_nothing_of_the_model_needs_no_way_back_through_it() -> None:
     play = Told()
-    objective = Objective(network(), play, players=("model", "critic"))
+    objective = Objective(network(), Terms(play, players=("model", "critic")))
     objective(X, "model", 0, noise())
     objective(X, "critic", 0, noise())
     assert play.recorded == [True, False]
@@ -132,7 +123,7 @@ def test_a_split_says_which_parts_of_the_model_each_player_moves() -> None:
             return {"model": [model.decoder, model.decoder], "critic": [model.latent]}
 
     play = Shared()
-    objective = Objective(network(), play, players=("model", "critic"))
+    objective = Objective(network(), Terms(play, players=("model", "critic")))
     assert list(objective.parameters_of("model")) == list(objective.model.decoder.parameters())
     critic = list(objective.parameters_of("critic"))
     assert critic == [*objective.model.latent.parameters(), play.value]
@@ -153,7 +144,7 @@ class Plus(nn.Module):
 
 def test_corruptions_are_applied_in_order_to_what_is_encoded_and_not_to_the_target() -> None:
     play = Told()
-    objective = Objective(network(), play, corruption=[Plus(2.0), Plus(3.0)])
+    objective = Objective(network(), Terms(play), corruption=[Plus(2.0), Plus(3.0)])
     objective(X, "model", 0, noise(5))
     generator = Generator().manual_seed(5)
     first = 2 * (X + torch.randn(2, 2, generator=generator))
@@ -164,7 +155,7 @@ def test_corruptions_are_applied_in_order_to_what_is_encoded_and_not_to_the_targ
 
 def test_latent_noise_comes_from_its_own_generator() -> None:
     play = Told()
-    objective = Objective(network(Gaussian(nn.Identity(), shared=(2,))), play)
+    objective = Objective(network(Gaussian(nn.Identity(), shared=(2,))), Terms(play))
     objective(X, "model", 0, noise(5))
     expected = X + torch.randn(2, 2, generator=Generator().manual_seed(6))
     torch.testing.assert_close(play.seen[0].code.z, expected)
@@ -173,13 +164,14 @@ def test_latent_noise_comes_from_its_own_generator() -> None:
 
 def test_regularizers_read_the_taps_that_are_named() -> None:
     play = Told()
-    Objective(network(), play, taps=("decoder.0",))(X, "model", 0, noise())
+    Objective(network(), Terms(play, taps=("decoder.0",)))(X, "model", 0, noise())
     assert set(play.seen[0].taps) == {"decoder.0"}
 
 
 def test_lower_precision_is_for_products_and_terms_are_computed_in_full() -> None:
     play = Told()
-    plain, lower = (Objective(network(), play, autocast=kind, taps=("decoder.0",)) for kind in (None, torch.bfloat16))
+    terms = Terms(play, taps=("decoder.0",))
+    plain, lower = (Objective(network(), terms, autocast=kind) for kind in (None, torch.bfloat16))
     lower.model.load_state_dict(plain.model.state_dict())
     x = torch.randn(4, 2, generator=Generator().manual_seed(0))
     for objective in (plain, lower):
@@ -201,24 +193,25 @@ def test_what_lies_beside_the_model_is_all_but_its_weights() -> None:
         def forward(self, out: Output) -> Tensor:
             return torch.tensor(0.0)
 
-    objective = Objective(network(), Told(), regularizers={"r": Remembering()}, weights={"r": None})
-    assert set(objective.beside) == {"play.value", "regularizers.0.mean"}
+    objective = Objective(network(), Terms(Told(), regularizers={"r": Remembering()}))
+    assert set(objective.auxiliary_state) == {"loss_terms.value", "regularizers.0.mean"}
 
 
-@pytest.mark.parametrize("method", ["project", "flatten"])
+@pytest.mark.parametrize("method", ["project", "project_gradients"])
 def test_constraints_and_tangents_are_applied_in_order(method: str) -> None:
     done: list[str] = []
-    calls = {"project": "projections", "flatten": "tangents"}
+    calls = {"project": "projections", "project_gradients": "tangents"}
     functions: dict[str, Any] = {
         name: [lambda n=n, name=name: done.append(f"{name}{n}") for n in range(2)] for name in calls.values()
     }
-    getattr(Objective(network(), Told(), **functions), method)()
+    getattr(Objective(network(), Terms(Told()), Constraints(**functions)), method)()
     assert done == [f"{calls[method]}{n}" for n in range(2)]
 
 
 def test_a_player_that_only_looks_on_sees_the_same_pass() -> None:
     play = Told()
-    objective = Objective(network(), play, players=("model", "critic"), corruption=[Plus(2.0)], taps=("decoder.0",))
+    terms = Terms(play, players=("model", "critic"), taps=("decoder.0",))
+    objective = Objective(network(), terms, corruption=[Plus(2.0)])
     for player in ("model", "critic"):
         objective(X, player, 0, noise(5))
     seen, watched = play.seen

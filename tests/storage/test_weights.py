@@ -267,14 +267,14 @@ def test_the_state_of_penalties_is_kept_beside_the_model_and_restored(tmp_path: 
     run = aezoo.train(remembering(), VALUES, out=tmp_path / "run")
     path = tmp_path / "run" / training_state.NAME
     assert training_state.NAME == "training.safetensors"
-    assert set(read_header(path).tensors) == set(run.beside)
+    assert set(read_header(path).tensors) == set(run.auxiliary_state)
     assert read_header(path).tensors.keys() == {"regularizers.0.running", "regularizers.0.seen"}
     assert json.loads(read_header(path).metadata["aezoo"])["spec"]["name"] == "rates"
     assert "\n" not in read_header(path).metadata["aezoo"]
     objective = training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
-    for name, value in run.beside.items():
-        assert objective.beside[name].equal(value)
-    assert run.beside["regularizers.0.seen"].item() == 1 - 0.5**3
+    for name, value in run.auxiliary_state.items():
+        assert objective.auxiliary_state[name].equal(value)
+    assert run.auxiliary_state["regularizers.0.seen"].item() == 1 - 0.5**3
     for name, value in run.model.network.state_dict().items():
         assert objective.model.state_dict()[name].equal(value)
 
@@ -294,4 +294,4 @@ def test_an_objective_without_state_has_no_file_and_needs_none(tmp_path: Path) -
     plain = remembering() | {"regularizers": {}}
     aezoo.train(plain, VALUES, out=tmp_path / "run")
     assert not (tmp_path / "run" / training_state.NAME).exists()
-    assert not training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run").beside
+    assert not training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run").auxiliary_state

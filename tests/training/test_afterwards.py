@@ -89,7 +89,7 @@ def old(tmp_path: Path) -> Path:
 # --- after the last step -----------------------------------------------------------------------------------
 
 PARTS = {
-    "evaluation": (running, "evaluate"),
+    "evaluation": (running, "evaluate_split"),
     "writing metrics.json": (folder, "keep_scores"),
     "drawing the pictures": (folder, "_pictures"),
     "writing the card": (folder, "card"),
@@ -118,7 +118,7 @@ def test_whatever_fails_after_the_last_step_the_weights_are_kept_and_the_message
 
 
 def test_an_error_of_ours_keeps_its_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "evaluate", raising(PluginError("plugin 'kan': metric raised")))
+    monkeypatch.setattr(running, "evaluate_split", raising(PluginError("plugin 'kan': metric raised")))
     with pytest.raises(PluginError, match="evaluation failed: plugin 'kan': metric raised; the weights") as caught:
         aezoo.train(spec(), out=tmp_path / "m")
     assert caught.value.exit_code == 4
@@ -126,7 +126,7 @@ def test_an_error_of_ours_keeps_its_exit_code(tmp_path: Path, monkeypatch: pytes
 
 
 def test_without_a_folder_the_error_holds_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "evaluate", raising(DataError("odd")))
+    monkeypatch.setattr(running, "evaluate_split", raising(DataError("odd")))
     with pytest.raises(DataError, match=r"^evaluation failed: odd$") as caught:
         aezoo.train(spec())
     assert caught.value.run.model.encode(np.ones((1, 6), np.float32)).shape == (1, 2)
@@ -204,7 +204,7 @@ def test_a_signal_after_the_last_step_waits_for_the_weights(tmp_path: Path, numb
 def test_a_signal_while_the_model_is_judged_finds_the_weights_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(running, "evaluate", lambda *_: signal.raise_signal(number))
+    monkeypatch.setattr(running, "evaluate_split", lambda *_: signal.raise_signal(number))
     with pytest.raises(Interrupted, match="interrupted during evaluation; the weights of step 10 are kept in"):
         aezoo.train(spec(), out=tmp_path / "m")
     encoded(tmp_path / "m")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 import aezoo
 from aezoo.builtins.optimizers import LBFGSSpec, SGDSpec
 from aezoo.data.batches import Batches
-from aezoo.nn.objective import Objective
+from aezoo.nn.objective import Objective, Terms
 from aezoo.spec.kinds import ConstantSpec, PlayerSpec
 from aezoo.spec.samples import Samples
 from aezoo.training.loop import Loop, Outcome
@@ -54,7 +56,7 @@ def play(turn: PlayerSpec, *, steps: int = 12) -> tuple[Chase, Outcome, Loop]:
     )
     batches = Batches(Samples(np.ones((40, 4), np.float32), "ones"), spec)
     game = Chase()
-    objective = Objective(aezoo.build(spec).network, game, players=("model", "chaser")).train()
+    objective = Objective(aezoo.build(spec).network, Terms(game, players=("model", "chaser"))).train()
     loop = Loop(objective, spec.training, batches, steps=steps, turns={"chaser": turn})
     return game, loop.run(), loop
 
@@ -108,8 +110,8 @@ def test_each_player_has_an_optimizer_and_a_largest_gradient_of_its_own() -> Non
 
 def test_what_a_player_knows_is_kept_with_the_weights() -> None:
     game, outcome, _ = play(PlayerSpec(optimizer=sgd(0.1)))
-    assert set(outcome.beside) == {"play.place"}
-    assert outcome.beside["play.place"] == game.place
+    assert set(outcome.auxiliary_state) == {"loss_terms.place"}
+    assert outcome.auxiliary_state["loss_terms.place"] == game.place
 
 
 def test_a_gate_that_no_loss_passes_is_refused() -> None:
@@ -129,7 +131,7 @@ def test_the_weights_of_another_player_are_no_part_of_the_total_that_chooses() -
     batches = Batches(Samples(np.ones((8, 4), np.float32), "ones"), spec)
     weights = {"chaser.distance": lambda step: 2.0 + step, "reconstruction": lambda step: 4.0 - step}
     network = aezoo.build(spec).network
-    objective = Objective(network, Chase(), players=("model", "chaser"), weights=weights).train()
+    objective = Objective(network, Terms(Chase(), players=("model", "chaser"), weights=weights)).train()
     loop = Loop(objective, spec.training, batches, steps=3, turns={"chaser": PlayerSpec(optimizer=sgd(0.0))})
     outcome = loop.run()
     for record in loop.history.records:
@@ -140,3 +142,34 @@ def test_the_weights_of_another_player_are_no_part_of_the_total_that_chooses() -
     # Under the weight of the end, 1; the chaser's loss, nine times as large, does not count.
     chosen = next(r for r in loop.history.records if "epoch" in r and r["step"] == outcome.best_step)
     assert outcome.validation["total"] == pytest.approx(chosen["reconstruction"])
+
+
+def test_a_run_and_its_players_do_not_hold_each_other() -> None:
+    _, _, loop = play(PlayerSpec(optimizer=sgd(0.1)))
+    for player in loop.players:
+        assert not {Loop, Objective} & {type(value) for value in vars(player).values()}
+        assert not {name for name, value in vars(player).items() if isinstance(value, Tensor)}, "left by a step"
+
+
+@pytest.mark.parametrize("optimizer", [sgd(0.1), LBFGSSpec()])
+def test_from_the_verb_to_the_gradient_there_are_at_most_three_calls(
+    optimizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ways: set[tuple[str, ...]] = set()
+    backward = Tensor.backward
+
+    def watched(self: Tensor, *given: Any, **named: Any) -> None:
+        here = str(Path(aezoo.__file__).parent)
+        frames = [frame.name for frame in traceback.extract_stack() if frame.filename.startswith(here)]
+        ways.add(tuple(frames[frames.index("train") :]))
+        backward(self, *given, **named)
+
+    monkeypatch.setattr(Tensor, "backward", watched)
+    spec = {
+        "name": "game",
+        "input": [4],
+        "latent": {"type": "deterministic", "dim": 2},
+        "training": {"steps": 2, "batch_size": 8, "optimizer": optimizer.model_dump()},
+    }
+    aezoo.train(spec, np.random.default_rng(0).random((40, 4), np.float32))
+    assert ways == {("train", "run", "step", "evaluate")}

@@ -14,7 +14,7 @@ from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
-from aezoo.nn.objective import Objective
+from aezoo.nn.objective import Objective, Terms
 from aezoo.spec.samples import Samples
 from aezoo.training.preparation import prepare
 
@@ -65,8 +65,7 @@ def objective(*layers: nn.Module, penalty: nn.Module | None = None) -> tuple[Obj
         model.network.encoder.insert(2 * position, layer)
     made = objective_of(model, steps=2)
     if penalty is not None:
-        terms: dict[str, nn.Module] = {"watching": penalty}
-        made = Objective(model.network, made.play, regularizers=terms, weights={"watching": None})
+        made = Objective(model.network, Terms(made.loss_terms, regularizers={"watching": penalty}))
     return made.train(), Batches(Samples(VALUES, "made up"), model.spec), model.spec.training
 
 
@@ -118,6 +117,24 @@ def test_global_randomness_is_left_alone_and_nothing_is_passed_if_nobody_asks(mo
     made, batches, training = objective()
     monkeypatch.setattr(Objective, "forward", lambda *args: pytest.fail("a pass for nothing"))
     prepare(made, batches, training)
+
+
+def test_a_layer_or_a_buffer_called_prepare_is_no_method() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.prepare = nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.prepare(x)  # type: ignore[no-any-return]
+
+    held = nn.Identity()
+    held.register_buffer("prepare", torch.zeros(1))
+    watching = Whitening(4)
+    made, batches, training = objective(Named(), watching)
+    made.model.encoder.insert(0, held)
+    prepare(made, batches, training)
+    assert len(watching.calls) == 1
 
 
 def test_a_run_prepares_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import aezoo
+from aezoo.data import sources
 from aezoo.data.sources import restated
 from aezoo.errors import DataError, DataWarning, Interrupted
+from aezoo.evaluation import scores
 from aezoo.spec.samples import Samples
 from aezoo.training import run as running
 
@@ -26,11 +28,37 @@ def spec(**training: Any) -> dict[str, Any]:
     }
 
 
+def test_the_data_of_a_run_are_opened_checked_and_split_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def counted(name: str) -> Any:
+        function = getattr(sources, name)
+
+        def call(*given: Any, **named: Any) -> Any:
+            calls.append(name)
+            return function(*given, **named)
+
+        return call
+
+    for name, names in {"open_samples": (), "check": (), "split": ("split_rows",)}.items():
+        replaced = counted(name)
+        for module in (running, scores):
+            for attribute in (name, *names):
+                if getattr(module, attribute, None) is getattr(sources, name):
+                    monkeypatch.setattr(module, attribute, replaced)
+    run = aezoo.train(spec(), out=tmp_path / "m")
+    assert run.scores is not None
+    assert calls == ["open_samples", "check", "split"]
+    calls.clear()
+    assert aezoo.evaluate(run.model).as_dict() == run.scores.as_dict()
+    assert calls == ["open_samples", "check", "split"]
+
+
 def test_an_interrupt_while_the_model_is_judged_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*given: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "evaluate", interrupted)
+    monkeypatch.setattr(running, "evaluate_split", interrupted)
     with pytest.raises(Interrupted, match="interrupted during evaluation; the weights of step 5 are kept in"):
         aezoo.train(spec(), out=tmp_path / "m")
     assert aezoo.load(tmp_path / "m").reconstruct(np.zeros((2, 6), np.float32)).shape == (2, 6)

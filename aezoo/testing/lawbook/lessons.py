@@ -105,10 +105,10 @@ def _unexplained(objective: Objective, x: Tensor) -> float:
     """Squared error of reconstructions of what training is given, as a share of the variance of the samples."""
     error, network = 0.0, objective.model
     for seed in range(4):
-        spoilt = x
-        for spoil in objective.corruption:
-            spoilt = spoil(spoilt, generator(seed))
-        mean = network.decode(getattr(network.encode(spoilt), network.point))
+        corrupted = x
+        for corruption in objective.corruption:
+            corrupted = corruption(corrupted, generator(seed))
+        mean = network.decode(getattr(network.encode(corrupted), network.point))
         error += float((mean - x).square().sum()) / 4
     return error / float((x - x.mean(dim=0)).square().sum())
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from aezoo.building.builder import build
-from aezoo.nn.objective import moved_by
+from aezoo.nn.objective import player_parameters
 from aezoo.spec.kinds import ConstantSpec, CorruptionSpec
 from aezoo.testing.law import law
 from aezoo.testing.specimen import Term, generator, passed, same, specimens
@@ -90,7 +90,7 @@ def players(subject: Subject) -> Iterator[str]:
 
 
 def _moves(specimen: Term, module: Any, player: str, told: dict[str, Tensor]) -> Iterator[str]:
-    own = list(moved_by(player, module["term"], module["model"], first=False))
+    own = list(player_parameters(player, module["term"], module["model"], first=False))
     if not own:
         yield f"{specimen}: player {player!r} has no weights"
         return

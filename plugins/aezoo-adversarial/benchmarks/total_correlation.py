@@ -53,7 +53,7 @@ def judge(variance: float, seed: int) -> Judged:
     with TemporaryDirectory() as folder:
         aezoo.train(spec, out=Path(folder) / "run")
         model = aezoo.load(Path(folder) / "run")
-        critic = training_state.restore(model, Path(folder) / "run").play.critic
+        critic = training_state.restore(model, Path(folder) / "run").loss_terms.critic
     covariance = _covariance(model, torch.from_numpy(spec.data.matrix()))
     draws = torch.randn((FRESH, len(covariance)), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     with torch.no_grad():

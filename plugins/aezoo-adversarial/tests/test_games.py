@@ -21,15 +21,15 @@ GAMES = ("aae", "wae_gan", "factor_vae", "vae_gan")
 #: What each player may move: the first in `Objective.state_dict()` of what stands for it.
 MOVES = {
     ("aae", "model"): {"model.encoder", "model.latent", "model.decoder"},
-    ("aae", "critic"): {"play.critic"},
+    ("aae", "critic"): {"loss_terms.critic"},
     ("aae", "encoder"): {"model.encoder", "model.latent"},
     ("wae_gan", "model"): {"model.encoder", "model.latent", "model.decoder"},
-    ("wae_gan", "critic"): {"play.critic"},
+    ("wae_gan", "critic"): {"loss_terms.critic"},
     ("factor_vae", "model"): {"model.encoder", "model.latent", "model.decoder"},
-    ("factor_vae", "critic"): {"play.critic"},
+    ("factor_vae", "critic"): {"loss_terms.critic"},
     ("vae_gan", "encoder"): {"model.encoder", "model.latent"},
     ("vae_gan", "decoder"): {"model.decoder"},
-    ("vae_gan", "critic"): {"play.critic"},
+    ("vae_gan", "critic"): {"loss_terms.critic"},
 }
 STILL = {"type": "sgd", "lr": 0.0}
 MOVING = {"type": "sgd", "lr": 0.1}
@@ -72,7 +72,7 @@ def test_in_its_turn_a_player_moves_what_is_its_own_and_nothing_else(name: str, 
     spec = aezoo.read(game(name, moving=player))
     before = objective_of(aezoo.build(spec), steps=1).state_dict()
     run = aezoo.train(spec, images())
-    after = {f"model.{key}": value for key, value in run.model.network.state_dict().items()} | run.beside
+    after = {f"model.{key}": value for key, value in run.model.network.state_dict().items()} | run.auxiliary_state
     assert set(after) == set(before)
     assert changed(before, after) == MOVES[name, player]
 
@@ -94,7 +94,7 @@ def told(objective: Objective, player: str, *, seed: int = 0) -> Losses:
 
 def guessing(objective: Objective) -> Objective:
     """Its critic gives everything the logit 0."""
-    score = objective.play.critic.score  # type: ignore[union-attr]
+    score = objective.loss_terms.critic.score  # type: ignore[union-attr]
     nn.init.zeros_(score.weight)  # type: ignore[union-attr,arg-type]
     nn.init.zeros_(score.bias)  # type: ignore[union-attr,arg-type]
     return objective
@@ -146,7 +146,7 @@ def test_the_weight_is_of_the_term_it_is_said_to_be_of() -> None:
 
 def test_samples_are_compared_by_half_the_squared_distance_of_their_features() -> None:
     objective = objective_of(aezoo.build(game("vae_gan")), steps=1)
-    critic: Any = objective.play.critic
+    critic: Any = objective.loss_terms.critic
     losses = told(objective, "encoder")
     x = torch.from_numpy(images(16))
     out = objective.model(x, generator=Generator().manual_seed(0))
@@ -161,7 +161,7 @@ def of_critic(steps: int, **table: Any) -> dict[str, Tensor]:
     """What a critic knows at the end, of codes that do not move."""
     document = game("wae_gan", moving="critic", steps=steps)
     document["objective"]["critic"] |= table
-    return aezoo.train(document, images()).beside
+    return aezoo.train(document, images()).auxiliary_state
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_critic_takes_the_turns_that_its_table_says(table: dict[str, Any], ste
 
 @pytest.mark.parametrize("table", [{"start": 10}, {"below": 0.01}, {"above": 9.0}])
 def test_a_critic_whose_turn_never_comes_stays_as_it_was_drawn(table: dict[str, Any]) -> None:
-    fresh = objective_of(aezoo.build(game("wae_gan")), steps=1).beside
+    fresh = objective_of(aezoo.build(game("wae_gan")), steps=1).auxiliary_state
     assert all(torch.equal(value, fresh[name]) for name, value in of_critic(10, **table).items())
 
 
@@ -187,14 +187,14 @@ def test_a_critic_whose_turn_never_comes_stays_as_it_was_drawn(table: dict[str, 
 def test_what_the_critic_knows_is_saved_and_restored(name: str, tmp_path: Path) -> None:
     spec = aezoo.read(game(name, steps=20))
     run = aezoo.train(spec, images(), out=tmp_path / "run")
-    fresh = objective_of(aezoo.build(spec), steps=1).beside
+    fresh = objective_of(aezoo.build(spec), steps=1).auxiliary_state
     again = training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
-    assert set(again.beside) == set(fresh)
-    assert all(torch.equal(value, run.beside[key]) for key, value in again.beside.items())
-    assert not any(torch.equal(value, fresh[key]) for key, value in again.beside.items())
+    assert set(again.auxiliary_state) == set(fresh)
+    assert all(torch.equal(value, run.auxiliary_state[key]) for key, value in again.auxiliary_state.items())
+    assert not any(torch.equal(value, fresh[key]) for key, value in again.auxiliary_state.items())
     # And with the weights of the model: each player is told what it would be told in the run.
     trained = objective_of(run.model, steps=1)
-    trained.load_state_dict(run.beside, strict=False)
+    trained.load_state_dict(run.auxiliary_state, strict=False)
     for player in again.players:
         assert told(again, player).total.item() == told(trained, player).total.item()
 
@@ -208,7 +208,7 @@ def test_the_critic_is_of_the_same_step_as_the_model_that_is_kept(tmp_path: Path
     long["training"] |= {"steps": best, "best_by": "last"}
     del long["training"]["epochs"]
     short = aezoo.train(long, images())
-    assert all(torch.equal(value, run.beside[name]) for name, value in short.beside.items())
+    assert all(torch.equal(value, run.auxiliary_state[name]) for name, value in short.auxiliary_state.items())
     state = run.model.network.state_dict()
     assert all(torch.equal(value, state[name]) for name, value in short.model.network.state_dict().items())
 
@@ -237,5 +237,5 @@ def test_the_same_seed_gives_the_same_players_whatever_the_global_generator_is_a
     for seed in (1, 2):
         torch.manual_seed(seed)
         run = aezoo.train(game(name, steps=8), images())
-        states.append(run.model.network.state_dict() | run.beside)
+        states.append(run.model.network.state_dict() | run.auxiliary_state)
     assert all(torch.equal(value, states[1][key]) for key, value in states[0].items())

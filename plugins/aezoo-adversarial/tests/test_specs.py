@@ -49,12 +49,12 @@ def test_every_shipped_spec_reads_without_a_doubt_builds_and_takes_a_step(path: 
     assert lints == []
     model = aezoo.build(read)
     assert sum(p.numel() for p in model.network.parameters()) == read.parameters
-    beside = objective_of(model, steps=1).beside
+    beside = objective_of(model, steps=1).auxiliary_state
     assert sum(value.numel() for value in beside.values()) == read.objective.parameters(read)
     fewer = ["data.n=500"] if "n" in type(read.data).model_fields else []  # type: ignore[arg-type]
     run = aezoo.train(aezoo.read(path, overrides=["training.steps=1", *fewer]))
     assert run.record["steps"] == 1
-    assert not all(torch.equal(value, beside[name]) for name, value in run.beside.items())
+    assert not all(torch.equal(value, beside[name]) for name, value in run.auxiliary_state.items())
 
 
 def test_there_is_a_spec_for_each_game() -> None:

@@ -36,11 +36,11 @@ def judged(variance: float, *overrides: str) -> Judged:
     data = torch.from_numpy(spec.data.matrix())  # type: ignore[union-attr]
     covariance = weight @ data @ weight.T + torch.eye(4, dtype=torch.float64)
     objective = objective_of(run.model, steps=1)
-    objective.load_state_dict(run.beside, strict=False)
+    objective.load_state_dict(run.auxiliary_state, strict=False)
     draws = torch.randn(FRESH, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     codes = (draws @ torch.linalg.cholesky(covariance).T).float() + latent.project.bias
     with torch.no_grad():
-        estimate = objective.play.critic(codes).mean().item()  # type: ignore[operator,union-attr]
+        estimate = objective.loss_terms.critic(codes).mean().item()  # type: ignore[operator,union-attr]
     return Judged(estimate, gaussian_total_correlation(covariance), run)
 
 
