@@ -271,7 +271,7 @@ class Model:
     def _measure(self, out: Output) -> Tensor:
         # A squared error has no units of density that a normalizer would change.
         if not self.spec.likelihood.density:
-            return self.network.likelihood.nll(out.raw, out.x)
+            return self.network.likelihood.nll(out.raw, out.x)  # type: ignore[no-any-return]
         return nll(out)
 
     def _negative_elbo(self, x: Tensor, noise: Tensor) -> Tensor:
@@ -314,7 +314,7 @@ class Model:
             )
         generator = Generator(self.device).manual_seed(derive(seed, "sample"))
         with torch.no_grad():
-            return prior.sample(n, generator)
+            return prior.sample(n, generator)  # type: ignore[no-any-return]
 
     def _open(self, data: Data) -> Given:
         single, like = _is_single(data, self.spec.input.shape), _device(data)

@@ -36,8 +36,8 @@ class Network(nn.Module):
     encoder: nn.ModuleList
     latent: nn.Module
     decoder: nn.ModuleList
-    likelihood: Likelihood
-    prior: Prior | None
+    likelihood: Any  # a module that keeps the protocol `Likelihood`
+    prior: Any  # keeps the protocol `Prior`, or None
 
     def expand(self, z: Tensor) -> Tensor:
         """The parameters of the likelihood for a code."""
@@ -68,7 +68,7 @@ class Output(NamedTuple):
         if name == "input.corrupted":
             return self.corrupted
         if name == "output":
-            return self.model.likelihood.mean(self.raw)
+            return self.model.likelihood.mean(self.raw)  # type: ignore[no-any-return]
         if name in self.taps:
             return self.taps[name]
         return getattr(self.code, name)  # type: ignore[no-any-return]

@@ -58,7 +58,7 @@ def nll(out: Output) -> Tensor:
     # The density of x = shift + scale * y is that of y divided by the scales.
     density = out.model.likelihood.nll(out.raw, out.x)
     scale = getattr(out.model.normalizer, "scale", None)
-    return density if scale is None else density + scale.log().expand_as(out.x[0]).sum()
+    return density if scale is None else density + scale.log().expand_as(out.x[0]).sum()  # type: ignore[no-any-return]
 
 
 def rate(out: Output) -> Tensor:
