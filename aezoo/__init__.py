@@ -1,7 +1,7 @@
 """aezoo: declare an autoencoder in a file, train it, judge it, keep it, publish it.
 
-The public verbs, each fetched on first use, so that `import aezoo` answers at once and wakes neither torch nor
-pydantic.
+The public verbs, each fetched on first use, so that `import aezoo` answers at once and imports neither PyTorch
+nor pydantic.
 """
 
 from __future__ import annotations

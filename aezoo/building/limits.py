@@ -1,7 +1,7 @@
-"""Ceiling: what a spec declares, or the limits allow, held against the network that its parts build.
+"""Limits of what is built: the network of a spec held to the size that the spec declares, or that the limits allow.
 
-The limits are checked on declarations before torch wakes; here, on the meta device, a part is found out that builds
-more than it declares.
+The limits are checked on declarations before PyTorch is imported; here, on the meta device, a part is found out that
+builds more than it declares.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`aezoo check`: everything that is wrong with a spec, at once, before torch wakes."""
+"""`aezoo check`: everything that is wrong with a spec, at once, before PyTorch is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trial: a plugin imported in a process of its own, so that whatever it does to that process is a finding.
+"""Probe: a plugin imported in a process of its own, so that whatever it does to that process is reported.
 
 `python -m aezoo.cli.probe NAMESPACE` imports it and prints one JSON object; `trial` runs that and reads it.
 """

@@ -1,4 +1,4 @@
-"""Said: for each value of a resolved spec, the file, variant or flag that it came from."""
+"""Explanation: for each value of a resolved spec, the file, variant or flag that it came from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Source: a text that says something about a spec; and trees that remember who said what.
+"""Provenance: the texts that say something about a spec, and trees that remember which of them said what.
 
     file, variant, --set, mapping  ──Source──>  Node tree  ──merged──>  Node tree  ──plain──>  mapping
 

@@ -1,4 +1,4 @@
-"""Faults: what pydantic found, in our words; and how far a spec with faults can still be judged."""
+"""Pydantic's errors as faults in our words; and how far a spec with faults can still be judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes: what a parser cannot read, in the words of someone who writes specs, and where it stands.
+"""Syntax errors: what a parser cannot read, in the words of someone who writes specs, and where it stands.
 
 A message that is not known here is passed on as the parser says it.
 """

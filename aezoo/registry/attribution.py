@@ -1,4 +1,4 @@
-"""Blame: whether an exception is a plugin's fault, told from the frames of its traceback."""
+"""Attribution: whether an exception came from a plugin's code, and from which part, by the frames of its traceback."""
 
 from __future__ import annotations
 

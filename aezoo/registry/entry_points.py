@@ -1,4 +1,4 @@
-"""Claims: which installed distributions say that they provide a namespace. Metadata is read, nothing imported."""
+"""Entry points: which installed distributions provide a namespace. Metadata is read, nothing imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room: a module of parts that is imported when one of them is asked for."""
+"""Lazy parts: a module that is imported when one of its parts is asked for."""
 
 from __future__ import annotations
 

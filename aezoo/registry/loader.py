@@ -1,4 +1,4 @@
-"""Discovery: entry points -> plugin manager -> Registry. A plugin is imported when a spec names its namespace."""
+"""Loader: entry points -> plugin manager -> Registry. A plugin is imported when a spec names its namespace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standing: what is known of a plugin from its metadata alone, and why it cannot be used if it cannot."""
+"""Status: what is known of a plugin from its metadata alone, and why it cannot be used if it cannot."""
 
 from __future__ import annotations
 

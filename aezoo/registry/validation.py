@@ -1,4 +1,4 @@
-"""Admission: what a declaration must be before a registry takes it."""
+"""Validation: what a declaration must be before a registry takes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vocabulary: the definitions of a JSON Schema of specs, one for each part and a few for each kind.
+"""Definitions of a JSON Schema of specs, one for each part and a few for each kind.
 
 For a kind, say layer:
 

@@ -1,4 +1,4 @@
-"""Forms: what a field of a declaration takes, as JSON Schema.
+"""Fields: what each field of a declaration takes, as JSON Schema.
 
 A field's *form* is what may be written there if something stands below it, in a base or a variant: any part of a
 table, and a table over a list, which edits the list. What it *wants* comes on top where nothing stands below.

@@ -1,4 +1,4 @@
-"""Entries: what is said of a list of parts, and of a table that stands for a list and edits one, as JSON Schema."""
+"""List edits: a list of parts, and a table that edits one of a base, as JSON Schema."""
 
 from __future__ import annotations
 

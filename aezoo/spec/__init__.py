@@ -1,1 +1,1 @@
-"""Words: what a spec may say. Nothing in this room imports torch."""
+"""Declarations: what a spec may say. Nothing in this room imports torch."""

@@ -1,4 +1,4 @@
-"""Word: what a part's methods must give; a part that gives something else is named, with the method at fault."""
+"""Contracts: the return values of a part's methods are checked, and an error names the part and the method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits: how large a model may be before it is refused, in plain arithmetic, before torch wakes.
+"""Limits: how large a model may be before it is refused, in plain arithmetic, before PyTorch is imported.
 
     structure   nesting, lengths of lists, number of layers   told from the document alone
     size        layers, weights, values kept for a sample     told layer by layer, as far as shapes stay in bounds

@@ -1,6 +1,6 @@
 """Samples: what a dataset loads. Numpy arrays, in memory or mapped, and never torch.
 
-Numpy wakes when a set is loaded, or when somebody asks for `Array`: declarations of sets do without it.
+NumPy is imported when a set is loaded, or when somebody asks for `Array`: declarations of sets do without it.
 """
 
 from __future__ import annotations

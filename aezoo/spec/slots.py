@@ -1,4 +1,4 @@
-"""Anatomy: what may stand where in a spec, told from the declarations' own fields."""
+"""Slots: what may stand where in a spec, derived from the declarations' own fields."""
 
 from __future__ import annotations
 

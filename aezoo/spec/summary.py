@@ -1,4 +1,4 @@
-"""Outline: every layer of a model with its shape, size and provider, and the terms of its loss. Without torch."""
+"""Summary: every layer of a model with its shape, size and provider, and the terms of its loss. Without torch."""
 
 from __future__ import annotations
 

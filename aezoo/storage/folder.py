@@ -1,4 +1,4 @@
-"""Bundle: a model and its folder, the same on a disk and on the Hub.
+"""A model in its folder, the same on a disk and on the Hub.
 
     config.json           the resolved spec, its format version and fingerprints, the sha256 of the weights
     model.safetensors     the weights; the header holds config.json again, so this file alone rebuilds the model

@@ -1,4 +1,4 @@
-"""Lock: aezoo.lock.json, where a pulled folder came from and the hash of each of its files. It is written last.
+"""Lock file: aezoo.lock.json, where a pulled folder came from and the hash of each of its files. It is written last.
 
 A folder that has one is whole, or is refused: every file of a model in it is the one that was fetched and checked.
 """

@@ -1,4 +1,4 @@
-"""Sidecar: training.safetensors, the state of what only training needs, beside a model: its critics, above all.
+"""Training state: training.safetensors, beside a model: what only training needs, its critics above all.
 
 It is written where there is any such state, is of the same step as the weights of the model, and using the model does
 not read it.

@@ -1,4 +1,4 @@
-"""Examination: all that can be said against a model's folder before torch wakes. A push, a pull and a load ask it.
+"""Verification: all checks of a model's folder that need no PyTorch. A push, a pull and a load make them.
 
 Names and shapes of tensors are compared with the spec when the model is loaded: only its network knows its buffers.
 """

@@ -1,4 +1,4 @@
-"""Weights: a safetensors file, looked at before it is trusted. Nothing is unpickled, and checking wakes no torch."""
+"""Weights: a safetensors file, checked before it is trusted, without PyTorch. Nothing is unpickled."""
 
 from __future__ import annotations
 

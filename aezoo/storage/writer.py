@@ -1,4 +1,4 @@
-"""Folder: where a model is kept. One writer at a time; a model takes the place of another in one step, or not at all.
+"""Writer of a model's folder: one at a time; a model takes the place of another in one step, or not at all.
 
     FOLDER/.staging-<random>/      what is being written, or what a crash left of it: of no use to anyone
            .aezoo-replacement/     a whole model whose files are being moved into the folder

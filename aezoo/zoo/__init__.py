@@ -1,20 +1,19 @@
-"""Zoo: where models come from and where they go. Names, files and hashes; torch wakes to try a model before a push.
+"""Zoo: where models come from and where they go. Names, files and hashes; a push imports PyTorch, to try the model.
 
-    address ──> embedded ──────────────┐
-        │                              ├──> folder ──examine──> spec        listing: what is there, as rows
-        └──> store <──pull── hub ──────┘       │
-                                               └──push──> hub
+    address ──> embedded ───────────────┐
+        │                               ├──> folder ──verification──> spec      listing: what is there, as rows
+        └──> cache <──pull── client ────┘       │
+                                                └──push──> client
 
-layout      the files that a model's folder may hold: all that is ever pushed or fetched
-address     what a person calls a model: a folder, a name of the zoo, owner/name@revision
-lock        where a folder came from, and the hash of each of its files
-examination all that can be said against a folder before torch wakes
-embedded    the models in the wheel
-store       the models that were pulled
-hub         the one module that speaks to the Hub, through its client
-complaints  what the client's errors mean to a user
-guard       what a conversation with a Hub may take, whatever the other side sends
-inert       a stranger's words, made harmless for a terminal
-licences    what the Hub takes for a licence
-pulling, pushing, listing   the verbs
+address      what a person calls a model: a folder, a name of the zoo, owner/name@revision
+embedded     the models in the wheel
+cache        the models that were pulled
+client       the one module that speaks to the Hub, through huggingface_hub
+http_errors  what the client's errors mean to a user
+http_limits  what a conversation with a Hub may take, whatever the other side sends
+licences     what the Hub takes for a licence
+outcome      what a push has published by the time that something fails
+pulling, pushing, loading, listing   the verbs
+
+What a model's folder holds, its lock file and its checks are in `aezoo.storage`.
 """

@@ -1,4 +1,4 @@
-"""Store: the models that were pulled, each commit a folder of its own.
+"""Cache: the models that were pulled, each commit in a folder of its own.
 
     HOME/models/<hub>/<owner>--<name>/<commit>/       a model, with its lock
                                       refs/<revision>   the commit that it was when last asked

@@ -1,4 +1,4 @@
-"""Hub: repositories of models, through the real client. Nothing else in aezoo speaks to a network.
+"""Client of the Hub: repositories of models, through huggingface_hub. Nothing else in aezoo speaks to a network.
 
 The client fetches into a folder of ours, never into its own cache, and only what it is asked for by name. What it tells
 is a stranger's word: commits, sizes and hashes are checked by form here and against the bytes by whoever pulls.

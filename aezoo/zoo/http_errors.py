@@ -1,4 +1,4 @@
-"""Complaints: what the Hub's client raises -> errors of ours. None holds a token, or a signed address."""
+"""HTTP errors: what the Hub's client raises -> errors of ours. None holds a token, or a signed address."""
 
 from __future__ import annotations
 

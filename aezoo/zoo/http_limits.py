@@ -1,4 +1,4 @@
-"""Guard: what one conversation with a Hub may take, whatever the other side sends.
+"""HTTP limits: what one conversation with a Hub may take, whatever the other side sends.
 
     requests    so many; the token goes to the Hub itself alone, whoever a reply, a page or a redirect names
     replies     so many bytes, counted as they come and after unpacking; no header that moves a cursor or names a path

@@ -1,4 +1,4 @@
-"""Laws of importing: a plugin that is imported changes nothing but `sys.modules`, and does not wake torch."""
+"""Laws of importing: a plugin that is imported changes nothing but `sys.modules`, and does not import PyTorch."""
 
 from __future__ import annotations
 
