@@ -197,7 +197,15 @@ def _of_each_kind(faults: Sequence[DataError], most: int) -> list[DataError]:
 
 
 class DataWarning(UserWarning):
-    """The data are taken, but not all is as one would think: says what, and what to do."""
+    """The data are taken, but not all is as one would think.
+
+    Args:
+        message: What is not.
+        hint: What to do.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}: {hint}" if hint else message)
 
 
 class Refused(AezooError):

@@ -70,11 +70,10 @@ class Model:
         pulled: Whether it came from the Hub or out of the wheel: a path in its spec is a stranger's.
     """
 
-    pulled = False
-
-    def __init__(self, spec: Spec, network: Autoencoder) -> None:
+    def __init__(self, spec: Spec, network: Autoencoder, *, pulled: bool = False) -> None:
         self.spec = spec
         self.network = network
+        self.pulled = pulled
 
     @property
     def device(self) -> torch.device:
@@ -335,9 +334,7 @@ class Model:
             raise DataError(f"{samples.source}: codes are {got}, the model's are {wanted}")
         if samples.values.dtype.kind != "f":
             raise DataError(f"{samples.source}: codes take finite floating values, got {samples.values.dtype}")
-        check_values(
-            samples, self.spec.model_copy(update={"input": self.spec.input.model_copy(update={"range": None})})
-        )
+        check_values(samples, None, double=self.spec.training.precision == "float64")
         return Given(Batches(samples, self.spec, device=self.device), samples, single, like)
 
     def _warn_outside(self, samples: Samples) -> None:

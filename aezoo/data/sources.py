@@ -202,7 +202,7 @@ def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> Dat
 
 def _ending(path: Path) -> str:
     """The ending of a file's name, by which it is known what reads it; "/" of a folder."""
-    return "/" if expanded(path).is_dir() else path.suffix.lower()
+    return "/" if path.is_dir() else path.suffix.lower()
 
 
 def _file_datasets(registry: Registry) -> Iterator[type[FileDatasetSpec]]:
@@ -242,7 +242,8 @@ def check(samples: Samples, spec: Spec, *, widths: float = 0.0) -> None:
             hint=_shape_hint(values.shape, spec.input.shape),
         )
     if values.dtype != np.uint8:
-        check_values(samples, spec, widths)
+        double = spec.training.precision == "float64"
+        check_values(samples, spec.input.range, double=double, widths=widths)
 
 
 def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:

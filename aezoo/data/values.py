@@ -61,35 +61,31 @@ def survey(values: Array, low: float, high: float) -> Survey:
     return seen
 
 
-def check_values(samples: Samples, spec: Spec, widths: float = 0.0) -> Survey:
+def check_values(samples: Samples, interval: Range | None, *, double: bool = False, widths: float = 0.0) -> Survey:
     """Refuse values that are no numbers, that leave the declared range, or that the precision cannot hold.
 
     Args:
         samples: Floating values.
-        spec: Says the range and the precision.
+        interval: The declared range, or None.
+        double: Whether they are computed with in float64.
         widths: How far they may leave the range, in its own widths.
 
     Raises:
         DataError: Names the first bad sample, the position and the value.
     """
-    interval = spec.input.range
     low, high = interval or (-math.inf, math.inf)
     if interval is not None:
         # Rounding in float32 or float16 may step over an end; more than that is another scale.
         slack = (high - low) * (widths + (1e-3 if samples.values.dtype == np.float16 else 1e-5))
         low, high = low - slack, high + slack
-    largest = _largest(spec)
+    largest = float(np.finfo(np.float64 if double else np.float32).max)
     seen = survey(samples.values, max(low, -largest), min(high, largest))
     if seen.first is not None:
-        raise _bad_value(samples, seen, spec, widths)
+        raise _bad_value(samples, seen, interval, widths)
     return seen
 
 
-def _largest(spec: Spec) -> float:
-    return float(np.finfo(np.float64 if spec.training.precision == "float64" else np.float32).max)
-
-
-def _bad_value(samples: Samples, seen: Survey, spec: Spec, widths: float) -> DataError:
+def _bad_value(samples: Samples, seen: Survey, interval: Range | None, widths: float) -> DataError:
     assert seen.first is not None
     row, place, value = seen.first
     where = f"{samples.source}: {samples.name(row)}, position {list(place)}: {value}"
@@ -98,16 +94,16 @@ def _bad_value(samples: Samples, seen: Survey, spec: Spec, widths: float) -> Dat
             f"{where}; {seen.strange} of {samples.values.size} values are NaN or infinite, {seen.outside} out of range",
             hint="drop or fill them before training; nothing is filled for you",
         )
-    if spec.input.range is None:
+    if interval is None:
         return DataError(
             f"{where} is beyond float32, which ends at 3.4e38, as are {seen.outside} of {samples.values.size}",
             hint='rescale the values, or train with training.precision = "float64"',
         )
-    low, high = spec.input.range
+    low, high = interval
     far = f" by more than {widths:g} times its width" if widths else ""
     return DataError(
         f"{where} is outside of [{low:g}, {high:g}]{far}, as are {seen.outside} of {samples.values.size}",
-        hint=_scale_hint(seen, spec.input.range, "rescale them, or change input.range"),
+        hint=_scale_hint(seen, interval, "rescale them, or change input.range"),
     )
 
 
@@ -129,7 +125,7 @@ def warn_outside(samples: Samples, interval: Range, bounds: Range) -> None:
     low, high = interval
     hint = _scale_hint(seen, interval, "scale them as what the model was trained on")
     message = f"{samples.source}: {seen.outside} of {samples.values.size} values are outside of [{low:g}, {high:g}]"
-    warnings.warn(DataWarning(f"{message}, for which the model was made: {hint}"), stacklevel=4)
+    warnings.warn(DataWarning(f"{message}, for which the model was made", hint), stacklevel=4)
 
 
 def warn_of_precision(samples: Samples, spec: Spec) -> None:
@@ -140,13 +136,13 @@ def warn_of_precision(samples: Samples, spec: Spec) -> None:
     if lost := _lost(values):
         message = f"{samples.source}: {_columns(values, lost)} in float32, which keeps 7 digits down to 1.2e-38"
         hint = 'subtract the mean or rescale before saving, or training.precision = "float64"'
-        warnings.warn(DataWarning(f"{message}: {hint}"), stacklevel=3)
+        warnings.warn(DataWarning(message, hint), stacklevel=3)
     if spec.input.normalize != "standardize" and spec.input.range is None:
         seen = survey(values, -_LARGEST_SQUARED, _LARGEST_SQUARED)
         if seen.outside:
             message = f"{samples.source}: {seen.outside} values have squares beyond float32 (from {seen.least:g} to"
             hint = 'input.normalize = "standardize", or rescale them'
-            warnings.warn(DataWarning(f"{message} {seen.most:g}): {hint}"), stacklevel=3)
+            warnings.warn(DataWarning(f"{message} {seen.most:g})", hint), stacklevel=3)
 
 
 def _columns(values: Array, lost: list[int]) -> str:

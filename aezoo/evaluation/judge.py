@@ -58,7 +58,7 @@ class Judge:
 
     def __init__(self, model: Model, batches: Batches, seed: int, batch_size: int) -> None:
         self.model, self.spec = model, model.spec
-        self.units = Units.of(model.network)
+        self.units = Units(model.network)
         self.batches = batches
         self.seed = seed
         self.passes: Batched = partial(batches.sequential, batch_size)

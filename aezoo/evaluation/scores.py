@@ -188,7 +188,7 @@ def _tell_of_not_finite(metrics: Table, source: str) -> None:
     if broken:
         message = f"{source}: not finite, and no numbers to compare by: {broken}"
         hint = "values beyond the scale of the training data, or that never vary, make them so; score names samples"
-        warnings.warn(DataWarning(f"{message}: {hint}"), stacklevel=3)
+        warnings.warn(DataWarning(message, hint), stacklevel=3)
 
 
 def _versions() -> dict[str, str]:

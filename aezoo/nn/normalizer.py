@@ -85,7 +85,7 @@ def _tell_of_unscaled(features: list[int]) -> None:
     shown = ", ".join(map(str, features[:8])) + (f" and {len(features) - 8} more" if len(features) > 8 else "")
     message = f"features {shown} (counted from 0) vary by no more than rounding, and are not scaled"
     hint = 'subtract the mean or rescale before saving, or training.precision = "float64"'
-    warnings.warn(DataWarning(f"{message}: {hint}"), stacklevel=3)
+    warnings.warn(DataWarning(message, hint), stacklevel=3)
 
 
 class Identity(nn.Module):

@@ -286,9 +286,8 @@ def load(place: Path, *, pulled: bool = False, device: str = "auto", limits: Lim
     with torch.random.fork_rng(devices=[]):
         network = assemble(spec)
     network.load_state_dict(tensors)
-    model = Model(spec, network.eval()).to(devices.choose(device).device)
-    model.pulled = os.path.lexists((place.parent if place.is_file() else place) / lockfile.NAME)
-    return model
+    locked = os.path.lexists((place.parent if place.is_file() else place) / lockfile.NAME)
+    return Model(spec, network.eval(), pulled=locked).to(devices.choose(device).device)
 
 
 def _read(place: Path, pulled: bool, limits: Limits) -> tuple[Spec, dict[str, torch.Tensor]]:

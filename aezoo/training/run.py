@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,20 +22,19 @@ from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Prior
 from aezoo.nn.objective import Objective
-from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
 from aezoo.storage.layout import METRICS, TRAINING
-from aezoo.storage.manifest import providers
 from aezoo.storage.writer import HISTORY, Writer, writing
 from aezoo.training.afterwards import Afterwards, Mapped
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
+from aezoo.training.record import record_of
 from aezoo.training.stopping import Stop, stoppable
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
@@ -230,7 +228,7 @@ def _prepared(model: Model, batches: Batches, steps: int) -> Objective:
 def _keep(model: Model, outcome: Outcome, opened: Opened, history: History, writer: Writer | None) -> Reached:
     """Give the model its weights, and bring them to the disk before anything else is tried."""
     _restore(model, outcome)
-    record = _record(model.spec, opened, outcome)
+    record = record_of(model.spec, outcome, opened.samples, opened.rows, device=opened.device, threads=opened.threads)
     run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
     return Reached(run, outcome, _written(run, outcome, writer), history)
 
@@ -272,10 +270,8 @@ def _written(run: Run, outcome: Outcome, writer: Writer | None) -> Kept:
 
     if writer is None:
         return Kept()
-    weights, older = (
-        f"the weights of step {outcome.best_step}",
-        f"{writer.folder} holds the model that was there before",
-    )
+    weights = f"the weights of step {outcome.best_step}"
+    older = f"{writer.folder} holds the model that was there before"
     if writer.replaces and not outcome.best_step:
         return Kept(older)
     try:
@@ -344,42 +340,3 @@ def _refuse_tiny(model: Model, batches: Batches) -> None:
         f"batch normalization needs at least 2 samples in a batch, this run has {smallest}",
         hint='training.batch_size = 2 or more, or norm = "group"',
     )
-
-
-def _record(spec: Spec, opened: Opened, outcome: Outcome) -> dict[str, Any]:
-    """What only the machine knows."""
-    from importlib.metadata import version
-
-    return {
-        "aezoo": version("aezoo"),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        **({"plugins": versions} if (versions := _plugins(spec)) else {}),
-        "device": str(opened.device.device),
-        "device_why": opened.device.why,
-        "threads": opened.threads,
-        "precision": spec.training.precision,
-        "seed": spec.training.seed,
-        "arch": spec.arch,
-        "run": spec.run,
-        "data": opened.samples.title,
-        "splits": {name: len(index) for name, index in opened.rows.items()},
-        "steps": outcome.step,
-        "best_step": outcome.best_step,
-        "best_by": spec.training.best_by,
-        "ended": outcome.stop_reason,
-        "seconds": round(outcome.seconds, 3),
-        "validation": outcome.validation,
-        **({"command": f"aezoo train {spec.name}"} if _is_bundled(spec) else {}),
-    }
-
-
-def _plugins(spec: Spec) -> dict[str, str]:
-    """The distributions behind the spec's parts, and their versions."""
-    return dict(provider.split(">=") for provider in providers(spec).values())
-
-
-def _is_bundled(spec: Spec) -> bool:
-    """Whether the spec is one that everybody has, under its name."""
-    return spec.name in bundled_specs() and read(spec.name).run == spec.run

@@ -26,7 +26,7 @@ def model(normalize: str = "standardize", **changes: Any) -> Model:
 
 
 def test_units_of_the_loss_have_no_mean_and_unit_variance_and_lead_back() -> None:
-    units = Units.of(model().network)
+    units = Units(model().network)
     y = units.of_data(torch.from_numpy(X))
     assert units.name == "standardized"
     np.testing.assert_allclose(y.mean(0), 0, atol=1e-6)
@@ -35,7 +35,7 @@ def test_units_of_the_loss_have_no_mean_and_unit_variance_and_lead_back() -> Non
 
 
 def test_without_a_normalizer_they_are_the_datas() -> None:
-    units = Units.of(model("none").network)
+    units = Units(model("none").network)
     assert units.name == "data"
     assert torch.equal(units.of_data(torch.from_numpy(X)), torch.from_numpy(X).double())
     assert torch.equal(units.to_data(torch.from_numpy(X)), torch.from_numpy(X).double())
