@@ -64,8 +64,8 @@ def expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError:  # neither HOME nor the system's list of users says it
         name = path.parts[0]
-        told = f"{path}: nobody says which folder {name} is"
-        raise NotFound(told, hint="set HOME; AEZOO_HOME names the folder for models") from None
+        message = f"{path}: nobody says which folder {name} is"
+        raise NotFound(message, hint="set HOME; AEZOO_HOME names the folder for models") from None
 
 
 def is_file(path: Path) -> bool:

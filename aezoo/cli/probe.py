@@ -84,12 +84,12 @@ def _found(namespace: str) -> Found:
             load(registry, namespace)
             parts = list(registry.parts())
             spent = (time.process_time() - start) * 1000
-            told = [entry.document() for entry in entries(parts)]
+            documents = [entry.document() for entry in entries(parts)]
             variants = {name: about(registry.variant(name)) for name in registry.variants()}
     except PluginError as error:
         spent = (time.process_time() - start) * 1000
         return Found(error.state, error.message, error.hint, spent, "torch" in sys.modules)  # type: ignore[arg-type]
-    return Found("loaded", "", "", spent, "torch" in sys.modules, told, variants)
+    return Found("loaded", "", "", spent, "torch" in sys.modules, documents, variants)
 
 
 def about(fragment: Any) -> str:

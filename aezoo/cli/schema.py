@@ -27,8 +27,8 @@ def schema(ctx: click.Context, out: Path | None, force: bool, as_json: bool) -> 
     if out is not None:
         claim(out, force=force or _is_schema(out))
     registry = everything()
-    told = of.schema(parts(registry), variants=registry.variants())
-    text = json.dumps(told, indent=1, ensure_ascii=False)
+    document = of.schema(parts(registry), variants=registry.variants())
+    text = json.dumps(document, indent=1, ensure_ascii=False)
     if out is None:  # JSON either way
         result(text)
         return

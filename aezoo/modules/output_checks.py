@@ -61,7 +61,7 @@ def checked(part: Any, built: Any, given: Sequence[Any] = (), place: str = "") -
         return _constraint(part, built)
     try:
         setattr(built, BUILT_BY, part)
-    except (AttributeError, TypeError):  # it has no room for it: its exceptions are told by file and line alone
+    except (AttributeError, TypeError):  # it has no room for it: its exceptions are named by file and line alone
         return built
     for name, judge in _judges(part, given, place).items():
         if callable(function := getattr(built, name, None)):
@@ -169,8 +169,8 @@ def _judged(part: Any, method: str, place: str, value: Any, like: Tensor, declar
     """Of a tensor that a declaration tells the shape of: the one who errs may be the declaration."""
     if isinstance(value, Tensor) and value.ndim and tuple(value.shape[1:]) != tuple(declared):
         what = f"the module of {place}" if place else "its module"
-        told = f"declares {text(declared)}, {what} gives {text(tuple(value.shape[1:])) or 'single numbers'}"
-        return broken(part, method, told)  # type: ignore[return-value]
+        problem = f"declares {text(declared)}, {what} gives {text(tuple(value.shape[1:])) or 'single numbers'}"
+        return broken(part, method, problem)  # type: ignore[return-value]
     return _tensor(value, like, (len(like), *declared))
 
 
@@ -236,10 +236,10 @@ def _short(name: torch.dtype | torch.layout) -> str:
     return str(name).removeprefix("torch.")
 
 
-def _error(part: Any, function: Any, told: str) -> Exception:
+def _error(part: Any, function: Any, problem: str) -> Exception:
     """That a function gives what it may not, at its own place, or at that of `build` where torch made it."""
     where = getattr(function, "__func__", function)
     home = str(getattr(where, "__module__", ""))
     if home.partition(".")[0] in ("torch", "aezoo", ""):
-        return broken(part, "build", f"makes a {type(getattr(function, '__self__', function)).__name__} that {told}")
-    return broken(part, "build", told, at=(where.__qualname__, definition(where)))
+        return broken(part, "build", f"makes a {type(getattr(function, '__self__', function)).__name__} that {problem}")
+    return broken(part, "build", problem, at=(where.__qualname__, definition(where)))

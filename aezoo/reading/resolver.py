@@ -183,15 +183,15 @@ class Resolver:
         try:
             data = content(path)
         except OSError as error:
-            told = f"{name.value}: cannot be read: {error.strerror or error}"
-            raise self._refused("AZ305", name, told) from None
+            message = f"{name.value}: cannot be read: {error.strerror or error}"
+            raise self._refused("AZ305", name, message) from None
         try:
             table = parse(data, written)
         except SpecError as error:
             raise SpecError([unquoted(error.faults[0], written)]) from None  # where it begins to be none is enough
         if table and not table.keys() & KEYS:
-            told = f"{name.value!r} is no spec: it has none of the keys of one"
-            raise self._refused("AZ206", name, told, "name a TOML or JSON file that holds a spec, or a part of one")
+            message = f"{name.value!r} is no spec: it has none of the keys of one"
+            raise self._refused("AZ206", name, message, "name a TOML or JSON file that holds a spec, or a part of one")
         source = Source(written, data, quoted=_is_spec(table))
         return Document(self._current(table, source), path.parent, path)
 

@@ -48,8 +48,8 @@ def schema(parts: Iterable[type[Component]], *, variants: Sequence[str] = ()) ->
         "if": {"not": BASED},
         "then": _whole(words),
     }
-    told: Schema = _split({**root, "definitions": dict(sorted(words.definitions.items()))})
-    return told
+    schema: Schema = _split({**root, "definitions": dict(sorted(words.definitions.items()))})
+    return schema
 
 
 def _split(value: Any, *, schema: bool = True) -> Any:
@@ -63,12 +63,12 @@ def _split(value: Any, *, schema: bool = True) -> Any:
         return value
     if not schema:  # the keys are names: one may be called like a keyword
         return {key: _split(item) for key, item in value.items()}
-    told = {key: item if key in VALUES else _split(item, schema=key not in MAPS) for key, item in value.items()}
-    if "$ref" in told and len(told) > 1:
-        told["allOf"] = [{"$ref": told.pop("$ref")}, *told.get("allOf", ())]
-    if "allOf" in told and "description" in told:
-        told["allOf"] = [{"description": told["description"]}, *told["allOf"]]
-    return told
+    table = {key: item if key in VALUES else _split(item, schema=key not in MAPS) for key, item in value.items()}
+    if "$ref" in table and len(table) > 1:
+        table["allOf"] = [{"$ref": table.pop("$ref")}, *table.get("allOf", ())]
+    if "allOf" in table and "description" in table:
+        table["allOf"] = [{"description": table["description"]}, *table["allOf"]]
+    return table
 
 
 def _macros(variants: Sequence[str]) -> dict[str, Schema]:

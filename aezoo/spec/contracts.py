@@ -49,20 +49,20 @@ def several(part: Component, method: str, given: Any, kind: type[Any], what: str
     raise broken(part, method, f"gives {given!r}, not {what}")
 
 
-def broken(part: Component, method: str, told: str, *, at: tuple[str, str] | None = None) -> Exception:
+def broken(part: Component, method: str, problem: str, *, at: tuple[str, str] | None = None) -> Exception:
     """The error of a part whose method gives what it may not; one in the box cannot.
 
     Args:
         part: It.
         method: What it is called.
-        told: What it gives, and what it should.
+        problem: What it gives, and what it should.
         at: Name and place of the code at fault, if that is not the method itself.
     """
     if not part.namespace:
-        return AssertionError(f"{part.tag()}: {method} {told}")
+        return AssertionError(f"{part.tag()}: {method} {problem}")
     code, place = at or _declared(part, method)
     who = part._provider or f"plugin {part.namespace!r}"
-    message = f"{who}: {part.kind} {part.tag()}: {code} at {place} {told}"
+    message = f"{who}: {part.kind} {part.tag()}: {code} at {place} {problem}"
     return PluginError(message, hint=f"`aezoo plugins check {part.namespace}` holds its parts to the laws")
 
 
@@ -83,8 +83,8 @@ def samples_of(part: Component, loaded: Any) -> Samples:
         raise broken(part, "load", f"gives a {type(loaded).__name__}{held}, not Samples of an array")
     declared = part.sample_shape()  # type: ignore[attr-defined]
     if declared is not None and loaded.shape != tuple(declared):
-        told = f"declares {text(declared)}, load gives {text(loaded.shape) or 'single numbers'}"
-        raise broken(part, "sample_shape", told)
+        problem = f"declares {text(declared)}, load gives {text(loaded.shape) or 'single numbers'}"
+        raise broken(part, "sample_shape", problem)
     return loaded
 
 
