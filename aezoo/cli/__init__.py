@@ -147,9 +147,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
             _run([*words], process=args is None)
     except click.exceptions.Exit as leave:
         code = leave.exit_code
-    except (
-        BaseException
-    ) as error:  # a SystemExit, too: no code of ours raises one, and a plugin may mean anything by it
+    except BaseException as error:
+        # A SystemExit, too: no code of ours raises one, and a plugin may mean anything by it
         from aezoo.cli.failure import report
 
         code = report(error, json="--json" in words, debug="--debug" in words or bool(os.environ.get("AEZOO_DEBUG")))
