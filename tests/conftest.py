@@ -1,10 +1,12 @@
-"""Shared by all tests: a crowded machine, or a shell that ignores Ctrl-C, changes nothing."""
+"""Shared by all tests: a crowded machine, or what the shell says, changes nothing."""
 
 from __future__ import annotations
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Users have a buffer: with one, what cannot be written is noticed later, and is told by other code.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 import signal
 from collections.abc import Iterator

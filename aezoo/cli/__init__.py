@@ -141,21 +141,18 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         _hurry(words)
     if "_AEZOO_COMPLETE" in os.environ:
         group.main(words, prog_name="aezoo")
-    code = 0
     try:
         with _spoken_warnings(json="--json" in words):
-            _run([*words], process=args is None)
-    except click.exceptions.Exit as leave:
-        code = leave.exit_code
+            code = _run([*words], process=args is None)
     except BaseException as error:
         # A SystemExit, too: no code of ours raises one, and a plugin may mean anything by it
         from aezoo.cli.failure import report
 
         code = report(error, json="--json" in words, debug="--debug" in words or bool(os.environ.get("AEZOO_DEBUG")))
-    sys.exit(_closed() if code == CLOSED_PIPE else code)
+    _empty_streams()
+    sys.exit(code)
 
 
-CLOSED_PIPE = 141
 #: Commands that end before their garbage could matter.
 QUICK = frozenset({*COMMANDS["Specs"], *COMMANDS["What is there"], "list", "pull", "cache"}) - {"plugins"}  # laws train
 
@@ -174,19 +171,25 @@ def _hurry(words: Sequence[str]) -> None:
         gc.disable()
 
 
-def _run(words: list[str], *, process: bool) -> None:
+def _run(words: list[str], *, process: bool) -> int:
+    """Run one command; returns its exit code."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an old code page must not turn a dash into a crash
             stream.reconfigure(errors="backslashreplace")
     columns = shutil.get_terminal_size().columns
     # click itself never goes below 50 columns.
     width = max(20, min(columns, 100) - 1)
-    # The words are kept for an error that says what to type instead; click takes the list that it is given apart.
-    with group.make_context("aezoo", [*words], terminal_width=width, obj=(*words,)) as context:
-        context.meta[output.PROCESS] = process
-        group.invoke(context)
-        if sys.stdout is not None:
-            sys.stdout.flush()  # a closed pipe shows here, not in the interpreter's last breath
+    code = 0
+    try:
+        # The words are kept for an error that says what to type instead; click takes the list that it is given apart.
+        with group.make_context("aezoo", [*words], terminal_width=width, obj=(*words,)) as context:
+            context.meta[output.PROCESS] = process
+            group.invoke(context)
+    except click.exceptions.Exit as leave:
+        code = leave.exit_code
+    if sys.stdout is not None:
+        sys.stdout.flush()  # a closed pipe or a full disk shows here, not in the interpreter's last breath
+    return code
 
 
 @contextmanager
@@ -206,8 +209,14 @@ def _spoken_warnings(*, json: bool) -> Iterator[None]:
         yield
 
 
-def _closed() -> int:
-    """Nobody reads stdout any more: let the interpreter's final flush go to nowhere, silently."""
-    with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return CLOSED_PIPE
+def _empty_streams() -> None:
+    """Write what is left in the streams, or drop it where that fails, which was told where it could be.
+
+    The interpreter would try once more at its end, and exit with a code of its own.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

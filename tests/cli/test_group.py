@@ -233,13 +233,31 @@ def test_no_room_for_scratch_files_is_a_run_that_failed(capsys: pytest.CaptureFi
     assert capsys.readouterr().err == "error: No usable temporary directory found in ['/tmp']\n"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
+FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is full")
+
+
+def ended(words: list[str], *, unbuffered: bool, **streams: Any) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own; without a buffer, Python writes at once what it would else keep to the end."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1" if unbuffered else ""}
+    return subprocess.run([sys.executable, "-m", "aezoo", *words], env=environment, check=False, **streams)
+
+
+@FULL
+@pytest.mark.parametrize("unbuffered", [False, True])
 @pytest.mark.parametrize("words", [["explain", "none"], ["explain", "none", "--json"], ["explain", "none", "--debug"]])
-def test_a_full_stderr_does_not_change_the_exit_code(words: list[str]) -> None:
+def test_a_full_stderr_does_not_change_the_exit_code(words: list[str], unbuffered: bool) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-m", "aezoo", *words], stderr=full, stdout=subprocess.PIPE, check=False)
-    with_room = subprocess.run([sys.executable, "-m", "aezoo", *words], capture_output=True, check=False)
-    assert done.returncode == with_room.returncode != 0
+        done = ended(words, unbuffered=unbuffered, stderr=full, stdout=subprocess.PIPE)
+    assert done.returncode == ended(words, unbuffered=unbuffered, capture_output=True).returncode != 0
+
+
+@FULL
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("words", [["--help"], ["explain", "AZ203"], ["explain", "AZ203", "--json"]])
+def test_results_that_cannot_be_written_are_a_run_that_failed(words: list[str], unbuffered: bool) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = ended(words, unbuffered=unbuffered, stdout=full, stderr=subprocess.PIPE)
+    assert (done.returncode, b"No space left on device" in done.stderr) == (6, True)
 
 
 def test_debug_shows_the_traceback(aezoo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
