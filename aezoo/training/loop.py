@@ -129,7 +129,6 @@ class Loop:
         with self._ended(outcome):
             while not self.over:
                 for x in self.batches.epoch(outcome.epoch, self.training.batch_size, self.training.seed):
-                    self.streams.start("train", self.step)
                     for player in self.players:
                         if player.turn.moves(self.step):
                             player.step(self.objective, x, self.step, self.streams)
@@ -249,8 +248,8 @@ class Loop:
         meters = {name: Meter() for name in self.objective.players}
         self.objective.eval()
         for i, x in enumerate(batches.sequential(self.training.batch_size)):
-            for name, meter in meters.items():
-                noise = self.streams.start("validation", i)
+            for player, (name, meter) in enumerate(meters.items()):
+                noise = self.streams.start("validation", i, player)
                 meter.add(self.objective(x, name, self.steps, noise), rows=x.shape[0])
         self.objective.train()
         return _joined(meters)

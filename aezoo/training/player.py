@@ -31,13 +31,17 @@ class Streams:
         self.corrupts = corrupts
         self.noise = Noise(corruption=Generator(device), latent=Generator(device))
 
-    def start(self, stream: str, position: int) -> Noise:
-        """Seed all noise of one position; layers with noise of their own (dropout) draw from the global generator."""
-        seed = derive(self.seed, stream, position)
-        self.noise.latent.manual_seed(seed)
+    def start(self, name: str, *counters: int) -> Noise:
+        """Seed all noise of one pass; layers with noise of their own (dropout) draw from the global generator.
+
+        Args:
+            name: What the pass is for: `train` or `validation`.
+            counters: The step or the batch, and the player.
+        """
+        self.noise.latent.manual_seed(derive(self.seed, f"{name}.latent", *counters))
         if self.corrupts:
-            self.noise.corruption.manual_seed(seed ^ 1)
-        _seed_global(seed ^ 2, self.device)
+            self.noise.corruption.manual_seed(derive(self.seed, f"{name}.corruption", *counters))
+        _seed_global(derive(self.seed, f"{name}.global", *counters), self.device)
         return self.noise
 
 
@@ -63,6 +67,7 @@ class Player:
         self, name: str, objective: Objective, training: TrainingSpec, turn: PlayerSpec, *, steps: int
     ) -> None:
         self.name = name
+        self.position = objective.players.index(name)
         self.turn = turn
         self.steps = steps
         self.parameters = list(objective.parameters_of(name))
@@ -74,7 +79,7 @@ class Player:
         self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=self.rate))
         self.line_search = _asks_for_losses(self.optimizer)
         self.clip = training.clip if turn.clip is None else turn.clip
-        self.tangents = name == objective.players[0] and bool(objective.constraints.tangents)
+        self.tangents = self.position == 0 and bool(objective.constraints.tangents)
         self.meter = Meter()
 
     def step(self, objective: Objective, x: Tensor, step: int, streams: Streams) -> None:
@@ -84,7 +89,7 @@ class Player:
             objective: Gives the losses.
             x: The batch, [B, *input].
             step: The position of the run.
-            streams: Started for this step.
+            streams: Where the noise of its passes comes from.
         """
         self._set_rate(step)
         evaluations = 0
@@ -92,11 +97,11 @@ class Player:
         def evaluate() -> Tensor:
             """The loss and its gradient; an optimizer with a line search asks for it more than once a step."""
             nonlocal evaluations
-            if evaluations:  # the same noise again, or the line search would chase it
-                streams.start("train", step)
+            # The same noise at each evaluation of a step, or a line search would chase it.
+            noise = streams.start("train", step, self.position)
             for p in self.parameters:  # optimizer.zero_grad() does the same, and a good deal more
                 p.grad = None
-            losses = objective(x, self.name, step, streams.noise)
+            losses = objective(x, self.name, step, noise)
             losses.total.backward(inputs=self.inputs)
             self._limit_gradient(objective)
             if not evaluations:

@@ -63,8 +63,8 @@ def _first_input(part: nn.Module, objective: Objective, x: Tensor, seed: int) ->
     noise = Noise(Generator(x.device), Generator(x.device))
     try:
         for player in objective.players:
-            for position, stream in enumerate(noise):
-                stream.manual_seed(derive(seed, "prepare.pass", position))
+            for name, stream in noise._asdict().items():
+                stream.manual_seed(derive(seed, f"prepare.{name}"))
             objective(x, player, 0, noise)
     finally:
         handle.remove()

@@ -22,6 +22,7 @@ from torch import Generator, Tensor, nn
 
 import aezoo
 from aezoo.errors import RunFailed
+from aezoo.randomness import derive
 from aezoo.spec.samples import Samples
 
 TRAIN = (1.0, -0.5, 2.0)
@@ -460,6 +461,23 @@ def test_every_step_of_training_has_noise_of_its_own_that_the_seed_decides(monke
         assert len({tuple(draw.tolist()) for draw in one}) == 4
         assert all(torch.equal(a, b) for a, b in zip(one, same, strict=True))
         assert not any(torch.equal(a, b) for a, b in zip(one, another, strict=True))
+
+
+def normal(seed: int, stream: str, *counters: int) -> Tensor:
+    return torch.randn(8, generator=Generator().manual_seed(derive(seed, stream, *counters)))
+
+
+def test_all_noise_is_a_function_of_the_seed_the_streams_name_the_position_and_the_player(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    streams = drawn(monkeypatch, steps=2, seed=3)
+    for name, training in (("train", True), ("validation", False)):
+        passes = of(streams, training=training)
+        for position in range(2):
+            counter = position if training else 0  # validation is of one batch, twice
+            assert torch.equal(passes.corruption[position], normal(3, f"{name}.corruption", counter, 0))
+            assert torch.equal(passes.latent[position], normal(3, f"{name}.latent", counter, 0))
+            assert torch.equal(passes.own[position], normal(3, f"{name}.global", counter, 0))
 
 
 def test_a_line_search_meets_the_same_noise_within_a_step(monkeypatch: pytest.MonkeyPatch) -> None:

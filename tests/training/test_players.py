@@ -44,7 +44,7 @@ def sgd(lr: float) -> SGDSpec:
     return SGDSpec(lr=ConstantSpec(value=lr))
 
 
-def play(turn: PlayerSpec, *, steps: int = 12) -> tuple[Chase, Outcome, Loop]:
+def play(turn: PlayerSpec, *, steps: int = 12, game: Chase | None = None) -> tuple[Chase, Outcome, Loop]:
     """A run of the game; with `sgd(0.1)` each move takes the second player 0.2 of the way that is left."""
     spec = aezoo.read(
         {
@@ -55,7 +55,7 @@ def play(turn: PlayerSpec, *, steps: int = 12) -> tuple[Chase, Outcome, Loop]:
         }
     )
     batches = Batches(Samples(np.ones((40, 4), np.float32), "ones"), spec)
-    game = Chase()
+    game = game or Chase()
     objective = Objective(aezoo.build(spec).network, Terms(game, players=("model", "chaser"))).train()
     loop = Loop(objective, spec.training, batches, steps=steps, turns={"chaser": turn})
     return game, loop.run(), loop
@@ -142,6 +142,29 @@ def test_the_weights_of_another_player_are_no_part_of_the_total_that_chooses() -
     # Under the weight of the end, 1; the chaser's loss, nine times as large, does not count.
     chosen = next(r for r in loop.history.records if "epoch" in r and r["step"] == outcome.best_step)
     assert outcome.validation["total"] == pytest.approx(chosen["reconstruction"])
+
+
+class Draws(Chase):
+    """Each player's loss keeps what it draws from the latent stream."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draws: dict[str, list[float]] = {"model": [], "chaser": []}
+
+    def forward(self, out: Any, player: str) -> dict[str, Tensor]:
+        if self.training:
+            self.draws[player].append(torch.randn((), generator=out.generator).item())
+        return super().forward(out, player)
+
+
+def test_each_player_has_noise_of_its_own_that_a_line_search_meets_again() -> None:
+    steps, search = 3, LBFGSSpec(max_iter=4)
+    once, often = Draws(), Draws()
+    play(PlayerSpec(optimizer=sgd(0.1)), steps=steps, game=once)
+    play(PlayerSpec(optimizer=search), steps=steps, game=often)
+    assert len({*once.draws["model"], *once.draws["chaser"]}) == 2 * steps
+    assert len(often.draws["chaser"]) > steps
+    assert [*dict.fromkeys(often.draws["chaser"])] == once.draws["chaser"]
 
 
 def test_a_run_and_its_players_do_not_hold_each_other() -> None:
