@@ -74,9 +74,11 @@ def assemble(spec: Spec) -> Autoencoder:
         decoder=decoder,
         likelihood=made(spec.likelihood, spec.input.shape),
         point=spec.latent.point,
-        prior=made(prior, spec.code_shape) if prior else None,
+        prior=made(prior, spec.code_shape, spec) if prior else None,
+        fitted=prior is not None and prior.fitted,
         standardize=spec.input.normalize == "standardize",
     )
+    network.attach()
     return network.double() if spec.training.precision == "float64" else network
 
 
@@ -95,7 +97,7 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
     for place, inner, given in _inside(spec):
         with torch.no_grad(), torch.device("meta"):
             module = made(inner, given, place=place).eval()
-            one = _Placed(place, inner, given, module, {"": inner.output_shape(given)})
+            one = _Placed(place, inner, module, inner.parameters(given), {"": inner.output_shape(given)})
             one.weigh()
             one.watch()
             module(torch.empty(2, *given))
@@ -134,20 +136,20 @@ def _unseeded(spec: Spec) -> Autoencoder:
 
 
 class _Placed(NamedTuple):
-    """A part in its place, what it is given, and what it built."""
+    """A part in its place, what it built, and what it declares of that."""
 
     place: str
     part: Any
-    given: Shape
     module: nn.Module
+    weights: int
     gives: Mapping[str, Shape]  # of a code, by field; of a layer, under no name
     tied: bool = False
 
     def weigh(self) -> None:
         """Hold the weights of the module to those that are declared; a tied one has them from its source."""
-        declared, built = self.part.parameters(self.given), sum(p.numel() for p in self.module.parameters())
-        if built != declared and not self.tied:
-            message = f"declares {declared:,}, the module of {self.place} has {built:,}"
+        built = sum(p.numel() for p in self.module.parameters())
+        if built != self.weights and not self.tied:
+            message = f"declares {self.weights:,}, the module of {self.place} has {built:,}"
             raise broken(self.part, "parameters", message)
 
     def watch(self) -> None:
@@ -173,11 +175,14 @@ def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
     for stack, (modules, layers, shapes) in stacks.items():
         tied = stack == "decoder" and spec.decoder.tied
         for i, (module, layer) in enumerate(zip(modules, layers, strict=True)):
-            yield _Placed(f"{stack}.{i}", layer, shapes[i], module, {"": shapes[i + 1]}, tied)
+            yield _Placed(f"{stack}.{i}", layer, module, layer.parameters(shapes[i]), {"": shapes[i + 1]}, tied)
     latent = spec.latent
     code = {"z": spec.code_shape} | {field: spec.taps[field] for field in sorted(latent.provides)}
-    yield _Placed("latent", latent, spec.feature_shape, network.latent, code)
-    yield _Placed("likelihood", spec.likelihood, spec.input.shape, _layer(network, "likelihood"), {})
+    yield _Placed("latent", latent, network.latent, latent.parameters(spec.feature_shape), code)
+    likelihood = spec.likelihood
+    yield _Placed("likelihood", likelihood, network.likelihood, likelihood.parameters(spec.input.shape), {})
+    if (prior := latent.prior) and isinstance(network.prior, nn.Module):
+        yield _Placed("latent.prior", prior, network.prior, prior.parameters(spec.code_shape, spec), {})
 
 
 def _inside(spec: Spec) -> Iterator[tuple[str, LayerSpec, Shape]]:

@@ -17,7 +17,7 @@ ROOMS = [
     Room(f"{__name__}.residual", layer=("residual",)),
     Room(f"{__name__}.sequences", layer=("attention", "transformer", "recurrent")),
     Room(f"{__name__}.latents", latent=("deterministic", "gaussian", "topk")),
-    Room(f"{__name__}.priors", prior=("standard_normal", "fitted_gaussian")),
+    Room(f"{__name__}.priors", prior=("standard_normal", "mixture", "fitted_gaussian")),
     Room(
         f"{__name__}.likelihoods",
         likelihood=("bernoulli", "continuous_bernoulli", "mse", "gaussian", "laplace", "huber"),

@@ -46,10 +46,11 @@ def _one_layer(spec: Spec) -> bool:
 
 
 class KLSpec(RegularizerSpec):
-    """Pull the posterior towards the standard normal; `weight` is the beta of a beta-VAE (Higgins et al. 2017).
+    """Pull the posterior towards the prior; `weight` is the beta of a beta-VAE (Higgins et al. 2017).
 
-    KL(N(mean, exp(logvar)) || N(0, I)) = sum (mean^2 + exp(logvar) - 1 - logvar) / 2, in nats (arXiv:1312.6114,
-    appendix B).
+    KL(q(z | x) || p(z)), in nats: for Gaussians against N(0, I) sum (mean^2 + exp(logvar) - 1 - logvar) / 2
+    (arXiv:1312.6114, appendix B); without a closed form log q(z | x) - log p(z) at the draw. p is `latent.prior`, or
+    N(0, I) where that is fitted after training.
 
     Example:
         [regularizers.kl]
@@ -58,10 +59,13 @@ class KLSpec(RegularizerSpec):
     """
 
     type: Literal["kl"] = "kl"
-    needs: ClassVar[frozenset[str]] = frozenset({"mean", "logvar"})
+    needs: ClassVar[frozenset[str]] = frozenset({"posterior"})
     rate: ClassVar[bool] = True
     free_bits: float = Field(
-        0.0, ge=0, description="nats that each code value may cost for nothing, by its batch mean (arXiv:1606.04934)"
+        0.0,
+        ge=0,
+        description="nats that each code value may cost for nothing, by its batch mean (arXiv:1606.04934); without a "
+        "closed form, the whole code",
     )
     capacity: float = Field(
         0.0, ge=0, description="nats that the code should carry: the term is |KL - capacity| (arXiv:1804.03599)"
@@ -77,9 +81,9 @@ class KLSpec(RegularizerSpec):
         yield from _latent_only(self)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.divergence import StandardNormalKL
+        from aezoo.nn.divergence import Rate
 
-        return StandardNormalKL(free_bits=self.free_bits, capacity=self.capacity)
+        return Rate(free_bits=self.free_bits, capacity=self.capacity)
 
 
 class KLSparsitySpec(RegularizerSpec):

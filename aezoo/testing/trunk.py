@@ -83,7 +83,7 @@ def _latent(sketch: Sketch, features: Shape) -> Drawn | None:
     """A latent for these features, one that provides what a wanted penalty needs."""
     wanted = sketch.workshop.containing
     needs = wanted.needs if wanted is not None and issubclass(wanted, RegularizerSpec) else frozenset[str]()
-    latents = [part for part in sketch.workshop.parts(LatentSpec.kind) if needs <= part.provides | {"z"}]
+    latents = [part for part in sketch.workshop.parts(LatentSpec.kind) if needs <= part.offers()]
     return sketch.author.part(LatentSpec, accept=lambda part: bool(part.code_shape(features)), of=latents)
 
 

@@ -26,7 +26,7 @@ TERMS = [
 
 
 def network(term):
-    latent = Gaussian(nn.Linear(5, 6)) if "mean" in term.needs else Deterministic(nn.Linear(5, 3), nn.Sigmoid())
+    latent = Gaussian(nn.Linear(5, 6)) if "posterior" in term.needs else Deterministic(nn.Linear(5, 3), nn.Sigmoid())
     model = Autoencoder(
         input_shape=(6,),
         encoder=[nn.Linear(6, 5), nn.Tanh()],
@@ -74,7 +74,7 @@ def test_every_penalty_moves_the_encoder(term):
 
 
 def test_the_needs_of_a_kl_are_a_posterior():
-    assert KLSpec.needs == {"mean", "logvar"}
+    assert KLSpec.needs == {"posterior"}
     assert not any(part.needs for part in (ContractiveSpec, KLSparsitySpec, L1Spec, L2Spec))
 
 
