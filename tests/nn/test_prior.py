@@ -71,10 +71,10 @@ def test_a_fit_needs_two_codes():
 
 
 def test_a_fit_refuses_codes_of_a_model_that_has_diverged():
-    spoiled = codes(n=10)
-    spoiled[3, 1] = float("nan")
+    broken = codes(n=10)
+    broken[3, 1] = float("nan")
     with pytest.raises(RunFailed, match="codes that are not finite"):
-        FittedGaussian((4,)).fit(spoiled)
+        FittedGaussian((4,)).fit(broken)
 
 
 def test_a_standard_normal_leaves_nothing_to_save():
