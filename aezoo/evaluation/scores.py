@@ -167,7 +167,7 @@ def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batche
 
 
 def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Batched | None:
-    """What baselines are fitted to where `split` is `all`: the spec's own data; or None."""
+    """The training split of the spec's own data; None if it has none, or a pulled model's lie outside the folder."""
     spec = model.spec
     if not own:
         if spec.data is None or (model.pulled and reaches_out(spec)):
