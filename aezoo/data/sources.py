@@ -37,11 +37,11 @@ __all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "so
 
 
 def open_samples(
-    source: Source, spec: Spec, *, seed: int = 0, registry: Registry | None = None, alike: bool = True
+    source: Source, spec: Spec, *, seed: int = 0, registry: Registry | None = None, as_input: bool = True
 ) -> Samples:
     """The samples of a source, to be checked against the spec by `check`.
 
-    Images [N, H, W] for an input [1, H, W] get a channel axis, if `alike`; nothing else is changed.
+    Images [N, H, W] for an input [1, H, W] get a channel axis, if `as_input`; nothing else is changed.
 
     Args:
         source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path of a
@@ -49,8 +49,8 @@ def open_samples(
         spec: Says the input's shape and kind, and its own data.
         seed: Passed to the dataset.
         registry: Where datasets for a path are looked up; None for the one of this process.
-        alike: Read a path as the spec's own data are read, where these are of the same kind: the same columns,
-            the same resizing. False for what is not the model's input: codes.
+        as_input: Whether these are inputs of the model: a path of the same kind as the spec's own data is read with its
+            settings, such as columns and resizing. False for codes.
 
     Raises:
         DataError: They cannot be read.
@@ -59,11 +59,11 @@ def open_samples(
     """
     source = _own(spec) if source is None else source
     if isinstance(source, (str, PathLike)):
-        source = _dataset_for(Path(source), registry or default_registry(), spec.data if alike else None)
+        source = _dataset_for(Path(source), registry or default_registry(), spec.data if as_input else None)
     if isinstance(source, DatasetSpec):
         source = samples_of(source, source.load(shape=spec.input.shape, seed=seed))
     samples = source if isinstance(source, Samples) else _from_array(source)
-    if alike and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
+    if as_input and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
         return replace(samples, values=samples.values[:, None])
     return samples
 
@@ -81,7 +81,7 @@ def source_of(
     settings: Sequence[str] = (),
     *,
     registry: Registry | None = None,
-    alike: bool = True,
+    as_input: bool = True,
 ) -> Path | DatasetSpec | None:
     """The data that `--data` or INPUT name, with the settings applied; the spec's own, if they name none.
 
@@ -90,7 +90,7 @@ def source_of(
         spec: Its data are read, or give the settings for `path`.
         settings: `data.key=x_train`, `data.resize=fit`: applied to the data that were named.
         registry: As for `open_samples`.
-        alike: As for `open_samples`.
+        as_input: As for `open_samples`.
 
     Raises:
         SpecError: This kind of data has no such settings.
@@ -102,7 +102,7 @@ def source_of(
     if path is None:
         return read_as(_own(spec), settings, registry=registry)
     path = expanded(path)
-    own = spec.data if alike else None
+    own = spec.data if as_input else None
     if isinstance(own, FileDatasetSpec) and _ending(path) in own.suffixes:
         # Before `_dataset_for`, too: it drops names (of keys, columns) that the file does not have.
         own = _of_file(own.model_copy(update={"path": str(path)}), path, settings, registry)

@@ -88,7 +88,7 @@ def test_a_path_is_read_as_the_specs_own_data_are(tmp_path, registry):
     assert open_samples(tmp_path / "a.npz", spec, registry=registry).labels is not None
     assert open_samples(tmp_path / "b.npy", spec, registry=registry).labels is None
     with pytest.raises(DataError, match="holds 2 arrays"):
-        open_samples(tmp_path / "a.npz", spec, registry=registry, alike=False)
+        open_samples(tmp_path / "a.npz", spec, registry=registry, as_input=False)
 
 
 def test_a_source_that_is_none_of_these_is_refused(tmp_path, registry, monkeypatch):
