@@ -52,7 +52,7 @@ def test_dead_units_do_not_stop_the_fit():
 
 
 def test_a_fitted_gaussian_refuses_to_sample_before_it_has_seen_codes():
-    with pytest.raises(UsageError, match="not seen any codes") as caught:
+    with pytest.raises(UsageError, match="is not fitted yet") as caught:
         FittedGaussian((4,)).sample(3)
     assert "train" in caught.value.hint
 
@@ -152,7 +152,7 @@ def test_a_standard_normal_does_not_learn():
 
 
 def test_before_the_fit_there_is_no_density_either():
-    with pytest.raises(UsageError, match="not seen any codes"):
+    with pytest.raises(UsageError, match="is not fitted yet"):
         FittedGaussian((2,)).log_prob(torch.zeros(1, 2))
 
 
