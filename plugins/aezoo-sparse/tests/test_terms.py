@@ -179,7 +179,11 @@ def test_early_units_explain_more_with_nested_dictionaries_than_without(dictiona
 
 @pytest.mark.parametrize(
     ("prefixes", "message"),
-    [([8, 4], "rising widths from 1 on"), ([0, 4], "rising widths from 1 on"), ([4, 16], "not shorter than a code of 16")],
+    [
+        ([8, 4], "rising widths from 1 on"),
+        ([0, 4], "rising widths from 1 on"),
+        ([4, 16], "not shorter than a code of 16"),
+    ],
 )
 def test_prefixes_that_are_none_are_refused(dictionary, prefixes, message):
 
