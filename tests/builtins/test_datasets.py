@@ -198,7 +198,7 @@ def test_other_files_are_refused_by_name(tmp_path):
         ArraysSpec(path=str(tmp_path / "a.mat")).load()
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    with pytest.raises(DataError, match="no array"):
+    with pytest.raises(DataError, match="not an array"):
         ArraysSpec(path=str(tmp_path / "a.npz")).load()
     with pytest.raises(NotFound, match="no such file"):
         ArraysSpec(path=str(tmp_path / "absent.npy")).load()
