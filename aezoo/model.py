@@ -326,7 +326,7 @@ class Model:
         named = bool(self.spec.latent.discrete) and _is_whole(codes)
         shape = index_shape(self.spec) if named else self.spec.code_shape
         single, like = _is_single(codes, shape), _device(codes)
-        samples = open_samples(codes[None] if single else codes, self.spec, alike=False)  # type: ignore[index]
+        samples = open_samples(codes[None] if single else codes, self.spec, as_input=False)  # type: ignore[index]
         if self.spec.latent.discrete and samples.values.dtype.kind in "iu":
             return Given(Indices(samples, self.spec, device=self.device), samples, single, like)
         if samples.shape != shape:

@@ -31,7 +31,7 @@ class StandardNormalSpec(PriorSpec):
 class FittedGaussianSpec(PriorSpec):
     """A Gaussian of full covariance, fitted to the training codes once training is over (arXiv:1903.12436).
 
-    It makes a generator of any autoencoder; before the fit, sampling is an error.
+    With it any autoencoder can generate samples; before the fit, sampling is an error.
 
     Example:
         [latent]

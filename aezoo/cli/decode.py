@@ -30,7 +30,7 @@ def decode(
 
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = using.load(model, device)
-    given = open_samples(source_of(codes, loaded.spec, settings, alike=False), loaded.spec, alike=False)
+    given = open_samples(source_of(codes, loaded.spec, settings, as_input=False), loaded.spec, as_input=False)
     samples = loaded.decode(given)
     files = using.write_samples(out, samples, loaded)
     using.tell(out, samples, "samples", as_json, files=files)

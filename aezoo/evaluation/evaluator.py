@@ -1,4 +1,4 @@
-"""Judge: what is measured on one split, of a model and of its baselines."""
+"""Evaluator: measures a model and its baselines on one split."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Examples:
     corrupted: Array | None = None
 
 
-class Judge:
-    """What is measured on one split, in passes of one batch size.
+class Evaluator:
+    """Measures a model and its baselines on one split.
 
     Args:
         model: In evaluation mode.
@@ -66,68 +66,69 @@ class Judge:
         self.corruptions = [made(part, shape, span).eval() for part in self.spec.corruption]
 
     def metrics(self, registry: Registry) -> Table:
-        """Every metric that applies: one pass that draws nothing, and one that does for those that ask for it."""
-        metrics = list(_applicable(self.spec, registry))
-        found: Table = {}
+        """Every metric that applies: one pass without latent noise, and one with it for the metrics that need it."""
+        parts = list(_applicable(self.spec, registry))
+        values: Table = {}
         for noisy in (False, True):
-            working = {part: made(part, self.spec) for part in metrics if part.noisy is noisy}
-            if working:
-                self._feed(working, self._generator("latent") if noisy else None)
-            found |= {part.tag(): number_of(part, metric) for part, metric in working.items()}
-        return {part.tag(): found[part.tag()] for part in metrics}
+            accumulators = {part: made(part, self.spec) for part in parts if part.noisy is noisy}
+            if accumulators:
+                self._feed(accumulators, self._generator("latent") if noisy else None)
+            values |= {part.tag(): number_of(part, metric) for part, metric in accumulators.items()}
+        return {part.tag(): values[part.tag()] for part in parts}
 
-    def _feed(self, working: Mapping[MetricSpec, Accumulator], generator: Generator | None) -> None:
+    def _feed(self, accumulators: Mapping[MetricSpec, Accumulator], generator: Generator | None) -> None:
         for x in self.passes():
             out = self.model.network(x, generator=generator)
-            for metric in working.values():
+            for metric in accumulators.values():
                 metric.update(out)
 
-    def compare(self, fitting: Batched | None) -> dict[str, Table]:
+    def compare(self, training: Batched | None) -> dict[str, Table]:
         """The metrics of each baseline by name; under "" those of the model that need a corruption."""
-        moments = baselines.moments_of(fitting) if fitting else None
-        found: dict[str, Table] = {}
-        if fitting and moments and flat(self.spec.code_shape) < min(moments.count, flat(self.spec.input.shape)):
-            found["pca"] = self._error(self._pca(fitting, moments)).table(self._span)
+        moments = baselines.moments_of(training) if training else None
+        tables: dict[str, Table] = {}
+        if training and moments and flat(self.spec.code_shape) < min(moments.count, flat(self.spec.input.shape)):
+            tables["pca"] = self._error(self._pca(training, moments)).table(self._span)
         if self.corruptions:
-            for name, answer in self._denoisers(moments).items():
-                errors = self._error(answer, corrupt=True).table(self._span)
+            for name, denoise in self._denoisers(moments).items():
+                errors = self._error(denoise, corrupt=True).table(self._span)
                 chosen = {f"denoising_{key}": errors[key] for key in ("squared_error", "psnr") if key in errors}
-                found[name] = found.get(name, {}) | chosen
-        return found
+                tables[name] = tables.get(name, {}) | chosen
+        return tables
 
-    def _pca(self, fitting: Batched, moments: Moments) -> Callable[[Tensor], Tensor]:
+    def _pca(self, training: Batched, moments: Moments) -> Callable[[Tensor], Tensor]:
         """The projection on the principal axes in units of the loss: data in, data out."""
         units, dim = self.units, flat(self.spec.code_shape)
         if units.name == "data":
-            return baselines.pca(fitting, dim, moments=moments).answer
-        linear = baselines.pca(lambda: map(units.of_data, fitting()), dim)
-        return lambda x: units.to_data(linear.answer(units.of_data(x)))
+            return baselines.pca(training, dim, moments=moments).apply
+        linear = baselines.pca(lambda: map(units.of_data, training()), dim)
+        return lambda x: units.to_data(linear.apply(units.of_data(x)))
 
     def _denoisers(self, moments: Moments | None) -> dict[str, Callable[[Tensor], Tensor]]:
-        """What takes a corrupted batch to a guess of the clean one."""
-        found: dict[str, Callable[[Tensor], Tensor]] = {"": self._reconstruct, "noisy input": lambda x: x}
+        """Functions from a corrupted batch to an estimate of the clean one, by name."""
+        denoisers: dict[str, Callable[[Tensor], Tensor]] = {"": self._reconstruct, "noisy input": lambda x: x}
         if moments and moments.full:
-            filtered = baselines.wiener(moments, self.corruptions, self.spec.input.shape)
-            if filtered is not None:
-                found["wiener"] = filtered.answer
+            linear = baselines.wiener(moments, self.corruptions, self.spec.input.shape)
+            if linear is not None:
+                denoisers["wiener"] = linear.apply
                 if self.spec.input.range is not None:
                     low, high = self.spec.input.range
-                    # No model of the range answers outside of it, so the filter need not either.
-                    found["wiener_clipped"] = lambda x: filtered.answer(x).clamp(low, high)
-        return found
+                    # A model's reconstructions stay within the range; the filter is compared on the same terms.
+                    denoisers["wiener_clipped"] = lambda x: linear.apply(x).clamp(low, high)
+        return denoisers
 
-    def _error(self, answer: Callable[[Tensor], Tensor], *, corrupt: bool = False) -> Errors:
-        errors = Errors(self.units)
+    def _error(self, estimate: Callable[[Tensor], Tensor], *, corrupt: bool = False) -> SquaredErrors:
+        errors = SquaredErrors(self.units)
+        # Seeded anew for each denoiser: all see the same corrupted samples.
         generator = self._generator("corruption")
         for x in self.passes():
-            errors.update(x, answer(self._corrupt(x, generator) if corrupt else x))
+            errors.update(x, estimate(self._corrupt(x, generator) if corrupt else x))
         return errors
 
     def examples(self) -> Examples:
         x = self.batches.head(EXAMPLES)
         corrupted = self._corrupt(x, self._generator("examples")) if self.corruptions else None
-        again = self._reconstruct(x if corrupted is None else corrupted)
-        return Examples(_array(x), _array(again), None if corrupted is None else _array(corrupted))
+        reconstructions = self._reconstruct(x if corrupted is None else corrupted)
+        return Examples(_array(x), _array(reconstructions), None if corrupted is None else _array(corrupted))
 
     def _reconstruct(self, x: Tensor) -> Tensor:
         network = self.model.network
@@ -146,8 +147,8 @@ class Judge:
         return None if self.spec.input.range is None else self.spec.input.range[1] - self.spec.input.range[0]
 
 
-class Errors:
-    """Squared errors of guesses, against samples; and what they are measured by.
+class SquaredErrors:
+    """Squared errors of estimates of samples, and the samples' variance.
 
     Args:
         units: Those of the loss, in which errors are measured.
@@ -159,41 +160,45 @@ class Errors:
         self.total = 0.0
         self.data_total = 0.0
 
-    def update(self, x: Tensor, guess: Tensor) -> None:
-        """Take in samples and guesses of them, [B, *shape], in data units."""
+    def update(self, x: Tensor, estimate: Tensor) -> None:
+        """Add samples and their estimates, [B, *shape], in data units."""
         exact = self.units.of_data(x)
         self.moments.update(exact.flatten(1))
-        self.total += (exact - self.units.of_data(guess)).square().sum().item()
-        self.data_total += (x.cpu().double() - guess.cpu().double()).square().sum().item()
+        error = (exact - self.units.of_data(estimate)).square().sum().item()
+        self.total += error
+        if self.units.name == "data":
+            self.data_total += error
+        else:
+            self.data_total += (x.cpu().double() - estimate.cpu().double()).square().sum().item()
 
     def table(self, span: float | None) -> Table:
         """The metrics of these names; PSNR only with a range, in whose units it is."""
         variances = self.moments.variance()
         each = self.total / self.moments.count
         mse = each / len(variances)
-        found = {"squared_error": each, "mse": mse}
+        table = {"squared_error": each, "mse": mse}
         if span is not None:
-            found["psnr"] = psnr(self.data_total / self.moments.count / len(variances), span)
+            table["psnr"] = psnr(self.data_total / self.moments.count / len(variances), span)
         variance = variances.sum().item()
-        return {**found, "fvu": each / variance if variance > 0 else math.nan}
+        return {**table, "fvu": each / variance if variance > 0 else math.nan}
 
 
 def _applicable(spec: Spec, registry: Registry) -> Iterator[MetricSpec]:
-    """What the spec asks for, and every metric that means something for it and needs no setting.
+    """The spec's own metrics, and every other one that applies to it and has no required setting.
 
-    Those are metrics in the box, and of plugins that the spec names.
+    The others are built-in metrics, and those of plugins that the spec names.
     """
-    asked = {metric.tag(): metric for metric in spec.metrics}
-    # What another spec had loaded in this process must not change what this one is told.
-    named = {"", *(part.namespace for _, part in parts(spec))}
+    own = {metric.tag(): metric for metric in spec.metrics}
+    # Not all loaded plugins: another spec of this process may have loaded one, and would change these scores.
+    namespaces = {"", *(part.namespace for _, part in parts(spec))}
     for name in registry.names("metric"):
-        if name in asked or name.rpartition(":")[0] not in named:
+        if name in own or name.rpartition(":")[0] not in namespaces:
             continue
         part: type[MetricSpec] = registry.get("metric", name)
-        settled = not any(info.is_required() for info in part.model_fields.values())
-        if settled and part.applies(spec):
+        has_defaults = not any(info.is_required() for info in part.model_fields.values())
+        if has_defaults and part.applies(spec):
             yield part()  # type: ignore[call-arg]
-    yield from asked.values()
+    yield from own.values()
 
 
 def _array(x: Tensor) -> Array:

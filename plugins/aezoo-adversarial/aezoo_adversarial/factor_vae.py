@@ -1,4 +1,4 @@
-"""Codes whose values are independent of each other, as far as a critic can tell."""
+"""FactorVAE: codes with independent values, by a critic's estimate of their total correlation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aezoo_adversarial.critic import Critic, discrimination, noise
 def independent(z: Tensor, generator: Generator) -> Tensor:
     """Codes each of whose values comes from another sample: draws from the product of the marginals.
 
-    Each column is turned by an offset of its own. Where there are as many samples as columns, no two offsets are equal:
+    Each column is rotated by an offset of its own. With as many samples as columns, no two offsets are equal:
     then the values of a row are of different samples, and independent whatever the batch's size.
 
     Shape:
@@ -30,11 +30,11 @@ def independent(z: Tensor, generator: Generator) -> Tensor:
 
 
 class FactorVAE(nn.Module):
-    """Add the total correlation of the codes, KL(q(z) || prod_j q(z_j)), to what a VAE is told.
+    """Add the total correlation of the codes, KL(q(z) || prod_j q(z_j)), to the loss of a VAE.
 
     Kim and Mnih 2018, "Disentangling by factorising", arXiv:1802.05983, section 3. The critic learns the logarithm of
     the ratio of the two densities; its mean over codes is the total correlation. It has one logit, where the paper has
-    the difference of two; and it is shown the codes of one batch, as they are and turned column by column, where the
+    the difference of two; and it reads the codes of one batch, as they are and rotated column by column, where the
     paper permutes those of a second one.
 
     Args:

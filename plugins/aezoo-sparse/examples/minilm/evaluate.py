@@ -1,11 +1,11 @@
-"""Judge a dictionary by what the transformer makes of it, and show what some of its units are about.
+"""Evaluate a dictionary by its effect on the transformer, and show text on which some of its units are active.
 
-    python judge.py runs/minilm
+    python evaluate.py runs/minilm
 
-The reconstructed activations of a layer take the place of the real ones, and the layers above go on from there. How
+The reconstructed activations of a layer replace the real ones, and the layers above are computed from them. How
 near is the embedding of a text then to what it was (cosine)? Beside it the same for PCA with as many directions as a
 token has active units, and for the mean activation in place of every one. Then units, with the pieces of text where
-each is most active. All of it is of sequences that were held out.
+each is most active. All of it is measured on held-out sequences.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def shown(model: aezoo.Model, values: Tensor, tokens: Tensor, pieces: list[str])
     lines = []
     for unit in chosen.tolist():
         at = codes[:, unit].topk(TOKENS).indices.tolist()
-        said = (f"{' '.join(pieces[t] for t in around[max(i - 2, 0) : i])} [{pieces[around[i]]}]" for i in at)
-        lines.append(f"{unit:5d}  {share[unit]:6.2%}  {' · '.join(said)}")
+        excerpts = (f"{' '.join(pieces[t] for t in around[max(i - 2, 0) : i])} [{pieces[around[i]]}]" for i in at)
+        lines.append(f"{unit:5d}  {share[unit]:6.2%}  {' · '.join(excerpts)}")
     return lines
 
 
@@ -73,14 +73,14 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--layer", type=int, default=3)
     parser.add_argument("--data", type=Path, default=Path(), help="folder that activations.py wrote to")
-    asked = parser.parse_args()
-    model, bert = aezoo.load(asked.model), Bert(folder() / "model.safetensors")
-    trained = torch.from_numpy(np.load(asked.data / "activations.npy"))
-    tokens = torch.from_numpy(np.load(asked.data / "held-tokens.npy"))
-    for name, cosine in faithfulness(bert, model, tokens, asked.layer, trained).items():
+    arguments = parser.parse_args()
+    model, bert = aezoo.load(arguments.model), Bert(folder() / "model.safetensors")
+    trained = torch.from_numpy(np.load(arguments.data / "activations.npy"))
+    tokens = torch.from_numpy(np.load(arguments.data / "held-tokens.npy"))
+    for name, cosine in faithfulness(bert, model, tokens, arguments.layer, trained).items():
         print(f"{cosine:.4f}  {name}")
     pieces = WordPiece(folder() / "vocab.txt").pieces
-    print("", *shown(model, inner(bert, tokens, asked.layer), tokens, pieces), sep="\n")
+    print("", *shown(model, inner(bert, tokens, arguments.layer), tokens, pieces), sep="\n")
 
 
 if __name__ == "__main__":

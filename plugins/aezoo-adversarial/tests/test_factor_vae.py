@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 import torch
 from aezoo_adversarial.critic import Critic
-from aezoo_adversarial.factors import independent
+from aezoo_adversarial.factor_vae import independent
 from aezoo_adversarial.measures import gaussian_total_correlation
 from hypothesis import given, settings
 from hypothesis import strategies as st

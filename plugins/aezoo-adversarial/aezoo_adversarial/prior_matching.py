@@ -1,4 +1,4 @@
-"""Codes that a critic cannot tell from those of the prior."""
+"""AAE and WAE-GAN: a critic makes the distribution of codes that of the prior."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ class _Matching(nn.Module):
         super().__init__()
         self.critic = critic
 
-    def tell(self, out: Output) -> Tensor:
-        """What the critic is told."""
+    def discrimination(self, out: Output) -> Tensor:
+        """Loss of the critic."""
         codes = out.code.z.detach().flatten(1)
         return discrimination(self.critic(drawn(out).flatten(1)), self.critic(codes))
 
-    def fool(self, out: Output) -> Tensor:
-        """What the encoder is told."""
+    def adversarial(self, out: Output) -> Tensor:
+        """Loss of the encoder."""
         return adversarial(self.critic(out.code.z.flatten(1)))
 
 
 class AdversarialAutoencoder(_Matching):
-    """Reconstruct, then train the critic, then let the encoder alone mislead it.
+    """Reconstruct, then train the critic, then train the encoder alone to mislead it.
 
     Makhzani et al. 2015, "Adversarial autoencoders", arXiv:1511.05644, section 2.
     """
 
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
         if player == "critic":
-            return {"discrimination": self.tell(out)}
+            return {"discrimination": self.discrimination(out)}
         if player == "encoder":
-            return {"adversarial": self.fool(out)}
+            return {"adversarial": self.adversarial(out)}
         return {"reconstruction": _reconstruction(out)}
 
     def split(self, model: Autoencoder) -> Mapping[str, Sequence[nn.Module]]:
@@ -65,8 +65,8 @@ class WassersteinAutoencoder(_Matching):
 
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
         if player == "critic":
-            return {"discrimination": self.tell(out)}
-        return {"reconstruction": _reconstruction(out), "adversarial": self.fool(out)}
+            return {"discrimination": self.discrimination(out)}
+        return {"reconstruction": _reconstruction(out), "adversarial": self.adversarial(out)}
 
     def own(self, player: str) -> Iterator[nn.Parameter]:
         return self.critic.parameters()

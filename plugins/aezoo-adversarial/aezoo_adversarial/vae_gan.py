@@ -1,4 +1,4 @@
-"""Reconstructions that are alike in what a critic sees in them."""
+"""VAE-GAN: reconstructions compared by the features of a critic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aezoo_adversarial.critic import Critic, adversarial, discrimination, drawn
 
 
 class VAEGAN(nn.Module):
-    """Compare samples by the features of a critic that tells data from what is decoded.
+    """Compare samples by the features of a critic that discriminates data from decoded samples.
 
     Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric", arXiv:1512.09300, algorithm 1;
     with the adversarial loss that does not saturate, and each of the three kinds of samples (data, reconstructed,
@@ -28,12 +28,12 @@ class VAEGAN(nn.Module):
 
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
         if player == "critic":
-            return {"discrimination": self._tell(out)}
-        again = out.model.likelihood.mean(out.raw)
-        terms = {"feature_error": self._error(out.x, again)}
+            return {"discrimination": self._discrimination(out)}
+        reconstruction = out.model.likelihood.mean(out.raw)
+        terms = {"feature_error": self._error(out.x, reconstruction)}
         if player == "decoder":
-            made = self._made(out)
-            terms["adversarial"] = (adversarial(self.critic(again)) + adversarial(self.critic(made))) / 2
+            generated = self._generated(out)
+            terms["adversarial"] = (adversarial(self.critic(reconstruction)) + adversarial(self.critic(generated))) / 2
         return terms
 
     def split(self, model: Autoencoder) -> Mapping[str, Sequence[nn.Module]]:
@@ -42,18 +42,18 @@ class VAEGAN(nn.Module):
     def own(self, player: str) -> Iterator[nn.Parameter]:
         return self.critic.parameters() if player == "critic" else iter(())
 
-    def _error(self, x: Tensor, again: Tensor) -> Tensor:
+    def _error(self, x: Tensor, reconstruction: Tensor) -> Tensor:
         """-log N(features of x; features of the reconstruction, I), without the constant (equations 7 and 8)."""
-        seen, remade = self.critic.features(x), self.critic.features(again)
-        return 0.5 * (seen - remade).square().sum(dim=1).mean()
+        features, reconstructed = self.critic.features(x), self.critic.features(reconstruction)
+        return 0.5 * (features - reconstructed).square().sum(dim=1).mean()
 
-    def _made(self, out: Output) -> Tensor:
+    def _generated(self, out: Output) -> Tensor:
         """Samples decoded from the prior."""
         mean: Tensor = out.model.likelihood.mean(out.model.expand(drawn(out)))
         return mean
 
-    def _tell(self, out: Output) -> Tensor:
+    def _discrimination(self, out: Output) -> Tensor:
         real = self.critic(out.x)
-        again = self.critic(out.model.likelihood.mean(out.raw).detach())
-        made = self.critic(self._made(out).detach())
-        return (discrimination(real, again) + discrimination(real, made)) / 2
+        reconstruction = self.critic(out.model.likelihood.mean(out.raw).detach())
+        generated = self.critic(self._generated(out).detach())
+        return (discrimination(real, reconstruction) + discrimination(real, generated)) / 2

@@ -1,4 +1,4 @@
-"""Metrics at work: what is active, what is explained, what is found."""
+"""Accumulators of metrics: active units, explained variance, recovered directions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def active_count(out: Output) -> Tensor:
 
 
 class DeadShare:
-    """The share of units that no sample made active."""
+    """The share of units that are active for no sample."""
 
     def __init__(self) -> None:
         self.active: Tensor | None = None
@@ -50,7 +50,7 @@ class ExplainedVariance(UnexplainedVariance):
 
 
 def directions(model: Network) -> Tensor:
-    """What each unit draws, in data units: the columns of the decoder's first map, as rows.
+    """The direction of each unit, in data units: the columns of the decoder's first map, as rows.
 
     Shape:
         -> [D, F]
@@ -60,13 +60,13 @@ def directions(model: Network) -> Tensor:
     return columns if scale is None else columns * scale
 
 
-def nearest(found: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
-    """For each true direction the largest cosine with one that was found, and which that is.
+def nearest(learned: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+    """For each true direction the largest cosine with a learned one, and the index of that one.
 
     Shape:
-        found: [D, F], true: [K, F] -> [K], [K]
+        learned: [D, F], true: [K, F] -> [K], [K]
     """
-    cosines = F.normalize(true, dim=1) @ F.normalize(found, dim=1).t()
+    cosines = F.normalize(true, dim=1) @ F.normalize(learned, dim=1).t()
     best = cosines.max(dim=1)
     return best.values, best.indices
 
@@ -88,5 +88,5 @@ class Recovery:
     def result(self) -> float:
         if self.model is None:
             return math.nan
-        found = directions(self.model).detach().cpu().double()
-        return nearest(found, self.true)[0].mean().item()
+        learned = directions(self.model).detach().cpu().double()
+        return nearest(learned, self.true)[0].mean().item()

@@ -145,7 +145,7 @@ def replaced() -> None:
 
 
 @pytest.mark.parametrize("act", [lambda: os.unlink("d.npy"), replaced], ids=["deleted", "replaced"])
-def test_the_samples_that_were_opened_are_judged_whatever_became_of_their_file(
+def test_the_samples_that_were_opened_are_evaluated_whatever_became_of_their_file(
     stored: dict[str, Any], act: Callable[[], None]
 ) -> None:
     expected = aezoo.train(stored, out="a").scores
@@ -153,7 +153,7 @@ def test_the_samples_that_were_opened_are_judged_whatever_became_of_their_file(
     encoded(Path("b"))
 
 
-def test_a_file_that_was_written_to_in_place_is_not_judged(stored: dict[str, Any]) -> None:
+def test_a_file_that_was_written_to_in_place_is_not_evaluated(stored: dict[str, Any]) -> None:
     def rewritten() -> None:
         with Path("d.npy").open("r+b") as file:
             file.seek(-400, 2)
@@ -201,7 +201,7 @@ def test_a_signal_after_the_last_step_waits_for_the_weights(tmp_path: Path, numb
 
 
 @pytest.mark.parametrize("number", stopping.SIGNALS)
-def test_a_signal_while_the_model_is_judged_finds_the_weights_kept(
+def test_a_signal_while_the_model_is_evaluated_finds_the_weights_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(running, "evaluate_split", lambda *_: signal.raise_signal(number))
@@ -223,7 +223,7 @@ def test_a_signal_that_is_sent_to_the_process_and_to_its_group_is_one(tmp_path: 
 def test_the_same_signal_counts_again_after_a_moment() -> None:
     now = [0.0]
     stop = stopping.Stop(clock=lambda: now[0])
-    with stop.held():
+    with stop.deferred():
         stop.receive(signal.SIGTERM, None)
         now[0] = 0.9 * stopping.ECHO
         stop.receive(signal.SIGTERM, None)
@@ -237,10 +237,10 @@ def test_signals_while_the_weights_are_written_do_not_lose_them(
 ) -> None:
     true = folder.keep
 
-    def keep(*given: Any) -> None:
+    def keep(*args: Any) -> None:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)
-        true(*given)
+        true(*args)
 
     monkeypatch.setattr(folder, "keep", keep)
     with pytest.raises(Interrupted, match=r"interrupted after the last step; the weights of step .* are kept in "):
@@ -264,17 +264,17 @@ def test_a_second_signal_ends_a_run_at_once_and_leaves_an_older_model(old: Path)
 def test_a_signal_that_the_process_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with stopping.stoppable() as stop, stop.held():
+        with stopping.stoppable() as stop, stop.deferred():
             signal.raise_signal(signal.SIGINT)
-            assert not stop.asked
+            assert not stop.requested
             signal.raise_signal(signal.SIGTERM)
-            assert stop.asked
+            assert stop.requested
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a process is killed there, not told")
+@pytest.mark.skipif(os.name == "nt", reason="a process is killed there, not signalled")
 def test_a_job_in_the_background_that_is_terminated_keeps_its_weights_and_exits_130(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps(spec(training={"epochs": 1_000_000, "batch_size": 16})))
     command = [sys.executable, "-m", "aezoo", "train", "s.json", "--out", "m", "--json"]
@@ -316,9 +316,9 @@ def test_a_forced_run_that_fails_later_leaves_the_older_model_and_keeps_what_it_
     before = contents(old)
     with pytest.raises(type(error)) as caught:
         aezoo.train(spec(training={"epochs": 9, "batch_size": 16}), out=old, force=True, progress=At(8, raising(error)))
-    told = "; ".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
-    assert "the weights of step 5 are in" in told
-    assert "holds the model that was there before" in told
+    message = "; ".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+    assert "the weights of step 5 are in" in message
+    assert "holds the model that was there before" in message
     after = contents(old)
     kept = after.pop("unfinished.safetensors")
     assert kept
@@ -388,8 +388,8 @@ def test_a_buffer_that_grows_while_it_trains_does_not_lose_the_weights(
 ) -> None:
     build = running.build
 
-    def growing(*given: Any) -> Any:
-        model = build(*given)
+    def growing(*args: Any) -> Any:
+        model = build(*args)
         grown(model)
         layer = next(module for module in model.network.modules() if hasattr(module, "seen"))
         layer.register_forward_hook(
@@ -408,7 +408,7 @@ def test_a_buffer_that_grows_while_it_trains_does_not_lose_the_weights(
 
 @pytest.mark.skipif(os.name == "nt", reason="no limit of file sizes")
 @pytest.mark.parametrize(("most", "kept"), [(100, False), (20_000, True)])
-def test_a_file_that_may_grow_no_further_is_told_with_the_reason(tmp_path: Path, most: int, kept: bool) -> None:
+def test_a_file_that_may_grow_no_further_is_reported_with_the_reason(tmp_path: Path, most: int, kept: bool) -> None:
     """First of the weights; then of the records alone, which are longer than all else."""
     many = spec(training={"epochs": 60, "batch_size": 16, "log_every": 1})
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
