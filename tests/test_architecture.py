@@ -232,12 +232,12 @@ def test_importing_every_part_in_the_box_imports_neither_torch_nor_numpy() -> No
     assert not modules & {"torch", "numpy", "PIL"}
 
 
-def test_a_spec_imports_the_rooms_that_it_names_and_no_others() -> None:
+def test_a_spec_imports_the_modules_that_it_names_and_no_others() -> None:
     modules = after("import aezoo\naezoo.read('vanilla-digits')")
-    rooms = {name.rpartition(".")[2] for name in modules if name.startswith(("aezoo.builtins.", "aezoo.layers."))}
-    assert {"basic", "latents", "likelihoods", "datasets"} <= rooms
-    assert not rooms & {"convolutions", "resampling"}
-    assert not rooms & {"sequences", "residual", "corruptions", "metrics", "pictures", "tables", "arrays", "generated"}
+    names = {name.rpartition(".")[2] for name in modules if name.startswith(("aezoo.builtins.", "aezoo.layers."))}
+    assert {"basic", "latents", "likelihoods", "datasets"} <= names
+    assert not names & {"convolutions", "resampling"}
+    assert not names & {"sequences", "residual", "corruptions", "metrics", "pictures", "tables", "arrays", "generated"}
 
 
 def test_importing_aezoo_imports_neither_pydantic_nor_click() -> None:

@@ -20,7 +20,7 @@ from aezoo.hints import did_you_mean
 from aezoo.registry import hookspecs
 from aezoo.registry.attribution import interrupted, package, shown, where
 from aezoo.registry.entry_points import ENTRY, GROUP, IN_THE_BOX, disabled, installed, owner, present, titled
-from aezoo.registry.lazy import Room
+from aezoo.registry.lazy import LazyModule
 from aezoo.registry.registry import Fragment, Registry
 from aezoo.registry.status import standing
 from aezoo.spec.component import Component
@@ -100,7 +100,7 @@ def _written_for(entry: EntryPoint) -> Any:
     return hookspecs.API
 
 
-def _given(entry: EntryPoint, module: Any) -> tuple[list[type[Component] | Room], dict[str, Fragment]]:
+def _given(entry: EntryPoint, module: Any) -> tuple[list[type[Component] | LazyModule], dict[str, Fragment]]:
     """What the hooks of a plugin return, each called for itself. Raises `PluginError` if one is unknown or fails."""
     who = titled(entry.name)
     manager = pluggy.PluginManager(GROUP)
