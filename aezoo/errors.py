@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 class AezooError(Exception):
@@ -56,7 +56,7 @@ class Where(NamedTuple):
 class Fault(NamedTuple):
     """One thing wrong with a spec: where, what, and what to do."""
 
-    path: Path
+    path: KeyPath
     code: str
     message: str
     hint: str = ""
@@ -76,7 +76,7 @@ class Fault(NamedTuple):
         return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def render_path(path: Path) -> str:
+def render_path(path: KeyPath) -> str:
     """`("encoder", 1, "channels")` as `encoder[1].channels`."""
     text = ""
     for step in path:

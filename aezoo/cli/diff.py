@@ -15,7 +15,7 @@ from aezoo.cli.phrases import phrase
 from aezoo.cli.sources import known_of
 
 if TYPE_CHECKING:
-    from aezoo.errors import Path
+    from aezoo.errors import KeyPath
     from aezoo.reading.diff import Change
     from aezoo.spec.document import Spec
     from aezoo.spec.limits import Limits
@@ -65,7 +65,7 @@ def _line(change: Change) -> str:
     return f"{MARKS[change.kind]} {_dotted(change.path)}{moved}: {' -> '.join(told)}"
 
 
-def _dotted(path: Path) -> str:
+def _dotted(path: KeyPath) -> str:
     """The path as `--set` takes it."""
     return ".".join(str(step) for step in path)
 

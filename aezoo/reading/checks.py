@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from aezoo.errors import Fault, NoMirror, Path, ShapeError
+from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
 from aezoo.reading.lints import lints, shaped_lints
 from aezoo.spec.component import Component, Remark
@@ -79,7 +79,7 @@ def _way_back(spec: Spec) -> Fault | None:
     return None
 
 
-def _place(stack: Path, error: ShapeError) -> Path:
+def _place(stack: KeyPath, error: ShapeError) -> KeyPath:
     return (*stack, error.index) if isinstance(error, Misfit) else stack
 
 

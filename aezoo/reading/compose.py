@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from aezoo.errors import Fault, Path, render_path
+from aezoo.errors import Fault, KeyPath, render_path
 from aezoo.reading.assignments import Assignment, in_order
 from aezoo.reading.merge import MACROS, SHARES, STATEMENTS, Merger, steps_of, written_out
 from aezoo.reading.provenance import DEFAULT, Node, Origin, Source, plain
@@ -19,7 +19,7 @@ from aezoo.reading.text import parse_value
 from aezoo.spec.limits import Limits
 
 #: What stands in a slot that has a default, so that its settings may be given without its name.
-DEFAULTS: Mapping[Path, str] = {
+DEFAULTS: Mapping[KeyPath, str] = {
     ("likelihood",): "mse",
     ("objective",): "standard",
     ("training", "optimizer"): "adam",
@@ -81,7 +81,7 @@ class Composer(Merger):
 
     def agree(self, variants: Mapping[str, Node], *, settled: Node) -> Node:
         """All variants in one fragment; two that differ must be settled by the spec itself."""
-        union, said = EMPTY, dict[Path, str]()
+        union, said = EMPTY, dict[KeyPath, str]()
         for name, fragment in variants.items():
             fragment = self.unroll(fragment)
             for path, leaf in _leaves(fragment):
@@ -93,7 +93,7 @@ class Composer(Merger):
             union = self.merge(union, fragment)
         return union
 
-    def _disagree(self, own: Node, path: Path, first: tuple[str, Any], second: tuple[str, Any]) -> None:
+    def _disagree(self, own: Node, path: KeyPath, first: tuple[str, Any], second: tuple[str, Any]) -> None:
         told = f"variants {first[0]!r} and {second[0]!r} disagree about {render_path(path)}"
         place = own.value.get("variants", own)
         self.note(
@@ -170,13 +170,13 @@ def _implied(tree: Node) -> Node:
     return tree
 
 
-def _replaced(tree: Node, path: Path, node: Node) -> Node:
+def _replaced(tree: Node, path: KeyPath, node: Node) -> Node:
     if not path:
         return node
     return Node({**tree.value, path[0]: _replaced(tree.value[path[0]], path[1:], node)}, tree.origin)
 
 
-def _leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+def _leaves(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node]]:
     for key, item in node.value.items():
         if isinstance(item.value, dict):
             yield from _leaves(item, (*path, key))
@@ -184,7 +184,7 @@ def _leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
             yield (*path, key), item
 
 
-def _at(node: Node, path: Path) -> Node | None:
+def _at(node: Node, path: KeyPath) -> Node | None:
     for step in path:
         if not isinstance(node.value, dict) or step not in node.value:
             return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from aezoo.errors import Path
+from aezoo.errors import KeyPath
 from aezoo.reading.alignment import pairs
 from aezoo.spec.component import Frozen
 from aezoo.spec.document import NAMES, DecoderSpec, Spec
@@ -19,15 +19,15 @@ from aezoo.spec.kinds import ConstantSpec
 class Place(NamedTuple):
     """Where a value stands in the first spec, and where its twin stands in the second."""
 
-    first: Path = ()
-    second: Path = ()
+    first: KeyPath = ()
+    second: KeyPath = ()
 
     def at(self, first: str | int | None, second: str | int | None) -> Place:
         """The place one step down; where a list lacks an entry, the list."""
         return Place(_down(self.first, first), _down(self.second, second))
 
 
-def _down(path: Path, step: str | int | None) -> Path:
+def _down(path: KeyPath, step: str | int | None) -> KeyPath:
     return path if step is None else (*path, step)
 
 
@@ -47,7 +47,7 @@ class Change(NamedTuple):
     after: Any
 
     @property
-    def path(self) -> Path:
+    def path(self) -> KeyPath:
         """Where it stands: in the second spec, unless it is gone from there."""
         return self.place.first if self.kind == "removed" else self.place.second
 

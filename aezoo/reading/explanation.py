@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from aezoo.errors import Path, Where, render_path
+from aezoo.errors import KeyPath, Where, render_path
 from aezoo.reading.merge import LISTS
 from aezoo.reading.provenance import Node, follow
 from aezoo.spec.document import Spec
@@ -15,7 +15,7 @@ from aezoo.spec.slots import NAMED
 class Said(NamedTuple):
     """One value of a spec, and who said it; a value that nobody said is a default."""
 
-    path: Path
+    path: KeyPath
     value: Any
     where: Where | None
 
@@ -37,7 +37,7 @@ def said(spec: Spec, tree: Node) -> list[Said]:
     return [Said(path, value, _where(tree, path)) for path, value in _leaves(spec.document())]
 
 
-def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
@@ -48,7 +48,7 @@ def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
-def _where(tree: Node, path: Path) -> Where | None:
+def _where(tree: Node, path: KeyPath) -> Where | None:
     if _beside_a_list(tree, path):
         return None
     node, left = follow(tree, path)
@@ -59,11 +59,11 @@ def _where(tree: Node, path: Path) -> Where | None:
     return Where("mapping") if not source.name else None if source.name == "default" else source.where(at)
 
 
-def _is_named(path: Path) -> bool:
+def _is_named(path: KeyPath) -> bool:
     return len(path) == 3 and path[0] in NAMED
 
 
-def _beside_a_list(tree: Node, path: Path) -> bool:
+def _beside_a_list(tree: Node, path: KeyPath) -> bool:
     """Whether the slot is written in short, as a list, which says nothing about the other keys of its table."""
     short = LISTS.get(str(path[0]))
     said = tree.value.get(path[0])

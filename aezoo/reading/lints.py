@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from aezoo.errors import Fault, Path
+from aezoo.errors import Fault, KeyPath
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import RANGES, LayerSpec, RegularizerSpec
 from aezoo.spec.shape import Shape, flat, text
@@ -35,7 +35,7 @@ def shaped_lints(spec: Spec) -> Iterator[Fault]:
     yield from _ending(spec)
 
 
-def _warning(path: Path, code: str, message: str, hint: str = "") -> Fault:
+def _warning(path: KeyPath, code: str, message: str, hint: str = "") -> Fault:
     return Fault(path, code, message, hint, "warning")
 
 
@@ -64,7 +64,7 @@ def _patience(spec: Spec) -> Iterator[Fault]:
         yield _warning(("training", "patience"), "AZ505", told, "best_by = 'total', or leave patience out")
 
 
-def _weight(place: Path, term: RegularizerSpec) -> Iterator[Fault]:
+def _weight(place: KeyPath, term: RegularizerSpec) -> Iterator[Fault]:
     least, most = term.weight.bounds() or (inf, inf)
     if least < 0:
         told = f"weight falls to {least:g}: a negative one rewards what the penalty measures, without end"
@@ -74,19 +74,19 @@ def _weight(place: Path, term: RegularizerSpec) -> Iterator[Fault]:
         yield _warning((*place, "weight"), "AZ505", told, "give it a weight, or leave the term out")
 
 
-def _sparsity(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+def _sparsity(place: KeyPath, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
     if term.sparsifies and spec.latent.sparse and term.on in ("latent", spec.latent.point):
         told = f"the latent {spec.latent.tag()!r} fixes how many units are active; the penalty only shrinks them"
         yield _warning(place, "AZ513", f"{told} (arXiv:2406.04093, section 2.3)", "leave the term out")
 
 
-def _quantized(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+def _quantized(place: KeyPath, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
     if term.rate and spec.latent.quantized:
         told = f"the codebook bounds what a code of {spec.latent.tag()!r} tells; a rate term has nothing to limit"
         yield _warning(place, "AZ514", f"{told} (arXiv:1711.00937, section 3.1)", "leave the term out")
 
 
-def _names(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+def _names(place: KeyPath, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
     if spec.latent.discrete and term.on == spec.latent.discrete:
         told = f"{term.on!r} are names of codes, not sizes: there is no gradient to penalize them by"
         yield Fault((*place, "on"), "AZ502", told, 'on = "latent"')
@@ -117,7 +117,7 @@ def _batch_norms(spec: Spec) -> Iterator[Fault]:
     if spec.training.batch_size > 1:
         return
     hint = 'training.batch_size = 2 or more, or norm = "group"'
-    told: set[tuple[Path, str]] = set()
+    told: set[tuple[KeyPath, str]] = set()
     for path, layer, shape in _all_layers(spec):
         over = layer.batch_norm(shape)
         if over is None:
@@ -145,7 +145,7 @@ def _ending(spec: Spec) -> Iterator[Fault]:
         yield _warning(path, "AZ505", told, 'activation = "identity"')
 
 
-Placed = tuple[Path, LayerSpec, Shape]
+Placed = tuple[KeyPath, LayerSpec, Shape]
 
 
 def _all_layers(spec: Spec) -> Iterator[Placed]:
@@ -158,12 +158,12 @@ def _all_layers(spec: Spec) -> Iterator[Placed]:
         yield from ((("decoder",), layer, shape) for _, layer, shape in mirrored)
 
 
-def _stack(place: Path, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> Iterator[Placed]:
+def _stack(place: KeyPath, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> Iterator[Placed]:
     for i, (layer, shape) in enumerate(zip(layers, shapes, strict=False)):
         yield from _within((*place, i), layer, shape)
 
 
-def _within(path: Path, layer: LayerSpec, shape: Shape) -> Iterator[Placed]:
+def _within(path: KeyPath, layer: LayerSpec, shape: Shape) -> Iterator[Placed]:
     yield path, layer, shape
     for place, inner, given in layer.inside(shape):
         yield from _within((*path, *place), inner, given)

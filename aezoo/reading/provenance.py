@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from aezoo.errors import Path, Where
+from aezoo.errors import KeyPath, Where
 
 
 class Source:
@@ -38,13 +38,13 @@ class Source:
         return self.text.split("\n")
 
     @cached_property
-    def places(self) -> Mapping[Path, Any]:
+    def places(self) -> Mapping[KeyPath, Any]:
         # Scanned when there is something to say, never for a spec that is right.
         from aezoo.reading.text import places
 
         return places(self.text, self.name) if self.data else {}
 
-    def where(self, path: Path, *, key: bool = False) -> Where:
+    def where(self, path: KeyPath, *, key: bool = False) -> Where:
         """Where the value at `path` stands, or its key; the nearest table around it, if it is not written here."""
         while path and path not in self.places:
             path, key = path[:-1], True
@@ -61,7 +61,7 @@ class Origin(NamedTuple):
     """Who said a value, and at which path of that text."""
 
     source: Source
-    path: Path = ()
+    path: KeyPath = ()
 
 
 #: Says what no text says: the value that holds unless something else is said.
@@ -81,7 +81,7 @@ class Node:
     origin: Origin
 
 
-def node_of(value: Any, source: Source, path: Path = ()) -> Node:
+def node_of(value: Any, source: Source, path: KeyPath = ()) -> Node:
     """A parsed value as a tree of nodes, all from this source."""
     if isinstance(value, Mapping):
         value = {key: node_of(item, source, (*path, key)) for key, item in value.items()}
@@ -99,7 +99,7 @@ def plain(node: Node) -> Any:
     return node.value
 
 
-def follow(node: Node, path: Path) -> tuple[Node, Path]:
+def follow(node: Node, path: KeyPath) -> tuple[Node, KeyPath]:
     """The node at `path`, or the last one on the way to it; and what of the path is left."""
     for depth, step in enumerate(path):
         if isinstance(node.value, list) and isinstance(step, str):
@@ -112,7 +112,7 @@ def follow(node: Node, path: Path) -> tuple[Node, Path]:
     return node, ()
 
 
-def where(tree: Node, path: Path, *, key: bool = False) -> Where | None:
+def where(tree: Node, path: KeyPath, *, key: bool = False) -> Where | None:
     """Where the text stands that a path of the resolved spec comes from; None for a mapping, which has none."""
     node, left = follow(tree, path)
     source = node.origin.source

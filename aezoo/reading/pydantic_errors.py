@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from aezoo.errors import Fault, Path
+from aezoo.errors import Fault, KeyPath
 from aezoo.hints import did_you_mean
 from aezoo.reading.merge import MACROS
 from aezoo.spec.component import Component, Frozen
@@ -47,10 +47,10 @@ ARCHITECTURE = frozenset({"aezoo", "input", "encoder", "latent", "decoder", "lik
 
 
 #: Faults that leave it open what the latent is, and so what it provides.
-UNTYPED: Set[Path] = frozenset({("latent",), ("latent", "type")})
+UNTYPED: Set[KeyPath] = frozenset({("latent",), ("latent", "type")})
 #: Faults that are told from names and types alone, and what would make them uncertain: the top keys with faults,
 #: the starts of their paths, and whether an entry of a list was taken out.
-BY_NAMES: dict[str, Callable[[Set[str], Set[Path], bool], bool]] = {
+BY_NAMES: dict[str, Callable[[Set[str], Set[KeyPath], bool], bool]] = {
     "AZ501": lambda touched, starts, removed: not starts & UNTYPED,
     "AZ502": lambda touched, starts, removed: not (removed or "decoder" in touched or starts & UNTYPED),
     "AZ503": lambda touched, starts, removed: not removed and "decoder" not in touched,
@@ -107,7 +107,7 @@ def _united(details: Sequence[ErrorDetails], document: dict[str, Any], parts: Pa
     Pydantic reports every branch, each under a name of its own in the path: `p.float`, `p.tuple[float, float].1`.
     The branch that got furthest is what was meant; of several, each says what it takes.
     """
-    found: dict[Path, list[ErrorDetails]] = {}
+    found: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in details:
         path, union = _written(detail["loc"], document, parts)
         here = {**detail, "loc": path}
@@ -122,9 +122,9 @@ def _united(details: Sequence[ErrorDetails], document: dict[str, Any], parts: Pa
         yield {**meant[0], "type": "union", "msg": ", or ".join(takes).replace(", or takes ", ", or ")}
 
 
-def _written(loc: Path, document: dict[str, Any], parts: Parts) -> tuple[Path, Path | None]:
+def _written(loc: KeyPath, document: dict[str, Any], parts: Parts) -> tuple[KeyPath, KeyPath | None]:
     """A path of pydantic's without the names of branches, and where the union is, if there was one."""
-    path: Path = ()
+    path: KeyPath = ()
     union, here = None, document
     for step in loc:
         keyed = isinstance(here, dict) or (isinstance(here, list) and isinstance(step, int))
@@ -152,7 +152,7 @@ def _hint(context: dict[str, Any], value: Any, field: FieldInfo | None) -> str:
     return did_you_mean(value, allowed) if isinstance(value, str) else ""
 
 
-def _unknown_key(path: Path, table: type[Frozen] | None) -> tuple[str, str]:
+def _unknown_key(path: KeyPath, table: type[Frozen] | None) -> tuple[str, str]:
     """Message and hint for a key that the table does not know."""
     if table is None:
         return f"unknown key {path[-1]!r}", ""
@@ -162,11 +162,11 @@ def _unknown_key(path: Path, table: type[Frozen] | None) -> tuple[str, str]:
     return f"unknown key for {owner}", did_you_mean(str(path[-1]), known, f"it takes {others}")
 
 
-def _table_name(path: Path) -> str:
+def _table_name(path: KeyPath) -> str:
     return f"'{path[-2]}'" if len(path) > 1 else "a spec"
 
 
-def _field(path: Path, document: dict[str, Any], parts: Parts) -> FieldInfo | None:
+def _field(path: KeyPath, document: dict[str, Any], parts: Parts) -> FieldInfo | None:
     table = table_at(Spec, path[:-1], document, parts) if path else None
     return fields(table).get(str(path[-1])) if table else None
 
@@ -228,7 +228,7 @@ def _mend(mended: dict[str, Any], fault: Fault, document: dict[str, Any], parts:
     return False
 
 
-def _parent(document: Any, path: Path) -> Any:
+def _parent(document: Any, path: KeyPath) -> Any:
     for step in path[:-1]:
         document = child(document, step)
     return document

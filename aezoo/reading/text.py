@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aezoo.errors import Fault, Path, SpecError, Where
+from aezoo.errors import Fault, KeyPath, SpecError, Where
 from aezoo.reading.bounds import MAX_BYTES, excess
 from aezoo.reading.tokens import json_tokens, toml_tokens
 from aezoo.spec.foreign import aliens, foreign
@@ -42,7 +42,7 @@ def parse_value(text: str) -> Any:
     return found["value"] if set(found) == {"value"} else text
 
 
-def places(text: str, name: str) -> dict[Path, Place]:
+def places(text: str, name: str) -> dict[KeyPath, Place]:
     """Where every key and value of a text stands that `parse` takes; `.json` names are JSON, all others TOML."""
     from aezoo.reading.positions import json_places, toml_places  # here and below: only a fault needs it
 

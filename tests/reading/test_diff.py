@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aezoo
-from aezoo.errors import Path
+from aezoo.errors import KeyPath
 from aezoo.reading.alignment import MOST, Pair, pairs
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.diff import Change, differences
@@ -53,7 +53,7 @@ def applied(changes: list[Change], document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def shorter(change: Change) -> Path:
+def shorter(change: Change) -> KeyPath:
     """The list, in the first spec, that gains or loses an entry."""
     return change.place.first if change.kind == "added" else change.place.first[:-1]
 
@@ -65,7 +65,7 @@ def put(table: Any, key: Any, value: Any) -> None:
         table[key] = value
 
 
-def at(document: Any, path: Path) -> Any:
+def at(document: Any, path: KeyPath) -> Any:
     for step in path:
         document = document[step]
     return document

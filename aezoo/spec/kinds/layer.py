@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf, prod
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from aezoo.errors import NoMirror, Path
+from aezoo.errors import KeyPath, NoMirror
 from aezoo.spec.component import Component, Range
 from aezoo.spec.shape import Shape, flat
 
@@ -118,7 +118,7 @@ class LayerSpec(Component):
         """How many of these a tied layer has from its source: those of its map, without bias and norm."""
         return sum(one.weights for one in self.maps(shape) or ())
 
-    def inside(self, shape: Shape) -> Iterator[tuple[Path, LayerSpec, Shape]]:
+    def inside(self, shape: Shape) -> Iterator[tuple[KeyPath, LayerSpec, Shape]]:
         """The layers that it holds: for each its place in this table, itself, and the shape that it is given.
 
         Unless a layer says otherwise, each of its lists of layers is a chain that begins at `shape`.
