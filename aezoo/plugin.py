@@ -1,4 +1,4 @@
-"""Everything a plugin may import. The parts in the box import nothing else.
+"""Everything a plugin may import. The built-in parts import nothing else.
 
 A plugin is a distribution with one entry under the group `aezoo`; the entry's name is the namespace of its parts,
 its module holds the hooks of `aezoo.registry.hookspecs`, marked with `hookimpl`.

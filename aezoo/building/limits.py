@@ -1,4 +1,4 @@
-"""Limits of what is built: the network of a spec held to the size that the spec declares, or that the limits allow.
+"""Limits of what is built: a network is checked against the size that its spec declares, or that the limits allow.
 
 The limits are checked on declarations before PyTorch is imported; here, on the meta device, a part is found out that
 builds more than it declares.

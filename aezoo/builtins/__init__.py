@@ -1,4 +1,4 @@
-"""The plugin in the box: every part that a spec may name without a namespace."""
+"""The built-in plugin: every part that a spec may name without a namespace."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from aezoo.spec.document import Spec
 from aezoo.spec.slots import NAMED
 
 
-class Said(NamedTuple):
-    """One value of a spec, and who said it; a value that nobody said is a default."""
+class Explained(NamedTuple):
+    """One value of a spec and the source that set it; a value that no source sets is a default."""
 
     path: KeyPath
     value: Any
@@ -32,9 +32,9 @@ class Said(NamedTuple):
         return f"{self.where.file}:{self.where.line}" if self.where.line else self.where.file
 
 
-def said(spec: Spec, tree: Node) -> list[Said]:
+def explain(spec: Spec, tree: Node) -> list[Explained]:
     """Every value of the resolved spec, in its order, from the tree that it was read from."""
-    return [Said(path, value, _where(tree, path)) for path, value in _leaves(spec.document())]
+    return [Explained(path, value, _where(tree, path)) for path, value in _leaves(spec.document())]
 
 
 def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
@@ -66,5 +66,5 @@ def _is_named(path: KeyPath) -> bool:
 def _beside_a_list(tree: Node, path: KeyPath) -> bool:
     """Whether the slot is written in short, as a list, which says nothing about the other keys of its table."""
     short = LISTS.get(str(path[0]))
-    said = tree.value.get(path[0])
-    return short is not None and said is not None and isinstance(said.value, list) and path[1:2] != (short,)
+    node = tree.value.get(path[0])
+    return short is not None and node is not None and isinstance(node.value, list) and path[1:2] != (short,)

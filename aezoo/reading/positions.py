@@ -32,19 +32,19 @@ class Place(NamedTuple):
 
 
 def toml_places(text: str) -> dict[KeyPath, Place]:
-    """The place of each table, list, entry and leaf of a TOML text that parses; all but the root."""
+    """The position of each table, list, entry and leaf of a TOML text that parses; all but the root."""
     scanner = _Scanner(text, [*toml_tokens(text)])
     scanner.statements()
     return scanner.places
 
 
 def json_places(text: str) -> dict[KeyPath, Place]:
-    """The place of each table, list, entry and leaf of a JSON text that parses; all but the root.
+    """The position of each table, list, entry and leaf of a JSON text that parses; all but the root.
 
     Of a key that stands twice in one table the last counts, as it does for a parser.
     """
     places = _json(text).places
-    return {path: place for path, place in places.items() if path}
+    return {path: position for path, position in places.items() if path}
 
 
 def repeated(text: str) -> list[tuple[KeyPath, Span]]:
@@ -75,7 +75,7 @@ class Ruler:
 
 
 class _Scanner:
-    """Goes through the tokens of a text that parses, TOML or JSON, and notes each place."""
+    """Goes through the tokens of a text that parses, TOML or JSON, and notes each position."""
 
     def __init__(self, text: str, tokens: Sequence[Token]) -> None:
         self.text = text

@@ -1,4 +1,4 @@
-"""Provenance: the texts that say something about a spec, and trees that remember which of them said what.
+"""Provenance: the sources of a spec, and trees that keep the source of each value.
 
     file, variant, --set, mapping  ──Source──>  Node tree  ──merged──>  Node tree  ──plain──>  mapping
 
@@ -20,8 +20,8 @@ class Source:
 
     Args:
         name: How messages call it: `specs/a.toml`, `variant 'sparse'`, `--set latent.dim=32`; empty for a mapping.
-        data: The bytes of a file, whose places can be told by line and column.
-        quoted: Whether its lines may be shown beside a place.
+        data: The bytes of a file, whose positions are lines and columns.
+        quoted: Whether its lines may be shown beside a position.
     """
 
     def __init__(self, name: str = "", data: bytes = b"", *, quoted: bool = True) -> None:
@@ -50,27 +50,27 @@ class Source:
             path, key = path[:-1], True
         if not path:
             return Where(self.name)
-        place = self.places[path]
-        span = place.key if key and place.key else place.value
+        position = self.places[path]
+        span = position.key if key and position.key else position.value
         shown = self.quoted and span.line <= len(self.lines)
         text = self.lines[span.line - 1].rstrip("\r") if shown else ""
         return Where(self.name, span.line, span.column, span.length, text)
 
 
 class Origin(NamedTuple):
-    """Who said a value, and at which path of that text."""
+    """The source of a value, and its key path there."""
 
     source: Source
     path: KeyPath = ()
 
 
-#: Says what no text says: the value that holds unless something else is said.
+#: The source of defaults, which stand in no text.
 DEFAULT = Origin(Source("default"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A value of a spec, and who said it.
+    """A value of a spec and its source.
 
     Args:
         value: A scalar, a `dict[str, Node]` or a `list[Node]`.

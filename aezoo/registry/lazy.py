@@ -49,9 +49,9 @@ class LazyModule:
         except BaseException as error:  # a third party's module may raise anything when imported
             if interrupted(error):
                 raise
-            place = where(error, [package(self.module)])
+            line = where(error, [package(self.module)])
             raise PluginError(
-                f"{self.module} cannot be imported: {shown(error)}" + (f" at {place}" if place else "")
+                f"{self.module} cannot be imported: {shown(error)}" + (f" at {line}" if line else "")
             ) from error
         if listed is None:
             return [item for item in vars(module).values() if _is_defined_in(self.module, item)]

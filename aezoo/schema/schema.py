@@ -34,7 +34,7 @@ def schema(parts: Iterable[type[Component]], *, variants: Sequence[str] = ()) ->
 
     Args:
         parts: The declarations, as `registry.parts()` gives them.
-        variants: Names of the variants that are installed; any name may be written if none is given.
+        variants: Names of the variants that are installed; without them, any name may be written.
     """
     definitions = Definitions(parts, Spec)
     slots = {key: _slot(key, field, definitions) for key, field in fields(Spec).items()}

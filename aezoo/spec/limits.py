@@ -1,7 +1,7 @@
 """Limits: how large a model may be before it is refused, in plain arithmetic, before PyTorch is imported.
 
-    structure   nesting, lengths of lists, number of layers   told from the document alone
-    size        layers, weights, values kept for a sample     told layer by layer, as far as shapes stay in bounds
+    structure   nesting, lengths of lists, number of layers   known from the document alone
+    size        layers, weights, values kept for a sample     known layer by layer, as far as shapes stay in bounds
 
 Nothing is multiplied out, looped over or traced before what it depends on is known to be in bounds.
 """
@@ -124,8 +124,8 @@ def _nested(there: Sequence[tuple[KeyPath, object]]) -> Iterator[tuple[KeyPath, 
 # --- size ---------------------------------------------------------------------------------------------------
 
 
-def _weights(part: Any, given: Any) -> int:
-    return count_of(part, "parameters", part.parameters(given))
+def _weights(part: Any, shape: Any) -> int:
+    return count_of(part, "parameters", part.parameters(shape))
 
 
 class _OutOfBounds(Exception):
@@ -140,7 +140,7 @@ class _Measure:
         self.limits = limits
         self.faults: list[Fault] = []
         self.modules = self.parameters = self.activations = 0
-        with suppress(_OutOfBounds, ShapeError, NoMirror):  # what does not fit is told elsewhere
+        with suppress(_OutOfBounds, ShapeError, NoMirror):  # what does not fit is reported elsewhere
             self._model()
 
     def _model(self) -> None:
@@ -153,16 +153,16 @@ class _Measure:
         self._add(("likelihood",), 1, _weights(spec.likelihood, spec.input.shape), flat(spec.raw_shape))
         self._shape(("likelihood",), spec.raw_shape)
         own = spec.decoder.type == "layers"
-        place: KeyPath = ("decoder", "layers") if own else ("decoder",)
-        self._stack(place, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
+        stem: KeyPath = ("decoder", "layers") if own else ("decoder",)
+        self._stack(stem, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
         self._add(("objective",), 0, _weights(spec.objective, spec), 0)
 
     def _stack(
-        self, place: KeyPath, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False
+        self, stem: KeyPath, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False
     ) -> Shape:
         """Add a stack of layers, each before what comes out of it is looked at."""
         for i, layer in enumerate(layers):
-            path = (*place, i) if written else place
+            path = (*stem, i) if written else stem
             self._look_inside(path, layer, shape)
             output = shape_of(layer, "output_shape", layer.output_shape(shape))
             weights = _weights(layer, shape) - (layer.borrowed(shape) if tied else 0)
@@ -172,10 +172,10 @@ class _Measure:
         return shape
 
     def _look_inside(self, path: KeyPath, layer: LayerSpec, shape: Shape) -> None:
-        for place, inner, given in layer.inside(shape):
-            here = (*path, *place)
-            self._shape(here, given)
-            self._look_inside(here, inner, given)
+        for key, inner, input_shape in layer.inside(shape):
+            here = (*path, *key)
+            self._shape(here, input_shape)
+            self._look_inside(here, inner, input_shape)
 
     def _shape(self, path: KeyPath, shape: Shape) -> None:
         """Stop where one shape alone is beyond the limit."""

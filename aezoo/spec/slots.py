@@ -69,10 +69,10 @@ def _chosen(annotation: type[Frozen], document: Any, path: KeyPath, parts: Parts
     if not isinstance(name, str):
         return None
     try:
-        found: type[Frozen] = parts.get(annotation.kind, name)
-    except Exception:  # the fault of an unknown part is told where it is named
+        part: type[Frozen] = parts.get(annotation.kind, name)
+    except Exception:  # an unknown part is reported where it is named
         return None
-    return found
+    return part
 
 
 def slots_in(annotation: Any) -> frozenset[str]:

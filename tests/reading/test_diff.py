@@ -40,10 +40,10 @@ def between(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, st
 def applied(changes: list[Change], document: dict[str, Any]) -> dict[str, Any]:
     """The document with the changes made: values first, and inner lists first, while old numbers are still true."""
     document = copy.deepcopy(document)
-    entries = [change for change in changes if len(change.place.first) != len(change.place.second)]
+    entries = [change for change in changes if len(change.paths.first) != len(change.paths.second)]
     for change in changes:
         if change not in entries:
-            put(at(document, change.place.first[:-1]), change.place.first[-1], change.after)
+            put(at(document, change.paths.first[:-1]), change.paths.first[-1], change.after)
     for place in sorted({shorter(change) for change in entries}, key=len, reverse=True):
         here = [change for change in entries if shorter(change) == place]
         for change in reversed([change for change in here if change.kind == "removed"]):
@@ -55,7 +55,7 @@ def applied(changes: list[Change], document: dict[str, Any]) -> dict[str, Any]:
 
 def shorter(change: Change) -> KeyPath:
     """The list, in the first spec, that gains or loses an entry."""
-    return change.place.first if change.kind == "added" else change.place.first[:-1]
+    return change.paths.first if change.kind == "added" else change.paths.first[:-1]
 
 
 def put(table: Any, key: Any, value: Any) -> None:
@@ -103,7 +103,7 @@ def test_a_change_behind_an_inserted_layer_says_where_it_was() -> None:
     first, second = aezoo.read(VECTORS), aezoo.read({**VECTORS, "encoder": encoder})
     added, changed = differences(first, second)
     assert (added.kind, added.path) == ("added", ("encoder", 0))
-    assert (changed.place.first, changed.path) == (("encoder", 1, "features"), ("encoder", 2, "features"))
+    assert (changed.paths.first, changed.path) == (("encoder", 1, "features"), ("encoder", 2, "features"))
 
 
 def test_a_part_of_another_type_is_one_replacement() -> None:

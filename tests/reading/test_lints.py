@@ -126,7 +126,7 @@ PARTS = [
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    """The parts in the box, and the ones above as a plugin's."""
+    """The built-in parts, and the ones above as a plugin's."""
     everything = Registry()
     load(everything, "aezoo")
     everything.add(PARTS, namespace="odd")

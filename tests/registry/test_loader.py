@@ -80,7 +80,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
 
 @pytest.fixture
 def fresh() -> Registry:
-    """The parts in the box, and plugins as specs name them; not the registry of this process."""
+    """The built-in parts, and plugins as specs name them; not the registry of this process."""
     registry = Registry(load)
     load(registry, IN_THE_BOX)
     return registry
@@ -278,7 +278,7 @@ def test_a_plugin_cannot_take_a_class_of_the_box(
     install(reexport(where, name, name))
     if opened:
         fresh.get(kind, tag)
-    with pytest.raises(PluginError, match=f"{name} belongs to the parts in the box: derive a class of your own"):
+    with pytest.raises(PluginError, match=f"{name} belongs to the built-in parts: derive a class of your own"):
         load(fresh, "toy")
     assert fresh.get(kind, tag).tag() == tag
 

@@ -55,7 +55,7 @@ SPEC: Document = {
 
 
 def box() -> Registry:
-    """The parts in the box, whatever plugins this machine has."""
+    """The built-in parts, whatever plugins this machine has."""
     registry = Registry()
     load(registry, IN_THE_BOX)
     return registry
@@ -445,7 +445,7 @@ class Blend(RegularizerSpec):
 
 @pytest.fixture(scope="module")
 def plugged() -> Refusals:
-    """The parts in the box and a plugin's."""
+    """The built-in parts and a plugin's."""
     registry = box()
     registry.add([Spline, Blend], variants={"smooth": {}}, namespace="kan")
     return refusals_of(registry)
