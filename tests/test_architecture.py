@@ -211,10 +211,10 @@ def test_no_room_imports_at_the_top_what_it_must_not_wait_for(place: str) -> Non
 
 def after(code: str) -> set[str]:
     """The modules that a fresh interpreter holds when it has run this."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], check=True, capture_output=True, text=True
     )
-    return set(told.stdout.splitlines()[-1].split())
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def test_reading_and_checking_every_bundled_spec_imports_neither_torch_nor_numpy() -> None:
@@ -302,8 +302,8 @@ ABOUT_FAMILIES = {
 def words(path: Path) -> set[str]:
     """The texts in the code of a file, docstrings left out, and all that it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    found = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told}
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    found = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}

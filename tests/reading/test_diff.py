@@ -108,8 +108,8 @@ def test_a_change_behind_an_inserted_layer_says_where_it_was() -> None:
 
 def test_a_part_of_another_type_is_one_replacement() -> None:
     latent = {"type": "topk", "dim": 4, "k": 1}
-    told = {"type": "deterministic", "dim": 2}
-    assert between({}, {"latent": latent}) == [("changed", "latent", told, latent)]
+    before = {"type": "deterministic", "dim": 2}
+    assert between({}, {"latent": latent}) == [("changed", "latent", before, latent)]
     assert between({}, {"encoder": [LAYERS[4], VECTORS["encoder"][1]]}) == [
         ("changed", "encoder.0", VECTORS["encoder"][0], LAYERS[4])
     ]
