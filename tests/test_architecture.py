@@ -303,13 +303,15 @@ def words(path: Path) -> set[str]:
     """The texts in the code of a file, docstrings left out, and all that it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    found = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings}
+    texts = {
+        str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            texts |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return found
+            texts.add(node.module or "")
+    return texts
 
 
 CORE = [path for path in files("") if "builtins" not in path.parts]

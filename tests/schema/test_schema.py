@@ -113,8 +113,6 @@ def test_the_language_is_the_one_in_the_golden_file(golden: bool) -> None:
         GOLDEN.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     golden_document = json.loads(GOLDEN.read_text(encoding="utf-8"))
     assert golden_document == document, "pytest --golden writes it anew: read the difference"
-        "pytest --golden writes it anew: read the difference"
-    )
 
 
 def test_every_part_is_defined_once_with_its_docs_its_provider_and_its_keys() -> None:
