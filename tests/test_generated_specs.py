@@ -18,7 +18,7 @@ import aezoo
 from aezoo.building.builder import build, objective_of, skeleton, verify
 from aezoo.cli.faults import human
 from aezoo.cli.show import formula
-from aezoo.errors import AezooError, Path, SpecError
+from aezoo.errors import AezooError, KeyPath, SpecError
 from aezoo.nn.objective import Noise
 from aezoo.reading.provenance import plain
 from aezoo.reading.reader import SpecWarning
@@ -128,7 +128,7 @@ def outcome_of(document: Document) -> Spec | SpecError:
         return error
 
 
-def leads_somewhere(path: Path, document: Document) -> bool:
+def leads_somewhere(path: KeyPath, document: Document) -> bool:
     """Whether all of a path but its last step, which may be what is missing, can be followed: in the document, or in
     the one that it makes with its macros."""
     if followed(path[:-1], document):
@@ -137,7 +137,7 @@ def leads_somewhere(path: Path, document: Document) -> bool:
     return followed(path[:-1], plain(resolved.tree))
 
 
-def followed(path: Path, here: object) -> bool:
+def followed(path: KeyPath, here: object) -> bool:
     for step in path:
         if isinstance(here, list) and isinstance(step, str):
             continue  # a list is short for a table that holds it: `input = [1, 28, 28]`

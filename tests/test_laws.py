@@ -202,8 +202,8 @@ def test_a_law_is_checked_without_a_trace_in_the_global_generators() -> None:
 def test_a_case_is_a_test_with_an_id_and_says_law_and_hint_when_it_fails() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "StuckSpec")
     found = dict(cases(NAMESPACE, registry=beside_the_box(part)))
-    told = r"L20 layer wrong:stuck: .*no gradient reaches its weight weight"
-    with pytest.raises(AssertionError, match=told) as failure:
+    pattern = r"L20 layer wrong:stuck: .*no gradient reaches its weight weight"
+    with pytest.raises(AssertionError, match=pattern) as failure:
         found["L20-layer-wrong:stuck"]()
     assert "\n  law: A gradient reaches" in str(failure.value)
     assert "\n  hint: look for `detach`" in str(failure.value)

@@ -15,7 +15,7 @@ from aezoo.cli.phrases import phrase
 from aezoo.cli.sources import known_of
 
 if TYPE_CHECKING:
-    from aezoo.errors import Path
+    from aezoo.errors import KeyPath
     from aezoo.reading.diff import Change
     from aezoo.spec.document import Spec
     from aezoo.spec.limits import Limits
@@ -60,12 +60,12 @@ def diff(
 def _line(change: Change) -> str:
     """`~ latent.dim: 16 -> 32`, `+ encoder.1: conv(channels=32)`."""
     told = [phrase(value) for value in (change.before, change.after) if value is not None]
-    was = change.place.first
+    was = change.paths.first
     moved = f" (was {_dotted(was)})" if change.kind == "changed" and was != change.path else ""
     return f"{MARKS[change.kind]} {_dotted(change.path)}{moved}: {' -> '.join(told)}"
 
 
-def _dotted(path: Path) -> str:
+def _dotted(path: KeyPath) -> str:
     """The path as `--set` takes it."""
     return ".".join(str(step) for step in path)
 
@@ -122,7 +122,7 @@ def _listed(changes: list[Change]) -> list[dict[str, Any]]:
         {
             "kind": change.kind,
             "path": _dotted(change.path),
-            "was": _dotted(change.place.first),
+            "was": _dotted(change.paths.first),
             "before": change.before,
             "after": change.after,
             "name": change.names_only,

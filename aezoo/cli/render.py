@@ -46,9 +46,9 @@ def render(
 
 
 def _explain(read: Reading, *, as_json: bool) -> None:
-    from aezoo.reading.explanation import said
+    from aezoo.reading.explanation import explain
 
-    values = said(read.spec, read.tree)
+    values = explain(read.spec, read.tree)
     if as_json:
         emit(
             [

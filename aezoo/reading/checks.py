@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from aezoo.errors import Fault, NoMirror, Path, ShapeError
+from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
 from aezoo.reading.lints import lints, shaped_lints
 from aezoo.spec.component import Component, Remark
@@ -23,17 +23,17 @@ SEARCHED, LISTED = 100, 12
 def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
     """Every fault and lint of a spec whose parts are each valid.
 
-    Where shapes do not fit, or are too large to be worked out, what does not depend on them is told beside.
+    Where shapes do not fit, or are too large to be worked out, what does not depend on them is reported as well.
     """
     excess = excesses(spec, limits)
     bounded = all(fault.code == "AZ603" for fault in excess)  # many weights make no shape large
     misfits = [*_misfits(spec)] if bounded else []
     fits = bounded and not misfits
     decoder = _decoder_length(spec, bounded=bounded)
-    told = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
+    faults = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
     if fits:
-        told += [*_tied(spec), *shaped_lints(spec)]
-    return [*told, *(_remarks(spec, fits=fits) if bounded else ())]
+        faults += [*_tied(spec), *shaped_lints(spec)]
+    return [*faults, *(_remarks(spec, fits=fits) if bounded else ())]
 
 
 # --- shapes -------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def _way_back(spec: Spec) -> Fault | None:
     return None
 
 
-def _place(stack: Path, error: ShapeError) -> Path:
+def _place(stack: KeyPath, error: ShapeError) -> KeyPath:
     return (*stack, error.index) if isinstance(error, Misfit) else stack
 
 
@@ -121,15 +121,15 @@ def _terms(spec: Spec) -> Iterator[Fault]:
     provided = {"z", *spec.latent.provides}
     taken = {"total", *spec.objective.terms}
     for name, term in spec.regularizers.items():
-        place = ("regularizers", name)
+        path = ("regularizers", name)
         if name in taken or not name.isidentifier():
             what = "is the name of a term already" if name in taken else "takes letters, digits and _"
-            yield Fault(place, "AZ506", f"the name of a penalty: {name!r} {what}", "give it another name")
+            yield Fault(path, "AZ506", f"the name of a penalty: {name!r} {what}", "give it another name")
         missing = sorted(term.needs - provided)
         if missing:
             have = ", ".join(sorted(spec.latent.provides)) or "nothing but z"
-            told = f"needs {', '.join(missing)}; the latent {spec.latent.tag()!r} provides {have}"
-            yield Fault(place, "AZ501", told, "take another latent, or leave the term out")
+            message = f"needs {', '.join(missing)}; the latent {spec.latent.tag()!r} provides {have}"
+            yield Fault(path, "AZ501", message, "take another latent, or leave the term out")
 
 
 def _near(word: str, known: Sequence[str]) -> str:
@@ -138,7 +138,7 @@ def _near(word: str, known: Sequence[str]) -> str:
 
 
 def _choice(spec: Spec) -> Iterator[Fault]:
-    """The term that chooses the weights must be one that is logged; found now, not after the first epoch."""
+    """The term that chooses the weights must be one that is logged; checked now, not after the first epoch."""
     chosen, terms = spec.training.best_by, spec.regularizers
     weighted = {f"{name}.weighted" for name, term in terms.items() if term.weighted}
     weighted |= {f"{name}.weighted" for name, w in spec.objective.weights().items() if w.bounds() != (1.0, 1.0)}
@@ -157,8 +157,8 @@ def _remarks(spec: Spec, *, fits: bool) -> Iterator[Fault]:
     for path, part in parts(spec):
         for remark in _said(part, spec, fits=fits):
             code = remark.code if remark.code.startswith("AZ5") else Remark("").code
-            place = (*path, remark.at) if remark.at else path
-            yield Fault(place, code, remark.message, remark.hint, remark.level)
+            at = (*path, remark.at) if remark.at else path
+            yield Fault(at, code, remark.message, remark.hint, remark.level)
 
 
 def _said(part: Component, spec: Spec, *, fits: bool) -> list[Remark]:

@@ -43,6 +43,8 @@ def interface() -> str:
 
 
 def _class(name: str, kind: type[Any]) -> str:
+    if kind.__name__ != name:
+        return joined([f"### `{name}`", f"Another name of `{kind.__name__}`."])
     node = ast.parse(dedent(getsource(kind))).body[0]
     assert isinstance(node, ast.ClassDef)
     lines = dedent(getsource(kind)).splitlines()

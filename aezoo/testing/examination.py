@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aezoo.errors import AezooError, UsageError
-from aezoo.registry.attribution import innermost, interrupted, package, said
+from aezoo.registry.attribution import described, innermost, interrupted, package
 from aezoo.spec.kinds import KINDS
 from aezoo.testing.chance import undisturbed
 from aezoo.testing.law import PLUGIN, VARIANT, Breach, Law
@@ -109,5 +109,5 @@ def _raised(error: BaseException, plugin: Plugin) -> tuple[str, str]:
         return error.message, error.message
     place = innermost(error, {package(module) for module in plugin.modules})
     at = type(error).__name__ + (f" in {place.method} at {place.where}" if place else "")
-    text = said(error).removeprefix(type(error).__name__)
+    text = described(error).removeprefix(type(error).__name__)
     return f"{at}{text}", at

@@ -149,7 +149,7 @@ def test_the_list_tells_what_metadata_tell(listed: dict[str, Any]) -> None:
         ("twice", "conflict", "'twice' is claimed by aezoo-one, aezoo-two; neither is loaded"),
         ("demanding", "incompatible", r"'demanding' \(aezoo-demanding\) wants aezoo>=99, [\d.]+ is installed"),
         ("my.ns", "invalid", "'my.ns' of aezoo-my-ns cannot be written in a spec"),
-        ("aezoo", "invalid", "'aezoo' is that of the parts in the box"),
+        ("aezoo", "invalid", "'aezoo' is reserved for the built-in parts"),
     ],
 )
 def test_what_is_wrong_with_metadata_is_known_without_an_import(

@@ -18,7 +18,7 @@ from aezoo.builtins import arrays, datasets, generated, pictures, tables
 from aezoo.data.sources import Batches, check, open_samples, split
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.randomness import generator, permutation
-from aezoo.registry.lazy import Room
+from aezoo.registry.lazy import LazyModule
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import InputSpec
 from aezoo.spec.samples import Samples
@@ -39,8 +39,8 @@ IMAGE = spec_of((1, 4, 4))
 @pytest.fixture(scope="module")
 def registry():
     registry = Registry()
-    for room in (arrays, datasets, generated, pictures, tables):
-        registry.add(Room(room.__name__).components())
+    for module in (arrays, datasets, generated, pictures, tables):
+        registry.add(LazyModule(module.__name__).components())
     return registry
 
 

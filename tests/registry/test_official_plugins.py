@@ -63,8 +63,8 @@ def model(there: Site, spec: Path) -> Path:
 
 
 def test_a_model_notes_the_distribution_behind_every_part(model: Path) -> None:
-    told = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    assert told["plugins"] == {"kan": "aezoo-kan>=0.1.0"}
+    document = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    assert document["plugins"] == {"kan": "aezoo-kan>=0.1.0"}
     record = json.loads((model / "training.json").read_text(encoding="utf-8"))
     assert record["plugins"] == {"aezoo-kan": "0.1.0"}
     assert re.search(r"Versions: .*, aezoo-kan 0\.1\.0\.", (model / "README.md").read_text(encoding="utf-8"))
@@ -95,8 +95,8 @@ def test_a_model_of_an_absent_plugin_names_the_version_it_was_made_with(gone: Si
 def test_a_model_that_notes_something_else_than_a_distribution_is_not_believed(
     gone: Site, model: Path, tmp_path: Path, value: Any
 ) -> None:
-    told = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    (tmp_path / "config.json").write_text(json.dumps({**told, "plugins": {"kan": value}}), encoding="utf-8")
+    document = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps({**document, "plugins": {"kan": value}}), encoding="utf-8")
     done = gone.aezoo("show", tmp_path)
     assert done.code == 4
     assert "pip install aezoo-kan`" in done.err
@@ -116,8 +116,8 @@ def test_a_spec_of_an_absent_plugin_is_shown_as_it_is_written(gone: Site, spec: 
     done = gone.aezoo("show", spec, "--set", "encoder.0.pieces=4")
     assert done.code == 4
     assert "error[AZ302]" in done.err
-    told = tomllib.loads(done.out)
-    assert told["encoder"][0] == {"type": "kan:maxout", "features": 32, "pieces": 4}
+    document = tomllib.loads(done.out)
+    assert document["encoder"][0] == {"type": "kan:maxout", "features": 32, "pieces": 4}
     assert json.loads(gone.aezoo("show", spec, "--json").out)["spec"]["encoder"][0]["pieces"] == 3
 
 
