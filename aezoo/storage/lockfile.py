@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -88,27 +88,34 @@ def read(folder: Path) -> Lock | None:
         raise Refused(f"{path} is damaged: it is not what aezoo wrote", hint=_again(folder)) from None
 
 
-def faults(folder: Path, lock: Lock) -> list[str]:
-    """What of a folder is not as its lock has it, in words."""
+def faults(folder: Path, lock: Lock, *, digest: Callable[[Path], str] = digest_of) -> list[str]:
+    """How the files of a folder differ from what its lock says of them, in words.
+
+    Args:
+        folder: Of a model.
+        lock: Its lock.
+        digest: The sha256 of a file: of one that is read for more than this, from what was read.
+    """
     listed = {file.name: file for file in lock.files}
-    found = [f"{name} is not in the lock" for name in layout.NAMES if name not in listed and (folder / name).exists()]
+    faults = [f"{name} is not in the lock" for name in layout.NAMES if name not in listed and (folder / name).exists()]
     for name, file in listed.items():
         path = folder / name
         if name not in layout.NAMES or path.is_symlink() or not path.is_file():
-            found.append(f"{name} is missing")
+            faults.append(f"{name} is missing")
         elif path.stat().st_size != file.size:
-            found.append(f"{name} has {path.stat().st_size} bytes, not {file.size}")
-        elif digest_of(path) != file.sha256:
-            found.append(f"the sha256 of {name} is another than the one noted")
-    return found
+            faults.append(f"{name} has {path.stat().st_size} bytes, not {file.size}")
+        elif digest(path) != file.sha256:
+            faults.append(f"the sha256 of {name} is another than the one noted")
+    return faults
 
 
-def verify(folder: Path, *, needed: bool = False) -> Lock | None:
+def verify(folder: Path, *, needed: bool = False, digest: Callable[[Path], str] = digest_of) -> Lock | None:
     """Hold a folder to its lock; returns it.
 
     Args:
         folder: Of a model.
         needed: Whether it must have one: it is known to have been pulled.
+        digest: As in `faults`.
 
     Raises:
         Refused: A file is not as the lock has it, or the lock is no file, or is missing though it is needed.
@@ -116,7 +123,7 @@ def verify(folder: Path, *, needed: bool = False) -> Lock | None:
     lock = read(folder)
     if lock is None and needed:
         raise Refused(f"{folder} was changed since it was pulled: {NAME} is missing", hint=_again(folder))
-    wrong = faults(folder, lock) if lock else []
+    wrong = faults(folder, lock, digest=digest) if lock else []
     if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise Refused(f"{folder} was changed since it was pulled: {wrong[0]}{more}", hint=_again(folder))

@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha1
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from aezoo.errors import AezooError, HubError, Refused, UsageError
-from aezoo.files import digest_of
 from aezoo.hints import did_you_mean
+from aezoo.storage.model_files import Content
 from aezoo.zoo.address import REVISION, Remote
 from aezoo.zoo.cache import COMMIT
 from aezoo.zoo.http_errors import complaint, printable, tells_token, unreadable
@@ -56,11 +57,12 @@ class Row(NamedTuple):
     sha256: str | None
     blob: str
 
-    def holds(self, path: Path) -> bool:
-        """Whether the file at `path` has these bytes."""
+    def holds(self, path: Path, *, read: Callable[[Path], Content] = Content) -> bool:
+        """Whether the file at `path` has these bytes; it is read only if it has the right size."""
         if path.is_symlink() or not path.is_file() or path.stat().st_size != self.size:
             return False
-        return digest_of(path) == self.sha256 if self.sha256 else git_blob(path) == self.blob
+        content = read(path)
+        return content.sha256 == self.sha256 if self.sha256 else git_blob(content.data) == self.blob
 
 
 class Found(NamedTuple):
@@ -92,12 +94,10 @@ def endpoint() -> str:
     return constants.ENDPOINT
 
 
-def git_blob(path: Path) -> str:
+def git_blob(data: bytes | mmap) -> str:
     """Git's name of the bytes of a file."""
-    digest = sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
+    digest = sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    digest.update(data)
     return digest.hexdigest()
 
 

@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 
 from aezoo.errors import HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
-from aezoo.reading.text import read_text
 from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.storage import layout, weights
+from aezoo.storage import layout, lockfile, weights
 from aezoo.storage.card import around, card
 from aezoo.storage.layout import File
-from aezoo.storage.verification import examine, read_facts
+from aezoo.storage.model_files import ModelFiles
+from aezoo.storage.verification import Verified, examine, read_facts
 from aezoo.zoo import embedded
 from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
 from aezoo.zoo.cache import local
@@ -200,16 +200,16 @@ def _prepared(folder: Path, address: str, license: str | None, keep_paths: bool,
         raise NotFound(f"{folder}: no such folder", hint=hint)
     folder = local(folder)
     files, left = layout.survey(folder)
-    spec = examine(folder, limits=limits)
-    _try(folder, limits)
+    verified = _verified(folder, limits)
+    spec = verified.spec
     licence = _licence(folder, spec, license)
     if not keep_paths:
-        _refuse_paths(folder)
+        _refuse_paths(verified)
     own = _told(folder / layout.CARD)
     with TemporaryDirectory(prefix="aezoo-") as stage:
         paths = {file.name: folder / file.name for file in files}
         if license and licence != spec.license:
-            paths[layout.CONFIG] = _config(folder, Path(stage), licence)
+            paths[layout.CONFIG] = _config(verified, Path(stage), licence)
         spec = spec.model_copy(update={"license": licence})
         paths[layout.CARD] = Path(stage) / layout.CARD
         sending = _Sending(folder, spec, paths, left, around(own))
@@ -242,10 +242,9 @@ def _licence(folder: Path, spec: Spec, license: str | None) -> str:
     return chosen
 
 
-def _config(folder: Path, stage: Path, licence: str) -> Path:
+def _config(verified: Verified, stage: Path, licence: str) -> Path:
     """A copy of config.json whose spec has the licence, on which no fingerprint depends: whoever pulls it is told."""
-    document = dict(read_text(folder / layout.CONFIG))
-    document["spec"] = {**document["spec"], "license": licence}
+    document = {**verified.document, "spec": {**verified.document["spec"], "license": licence}}
     path = stage / layout.CONFIG
     path.write_text(to_json(document) + "\n", encoding="utf-8", newline="\n")
     return path
@@ -256,23 +255,27 @@ def _write_card(sending: _Sending, address: str, kept: tuple[str, str]) -> None:
     sending.paths[layout.CARD].write_text(text, encoding="utf-8", newline="\n")
 
 
-def _try(folder: Path, limits: Limits) -> None:
-    """Load the model once: names and shapes of its tensors are compared there."""
-    from aezoo.storage.folder import load
+def _verified(folder: Path, limits: Limits) -> Verified:
+    """Check a folder as a pull and a load would; names and shapes of its tensors are compared by the latter."""
+    from aezoo.storage.folder import model_of
 
-    load(folder, device="cpu", limits=limits)
+    files = ModelFiles(folder)
+    verified = examine(files, limits=limits)
+    lockfile.verify(folder, digest=files.digest)
+    model_of(verified, device="cpu")
+    return verified
 
 
 def _told(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-def _refuse_paths(folder: Path) -> None:
+def _refuse_paths(verified: Verified) -> None:
     """Refuse what tells strangers where its author keeps things."""
     # The header of the weights holds a spec of its own, which may be that of the folder or an earlier one.
-    header = weights.read_header(folder / layout.WEIGHTS).metadata
+    folder, header = verified.files.folder, verified.header.metadata
     noted = {layout.WEIGHTS: [json.loads(text) if key == weights.KEY else text for key, text in header.items()]}
-    noted |= {layout.CONFIG: [read_text(folder / layout.CONFIG)]}
+    noted |= {layout.CONFIG: [verified.document]}
     noted |= {name: [read_facts(folder, name)] for name in (layout.METRICS, layout.TRAINING)}
     for name, told in noted.items():
         for text in _texts(told):

@@ -19,6 +19,7 @@ from aezoo.errors import NotFound, UsageError
 from aezoo.reading.bundled import bundled_specs
 from aezoo.storage import layout, lockfile
 from aezoo.storage.card import FAMILIES
+from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.verification import examine
 from aezoo.zoo import embedded
 from aezoo.zoo.listing import described, listed
@@ -52,7 +53,7 @@ def test_a_model_passes_every_check_and_is_of_the_bundled_spec_of_its_name(name:
     found = lockfile.verify(folder)
     assert found is not None
     assert (found.source, found.commit) == (name, lockfile.content_id(found.files))
-    spec = examine(folder)
+    spec = examine(ModelFiles(folder)).spec
     assert spec == aezoo.read(name)
     assert spec.license
 
