@@ -53,7 +53,7 @@ def content_id(files: Sequence[File]) -> str:
 
 def write(folder: Path, lock: Lock) -> None:
     """Write the lock of a folder."""
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "lock": FORMAT,
         "source": lock.source,
         "revision": lock.revision,
@@ -63,7 +63,7 @@ def write(folder: Path, lock: Lock) -> None:
         "aezoo": lock.aezoo,
         "files": {file.name: {"size": file.size, "sha256": file.sha256} for file in lock.files},
     }
-    atomic_write(folder / NAME, _written(told))
+    atomic_write(folder / NAME, _written(document))
 
 
 def read(folder: Path) -> Lock | None:
@@ -76,13 +76,13 @@ def read(folder: Path) -> Lock | None:
     with path.open("rb") as file:
         data = file.read(MAX_BYTES)
     try:
-        told = json.loads(data)
-        told.pop("digest")
+        document = json.loads(data)
+        document.pop("digest")
         # Byte for byte: what a parser takes for the same is not what was written.
-        if data != _written(told).encode() or told["lock"] != FORMAT:
+        if data != _written(document).encode() or document["lock"] != FORMAT:
             raise ValueError
-        files = tuple(File(name, int(row["size"]), str(row["sha256"])) for name, row in told["files"].items())
-        words = {key: str(told[key]) for key in ("source", "revision", "commit", "endpoint", "pulled", "aezoo")}
+        files = tuple(File(name, int(row["size"]), str(row["sha256"])) for name, row in document["files"].items())
+        words = {key: str(document[key]) for key in ("source", "revision", "commit", "endpoint", "pulled", "aezoo")}
         return Lock(files=files, **words)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused(f"{path} is damaged: it is not what aezoo wrote", hint=_again(folder)) from None
@@ -130,10 +130,10 @@ def verify(folder: Path, *, needed: bool = False, digest: Callable[[Path], str] 
     return lock
 
 
-def _written(told: Mapping[str, Any]) -> str:
+def _written(document: Mapping[str, Any]) -> str:
     """The text of a lock, with its own digest: a changed byte anywhere in it is found."""
-    digest = sha256(to_json(dict(told), indent=None).encode()).hexdigest()
-    return to_json({**told, "digest": digest}) + "\n"
+    digest = sha256(to_json(dict(document), indent=None).encode()).hexdigest()
+    return to_json({**document, "digest": digest}) + "\n"
 
 
 def _again(folder: Path) -> str:

@@ -25,14 +25,14 @@ FORMAT = 1
 
 def manifest(spec: Spec) -> dict[str, Any]:
     """What the header of model.safetensors holds, on one line, and config.json beside the hash of the weights."""
-    told = {
+    document = {
         "aezoo": FORMAT,
         "spec": spec.document(),
         "requires": list(spec.requires),
         "fingerprints": {"arch": spec.arch, "run": spec.run},
     }
     named = providers(spec)
-    return {**told, "plugins": named} if named else told
+    return {**document, "plugins": named} if named else document
 
 
 def config(spec: Spec, weights: Content) -> dict[str, Any]:
@@ -117,8 +117,8 @@ def spec_of(
     """The spec in a manifest, if it is what was written. Raises `Refused`, `SpecError`, `PluginError`."""
     version, prints = document.get("aezoo"), document.get("fingerprints")
     if not isinstance(document.get("spec"), dict) or not isinstance(prints, dict):
-        told = f"{name}: no manifest of a model: 'spec' and 'fingerprints' are missing"
-        raise Refused(told, hint="it belongs to another library")
+        message = f"{name}: no manifest of a model: 'spec' and 'fingerprints' are missing"
+        raise Refused(message, hint="it belongs to another library")
     if version != FORMAT:
         raise Refused(f"{name}: format {repr(version)[:20]}, this aezoo reads {FORMAT}", hint="pip install -U aezoo")
     try:
@@ -146,9 +146,9 @@ def _advised(faults: Sequence[Fault], document: Mapping[str, Any]) -> list[Fault
     """Of a missing plugin, how to install the one that the model was made with, where it is noted; once."""
     wanted = {fault: text for fault in faults if (text := _wanted(fault, document))}
     named = {_distribution(text) for text in wanted.values()}
-    told = "have a look at it, then `pip install '{}'`; nothing was installed for you"
+    hint = "have a look at it, then `pip install '{}'`; nothing was installed for you"
     return [
-        fault._replace(hint=told.format(wanted[fault])) if fault in wanted else fault
+        fault._replace(hint=hint.format(wanted[fault])) if fault in wanted else fault
         for fault in faults
         if not (fault.code == "AZ304" and fault.message.endswith(" is not installed"))
         or _distribution(fault.message) not in named

@@ -164,7 +164,7 @@ def _refuse_values(path: Path, content: Content, header: weights.Header, spec: S
 
 
 def read_facts(folder: Path, name: str) -> dict[str, Any] | None:
-    """What metrics.json or training.json tells; None if it is not there. Raises `Refused`."""
+    """What metrics.json or training.json holds; None if it is not there. Raises `Refused`."""
     path = folder / name
     if not path.is_file():
         return None
@@ -173,19 +173,19 @@ def read_facts(folder: Path, name: str) -> dict[str, Any] | None:
     # Counted before it is parsed: a list of empty lists takes thirty times its bytes.
     if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise Refused(
-            f"{path} is refused: it tells of more than {MAX_VALUES:,} things",
+            f"{path} is refused: it holds more than {MAX_VALUES:,} values",
             hint="remove it; it is not needed to use the model",
         )
     try:
-        told = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+        document = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        document = None
+    if not isinstance(document, dict):
         raise Refused(f"{path} is damaged: it is no JSON object", hint="evaluate or fetch the model again")
-    if not is_text(told):
+    if not is_text(document):
         why = "it holds half of a character: a lone surrogate"
         raise Refused(f"{path} is damaged: {why}", hint="evaluate or fetch the model again")
-    return told
+    return document
 
 
 def _refuse_constant(word: str) -> None:

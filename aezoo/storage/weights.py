@@ -221,7 +221,7 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
 
 
 def _unwritten(error: Exception) -> OSError:
-    """The error of the system behind one of safetensors, which tells of it in words alone."""
+    """The system's error behind one of safetensors, whose text alone names it."""
     number = re.search(r"os error (\d+)", str(error))
     return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
 
@@ -259,7 +259,7 @@ def _listed(word: str, names: list[str]) -> str:
 
 
 def shown(name: str) -> str:
-    """A tensor's name as a message prints it: a stranger's may hold what moves a cursor."""
+    """A tensor's name as a message prints it: one in a file of somebody else may hold what moves a cursor."""
     return name if name.isprintable() and len(name) <= 160 else repr(name[:160])
 
 
