@@ -3,7 +3,7 @@
     address ──resolve──> commit ──rows──> sizes ──config.json──> spec ──the rest──> hashes ──examine──> lock ──rename
               1 request          1 request         checked first         hashed
 
-Nothing of a stranger's is kept, opened by torch or given a name in the store before all of it has passed.
+Nothing of it is kept, opened by torch or given a name in the store before all of it has passed.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _ANOTHER = "`aezoo list --remote` names models of aezoo"
 def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits = DEFAULT_LIMITS) -> Path:
     """Fetch a model, check it, and keep it.
 
-    A commit that is here already is not asked for again; another revision costs one request. With `AEZOO_OFFLINE=1`
-    the network is not touched, and a revision is the commit that it was when last asked.
+    A commit that is here already is not fetched again; another revision costs one request. With `AEZOO_OFFLINE=1`
+    the network is not touched, and a revision is the commit that it was at the last request.
 
     Args:
         source: `vae-mnist`, a model of the embedded zoo; `owner/name` or `owner/name@revision` of the Hub.
@@ -59,7 +59,7 @@ def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits =
     Raises:
         NotFound: No such model, or no such revision.
         HubError: Network, authentication or the Hub itself.
-        Refused: What came is not what was told, or is no model that can be trusted.
+        Refused: What came is not what the Hub lists, or is no model that can be trusted.
         SpecError, PluginError: Its spec cannot be read here; nothing was kept.
         RunFailed: It cannot be kept: no space, no permission.
     """
@@ -95,7 +95,7 @@ def verified(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) ->
 
 
 def _verified_folder(source: str | PathLike[str], wanted: Local, limits: Limits) -> Verified:
-    """A model that was named by its path. If another one takes its place meanwhile, that is read from its beginning."""
+    """A model that was named by its path. One that replaces it meanwhile is read from the start."""
     while True:
         path = _existing(source, wanted)
         before = _state(path)
@@ -115,7 +115,7 @@ def _existing(source: str | PathLike[str], wanted: Local) -> Path:
 
 
 def _state(path: Path) -> tuple[object, ...]:
-    """Which files a model is read from: others, once another model took its place."""
+    """Which files a model is read from: others, once another model replaced it."""
     states: list[tuple[int, ...]] = []
     for file in (path / layout.CONFIG, path / layout.WEIGHTS):
         try:
@@ -144,7 +144,7 @@ def preview(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> 
     with TemporaryDirectory(prefix="aezoo-") as stage:
         for row in _listed(hub, pinned, (layout.CONFIG, layout.METRICS, layout.TRAINING, layout.CARD)):
             _fetch(hub, pinned, row, ModelFiles(Path(stage)))
-        with _named(Path(stage), pinned):
+        with _relocated_errors(Path(stage), pinned):
             yield Path(stage)
 
 
@@ -156,13 +156,13 @@ def _unpacked(name: str) -> Path:
     lock = locks.verify(source)
     if lock is None:
         raise Refused(f"{source} has no {locks.NAME}", hint="install aezoo again")
-    place = shelf(name)
-    folder = place.commit(lock.commit)
+    repository = shelf(name)
+    folder = repository.commit(lock.commit)
     if _intact(folder, warn=True):  # in a store that can only be read, too
         return folder
-    with place.writing():
+    with repository.writing():
         if not _intact(folder):  # another process may have been faster
-            with place.staged(lock.commit) as stage:
+            with repository.staged(lock.commit) as stage:
                 _copy(source, stage, lock)
     return folder
 
@@ -188,9 +188,9 @@ class _Pulled(NamedTuple):
 
 def _stored(wanted: Remote) -> ModelFiles | None:
     """The files of a revision, if the store has them and no request is needed to know that."""
-    place = _shelf(wanted)
-    commit = wanted.revision if wanted.pinned else place.ref(wanted.revision) if offline() else None
-    folder = place.commit(commit) if commit else None
+    repository = _shelf(wanted)
+    commit = wanted.revision if wanted.pinned else repository.ref(wanted.revision) if offline() else None
+    folder = repository.commit(commit) if commit else None
     if folder is None or not folder.is_dir():
         return None
     if offline():  # a damaged one cannot be fetched again
@@ -199,7 +199,7 @@ def _stored(wanted: Remote) -> ModelFiles | None:
 
 
 def _hub(wanted: Remote) -> Hub:
-    """The Hub, if it may be asked for what is not in the store."""
+    """The Hub, unless the network is switched off."""
     if offline():
         raise HubError(f"{wanted} is not in the store, and the network is switched off", hint=_offline_hint(wanted))
     return Hub()
@@ -213,31 +213,31 @@ def _resolved(hub: Hub, wanted: Remote) -> str:
         return hub.resolve(wanted)
     except HubError as error:
         if _shelf(wanted).ref(wanted.revision):
-            here = "--offline, or AEZOO_OFFLINE=1, takes the commit that it was when last asked"
-            error.hint = f"{error.hint}; {here}" if error.hint else here
+            offline_hint = "--offline, or AEZOO_OFFLINE=1, takes the commit that it was at the last request"
+            error.hint = f"{error.hint}; {offline_hint}" if error.hint else offline_hint
         raise
 
 
 def _pulled(wanted: Remote, limits: Limits) -> _Pulled:
-    place, files = _shelf(wanted), _stored(wanted)
-    if files is not None and (not wanted.pinned or _recorded(place, wanted, wanted.revision)):
+    repository, files = _shelf(wanted), _stored(wanted)
+    if files is not None and (not wanted.pinned or _recorded(repository, wanted, wanted.revision)):
         return _Pulled(files)
     hub = _hub(wanted)
     commit = _resolved(hub, wanted)
-    folder = place.commit(commit)
+    folder = repository.commit(commit)
     files = None if wanted.pinned else _intact(folder, warn=True)
-    if files is not None and _recorded(place, wanted, commit):
+    if files is not None and _recorded(repository, wanted, commit):
         return _Pulled(files)
-    with place.writing():
+    with repository.writing():
         files = _intact(folder)  # another process may have been faster
-        pulled = _Pulled(files) if files else _fetched(place, hub, wanted, commit, limits)
-        place.note(wanted.revision, commit)
+        pulled = _Pulled(files) if files else _fetched(repository, hub, wanted, commit, limits)
+        repository.note(wanted.revision, commit)
     return pulled
 
 
-def _fetched(place: Shelf, hub: Hub, wanted: Remote, commit: str, limits: Limits) -> _Pulled:
-    folder = place.commit(commit)
-    with place.staged(commit) as stage:
+def _fetched(repository: Shelf, hub: Hub, wanted: Remote, commit: str, limits: Limits) -> _Pulled:
+    folder = repository.commit(commit)
+    with repository.staged(commit) as stage:
         verified = _fill(stage, hub, wanted.at(commit), wanted.revision, limits)
     if verified is None:
         return _Pulled(ModelFiles(folder))
@@ -245,13 +245,13 @@ def _fetched(place: Shelf, hub: Hub, wanted: Remote, commit: str, limits: Limits
     return _Pulled(verified.files, verified)
 
 
-def _fill(stage: Path, hub: Hub, pinned: Remote, asked: str, limits: Limits) -> Verified | None:
+def _fill(stage: Path, hub: Hub, pinned: Remote, revision: str, limits: Limits) -> Verified | None:
     """Fetch and check all files, the config before anything else; None if the weights are too large to be kept."""
     rows, files = _listed(hub, pinned, layout.NAMES, needed=layout.NEEDED), ModelFiles(stage)
     _refuse_space(stage, rows)
     first, *others = rows
     _fetch(hub, pinned, first, files)
-    with _named(stage, pinned):
+    with _relocated_errors(stage, pinned):
         config = manifest.read_config(files, limits=limits)
     for row in others:
         if row.name == layout.WEIGHTS:
@@ -259,26 +259,26 @@ def _fill(stage: Path, hub: Hub, pinned: Remote, asked: str, limits: Limits) -> 
     for row in others:
         _fetch(hub, pinned, row, files)
     shutil.rmtree(stage / ".cache", ignore_errors=True)  # the client's own notes
-    with _named(stage, pinned):
+    with _relocated_errors(stage, pinned):
         verified = examine(files, config, limits=limits)
     listed = tuple(File(row.name, row.size, files.content(row.name).sha256) for row in rows)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    locks.write(stage, Lock(pinned.repo, asked, pinned.revision, listed, public(hub.endpoint), now, _version()))
+    locks.write(stage, Lock(pinned.repo, revision, pinned.revision, listed, public(hub.endpoint), now, _version()))
     # Windows renames no folder in which a file is mapped.
     return verified._replace(pulled=True) if isinstance(verified.content.data, bytes) else None
 
 
 @contextmanager
-def _named(stage: Path, pinned: Remote) -> Iterator[None]:
-    """What is wrong with a file is told by its repository: where it was looked at, it is not kept."""
+def _relocated_errors(stage: Path, pinned: Remote) -> Iterator[None]:
+    """Replace the temporary folder by the repository's name in error messages."""
     try:
         yield
     except AezooError as error:
-        here, there = f"{stage}{os.sep}", f"{pinned.repo}: "
-        error.message = error.message.replace(here, there)
+        old, new = f"{stage}{os.sep}", f"{pinned.repo}: "
+        error.message = error.message.replace(old, new)
         error.args = (error.message,)
         if isinstance(error, SpecError):
-            error.source = error.source.replace(here, there)
+            error.source = error.source.replace(old, new)
         raise
 
 
@@ -295,20 +295,20 @@ def _listed(hub: Hub, pinned: Remote, names: Sequence[str], *, needed: Sequence[
 
 
 def _fetch(hub: Hub, pinned: Remote, row: Row, files: ModelFiles) -> None:
-    """Fetch one file, a second time if its bytes are not those told; then give up."""
+    """Fetch one file, a second time if its bytes are not those listed; then give up."""
     for again in (False, True):
         path = hub.fetch(pinned, row, files.folder, again=again)
         if row.holds(path, read=files.read_again):
             return
-    told = f"{row.name} of {pinned} came damaged, twice: its hash is not the one that the Hub tells"
-    raise Refused(told, hint="try again later, or over another network; nothing was kept")
+    message = f"{row.name} of {pinned} came damaged, twice: its hash is not the one that the Hub lists"
+    raise Refused(message, hint="try again later, or over another network; nothing was kept")
 
 
 def _refuse_space(stage: Path, rows: Sequence[Row]) -> None:
     needed, free = sum(row.size for row in rows), shutil.disk_usage(stage).free
     if needed > free:
-        told = f"{spelled(needed)} are to be fetched, {stage.parent} has room for {spelled(free)}"
-        raise RunFailed(told, hint="make room, or let AEZOO_HOME name another folder")
+        message = f"{spelled(needed)} are to be fetched, {stage.parent} has room for {spelled(free)}"
+        raise RunFailed(message, hint="make room, or let AEZOO_HOME name another folder")
 
 
 # --- the store ------------------------------------------------------------------------------------------
@@ -339,15 +339,15 @@ def _intact(folder: Path, *, warn: bool = False) -> ModelFiles | None:
         return None
 
 
-def _recorded(place: Shelf, wanted: Remote, commit: str) -> bool:
-    """Note what was asked for of a commit that is here; False if another process took that away meanwhile."""
-    if place.ref(wanted.revision) == commit:
+def _recorded(repository: Shelf, wanted: Remote, commit: str) -> bool:
+    """Record the revision of a commit that is here; False if another process removed that meanwhile."""
+    if repository.ref(wanted.revision) == commit:
         return True
     try:
-        with place.writing():
-            if not place.commit(commit).is_dir():
+        with repository.writing():
+            if not repository.commit(commit).is_dir():
                 return False
-            place.note(wanted.revision, commit)
+            repository.note(wanted.revision, commit)
     except RunFailed:  # a store that can only be read serves what it has
         pass
     return True

@@ -149,13 +149,13 @@ def test_a_row_with_another_path_is_no_file_of_ours(hub: Hub, box: Box, path: st
     assert not fetched(hub)
 
 
-# --- what a Hub tells -------------------------------------------------------------------------------------
+# --- what a Hub sends -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sha", ["../../../x", "a" * 39, "A" * 40, "a" * 41, f"{'a' * 40}\n", None, 7, ["a" * 40], {}])
 def test_a_commit_that_is_none_is_refused(hub: Hub, box: Box, sha: Any) -> None:
     hub.hook("GET", API, faults.edited(lambda told: {**told, "sha": sha}))
-    with refused(box, Refused, 7, "what the Hub calls a commit is none"):
+    with refused(box, Refused, 7, "what the Hub sends as a commit is none"):
         aezoo.pull(REPO)
     assert not fetched(hub)
 

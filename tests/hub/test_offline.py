@@ -122,7 +122,7 @@ def test_what_is_here_is_named_where_the_hub_cannot_be_reached(
     hub.close()
     told = aezoo("pull", REPO)
     assert told.code == 5
-    hint = "reachable? then try again; --offline, or AEZOO_OFFLINE=1, takes the commit that it was when last asked"
+    hint = "reachable? then try again; --offline, or AEZOO_OFFLINE=1, takes the commit that it was at the last request"
     assert told.err.splitlines()[1].endswith(hint)
     assert aezoo("pull", REPO, "--offline").out == f"{folder}\n"
 
