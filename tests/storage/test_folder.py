@@ -414,17 +414,17 @@ def test_a_load_while_another_model_takes_the_place_reads_one_of_the_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = model(), model(seed=1)
-    place = aezoo.save(old, tmp_path / "m")
+    target = aezoo.save(old, tmp_path / "m")
     verify, once = verification.verify_weights, [True]
 
     def overtaken(*arguments: Any, **options: Any) -> Any:
         if once:  # between config.json and the weights
             once.clear()
-            aezoo.save(new, place, force=True)
+            aezoo.save(new, target, force=True)
         return verify(*arguments, **options)
 
     monkeypatch.setattr(verification, "verify_weights", overtaken)
-    assert codes(aezoo.load(place, device="cpu")) == codes(new)
+    assert codes(aezoo.load(target, device="cpu")) == codes(new)
 
 
 @pytest.mark.parametrize("reader", ["show", "evaluate", "push"])
