@@ -23,7 +23,17 @@ from aezoo.storage.model_files import Content
 from aezoo.zoo.address import REVISION, Remote
 from aezoo.zoo.cache import COMMIT
 from aezoo.zoo.http_errors import holds_token, printable, translate, unreadable
-from aezoo.zoo.http_limits import LATER, MOST_REQUESTS, MOST_TOLD, NO_HUB, Conversation, conversation, loopback, watch
+from aezoo.zoo.http_limits import (
+    LATER,
+    MOST_BYTES,
+    MOST_REQUESTS,
+    NO_HUB,
+    Conversation,
+    HookedFactory,
+    conversation,
+    hooked,
+    loopback,
+)
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -162,7 +172,7 @@ class Hub:
             HubError: The connection broke.
             Refused: More bytes came than the Hub listed.
         """
-        with self._conversation(wanted, most=_TRIES * (row.size + MOST_TOLD // MOST_REQUESTS), size=row.size):
+        with self._conversation(wanted, most=_TRIES * (row.size + MOST_BYTES // MOST_REQUESTS), size=row.size):
             try:
                 self.api.hf_hub_download(
                     wanted.repo,
@@ -271,16 +281,14 @@ class Hub:
 
     @contextmanager
     def _conversation(
-        self, wanted: Remote | None, *, writing: bool = False, most: int = MOST_TOLD, size: int = 0
+        self, wanted: Remote | None, *, writing: bool = False, most: int = MOST_BYTES, size: int = 0
     ) -> Iterator[Conversation]:
         """Hold the client to the limits, and turn what it raises into errors of ours; none of them holds a token or an
         address with a secret."""
-        from huggingface_hub import get_session
         from huggingface_hub.errors import RevisionNotFoundError
-        from huggingface_hub.utils import _http
 
         try:
-            watch(get_session(), _http)
+            _hook_sessions()
             with conversation(self.endpoint, most, size=size, writing=writing) as talk:
                 yield talk
         except (AezooError, KeyboardInterrupt):
@@ -297,6 +305,19 @@ class Hub:
         except AezooError:
             return ""
         return did_you_mean(wanted.revision, names, f"it has {', '.join(names[:8])}")
+
+
+def _hook_sessions() -> None:
+    """Hook the session of the client, and those that it opens in its place after a broken connection."""
+    from huggingface_hub import get_session, set_client_factory
+    from huggingface_hub.utils import _http
+
+    # What a program set for its proxy or its certificates has to stay. The client has a public name to set a factory
+    # and none to ask for it; without it, a session that is opened in the middle of a call would not be hooked.
+    factory = getattr(_http, "_GLOBAL_CLIENT_FACTORY", None)
+    if factory is not None and not isinstance(factory, HookedFactory):
+        set_client_factory(HookedFactory(factory))
+    hooked(get_session())
 
 
 def _commit(sha: object, wanted: Remote) -> str:

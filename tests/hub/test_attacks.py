@@ -23,6 +23,7 @@ from aezoo.errors import AezooError, HubError, NotFound, PluginMissing, Refused,
 from aezoo.storage import layout
 from aezoo.storage.weights import MAX_HEADER, MAX_TENSORS
 from aezoo.zoo import http_limits
+from aezoo.zoo.client import Hub as Client
 from aezoo.zoo.http_limits import Conversation
 from tests.hub.sandbox import (
     REPO,
@@ -163,7 +164,7 @@ def test_a_commit_that_is_none_is_refused(hub: Hub, box: Box, sha: Any) -> None:
 @pytest.mark.parametrize("change", [{"size": -1}, {"size": "7"}, {"size": None}, {"oid": "../x"}, {"oid": "\x1b[2J"}])
 def test_a_size_or_a_hash_that_is_none_is_refused(hub: Hub, box: Box, change: dict[str, Any]) -> None:
     hub.hook("POST", ROWS, faults.edited(lambda rows: [{**row, **change} for row in rows]))
-    with refused(box, Refused, 7, "no size and no hash"):
+    with refused(box, Refused, 7, "without a size and a hash"):
         aezoo.pull(REPO)
     assert not fetched(hub)
 
@@ -704,6 +705,35 @@ def test_a_session_that_was_opened_anew_is_held_to_the_limits_too(hub: Hub, box:
     hub.hook("GET", API, faults.endless(), times=None)
     with refused(box, Refused, 7, "more"), soon():
         aezoo.pull(REPO)
+
+
+def test_a_session_that_the_client_opens_in_the_middle_of_a_call_is_hooked(hub: Hub, box: Box) -> None:
+    from huggingface_hub import close_session, get_session
+
+    with Client()._conversation(None):
+        close_session()  # as the client does when a connection breaks
+        assert http_limits._asks in get_session().event_hooks["request"]
+        assert http_limits._answers in get_session().event_hooks["response"]
+
+
+def test_what_a_program_set_to_open_sessions_stays_and_is_held_to_the_limits(hub: Hub, box: Box) -> None:
+    from huggingface_hub import get_session, set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    sessions: list[object] = []
+
+    def own() -> Any:
+        sessions.append(default_client_factory())
+        return sessions[-1]
+
+    set_client_factory(own)
+    try:
+        hub.hook("GET", API, faults.endless(), times=None)
+        with refused(box, Refused, 7, "more"), soon():
+            aezoo.pull(REPO)
+        assert get_session() is sessions[-1]
+    finally:
+        set_client_factory(default_client_factory)
 
 
 def test_the_limits_are_those_of_our_conversations_alone(hub: Hub, box: Box) -> None:

@@ -8,12 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import aezoo as zoo
 from aezoo.errors import Refused, RunFailed, UsageError
 from aezoo.storage import lockfile
+from aezoo.storage.model_files import ModelFiles
 from aezoo.zoo.cache import STAGE, Shelf, shelf, shelves
 from aezoo.zoo.pulling import PullWarning
 from tests.hub.conftest import REPO, Run, kept, publish, store
@@ -457,16 +459,20 @@ def test_the_store_is_where_the_variables_say(homes: Path, monkeypatch: pytest.M
 
 def while_hashed(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
     """Let something happen once, in the middle of a look at a model: between its first file and the next."""
-    digest, happened = lockfile.digest_of, list[str]()
+    happened: list[str] = []
 
-    def hashed(path: Path) -> str:
-        value = digest(path)
-        if not happened:
-            happened.append("")
-            meanwhile()
-        return str(value)
+    def then(digest: Callable[..., str]) -> Callable[..., str]:
+        def hashed(*arguments: Any) -> str:
+            value = digest(*arguments)
+            if not happened:
+                happened.append("")
+                meanwhile()
+            return value
 
-    monkeypatch.setattr(lockfile, "digest_of", hashed)
+        return hashed
+
+    monkeypatch.setattr(lockfile, "digest_of", then(lockfile.digest_of))
+    monkeypatch.setattr(ModelFiles, "digest", then(ModelFiles.digest))
 
 
 def test_a_model_that_is_removed_while_it_is_verified_is_not_called_damaged(
