@@ -127,9 +127,9 @@ def examine(
     """
     config = config or manifest.read_config(files, limits=limits, registry=registry)
     for name in (layout.METRICS, layout.TRAINING):
-        read_facts(files.folder, name)
+        facts_of(files, name)
     for name in layout.SAMPLES:
-        _refuse_picture(files.folder / name)
+        _refuse_picture(files, name)
     verified = verify_weights(files, config, limits=limits, registry=registry)
     values, parameters = sum(entry.size for entry in verified.header.tensors.values()), config.spec.parameters
     if values < parameters:
@@ -164,12 +164,17 @@ def _refuse_values(path: Path, content: Content, header: weights.Header, spec: S
 
 
 def read_facts(folder: Path, name: str) -> dict[str, Any] | None:
-    """What metrics.json or training.json holds; None if it is not there. Raises `Refused`."""
-    path = folder / name
+    """What metrics.json or training.json of a folder holds; None if it is not there. Raises `Refused`."""
+    return facts_of(ModelFiles(folder), name)
+
+
+def facts_of(files: ModelFiles, name: str) -> dict[str, Any] | None:
+    """As `read_facts`, of files that may have been read before."""
+    path = files.folder / name
     if not path.is_file():
         return None
     layout.refuse_size(str(path), name, path.stat().st_size)
-    data = path.read_bytes()
+    data = bytes(files.content(name).data)
     # Counted before it is parsed: a list of empty lists takes thirty times its bytes.
     if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise Refused(
@@ -199,11 +204,11 @@ def _finite(word: str) -> float:
     return number
 
 
-def _refuse_picture(path: Path) -> None:
+def _refuse_picture(files: ModelFiles, name: str) -> None:
     """Refuse a picture that is none. It is not decoded: nothing here needs to."""
+    path = files.folder / name
     if not path.is_file():
         return
-    layout.refuse_size(str(path), f"samples/{path.name}", path.stat().st_size)
-    with path.open("rb") as file:
-        if file.read(len(PNG)) != PNG:
-            raise Refused(f"{path} is damaged: it is no PNG picture", hint="remove it, or fetch the model again")
+    layout.refuse_size(str(path), name, path.stat().st_size)
+    if files.content(name).data[: len(PNG)] != PNG:
+        raise Refused(f"{path} is damaged: it is no PNG picture", hint="remove it, or fetch the model again")

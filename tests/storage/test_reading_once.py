@@ -26,6 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 FILES = ("config.json", "model.safetensors")
+OTHERS = ("metrics.json", "training.json", "README.md")
 opened: Counter[str] | None = None
 
 
@@ -75,6 +76,7 @@ def size(folder: Path, *names: str) -> int:
 
 def assert_once(counts: Counter[str], hashed: int) -> None:
     assert {name: counts[name] for name in FILES} == dict.fromkeys(FILES, 1)
+    assert max(counts[name] for name in OTHERS) <= 1
     assert counts["specs checked"] == 1
     assert counts["bytes hashed"] == hashed
 
