@@ -20,6 +20,7 @@ import aezoo
 from aezoo.files import atomic_write
 from aezoo.reading.bundled import bundled_specs
 from aezoo.storage import layout, lockfile
+from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.verification import examine
 from aezoo.training.progress import Terminal
 from aezoo.zoo import embedded
@@ -67,7 +68,7 @@ def write(names: list[str]) -> int:
         for file in layout.survey(source).files:
             (target / file.name).parent.mkdir(exist_ok=True)
             shutil.copyfile(source / file.name, target / file.name)
-        spec = examine(target)
+        spec = examine(ModelFiles(target)).spec
         assert spec.run == aezoo.read(name).run, f"{source} was trained by another spec than the bundled {name}"
         atomic_write(target / layout.CARD, written_card(target, spec, name))
         files = tuple(layout.survey(target).files)
