@@ -21,7 +21,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, FileDatasetSpec, MetricSpec
 from aezoo.testing import parts_of
 from aezoo.testing.files import provide
-from aezoo.testing.smallest import smallest
+from aezoo.testing.generate.minimal import smallest
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "parts.md"
 INTERFACE = PAGE.with_name("plugin-reference.md")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
     from pydantic import BaseModel
 
-    from aezoo.testing.workshop import Workshop
+    from aezoo.testing.generate.pool import Workshop
 
 __all__ = [
     "Breach",
@@ -66,14 +66,14 @@ def specs(
         PluginError: An installed plugin is broken.
     """
     _needs("hypothesis")
-    from aezoo.testing.documents import documents
+    from aezoo.testing.generate.document import documents
 
     return documents(_workshop(registry, parts, containing))
 
 
 def parts_of(value: BaseModel) -> Iterator[Component]:
     """Every part inside a spec or part, at any depth; a part is one of its own."""
-    from aezoo.testing.workshop import walk
+    from aezoo.testing.generate.pool import walk
 
     return walk(value)
 
@@ -132,7 +132,7 @@ def laws(kind: str) -> list[Law]:
 def _workshop(
     registry: Registry | None, parts: Collection[type[Component]] | None, containing: type[Component] | None
 ) -> Workshop:
-    from aezoo.testing.workshop import Workshop
+    from aezoo.testing.generate.pool import Workshop
 
     return Workshop(_everything() if registry is None else registry, parts, containing)
 

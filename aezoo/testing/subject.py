@@ -18,8 +18,8 @@ from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, MetricSpec
 from aezoo.spec.shape import Shape, flat
+from aezoo.testing.generate.minimal import INPUTS, RESTS, Document, NoSpec, around, smallest
 from aezoo.testing.law import PLUGIN, VARIANT
-from aezoo.testing.smallest import INPUTS, RESTS, Document, NoSpec, around, smallest
 
 #: Drafts of a part that are made up; of those that fit into a spec, so many are kept.
 DRAFTS, KEPT = 40, 6
@@ -164,7 +164,7 @@ class Subject:
         return {"registry": self.plugin.registry}
 
     def _others(self) -> list[Spec]:
-        from aezoo.testing.draws import settings_of
+        from aezoo.testing.generate.settings import settings_of
 
         kept: list[Spec] = []
         for setting in settings_of(self.part, self.plugin.registry, DRAFTS):

@@ -13,8 +13,8 @@ from aezoo.errors import AezooError
 from aezoo.spec.component import Range
 from aezoo.spec.kinds import LikelihoodSpec, PriorSpec
 from aezoo.spec.shape import Shape
+from aezoo.testing.generate.minimal import smallest
 from aezoo.testing.law import law
-from aezoo.testing.smallest import smallest
 from aezoo.testing.specimen import generator, specimens
 from aezoo.testing.subject import Subject
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from aezoo.spec.kinds import RegularizerSpec
+from aezoo.testing.generate.minimal import NoSpec, smallest
 from aezoo.testing.law import law
 from aezoo.testing.lawbook.densities import DRAWS, agree
-from aezoo.testing.smallest import NoSpec, smallest
 from aezoo.testing.specimen import Specimen, Term, generator, specimens
 from aezoo.testing.subject import Subject
 

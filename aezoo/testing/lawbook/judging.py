@@ -20,8 +20,8 @@ from aezoo.spec.kinds import FileDatasetSpec
 from aezoo.spec.samples import Samples
 from aezoo.testing.chance import chance, reseed
 from aezoo.testing.files import provide
+from aezoo.testing.generate.minimal import Document, smallest
 from aezoo.testing.law import VARIANT, law
-from aezoo.testing.smallest import Document, smallest
 from aezoo.testing.specimen import generator
 from aezoo.testing.subject import Subject, Variant
 

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, flat
-from aezoo.testing.workshop import Workshop
+from aezoo.testing.generate.pool import Workshop
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Table = dict[str, Any]

@@ -10,9 +10,9 @@ from aezoo.errors import NoMirror, ShapeError
 from aezoo.spec.document import DecoderSpec, Spec
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
-from aezoo.testing.author import TRIES, Author
-from aezoo.testing.values import Drawn, Hints
-from aezoo.testing.workshop import sound
+from aezoo.testing.generate.parts import TRIES, Author
+from aezoo.testing.generate.pool import sound
+from aezoo.testing.generate.values import Drawn, Hints
 
 
 def draw_decoder(author: Author, spec: Spec) -> Drawn | None:

@@ -12,10 +12,10 @@ from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS, LayerSpec
 from aezoo.spec.shape import Shape
-from aezoo.testing.author import Author
-from aezoo.testing.trunk import SHAPES
-from aezoo.testing.values import Draw, Drawn, Hints
-from aezoo.testing.workshop import Workshop
+from aezoo.testing.generate.parts import Author
+from aezoo.testing.generate.pool import Workshop
+from aezoo.testing.generate.required import SHAPES
+from aezoo.testing.generate.values import Draw, Drawn, Hints
 
 #: Names that the texts of a part may be: what every pass has.
 WORDS = ("latent", "output", "input.clean", "decoder", "total")

@@ -23,10 +23,10 @@ from aezoo.spec.kinds import (
 from aezoo.spec.mirror import trace
 from aezoo.spec.shape import Shape
 from aezoo.spec.training import TrainingSpec
-from aezoo.testing.author import TRIES
-from aezoo.testing.decoders import draw_decoder
-from aezoo.testing.sketch import Sketch
-from aezoo.testing.values import NOWHERE, Drawn, Hints, Table
+from aezoo.testing.generate.decoder import draw_decoder
+from aezoo.testing.generate.draft import Sketch
+from aezoo.testing.generate.parts import TRIES
+from aezoo.testing.generate.values import NOWHERE, Drawn, Hints, Table
 
 #: Inputs of one to four axes, small enough that a model of them is built in milliseconds.
 CHANNELS = st.integers(1, 4)

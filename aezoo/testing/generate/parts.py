@@ -15,8 +15,8 @@ from aezoo.spec.component import Component
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, flat
 from aezoo.spec.slots import slots_in
-from aezoo.testing.values import NOWHERE, Draw, Drawn, Hints, Table, draw_value
-from aezoo.testing.workshop import Workshop
+from aezoo.testing.generate.pool import Workshop
+from aezoo.testing.generate.values import NOWHERE, Draw, Drawn, Hints, Table, draw_value
 
 Kind = TypeVar("Kind", bound=Component)
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from aezoo.errors import AezooError
 from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
-from aezoo.testing.author import TRIES
-from aezoo.testing.branches import RARELY, draw_branches
-from aezoo.testing.sketch import Sketch
-from aezoo.testing.trunk import draw_trunk
-from aezoo.testing.values import Draw, Table
-from aezoo.testing.workshop import Workshop, walk
+from aezoo.testing.generate.draft import Sketch
+from aezoo.testing.generate.optional import RARELY, draw_branches
+from aezoo.testing.generate.parts import TRIES
+from aezoo.testing.generate.pool import Workshop, walk
+from aezoo.testing.generate.required import draw_trunk
+from aezoo.testing.generate.values import Draw, Table
 
 
 def documents(workshop: Workshop) -> st.SearchStrategy[Table]:

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from aezoo.spec.document import Spec
-from aezoo.testing.author import Author
-from aezoo.testing.values import Draw, Drawn, Table
-from aezoo.testing.workshop import Workshop, sound
+from aezoo.testing.generate.parts import Author
+from aezoo.testing.generate.pool import Workshop, sound
+from aezoo.testing.generate.values import Draw, Drawn, Table
 
 
 class Sketch:

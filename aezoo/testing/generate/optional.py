@@ -16,10 +16,10 @@ from aezoo.spec.kinds import (
     ScheduleSpec,
 )
 from aezoo.spec.training import TrainingSpec
-from aezoo.testing.author import TRIES
-from aezoo.testing.sketch import Sketch
-from aezoo.testing.values import NAMES, NOWHERE, Drawn, Hints, draw_value
-from aezoo.testing.workshop import sound
+from aezoo.testing.generate.draft import Sketch
+from aezoo.testing.generate.parts import TRIES
+from aezoo.testing.generate.pool import sound
+from aezoo.testing.generate.values import NAMES, NOWHERE, Drawn, Hints, draw_value
 
 #: What a document says of itself, and what it wants installed.
 WORDS = ("description", "license", "paper")
