@@ -253,7 +253,7 @@ def test_every_registered_part_occurs_by_itself():
 
 
 def test_two_of_three_drafts_become_specs(monkeypatch):
-    from aezoo.testing import documents
+    from aezoo.testing.generate import document as documents
 
     drafts, finished = Counter(), Counter()
     sketch = documents.Sketch

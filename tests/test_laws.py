@@ -15,10 +15,10 @@ from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 from aezoo.testing import Law, cases, examine, law_tests, laws
-from aezoo.testing.examination import BOOK, HAVE_LAWS, Case
-from aezoo.testing.files import provide
-from aezoo.testing.lawbook.imports import watched
-from aezoo.testing.subject import Plugin, Subject, Variant
+from aezoo.testing.law.cases import BOOK, HAVE_LAWS, Case
+from aezoo.testing.law.imports import watched
+from aezoo.testing.law.sample_files import provide
+from aezoo.testing.law.under_test import Plugin, Subject, Variant
 from tests import wrong_parts
 from tests.wrong_parts import NAMESPACE, RIGHT, WRONG, WRONG_MODULES, WRONG_VARIANTS, SquaresSpec, Wrong
 

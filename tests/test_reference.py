@@ -20,8 +20,8 @@ from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, FileDatasetSpec, MetricSpec
 from aezoo.testing import parts_of
-from aezoo.testing.files import provide
 from aezoo.testing.generate.minimal import smallest
+from aezoo.testing.law.sample_files import provide
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "parts.md"
 INTERFACE = PAGE.with_name("plugin-reference.md")

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from aezoo.errors import AezooError
 from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
-from aezoo.testing.law import Breach, Law
-from aezoo.testing.site import Site, installed
+from aezoo.testing.installation import Site, installed
+from aezoo.testing.law.definition import Breach, Law
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -106,8 +106,8 @@ def cases(namespace: str, *, registry: Registry | None = None) -> list[tuple[str
     As `law_tests`, for another test runner.
     """
     _needs("hypothesis", "jsonschema")
-    from aezoo.testing.examination import cases_of
-    from aezoo.testing.subject import Plugin
+    from aezoo.testing.law.cases import cases_of
+    from aezoo.testing.law.under_test import Plugin
 
     return [(case.id, case.hold) for case in cases_of(Plugin(namespace, registry))]
 
@@ -115,8 +115,8 @@ def cases(namespace: str, *, registry: Registry | None = None) -> list[tuple[str
 def examine(namespace: str, *, registry: Registry | None = None) -> list[Breach]:
     """Every breach of a law by a plugin, as `law_tests` would find them; empty if it keeps all."""
     _needs("hypothesis", "jsonschema")
-    from aezoo.testing.examination import cases_of
-    from aezoo.testing.subject import Plugin
+    from aezoo.testing.law.cases import cases_of
+    from aezoo.testing.law.under_test import Plugin
 
     return [breach for case in cases_of(Plugin(namespace, registry)) for breach in case.breaches()]
 
@@ -124,7 +124,7 @@ def examine(namespace: str, *, registry: Registry | None = None) -> list[Breach]
 def laws(kind: str) -> list[Law]:
     """The laws of a kind of part, or of `variant` or `plugin`, by id. Raises `UsageError` for anything else."""
     _needs("hypothesis", "jsonschema")
-    from aezoo.testing.examination import laws_of
+    from aezoo.testing.law.cases import laws_of
 
     return laws_of(kind)
 

@@ -12,7 +12,7 @@ import pytest
 
 from aezoo.errors import AezooError
 from aezoo.testing import Site, installed
-from aezoo.testing.law import Breach
+from aezoo.testing.law.definition import Breach
 
 PYPROJECT = """\
 [build-system]

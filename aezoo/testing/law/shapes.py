@@ -12,9 +12,9 @@ from aezoo.errors import NoMirror
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
 from aezoo.spec.shape import Shape
-from aezoo.testing.law import MODULES, law
-from aezoo.testing.specimen import Specimen, generator, made, specimens
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import Specimen, generator, made, specimens
+from aezoo.testing.law.definition import MODULES, law
+from aezoo.testing.law.under_test import Subject
 
 AGREE = "let `build()` and what the declaration says of shapes compute the same"
 BATCHES = (2, 1, 3)

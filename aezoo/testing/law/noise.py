@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from aezoo.spec.kinds import CorruptionSpec, LayerSpec
-from aezoo.testing.chance import chance, reseed
-from aezoo.testing.law import MODULES, law
-from aezoo.testing.specimen import Specimen, generator, passed, same, specimens
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import Specimen, generator, passed, same, specimens
+from aezoo.testing.law.definition import MODULES, law
+from aezoo.testing.law.rng_state import chance, reseed
+from aezoo.testing.law.under_test import Subject
 
 #: Of double precision, for sums that a library may order as it likes.
 SLACK = {"rtol": 1e-9, "atol": 1e-9, "equal_nan": True}

@@ -14,9 +14,9 @@ from aezoo.spec.component import Range
 from aezoo.spec.kinds import LikelihoodSpec, PriorSpec
 from aezoo.spec.shape import Shape
 from aezoo.testing.generate.minimal import smallest
-from aezoo.testing.law import law
-from aezoo.testing.specimen import generator, specimens
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import generator, specimens
+from aezoo.testing.law.definition import law
+from aezoo.testing.law.under_test import Subject
 
 #: Draws of an estimate, and how many standard errors it may be off: once in 10^8 for a normal one.
 DRAWS, ERRORS = 4096, 6.0

@@ -8,27 +8,27 @@ from typing import NamedTuple
 from aezoo.errors import AezooError, UsageError
 from aezoo.registry.attribution import innermost, interrupted, package, said
 from aezoo.spec.kinds import KINDS
-from aezoo.testing.chance import undisturbed
-from aezoo.testing.law import PLUGIN, VARIANT, Breach, Law
-from aezoo.testing.lawbook import (
+from aezoo.testing.law import (
+    declarations,
     densities,
     divergence,
     gradients,
     imports,
     judging,
-    lessons,
     noise,
+    overfitting,
     shapes,
     state,
     steps,
     terms,
-    words,
 )
-from aezoo.testing.subject import Plugin, Subject, Variant
+from aezoo.testing.law.definition import PLUGIN, VARIANT, Breach, Law
+from aezoo.testing.law.rng_state import undisturbed
+from aezoo.testing.law.under_test import Plugin, Subject, Variant
 
 #: All of them, by id.
 BOOK: tuple[Law, ...] = (
-    *words.LAWS,
+    *declarations.LAWS,
     *imports.LAWS,
     *shapes.LAWS,
     *gradients.LAWS,
@@ -37,7 +37,7 @@ BOOK: tuple[Law, ...] = (
     *densities.LAWS,
     *divergence.LAWS,
     *terms.LAWS,
-    *lessons.LAWS,
+    *overfitting.LAWS,
     *steps.LAWS,
     *judging.LAWS,
 )

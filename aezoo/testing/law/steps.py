@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from aezoo.spec.kinds import OptimizerSpec
-from aezoo.testing.law import law
-from aezoo.testing.specimen import generator
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import generator
+from aezoo.testing.law.definition import law
+from aezoo.testing.law.under_test import Subject
 
 #: Lengths of a run for which schedules are asked.
 RUNS = (1, 2, 10, 1000)

@@ -18,12 +18,12 @@ from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import FileDatasetSpec
 from aezoo.spec.samples import Samples
-from aezoo.testing.chance import chance, reseed
-from aezoo.testing.files import provide
 from aezoo.testing.generate.minimal import Document, smallest
-from aezoo.testing.law import VARIANT, law
-from aezoo.testing.specimen import generator
-from aezoo.testing.subject import Subject, Variant
+from aezoo.testing.law.adapters import generator
+from aezoo.testing.law.definition import VARIANT, law
+from aezoo.testing.law.rng_state import chance, reseed
+from aezoo.testing.law.sample_files import provide
+from aezoo.testing.law.under_test import Subject, Variant
 
 
 @law(

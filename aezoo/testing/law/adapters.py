@@ -18,8 +18,8 @@ from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec
 from aezoo.spec.shape import Shape
-from aezoo.testing.chance import reseed
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.rng_state import reseed
+from aezoo.testing.law.under_test import Subject
 
 Tensors = tuple[Tensor, ...]
 

@@ -20,8 +20,8 @@ from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS
-from aezoo.testing.law import PLUGIN, law
-from aezoo.testing.subject import Plugin, Subject, places
+from aezoo.testing.law.definition import PLUGIN, law
+from aezoo.testing.law.under_test import Plugin, Subject, places
 
 EVERY = tuple(KINDS)
 IN_SLOTS = tuple(kind for kind in KINDS if kind != "metric")

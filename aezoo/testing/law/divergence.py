@@ -11,10 +11,10 @@ from torch import Tensor
 
 from aezoo.spec.kinds import RegularizerSpec
 from aezoo.testing.generate.minimal import NoSpec, smallest
-from aezoo.testing.law import law
-from aezoo.testing.lawbook.densities import DRAWS, agree
-from aezoo.testing.specimen import Specimen, Term, generator, specimens
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import Specimen, Term, generator, specimens
+from aezoo.testing.law.definition import law
+from aezoo.testing.law.densities import DRAWS, agree
+from aezoo.testing.law.under_test import Subject
 
 
 @law(

@@ -11,8 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from aezoo.testing.law import PLUGIN, law
-from aezoo.testing.subject import Plugin
+from aezoo.testing.law.definition import PLUGIN, law
+from aezoo.testing.law.under_test import Plugin
 
 #: Seconds in which all modules of a plugin are imported.
 PATIENCE = 120
@@ -59,7 +59,7 @@ def changes_nothing(plugin: Plugin) -> Iterator[str]:
 @cache
 def watched(modules: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What importing each module does, one after the other, in a process of its own."""
-    source = files(__package__).joinpath("watch.py").read_text(encoding="utf-8")
+    source = files(__package__).joinpath("import_probe.py").read_text(encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-c", source, *modules]
     done = subprocess.run(command, capture_output=True, env=environment, check=False, text=True, timeout=PATIENCE)

@@ -19,7 +19,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, MetricSpec
 from aezoo.spec.shape import Shape, flat
 from aezoo.testing.generate.minimal import INPUTS, RESTS, Document, NoSpec, around, smallest
-from aezoo.testing.law import PLUGIN, VARIANT
+from aezoo.testing.law.definition import PLUGIN, VARIANT
 
 #: Drafts of a part that are made up; of those that fit into a spec, so many are kept.
 DRAFTS, KEPT = 40, 6

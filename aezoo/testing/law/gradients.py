@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from aezoo.testing.law import law
-from aezoo.testing.specimen import Specimen, Tensors, Term, generator, specimens
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import Specimen, Tensors, Term, generator, specimens
+from aezoo.testing.law.definition import law
+from aezoo.testing.law.under_test import Subject
 
 #: Samples in a batch.
 MANY = 8

@@ -18,9 +18,9 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
 from aezoo.spec.training import TrainingSpec
-from aezoo.testing.law import law
-from aezoo.testing.specimen import generator
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import generator
+from aezoo.testing.law.definition import law
+from aezoo.testing.law.under_test import Subject
 from aezoo.training.loop import Loop
 from aezoo.training.preparation import prepare
 

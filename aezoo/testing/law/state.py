@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from aezoo.storage.weights import read_weights, write_weights
-from aezoo.testing.law import MODULES, law
-from aezoo.testing.specimen import Specimen, generator, passed, same, specimens
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import Specimen, generator, passed, same, specimens
+from aezoo.testing.law.definition import MODULES, law
+from aezoo.testing.law.under_test import Subject
 
 #: Samples in a batch.
 MANY = 8

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from aezoo.building.builder import build
 from aezoo.nn.objective import player_parameters
 from aezoo.spec.kinds import ConstantSpec, CorruptionSpec
-from aezoo.testing.law import law
-from aezoo.testing.specimen import Term, generator, passed, same, specimens
-from aezoo.testing.subject import Subject
+from aezoo.testing.law.adapters import Term, generator, passed, same, specimens
+from aezoo.testing.law.definition import law
+from aezoo.testing.law.under_test import Subject
 
 #: Samples in a batch.
 MANY = 6
