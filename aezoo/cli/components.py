@@ -94,13 +94,13 @@ def _meant(part: type[Component], name: str | None) -> bool:
 
 def _parts(name: str | None) -> list[type[Component]]:
     """All parts: of the box, and of every plugin that loads; of those that do not, a line on stderr."""
-    from aezoo.cli.everything import parts
+    from aezoo.cli.all_parts import parts
 
     return parts(_everything(name))
 
 
 def _everything(name: str | None) -> Registry:
-    from aezoo.cli.everything import everything
+    from aezoo.cli.all_parts import everything
     from aezoo.registry.loader import load
 
     registry = everything()

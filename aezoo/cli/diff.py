@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aezoo.cli import options, output
-from aezoo.cli.phrases import phrase
-from aezoo.cli.sources import known_of
+from aezoo.cli.formatting import phrase
+from aezoo.cli.spec_source import known_of
 
 if TYPE_CHECKING:
     from aezoo.errors import Path

@@ -13,7 +13,7 @@ import click
 
 from aezoo.cli import options
 from aezoo.cli.output import emit
-from aezoo.cli.writing import claim
+from aezoo.cli.output_files import claim
 from aezoo.errors import NotFound, PluginError, SpecError, UsageError
 from aezoo.files import atomic_write
 from aezoo.names import visible

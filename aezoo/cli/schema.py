@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from aezoo.cli import options
-from aezoo.cli.everything import everything, parts
+from aezoo.cli.all_parts import everything, parts
 from aezoo.cli.output import divert, emit, result
-from aezoo.cli.writing import claim
+from aezoo.cli.output_files import claim
 from aezoo.files import atomic_write
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aezoo.cli import facts, options, output
-from aezoo.cli.phrases import phrase
-from aezoo.cli.sources import folder_of, known, written
+from aezoo.cli import model_facts, options, output
+from aezoo.cli.formatting import phrase
+from aezoo.cli.spec_source import folder_of, known, written
 from aezoo.errors import UNMET, UnmetSpec
 from aezoo.names import visible
 from aezoo.spec.summary import Row, Term, layers, terms
@@ -39,7 +39,7 @@ def show(source: str, card: bool, overrides: tuple[str, ...], limits: Limits, as
     """
     with folder_of(source, overrides, limits=limits) as folder:
         if card:
-            facts.tell_card(folder, source)
+            model_facts.tell_card(folder, source)
             return
         try:
             spec = known(source, folder, overrides, limits=limits)
@@ -47,13 +47,13 @@ def show(source: str, card: bool, overrides: tuple[str, ...], limits: Limits, as
             if all(fault.code in UNMET for fault in error.faults if fault.level == "error"):
                 _tell_written(*written(source, folder, overrides, limits=limits), as_json=as_json)
             raise
-        about = facts.facts(folder, spec, source) if folder else None
+        about = model_facts.facts(folder, spec, source) if folder else None
     if as_json:
         output.emit({**_document(spec), **({"model": about} if about else {})})
         return
     _tell(spec)
     if about:
-        facts.tell(about)
+        model_facts.tell(about)
 
 
 def _tell_written(document: dict[str, Any], prints: dict[str, str], *, as_json: bool) -> None:

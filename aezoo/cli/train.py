@@ -11,8 +11,8 @@ import click
 
 import aezoo
 from aezoo.cli import options
-from aezoo.cli.judging import tell
 from aezoo.cli.output import emit
+from aezoo.cli.scores_table import tell
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 import aezoo
-from aezoo.cli.judging import tell
+from aezoo.cli.scores_table import tell
 from aezoo.evaluation.units import Units, drawable
 from aezoo.model import Model
 from aezoo.storage.card import card

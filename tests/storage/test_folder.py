@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 import aezoo
-from aezoo.cli import sources
+from aezoo.cli import spec_source
 from aezoo.errors import NotFound, PluginError, Refused, RunFailed, SpecError
 from aezoo.model import Model
 from aezoo.registry.attribution import BUILT_BY
@@ -429,7 +429,7 @@ def test_a_replacement_that_was_cut_short_is_what_every_reader_sees(
     monkeypatch.undo()
     assert (folder / ".aezoo-replacement").is_dir()
     if reader == "show":
-        assert sources.known_of(str(folder), limits=DEFAULT_LIMITS).name == "second"
+        assert spec_source.known_of(str(folder), limits=DEFAULT_LIMITS).name == "second"
     elif reader == "evaluate":
         assert aezoo.load(folder).spec.name == "second"
     else:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aezoo.cli.stems import file_stems
+from aezoo.cli.file_names import file_stems
 from aezoo.errors import NotFound, Refused, UsageError
 from aezoo.files import atomic_write
 

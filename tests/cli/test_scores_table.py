@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aezoo.cli import judging
+from aezoo.cli import scores_table
 from aezoo.evaluation.scores import Scores
 
 
@@ -14,7 +14,7 @@ def scores() -> Scores:
 
 
 def test_the_legend_says_what_is_better_and_which_figures_only_describe() -> None:
-    line = judging.legend(scores().metrics)
+    line = scores_table.legend(scores().metrics)
     assert line == (
         "lower is better; of denoising_psnr higher is better; of elbo higher is better; latent_rank only describes:"
         " `aezoo components metric NAME` explains one"
@@ -24,8 +24,8 @@ def test_the_legend_says_what_is_better_and_which_figures_only_describe() -> Non
 def test_a_terminal_shows_the_legend_and_a_pipe_does_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    judging.tell(scores())
+    scores_table.tell(scores())
     assert "lower is better" not in capsys.readouterr().out
-    monkeypatch.setattr(judging, "width", lambda: 200)
-    judging.tell(scores())
+    monkeypatch.setattr(scores_table, "width", lambda: 200)
+    scores_table.tell(scores())
     assert capsys.readouterr().out.endswith("explains one\n")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aezoo.cli.stems import file_stems
+from aezoo.cli.file_names import file_stems
 
 
 @pytest.mark.parametrize(

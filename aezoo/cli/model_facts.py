@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aezoo.cli import output
-from aezoo.cli.judging import in_units
+from aezoo.cli.scores_table import in_units
 from aezoo.errors import NotFound, UsageError
 from aezoo.names import inert
 

@@ -11,7 +11,7 @@ import click
 import aezoo
 from aezoo.cli import options
 from aezoo.cli.output import emit
-from aezoo.cli.writing import PICTURE, SHOWN, write_array, write_images, write_picture
+from aezoo.cli.output_files import PICTURE, SHOWN, write_array, write_images, write_picture
 from aezoo.errors import DataError
 from aezoo.names import visible
 
