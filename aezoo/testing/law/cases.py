@@ -9,18 +9,23 @@ from aezoo.errors import AezooError, UsageError
 from aezoo.registry.attribution import innermost, interrupted, package, said
 from aezoo.spec.kinds import KINDS
 from aezoo.testing.law import (
+    constraints,
+    corruptions,
+    datasets,
     declarations,
     densities,
     divergence,
     gradients,
     imports,
-    judging,
+    metrics,
     noise,
+    optimizers,
     overfitting,
+    schedules,
     shapes,
     state,
-    steps,
     terms,
+    variants,
 )
 from aezoo.testing.law.definition import PLUGIN, VARIANT, Breach, Law
 from aezoo.testing.law.rng_state import undisturbed
@@ -37,9 +42,14 @@ BOOK: tuple[Law, ...] = (
     *densities.LAWS,
     *divergence.LAWS,
     *terms.LAWS,
+    *corruptions.LAWS,
+    *constraints.LAWS,
     *overfitting.LAWS,
-    *steps.LAWS,
-    *judging.LAWS,
+    *schedules.LAWS,
+    *optimizers.LAWS,
+    *datasets.LAWS,
+    *metrics.LAWS,
+    *variants.LAWS,
 )
 #: What has laws: every kind of part, and what is none.
 HAVE_LAWS = (*KINDS, VARIANT, PLUGIN)

@@ -1,4 +1,4 @@
-"""Laws of what training adds to a pass: corruptions, penalties, objectives, constraints."""
+"""Laws of regularizers and objectives: the terms of a loss."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aezoo.building.builder import build
 from aezoo.nn.objective import player_parameters
-from aezoo.spec.kinds import ConstantSpec, CorruptionSpec
+from aezoo.spec.kinds import ConstantSpec
 from aezoo.testing.law.adapters import Term, generator, passed, same, specimens
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.under_test import Subject
 
 #: Samples in a batch.
 MANY = 6
-
-
-# --- terms --------------------------------------------------------------------------------------------------
 
 
 @law(
@@ -124,59 +120,4 @@ def _terms(subject: Subject) -> Iterator[Term]:
         yield specimen
 
 
-# --- corruption ---------------------------------------------------------------------------------------------
-
-
-@law(
-    "L43",
-    "corruption",
-    says="At strength zero a corruption leaves every input as it is.",
-    hint="let `strengths` name the fields that say how strong it is, and 0 in all of them change nothing",
-)
-def nothing_spoilt(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
-        part: CorruptionSpec = specimen.part
-        if not part.strengths:
-            continue
-        idle = part.model_copy(update=dict.fromkeys(part.strengths, 0.0))
-        still = type(specimen)(idle, specimen.spec, specimen.shape)
-        module, (x,) = still.build(), still.inputs(MANY, generator(1))
-        if not torch.equal(still.run(module, (x,), generator(2))["spoilt"], x):
-            yield f"{still} changes its input"
-
-
-# --- constraints --------------------------------------------------------------------------------------------
-
-
-@law(
-    "L44",
-    "constraint",
-    says="A projection is one: done twice it changes nothing more; weights stay finite, the same tensors, in no graph.",
-    hint="write to the weights in place under `torch.no_grad()`, and mind weights that are all zero",
-)
-def projected_once(subject: Subject) -> Iterator[str]:
-    for spec, _, part in subject.placed:
-        network = build(spec, seed=0).network
-        held = network.get_submodule(part.on)
-        for scale in (3.0, 0.0, 0.01):
-            with torch.no_grad():
-                for p in held.parameters():
-                    p.copy_(scale * torch.randn(p.shape, generator=generator(1)))
-            yield from (f"{part.tag()}: {fault}" for fault in _projected(part.build(), held))
-
-
-def _projected(project: Any, held: nn.Module) -> Iterator[str]:
-    before = dict(held.named_parameters())
-    project(held)
-    once = {name: p.detach().clone() for name, p in held.named_parameters()}
-    project(held)
-    for name, p in held.named_parameters():
-        if p is not before[name] or p.grad_fn is not None or not p.is_leaf:
-            yield f"{name} is another tensor afterwards"
-        elif not bool(p.isfinite().all()):
-            yield f"{name} is not finite afterwards"
-        elif not torch.allclose(p, once[name], rtol=1e-4, atol=1e-6):
-            yield f"{name} moves again when it is projected again"
-
-
-LAWS = [one_number, averaged, players, unweighted, nothing_spoilt, projected_once]
+LAWS = [one_number, averaged, players, unweighted]

@@ -1,29 +1,21 @@
-"""Laws of what comes before and after training: datasets, metrics, and variants, which are data themselves."""
+"""Laws of datasets: shapes, splits, and the same samples each time."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 
-from aezoo.building.builder import build
-from aezoo.errors import AezooError, DataError
-from aezoo.nn.code import Output
-from aezoo.reading.reader import check
-from aezoo.spec.document import Spec
+from aezoo.errors import DataError
 from aezoo.spec.kinds import FileDatasetSpec
 from aezoo.spec.samples import Samples
-from aezoo.testing.generate.minimal import Document, smallest
-from aezoo.testing.law.adapters import generator
-from aezoo.testing.law.definition import VARIANT, law
+from aezoo.testing.law.definition import law
 from aezoo.testing.law.rng_state import chance, reseed
 from aezoo.testing.law.sample_files import provide
-from aezoo.testing.law.under_test import Subject, Variant
+from aezoo.testing.law.under_test import Subject
 
 
 @law(
@@ -99,62 +91,4 @@ def _read(dataset: Any, *, made: bool) -> Samples | None:
         return None
 
 
-@law(
-    "L56",
-    "metric",
-    says="A metric is a number that does not depend on the order of the batches.",
-    hint="keep sums and counts in `update`, divide in `result`; keep them on the object, not on the class",
-)
-def unordered(subject: Subject) -> Iterator[str]:
-    if subject.example is None:
-        return
-    batches = list(_passes(subject.example))
-    results = [_judged(subject, batches), _judged(subject, batches[::-1]), _judged(subject, batches)]
-    if not all(isinstance(result, (int, float)) for result in results):
-        yield f"its result is {results[0]!r}"
-    elif not math.isclose(results[0], results[1], rel_tol=1e-9, abs_tol=1e-12):
-        yield f"{results[0]!r} for three batches, {results[1]!r} for the same three in another order"
-    elif results[0] != results[2]:
-        yield f"{results[0]!r} at first, {results[2]!r} when it is built anew: it remembers"
-
-
-def _passes(spec: Spec) -> Iterator[Output]:
-    network = build(spec, seed=0).network.double().eval()
-    low, high = spec.input.range or (-1.0, 1.0)
-    for seed, n in enumerate((5, 3, 4)):
-        x = low + (high - low) * torch.rand(n, *spec.input.shape, generator=generator(seed), dtype=torch.double)
-        with torch.no_grad():
-            yield network(x, None, generator(seed))
-
-
-def _judged(subject: Subject, batches: list[Output]) -> float:
-    metric = subject.metric.build(subject.example)
-    for out in batches:
-        metric.update(out)
-    return metric.result()  # type: ignore[no-any-return]
-
-
-@law(
-    "L57",
-    VARIANT,
-    says="A small spec over the variant reads, and says what the variant says.",
-    hint="write only keys of a spec; what a variant cannot know, such as `dim`, is left to the spec over it",
-)
-def stands(variant: Variant) -> Iterator[str]:
-    registry = variant.plugin.registry
-    rests: list[Document] = [{"latent": {"dim": 2}}, {}, {"latent": {"type": "deterministic", "dim": 2}}]
-    rests += [{"latent": rest["latent"]} for rest in variant.plugin.rests if "latent" in rest]
-    try:
-        spec = smallest({"variants": [variant.name]}, registry=registry, rests=rests, lints=True)
-    except AezooError as error:
-        yield str(error)
-        return
-    missing = [key for key in variant.fragment if key not in Spec.model_fields]
-    if missing:
-        yield f"it fills {', '.join(missing)}, which no spec has"
-    again, _ = check(spec.document(), registry=registry)
-    if again != spec:
-        yield "written out and read again it is another spec"
-
-
-LAWS = [loads, repeats, unordered, stands]
+LAWS = [loads, repeats]
