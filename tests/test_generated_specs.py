@@ -253,11 +253,11 @@ def test_every_registered_part_occurs_by_itself():
 
 
 def test_two_of_three_drafts_become_specs(monkeypatch):
-    from aezoo.testing.generate import document as documents
+    from aezoo.testing.generate import document as generation
 
     drafts, finished = Counter(), Counter()
-    sketch = documents.Sketch
-    monkeypatch.setattr(documents, "Sketch", lambda *given: drafts.update(["one"]) or sketch(*given))
+    draft = generation.Draft
+    monkeypatch.setattr(generation, "Draft", lambda *arguments: drafts.update(["one"]) or draft(*arguments))
 
     @settings(GENERATED, max_examples=150, phases=[Phase.generate])
     @given(specs(BOX))

@@ -1,4 +1,4 @@
-"""Specs made up by Hypothesis, for tests of parts: ours, and any plugin's.
+"""Specs drawn by Hypothesis, and laws of parts: for the tests of aezoo and of any plugin.
 
     @given(specs(containing=MyLayerSpec))
     def test_my_layer_composes(document):
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
     from pydantic import BaseModel
 
-    from aezoo.testing.generate.pool import Workshop
+    from aezoo.testing.generate.pool import PartPool
 
 __all__ = [
     "Breach",
@@ -68,14 +68,14 @@ def specs(
     _needs("hypothesis")
     from aezoo.testing.generate.document import documents
 
-    return documents(_workshop(registry, parts, containing))
+    return documents(_pool(registry, parts, containing))
 
 
 def parts_of(value: BaseModel) -> Iterator[Component]:
     """Every part inside a spec or part, at any depth; a part is one of its own."""
-    from aezoo.testing.generate.pool import walk
+    from aezoo.testing.generate.pool import parts_inside
 
-    return walk(value)
+    return parts_inside(value)
 
 
 def law_tests(namespace: str, *, registry: Registry | None = None) -> Callable[..., None]:
@@ -129,12 +129,12 @@ def laws(kind: str) -> list[Law]:
     return laws_of(kind)
 
 
-def _workshop(
+def _pool(
     registry: Registry | None, parts: Collection[type[Component]] | None, containing: type[Component] | None
-) -> Workshop:
-    from aezoo.testing.generate.pool import Workshop
+) -> PartPool:
+    from aezoo.testing.generate.pool import PartPool
 
-    return Workshop(_everything() if registry is None else registry, parts, containing)
+    return PartPool(_everything() if registry is None else registry, parts, containing)
 
 
 def _everything() -> Registry:

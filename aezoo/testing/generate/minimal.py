@@ -1,4 +1,4 @@
-"""The smallest spec that can hold a part: what its example says, and of all else the first that it can live with."""
+"""The minimal spec around a part: its example, and for all other keys the first plain values that are valid with it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 #: Wider than any example's code, and with axes for layers of any rank.
 INPUTS: tuple[tuple[int, ...], ...] = ((4, 12, 12), (4, 144), (576,), (4, 4, 6, 6))
-#: What the rest of a spec may be, the plainest first.
+#: Values of the other keys of a spec, the plainest first.
 RESTS: tuple[Document, ...] = (
     {"latent": {"type": "deterministic", "dim": 2}},
     {"latent": {"type": "gaussian", "dim": 2}, "regularizers": {"kl": {}}, "likelihood": "gaussian"},
@@ -26,11 +26,11 @@ UNSUITED = Fault((), "", "it does not suit")
 SIDE_BY_SIDE = ("regularizers", "constraints", "training")
 
 
-class NoSpec(AezooError):
-    """No small spec can hold what was to be held."""
+class NoMinimalSpec(AezooError):
+    """No minimal spec is valid with the part."""
 
 
-def smallest(
+def minimal_spec(
     table: Mapping[str, Any],
     *,
     registry: Registry | None = None,
@@ -44,31 +44,31 @@ def smallest(
     Args:
         table: The example as it stands in a spec; it may fill other slots beside its part's own.
         registry: Where parts are looked up.
-        suits: What else is asked of the spec.
+        suits: A further condition on the spec.
         inputs: Shapes of the input, in the order in which they are tried.
-        rests: What may stand in the slots that the table leaves, in that order.
-        lints: Whether one that reads with a warning will do.
+        rests: Values of the keys that the table does not fill, in the order in which they are tried.
+        lints: Whether warnings are accepted.
 
     Raises:
         NoSpec: There is none; says why.
     """
     refused: Counter[Fault] = Counter()
-    tried = (around(table, shape, rest) for shape in inputs for rest in tuple(rests))
-    for spec, told in _readings(tried, registry):
-        if spec is not None and (lints or not told) and suits(spec):
+    tried = (document_around(table, shape, rest) for shape in inputs for rest in tuple(rests))
+    for spec, faults in _readings(tried, registry):
+        if spec is not None and (lints or not faults) and suits(spec):
             return spec
-        refused.update(told or [UNSUITED])
-    raise NoSpec(f"no small spec holds it: {_reason(refused)}")
+        refused.update(faults or [UNSUITED])
+    raise NoMinimalSpec(f"no small spec holds it: {_reason(refused)}")
 
 
 def _reason(refused: Counter[Fault]) -> Fault:
-    """Why most were refused; of several such reasons the last that a spec is looked at for: shapes fit before it."""
+    """The commonest error; of equally common ones the one that is checked last, since shapes fit before it."""
     errors = {fault: n for fault, n in refused.items() if fault.level == "error"} or refused
     return max(errors, key=lambda fault: (errors[fault], fault.code))
 
 
-def around(table: Mapping[str, Any], shape: Sequence[int], rest: Document) -> Document:
-    """A spec of one step; named tables stand side by side, all else is as the table has it."""
+def document_around(table: Mapping[str, Any], shape: Sequence[int], rest: Document) -> Document:
+    """A spec of one training step; named tables are merged, all other keys are the table's."""
     whole: Document = {"aezoo": 1, "name": "smallest", "input": list(shape), "training": {"steps": 1}, **rest}
     for key, value in table.items():
         whole[key] = {**whole.get(key, {}), **value} if key in SIDE_BY_SIDE else value

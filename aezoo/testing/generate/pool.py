@@ -1,4 +1,4 @@
-"""Workshop: the parts that specs are drawn from."""
+"""The pool of parts that specs are drawn from."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.slots import slots_in
 
-#: Layers in layers in layers are enough.
+#: The deepest nesting of layers.
 DEEPEST = 2
 
 
-class Workshop:
+class PartPool:
     """The parts that specs are drawn from.
 
     Args:
@@ -43,32 +43,32 @@ class Workshop:
                 self._parts.setdefault(part.kind, []).append(part)
 
     def parts(self, kind: str, *, depth: int = 0) -> list[type[Any]]:
-        """Those of a kind; too deep inside each other, only those that hold none of their own kind."""
+        """The parts of a kind; below the deepest nesting, only those that contain none of their own kind."""
         if self.containing is not None and self.containing.kind == kind != LayerSpec.kind:
             return [self.containing]
-        there = self._parts.get(kind, [])
-        return there if depth < DEEPEST else [part for part in there if kind not in kinds_in(part)]
+        candidates = self._parts.get(kind, [])
+        return candidates if depth < DEEPEST else [part for part in candidates if kind not in kinds_in(part)]
 
-    def forces(self, *kinds: str) -> bool:
+    def requires_kind(self, *kinds: str) -> bool:
         """Whether the part that has to occur is of one of these kinds."""
         return self.containing is not None and self.containing.kind in kinds
 
     def missing(self, kind: str, name: str) -> bool:
-        """Whether there is no such part: then a slot that means it when it is left out cannot be."""
+        """Whether no such part is registered: a slot with this default then cannot be left out."""
         return name not in self.registry.names(kind)
 
 
-def sound(spec: Spec) -> bool:
-    """Whether nothing is wrong between the parts of a spec."""
+def is_valid(spec: Spec) -> bool:
+    """Whether the parts of a spec fit each other."""
     return not any(fault.level == "error" for fault in examine(spec))
 
 
 def kinds_in(model: type[BaseModel]) -> set[str]:
-    """Kinds of part that the fields of a model hold."""
+    """The kinds of part in the slots of a model."""
     return {kind for field in model.model_fields.values() for kind in slots_in(field.annotation)}
 
 
-def walk(value: Any) -> Iterator[Component]:
+def parts_inside(value: Any) -> Iterator[Component]:
     """Every part inside a value, at any depth."""
     if isinstance(value, Component):
         yield value
@@ -78,4 +78,4 @@ def walk(value: Any) -> Iterator[Component]:
         value = list(value.values())
     if isinstance(value, (list, tuple)):
         for item in value:
-            yield from walk(item)
+            yield from parts_inside(item)

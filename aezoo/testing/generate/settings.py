@@ -1,4 +1,4 @@
-"""Draws: settings of a part, and shapes that it is given, made up from its declaration; the same ones every time."""
+"""Settings of a part, and input shapes, drawn from its declaration; the same ones every time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS, LayerSpec
 from aezoo.spec.shape import Shape
-from aezoo.testing.generate.parts import Author
-from aezoo.testing.generate.pool import Workshop
+from aezoo.testing.generate.parts import PartGenerator
+from aezoo.testing.generate.pool import PartPool
 from aezoo.testing.generate.required import SHAPES
-from aezoo.testing.generate.values import Draw, Drawn, Hints
+from aezoo.testing.generate.values import Draw, DrawnPart, Hints
 
-#: Names that the texts of a part may be: what every pass has.
-WORDS = ("latent", "output", "input.clean", "decoder", "total")
+#: Taps that every model has: likely values of a part's text fields.
+TAP_NAMES = ("latent", "output", "input.clean", "decoder", "total")
 
 
 class Setting(NamedTuple):
@@ -30,7 +30,7 @@ class Setting(NamedTuple):
 
 def settings_of(part: type[Component], registry: Registry, count: int) -> list[Setting]:
     """At most `count` settings of a part, each once."""
-    workshop, drawn = Workshop(registry), dict[str, Setting]()
+    pool, drawn = PartPool(registry), dict[str, Setting]()
 
     @settings(
         max_examples=count,
@@ -40,7 +40,7 @@ def settings_of(part: type[Component], registry: Registry, count: int) -> list[S
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(_strategy(part, workshop))
+    @given(_strategy(part, pool))
     def collect(setting: Setting | None) -> None:
         if setting is not None:
             drawn[to_json({"shape": list(setting.shape), "part": setting.written}, indent=None)] = setting
@@ -49,17 +49,17 @@ def settings_of(part: type[Component], registry: Registry, count: int) -> list[S
     return list(drawn.values())
 
 
-def _strategy(part: type[Component], workshop: Workshop) -> st.SearchStrategy[Setting | None]:
+def _strategy(part: type[Component], pool: PartPool) -> st.SearchStrategy[Setting | None]:
     @st.composite
     def setting(draw: Draw) -> Setting | None:
         shape = draw(SHAPES)
-        drawn = _drawn(Author(draw, workshop), part, shape)
+        drawn = _drawn(PartGenerator(draw, pool), part, shape)
         return None if drawn is None else Setting(shape, drawn.written)
 
     return setting()
 
 
-def _drawn(author: Author, part: type[Component], shape: Shape) -> Drawn | None:
+def _drawn(generator: PartGenerator, part: type[Component], shape: Shape) -> DrawnPart | None:
     if part.kind == LayerSpec.kind:
-        return author.layer(Hints(shape), of=[part])
-    return author.part(KINDS[part.kind], Hints(words=WORDS), of=[part])
+        return generator.layer(Hints(shape), of=[part])
+    return generator.part(KINDS[part.kind], Hints(names=TAP_NAMES), of=[part])

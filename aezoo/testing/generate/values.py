@@ -14,14 +14,14 @@ from pydantic.fields import FieldInfo
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, flat
-from aezoo.testing.generate.pool import Workshop
+from aezoo.testing.generate.pool import PartPool
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Table = dict[str, Any]
 
-#: Numbers stay so near to their lower bound that models stay small.
+#: How far numbers may be above their lower bound: models stay small.
 SPAN = 7
-#: Smaller ones have no square or reciprocal in 32 bits: what is made of them is no model that trains.
+#: Smaller numbers have no square or reciprocal in float32.
 TINIEST = 1e-9
 #: Numbers that people write.
 USUAL = (0.0, 1.0, 0.5, 0.25, 2.0)
@@ -33,101 +33,101 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,7}", fullmatch=True)
 
 
 class Hints(NamedTuple):
-    """What the fields of a part may well be, from where it stands."""
+    """Likely values of a part's fields, by its position in the spec."""
 
     shape: Shape = ()  # what a layer is given
-    words: tuple[str, ...] = ()  # names that texts may be: taps, terms
+    names: tuple[str, ...] = ()  # taps or terms that a text field may name
 
 
-NOWHERE = Hints()
+NO_HINTS = Hints()
 
 
-class Drawn(NamedTuple):
+class DrawnPart(NamedTuple):
     """A part, as a spec writes it and as it is read."""
 
     written: Any  # a table, a bare name, a number
     part: Any
 
 
-class Parts(Protocol):
-    """Who draws the parts that a value holds: an `Author`."""
+class PartSource(Protocol):
+    """Draws the parts inside a value: a `PartGenerator`."""
 
     draw: Draw
-    workshop: Workshop
+    pool: PartPool
 
-    def part(self, base: type[Any], hints: Hints, /) -> Drawn | None: ...
-    def table(self, model: type[BaseModel], hints: Hints, given: Mapping[str, Any], /) -> Drawn | None: ...
-    def stack(self, hints: Hints, /, *, least: int) -> list[Drawn]: ...
-    def layer(self, hints: Hints, /) -> Drawn | None: ...
+    def part(self, base: type[Any], hints: Hints, /) -> DrawnPart | None: ...
+    def table(self, model: type[BaseModel], hints: Hints, fixed: Mapping[str, Any], /) -> DrawnPart | None: ...
+    def stack(self, hints: Hints, /, *, least: int) -> list[DrawnPart]: ...
+    def layer(self, hints: Hints, /) -> DrawnPart | None: ...
 
 
-def draw_value(author: Parts, annotation: Any, metadata: Iterable[Any], hints: Hints) -> Any:
-    """A value that a field so annotated may hold, as a spec writes it: no None, no tuple.
+def draw_value(generator: PartSource, annotation: Any, metadata: Iterable[Any], hints: Hints) -> Any:
+    """A value for a field of this annotation, as a spec writes it: no None, no tuple.
 
     Raises:
-        TypeError: The annotation is none that specs have.
+        TypeError: No field of a spec has such an annotation.
     """
     annotation, bounds = unwrapped(annotation, metadata)
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Literal:
-        return author.draw(st.sampled_from(args))
+        return generator.draw(st.sampled_from(args))
     if origin in (Union, UnionType):
-        chosen = author.draw(st.sampled_from([arg for arg in args if arg is not NoneType]))
-        return draw_value(author, chosen, (), hints)
+        chosen = generator.draw(st.sampled_from([arg for arg in args if arg is not NoneType]))
+        return draw_value(generator, chosen, (), hints)
     if origin in (tuple, list):
-        return _entries(author, args, bounds, hints)
+        return _entries(generator, args, bounds, hints)
     if origin is dict:
-        keys = author.draw(st.lists(NAMES, max_size=2, unique=True))
-        return {key: draw_value(author, args[1], (), hints) for key in keys}
+        keys = generator.draw(st.lists(NAMES, max_size=2, unique=True))
+        return {key: draw_value(generator, args[1], (), hints) for key in keys}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _table(author, annotation, hints)
-    return author.draw(_scalars(annotation, tuple(sorted(bounds.items())), hints))
+        return _table(generator, annotation, hints)
+    return generator.draw(_scalars(annotation, tuple(sorted(bounds.items())), hints))
 
 
 def unwrapped(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, dict[str, Any]]:
     """An annotation without `Annotated`, and its bounds by name."""
     bounds: dict[str, Any] = {}
-    told = list(metadata)
+    constraints = list(metadata)
     while get_origin(annotation) is Annotated:
         annotation, *more = get_args(annotation)
-        told += more
-    for item in told:
+        constraints += more
+    for item in constraints:
         for piece in item.metadata if isinstance(item, FieldInfo) else [item]:
             bounds |= {name: getattr(piece, name) for name in BOUNDS if getattr(piece, name, None) is not None}
     return annotation, bounds
 
 
-def _table(author: Parts, model: type[BaseModel], hints: Hints) -> Any:
+def _table(generator: PartSource, model: type[BaseModel], hints: Hints) -> Any:
     if not issubclass(model, Component):
-        drawn = author.table(model, hints, {})
+        drawn = generator.table(model, hints, {})
     elif model is LayerSpec:
-        drawn = author.layer(hints)
+        drawn = generator.layer(hints)
     else:
-        number = author.draw(st.none() | _floats({})) if _takes_numbers(author, model) else None
+        number = generator.draw(st.none() | _floats({})) if _takes_numbers(generator, model) else None
         if number is not None:
             return number
-        drawn = author.part(model, hints)
+        drawn = generator.part(model, hints)
     return drawn.written if drawn else {}
 
 
-def _takes_numbers(author: Parts, model: type[Component]) -> bool:
+def _takes_numbers(generator: PartSource, model: type[Component]) -> bool:
     """Whether a plain number is short for a part, as it is for a schedule."""
-    return model.expand(0.5) != 0.5 and not author.workshop.forces(model.kind)
+    return model.expand(0.5) != 0.5 and not generator.pool.requires_kind(model.kind)
 
 
-def _entries(author: Parts, args: Sequence[Any], bounds: Mapping[str, Any], hints: Hints) -> list[Any]:
+def _entries(generator: PartSource, args: Sequence[Any], bounds: Mapping[str, Any], hints: Hints) -> list[Any]:
     item, least = args[0], bounds.get("min_length", 0)
     inner = unwrapped(item)[0]
     if len(args) > 1 and args[1] is not Ellipsis:
-        return [draw_value(author, arg, (), hints) for arg in args]
+        return [draw_value(generator, arg, (), hints) for arg in args]
     if inner is LayerSpec:
-        return [layer.written for layer in author.stack(hints, least=least)]
+        return [layer.written for layer in generator.stack(hints, least=least)]
     if inner is int and not bounds and hints.shape:
-        return _axes(author.draw, hints.shape)
+        return _axes(generator.draw, hints.shape)
     if get_origin(inner) in (tuple, list):
-        return _covariance(author.draw)
-    count = author.draw(st.integers(least, min(bounds.get("max_length", least + 3), least + 3)))
-    return [draw_value(author, item, (), hints) for _ in range(count)]
+        return _covariance(generator.draw)
+    count = generator.draw(st.integers(least, min(bounds.get("max_length", least + 3), least + 3)))
+    return [draw_value(generator, item, (), hints) for _ in range(count)]
 
 
 def _axes(draw: Draw, shape: Shape) -> list[int]:
@@ -159,15 +159,15 @@ def _covariance(draw: Draw) -> list[list[float]]:
 # As many as there are fields of parts, at the shapes of a few documents.
 @lru_cache(maxsize=4096)
 def _scalars(annotation: Any, bounds: tuple[tuple[str, Any], ...], hints: Hints) -> st.SearchStrategy[Any]:
-    told = dict(bounds)
+    limits = dict(bounds)
     if annotation is bool:
         return st.booleans()
     if annotation is int:
-        return _integers(told, hints.shape)
+        return _integers(limits, hints.shape)
     if annotation is float:
-        return _floats(told)
+        return _floats(limits)
     if annotation is str:
-        return st.sampled_from(hints.words) if hints.words else _texts(told)
+        return st.sampled_from(hints.names) if hints.names else _texts(limits)
     raise TypeError(f"no values are known for a field of type {annotation!r}")
 
 

@@ -13,7 +13,7 @@ from aezoo.errors import AezooError
 from aezoo.spec.component import Range
 from aezoo.spec.kinds import LikelihoodSpec, PriorSpec
 from aezoo.spec.shape import Shape
-from aezoo.testing.generate.minimal import smallest
+from aezoo.testing.generate.minimal import minimal_spec
 from aezoo.testing.law.adapters import generator, specimens
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.under_test import Subject
@@ -163,7 +163,7 @@ def _fits(subject: Subject, part: LikelihoodSpec, shape: Shape) -> bool:
     written = part.model_dump(mode="json", exclude_none=True)
     table = {"input": source, "latent": {"type": "deterministic", "dim": 1}, "likelihood": written}
     try:
-        smallest(table, registry=subject.plugin.registry, inputs=[shape], rests=[{}], lints=True)
+        minimal_spec(table, registry=subject.plugin.registry, inputs=[shape], rests=[{}], lints=True)
     except AezooError:
         return False
     return True

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from aezoo.spec.kinds import RegularizerSpec
-from aezoo.testing.generate.minimal import NoSpec, smallest
+from aezoo.testing.generate.minimal import NoMinimalSpec, minimal_spec
 from aezoo.testing.law.adapters import Specimen, Term, generator, specimens
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.densities import DRAWS, agree
@@ -81,8 +81,8 @@ def _reset(subject: Subject) -> Specimen | None:
         if type(term) is subject.part:
             document["regularizers"][key] = {"type": subject.name}
     try:
-        spec = smallest(document, registry=subject.plugin.registry, lints=True)
-    except NoSpec:
+        spec = minimal_spec(document, registry=subject.plugin.registry, lints=True)
+    except NoMinimalSpec:
         return None
     part = next(term for term in spec.regularizers.values() if type(term) is subject.part)
     return Term(part, spec, spec.input.shape)

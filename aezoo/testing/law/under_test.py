@@ -18,7 +18,7 @@ from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, MetricSpec
 from aezoo.spec.shape import Shape, flat
-from aezoo.testing.generate.minimal import INPUTS, RESTS, Document, NoSpec, around, smallest
+from aezoo.testing.generate.minimal import INPUTS, RESTS, Document, NoMinimalSpec, document_around, minimal_spec
 from aezoo.testing.law.definition import PLUGIN, VARIANT
 
 #: Drafts of a part that are made up; of those that fit into a spec, so many are kept.
@@ -140,9 +140,9 @@ class Subject:
         given = {"registry": self.plugin.registry, "suits": suits, "inputs": inputs or self._inputs(table)}
         rests = self.plugin.rests
         try:
-            return smallest(table, rests=rests, **given)
-        except NoSpec:
-            return smallest(table, rests=rests, lints=True, **given)
+            return minimal_spec(table, rests=rests, **given)
+        except NoMinimalSpec:
+            return minimal_spec(table, rests=rests, lints=True, **given)
 
     def _inputs(self, table: Mapping[str, Any]) -> tuple[Shape, ...]:
         if self.kind != DatasetSpec.kind:
@@ -175,7 +175,7 @@ class Subject:
     def _around(self, shape: Shape, written: Any) -> Spec | None:
         """A spec with the part so written: a layer by itself, any other part where the example has it."""
         if self.kind == "layer":
-            documents = [around({"encoder": [written]}, shape, rest) for rest in self.plugin.rests[:1]]
+            documents = [document_around({"encoder": [written]}, shape, rest) for rest in self.plugin.rests[:1]]
         else:
             documents = [self._put(written, of) for of in (shape, None)]
         return next((spec for document in documents if (spec := self._read(document))), None)

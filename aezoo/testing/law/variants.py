@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from aezoo.errors import AezooError
 from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
-from aezoo.testing.generate.minimal import Document, smallest
+from aezoo.testing.generate.minimal import Document, minimal_spec
 from aezoo.testing.law.definition import VARIANT, law
 from aezoo.testing.law.under_test import Variant
 
@@ -23,7 +23,7 @@ def stands(variant: Variant) -> Iterator[str]:
     rests: list[Document] = [{"latent": {"dim": 2}}, {}, {"latent": {"type": "deterministic", "dim": 2}}]
     rests += [{"latent": rest["latent"]} for rest in variant.plugin.rests if "latent" in rest]
     try:
-        spec = smallest({"variants": [variant.name]}, registry=registry, rests=rests, lints=True)
+        spec = minimal_spec({"variants": [variant.name]}, registry=registry, rests=rests, lints=True)
     except AezooError as error:
         yield str(error)
         return
