@@ -21,7 +21,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, FileDatasetSpec, MetricSpec
 from aezoo.testing import parts_of
 from aezoo.testing.generate.minimal import minimal_spec
-from aezoo.testing.law.sample_files import provide
+from aezoo.testing.law.sample_files import with_sample_file
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "parts.md"
 INTERFACE = PAGE.with_name("plugin-reference.md")
@@ -72,7 +72,7 @@ def test_the_example_of_a_dataset_loads_and_is_trained_on(
     table = example(part)
     dataset = part.model_validate(table["data"], context={"registry": registry})
     if isinstance(dataset, FileDatasetSpec):
-        assert provide(dataset, Path()) == dataset
+        assert with_sample_file(dataset, Path()) == dataset
     spec = minimal_spec(table, inputs=[dataset.sample_shape() or dataset.load().shape])
     assert spec.data == dataset
     assert finite(aezoo.train(spec, device="cpu"))

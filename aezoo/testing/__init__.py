@@ -82,7 +82,7 @@ def law_tests(namespace: str, *, registry: Registry | None = None) -> Callable[.
     """A test function for pytest: one test for each law and each part of a plugin.
 
     Args:
-        namespace: Of the plugin, as its entry point says it; `aezoo` for the parts in the box.
+        namespace: Of the plugin, as in its entry point; `aezoo` for the built-in parts.
         registry: Where its parts are; by default they are loaded as for a spec.
 
     Raises:
@@ -91,9 +91,9 @@ def law_tests(namespace: str, *, registry: Registry | None = None) -> Callable[.
     """
     import pytest
 
-    found = [pytest.param(check, id=name) for name, check in cases(namespace, registry=registry)]
+    parameters = [pytest.param(check, id=name) for name, check in cases(namespace, registry=registry)]
 
-    @pytest.mark.parametrize("law", found)
+    @pytest.mark.parametrize("law", parameters)
     def test_law(law: Callable[[], None]) -> None:
         law()
 
@@ -107,18 +107,18 @@ def cases(namespace: str, *, registry: Registry | None = None) -> list[tuple[str
     """
     _needs("hypothesis", "jsonschema")
     from aezoo.testing.law.cases import cases_of
-    from aezoo.testing.law.under_test import Plugin
+    from aezoo.testing.law.under_test import PluginUnderTest
 
-    return [(case.id, case.hold) for case in cases_of(Plugin(namespace, registry))]
+    return [(case.id, case.assert_holds) for case in cases_of(PluginUnderTest(namespace, registry))]
 
 
 def examine(namespace: str, *, registry: Registry | None = None) -> list[Breach]:
     """Every breach of a law by a plugin, as `law_tests` would find them; empty if it keeps all."""
     _needs("hypothesis", "jsonschema")
     from aezoo.testing.law.cases import cases_of
-    from aezoo.testing.law.under_test import Plugin
+    from aezoo.testing.law.under_test import PluginUnderTest
 
-    return [breach for case in cases_of(Plugin(namespace, registry)) for breach in case.breaches()]
+    return [breach for case in cases_of(PluginUnderTest(namespace, registry)) for breach in case.breaches()]
 
 
 def laws(kind: str) -> list[Law]:
@@ -134,10 +134,10 @@ def _pool(
 ) -> PartPool:
     from aezoo.testing.generate.pool import PartPool
 
-    return PartPool(_everything() if registry is None else registry, parts, containing)
+    return PartPool(_full_registry() if registry is None else registry, parts, containing)
 
 
-def _everything() -> Registry:
+def _full_registry() -> Registry:
     """The registry of this process, with every installed plugin loaded."""
     from aezoo.registry.loader import default_registry, disabled, installed, load
 

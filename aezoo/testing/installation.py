@@ -1,4 +1,4 @@
-"""Site: distributions really installed, by pip, into a folder of their own, and aezoo run with them there."""
+"""Distributions installed by pip into a temporary folder, and aezoo run with them there."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 from aezoo.errors import AezooError
 
-#: What is no source: pip need not copy it, and builds nothing into the folder that it was given.
+#: Not copied: the copy keeps pip from building inside the original folder.
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "__pycache__", "build", "dist", "*.egg-info")
 
 
 class Done(NamedTuple):
-    """What a command left: its exit code and its two streams."""
+    """Exit code and output of a command."""
 
     code: int
     out: str

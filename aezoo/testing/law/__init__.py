@@ -1,1 +1,1 @@
-"""Lawbook: the laws, one file for each thing they are about."""
+"""The laws that parts obey: one file for each topic, `cases` to run them."""

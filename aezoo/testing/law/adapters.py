@@ -1,4 +1,4 @@
-"""Specimen: a part in a spec, at work: its module, what that is given, and what it gives, whatever its kind."""
+"""Adapters: build and run a part of any kind in one way, with inputs that fit it and its outputs by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec
 from aezoo.spec.shape import Shape
 from aezoo.testing.law.rng_state import reseed
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 Tensors = tuple[Tensor, ...]
 
@@ -29,13 +29,13 @@ def generator(seed: int) -> Generator:
     return Generator().manual_seed(seed)
 
 
-class Specimen:
-    """A part at work.
+class Adapter:
+    """One way to build and run a part, whatever its kind.
 
     Args:
-        part: It.
-        spec: What it stands in.
-        shape: Of what it is given, without the batch.
+        part: The part.
+        spec: The spec that holds it.
+        shape: Of its input, without the batch axis.
     """
 
     def __init__(self, part: Any, spec: Spec, shape: Shape) -> None:
@@ -44,35 +44,35 @@ class Specimen:
         self.shape = shape
 
     def __str__(self) -> str:
-        told = self.part.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-        table = {"type": self.part.tag(), **told} if isinstance(told, dict) else told
+        settings = self.part.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        table = {"type": self.part.tag(), **settings} if isinstance(settings, dict) else settings
         return f"{to_json(table, indent=None)} for {list(self.shape)}"
 
     @property
     def declared(self) -> dict[str, Shape]:
-        """Shape of what it gives for a sample, by name."""
+        """Declared shapes of its outputs, without the batch axis, by name."""
         raise NotImplementedError
 
     def build(self) -> nn.Module:
-        """Its module, in training; the same weights every time."""
+        """Its module, in training mode; the same weights every time."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            return self.made().train()
+            return self.build_unseeded().train()
 
-    def made(self) -> nn.Module:
+    def build_unseeded(self) -> nn.Module:
         """Its module, the weights drawn from the global generator."""
-        return made(self.part, self.shape)  # type: ignore[no-any-return]
+        return build_module(self.part, self.shape)  # type: ignore[no-any-return]
 
     def inputs(self, n: int, noise: Generator | None = None) -> Tensors:
-        """What the module is given for `n` samples."""
+        """Inputs of the module for `n` samples."""
         return (torch.randn(n, *self.shape, generator=noise),)
 
     def run(self, module: nn.Module, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
-        """What the module gives, by name; without a generator nothing is drawn."""
+        """The module's outputs, by name; without a generator nothing is drawn."""
         raise NotImplementedError
 
 
-class Layer(Specimen):
+class LayerAdapter(Adapter):
     @property
     def declared(self) -> dict[str, Shape]:
         return {"output": self.part.output_shape(self.shape)}
@@ -81,7 +81,7 @@ class Layer(Specimen):
         return {"output": module(*inputs)}
 
 
-class Latent(Specimen):
+class LatentAdapter(Adapter):
     @property
     def declared(self) -> dict[str, Shape]:
         code = self.part.code_shape(self.shape)
@@ -92,7 +92,7 @@ class Latent(Specimen):
         return {name: value for name, value in code._asdict().items() if isinstance(value, Tensor)}
 
 
-class Likelihood(Specimen):
+class LikelihoodAdapter(Adapter):
     @property
     def declared(self) -> dict[str, Shape]:
         return {"mean": self.shape, "nll": (), "sample": self.shape}
@@ -104,12 +104,12 @@ class Likelihood(Specimen):
 
     def run(self, module: Any, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
         raw, x = inputs
-        given = {"mean": module.mean(raw), "nll": module.nll(raw, x)}
-        return given if noise is None else {**given, "sample": module.sample(raw, noise)}
+        outputs = {"mean": module.mean(raw), "nll": module.nll(raw, x)}
+        return outputs if noise is None else {**outputs, "sample": module.sample(raw, noise)}
 
 
-class Prior(Specimen):
-    """Fitted, where it is one that is."""
+class PriorAdapter(Adapter):
+    """A prior, fitted if it can be."""
 
     @property
     def declared(self) -> dict[str, Shape]:
@@ -122,40 +122,40 @@ class Prior(Specimen):
 
     def run(self, module: Any, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
         (z,) = inputs
-        given = {"log_prob": module.log_prob(z)}
-        return given if noise is None else {**given, "sample": module.sample(len(z), noise)}
+        outputs = {"log_prob": module.log_prob(z)}
+        return outputs if noise is None else {**outputs, "sample": module.sample(len(z), noise)}
 
 
-class Corruption(Specimen):
+class CorruptionAdapter(Adapter):
     @property
     def declared(self) -> dict[str, Shape]:
-        return {"spoilt": self.shape}
+        return {"corrupted": self.shape}
 
-    def made(self) -> nn.Module:
-        return made(self.part, self.shape, self.spec.input.range)  # type: ignore[no-any-return]
+    def build_unseeded(self) -> nn.Module:
+        return build_module(self.part, self.shape, self.spec.input.range)  # type: ignore[no-any-return]
 
     def inputs(self, n: int, noise: Generator | None = None) -> Tensors:
         return (_within(torch.randn(n, *self.shape, generator=noise), self.spec.input.range or (0.0, 1.0)),)
 
     def run(self, module: nn.Module, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
-        return {"spoilt": module(*inputs, generator(0) if noise is None else noise)}
+        return {"corrupted": module(*inputs, generator(0) if noise is None else noise)}
 
 
-class Term(Specimen):
-    """A penalty, or an objective: what follows a pass through the whole model."""
+class TermAdapter(Adapter):
+    """A regularizer or an objective: its inputs are the outputs of the whole model."""
 
     @property
     def declared(self) -> dict[str, Shape]:
         raise NotImplementedError("terms have no batch axis")
 
-    def made(self) -> nn.Module:
+    def build_unseeded(self) -> nn.Module:
         return nn.ModuleDict({"model": assemble(self.spec), "term": self.term()})
 
     def term(self) -> nn.Module:
         """The module of the part itself."""
         if isinstance(self.part, ObjectiveSpec):
-            return made(self.part, self.spec)  # type: ignore[no-any-return]
-        return made(self.part, self.spec.taps[self.part.on])  # type: ignore[no-any-return]
+            return build_module(self.part, self.spec)  # type: ignore[no-any-return]
+        return build_module(self.part, self.spec.taps[self.part.on])  # type: ignore[no-any-return]
 
     def inputs(self, n: int, noise: Generator | None = None) -> Tensors:
         return (_within(torch.randn(n, *self.shape, generator=noise), self.spec.input.range or (-2.0, 2.0)),)
@@ -170,34 +170,34 @@ class Term(Specimen):
         term: nn.Module = module["term"]  # type: ignore[index]
         if not isinstance(self.part, ObjectiveSpec):
             return {"term": term(out)}
-        played = {player: term(out, player) for player in self.part.players}
-        return {f"{player}.{name}": value for player, terms in played.items() for name, value in terms.items()}
+        terms_of = {player: term(out, player) for player in self.part.players}
+        return {f"{player}.{name}": value for player, terms in terms_of.items() for name, value in terms.items()}
 
     def run(self, module: nn.Module, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
         return self.terms(module, self.out(module, inputs[0], noise))
 
 
-KINDS: Mapping[str, type[Specimen]] = {
-    "layer": Layer,
-    "latent": Latent,
-    "likelihood": Likelihood,
-    "prior": Prior,
-    "corruption": Corruption,
-    "regularizer": Term,
-    "objective": Term,
+ADAPTERS: Mapping[str, type[Adapter]] = {
+    "layer": LayerAdapter,
+    "latent": LatentAdapter,
+    "likelihood": LikelihoodAdapter,
+    "prior": PriorAdapter,
+    "corruption": CorruptionAdapter,
+    "regularizer": TermAdapter,
+    "objective": TermAdapter,
 }
 
 
-def specimens(subject: Subject) -> Iterator[Specimen]:
-    """The part at work wherever it stands in the specs around it; the first is the example."""
-    make = KINDS[subject.kind]
-    for spec in subject.specs:
-        for part, shape in _standing(spec, subject.part):
+def adapters_of(tested: PartUnderTest) -> Iterator[Adapter]:
+    """An adapter for each occurrence of the part in its specs; the first is the example."""
+    make = ADAPTERS[tested.kind]
+    for spec in tested.specs:
+        for part, shape in _occurrences(spec, tested.part):
             yield make(part, spec, shape)
 
 
-def _standing(spec: Spec, kind: type[Component]) -> Iterator[tuple[Component, Shape]]:
-    """Every part of this class, and what it is given."""
+def _occurrences(spec: Spec, kind: type[Component]) -> Iterator[tuple[Component, Shape]]:
+    """Every part of this class, and the shape of its input."""
     layers = [*zip(spec.encoder, spec.encoder_shapes, strict=False)]
     layers += zip(spec.decoder_layers(), spec.decoder_shapes, strict=False)
     others: list[tuple[Component | None, Shape]] = [
@@ -206,33 +206,33 @@ def _standing(spec: Spec, kind: type[Component]) -> Iterator[tuple[Component, Sh
         *((part, spec.input.shape) for part in (spec.likelihood, spec.objective)),
         *((part, spec.input.shape) for part in (*spec.corruption, *spec.regularizers.values())),
     ]
-    for part, shape in (*_inside(layers), *others):
+    for part, shape in (*_with_inner(layers), *others):
         if type(part) is kind and part is not None:
             yield part, shape
 
 
-def _inside(layers: Sequence[tuple[LayerSpec, Shape]]) -> Iterator[tuple[LayerSpec, Shape]]:
+def _with_inner(layers: Sequence[tuple[LayerSpec, Shape]]) -> Iterator[tuple[LayerSpec, Shape]]:
     for layer, shape in layers:
         yield layer, shape
-        yield from _inside([(inner, given) for _, inner, given in layer.inside(shape)])
+        yield from _with_inner([(inner, inner_shape) for _, inner, inner_shape in layer.inside(shape)])
 
 
 def _within(x: Tensor, ends: tuple[float, float]) -> Tensor:
-    """Normal numbers squeezed into an interval, which may have no end."""
+    """Normal numbers mapped into an interval, which may be unbounded."""
     low, high = ends
     if isinf(low) or isinf(high):
         return x if isinf(low) and isinf(high) else low + x.exp() if isinf(high) else high - x.exp()
     return low + (high - low) * x.sigmoid()
 
 
-def passed(
-    specimen: Specimen, module: nn.Module, given: Sequence[Tensor], noise: int | None = None, chance: int = 0
+def run_copy(
+    adapter: Adapter, module: nn.Module, inputs: Sequence[Tensor], noise: int | None = None, global_seed: int = 0
 ) -> dict[str, Tensor]:
-    """A pass that leaves no trace: of a copy, as training may move buffers; over copies, all generators seeded."""
-    reseed(chance)
+    """Run a copy of the module on copies of the inputs, all generators seeded: training may change buffers."""
+    reseed(global_seed)
     with torch.no_grad():
-        copies = [x.clone() for x in given]
-        return specimen.run(deepcopy(module), copies, None if noise is None else generator(noise))
+        copies = [x.clone() for x in inputs]
+        return adapter.run(deepcopy(module), copies, None if noise is None else generator(noise))
 
 
 def same(one: Tensor, two: Tensor) -> bool:
@@ -240,9 +240,9 @@ def same(one: Tensor, two: Tensor) -> bool:
     return one.shape == two.shape and bool(((one == two) | ((one != one) & (two != two))).all())
 
 
-def made(part: Any, *given: Any) -> Any:
-    """What a part builds, as it is: the laws judge for themselves what it gives; it remembers who built it."""
-    module = part.build(*given)
+def build_module(part: Any, *arguments: Any) -> Any:
+    """The module that a part builds, without the checks of a model: the laws check it. It is marked with its part."""
+    module = part.build(*arguments)
     if part.namespace and isinstance(module, nn.Module):
         setattr(module, BUILT_BY, part)
     return module

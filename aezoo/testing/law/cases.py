@@ -1,4 +1,4 @@
-"""Examination: every law held against every part of a plugin."""
+"""All laws, and the cases of a plugin: each law with each part of its kind."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from aezoo.testing.law import (
     variants,
 )
 from aezoo.testing.law.definition import PLUGIN, VARIANT, Breach, Law
-from aezoo.testing.law.rng_state import undisturbed
-from aezoo.testing.law.under_test import Plugin, Subject, Variant
+from aezoo.testing.law.rng_state import rng_preserved
+from aezoo.testing.law.under_test import PartUnderTest, PluginUnderTest, VariantUnderTest
 
-#: All of them, by id.
-BOOK: tuple[Law, ...] = (
+#: The laws, in the order of docs/laws.md.
+ALL_LAWS: tuple[Law, ...] = (
     *declarations.LAWS,
     *imports.LAWS,
     *shapes.LAWS,
@@ -51,30 +51,33 @@ BOOK: tuple[Law, ...] = (
     *metrics.LAWS,
     *variants.LAWS,
 )
-#: What has laws: every kind of part, and what is none.
-HAVE_LAWS = (*KINDS, VARIANT, PLUGIN)
-#: Breaches of one law by one part that are told; the rest are likely the same.
-TOLD = 3
+#: The kinds that have laws: those of parts, variants, and the plugin as a whole.
+KINDS_WITH_LAWS = (*KINDS, VARIANT, PLUGIN)
+#: Messages of one law about one part that are reported; further ones are likely the same.
+MOST_MESSAGES = 3
 
 
 class Case(NamedTuple):
-    """One law held against one thing."""
+    """One law and the part, variant or plugin that it is checked on."""
 
     law: Law
-    subject: Subject | Variant | Plugin
+    tested: PartUnderTest | VariantUnderTest | PluginUnderTest
 
     @property
     def id(self) -> str:
         """`L12-layer-shuffle:space_to_depth`: for a test."""
-        return f"{self.law.id}-{self.subject.kind}-{self.subject.name}"
+        return f"{self.law.id}-{self.tested.kind}-{self.tested.name}"
 
     def breaches(self) -> list[Breach]:
-        """How the law is broken; a check that fails with an exception is a breach that says it."""
-        law, subject = self.law, self.subject
-        told = _messages(law, subject)
-        return [Breach(law.id, subject.kind, subject.name, law.says, message, law.hint, at) for message, at in told]
+        """How the law is broken; an exception in the check is a breach, too."""
+        law, tested = self.law, self.tested
+        messages = _messages(law, tested)
+        return [
+            Breach(law.id, tested.kind, tested.name, law.says, message, law.hint, raised)
+            for message, raised in messages
+        ]
 
-    def hold(self) -> None:
+    def assert_holds(self) -> None:
         """Raise `AssertionError` if the law is broken."""
         __tracebackhide__ = True
         broken = self.breaches()
@@ -82,42 +85,44 @@ class Case(NamedTuple):
             raise AssertionError("\n".join(map(str, broken)))
 
 
-def cases_of(plugin: Plugin) -> Iterator[Case]:
-    """Every law that there is for every part, variant and the plugin as a whole."""
-    subjects: list[Subject | Variant | Plugin] = [Subject(part, plugin) for part in plugin.parts]
-    subjects += [Variant(name, plugin) for name in plugin.variants]
-    for subject in (*subjects, plugin):
-        yield from (Case(law, subject) for law in BOOK if subject.kind in law.kinds)
+def cases_of(plugin: PluginUnderTest) -> Iterator[Case]:
+    """A case for each law of each part, each variant and the plugin as a whole."""
+    tested_things: list[PartUnderTest | VariantUnderTest | PluginUnderTest] = [
+        PartUnderTest(part, plugin) for part in plugin.parts
+    ]
+    tested_things += [VariantUnderTest(name, plugin) for name in plugin.variants]
+    for tested in (*tested_things, plugin):
+        yield from (Case(law, tested) for law in ALL_LAWS if tested.kind in law.kinds)
 
 
 def laws_of(kind: str) -> list[Law]:
-    """The laws of a kind, by id. Raises `UsageError` for what has none."""
-    if kind not in HAVE_LAWS:
-        raise UsageError(f"nothing that has laws is called {kind!r}", hint=f"there are: {', '.join(HAVE_LAWS)}")
-    return [law for law in BOOK if kind in law.kinds]
+    """The laws of a kind. Raises `UsageError` for a kind without laws."""
+    if kind not in KINDS_WITH_LAWS:
+        raise UsageError(f"nothing that has laws is called {kind!r}", hint=f"there are: {', '.join(KINDS_WITH_LAWS)}")
+    return [law for law in ALL_LAWS if kind in law.kinds]
 
 
-def _messages(law: Law, subject: Subject | Variant | Plugin) -> list[tuple[str, str]]:
-    """What the check says, and of an exception what it was and where."""
-    found: list[tuple[str, str]] = []
+def _messages(law: Law, tested: PartUnderTest | VariantUnderTest | PluginUnderTest) -> list[tuple[str, str]]:
+    """Messages of the check, each with where an exception was raised, or nothing."""
+    messages: list[tuple[str, str]] = []
     try:
-        with undisturbed():
-            for message in law.check(subject):
-                found.append((message, ""))
-                if len(found) == TOLD:
+        with rng_preserved():
+            for message in law.check(tested):
+                messages.append((message, ""))
+                if len(messages) == MOST_MESSAGES:
                     break
-    except BaseException as error:  # a stranger's part may raise anything
+    except BaseException as error:  # a plugin's part may raise anything
         if interrupted(error):
             raise
-        found.append(_raised(error, subject if isinstance(subject, Plugin) else subject.plugin))
-    return found
+        messages.append(_raised(error, tested if isinstance(tested, PluginUnderTest) else tested.plugin))
+    return messages
 
 
-def _raised(error: BaseException, plugin: Plugin) -> tuple[str, str]:
-    """An exception in a line; and its type and its place in the plugin."""
-    if isinstance(error, AezooError):  # which says itself where
+def _raised(error: BaseException, plugin: PluginUnderTest) -> tuple[str, str]:
+    """An exception in one line; and its type with the line of the plugin that raised it."""
+    if isinstance(error, AezooError):  # its message says where
         return error.message, error.message
-    place = innermost(error, {package(module) for module in plugin.modules})
-    at = type(error).__name__ + (f" in {place.method} at {place.where}" if place else "")
+    origin = innermost(error, {package(module) for module in plugin.modules})
+    where = type(error).__name__ + (f" in {origin.method} at {origin.where}" if origin else "")
     text = said(error).removeprefix(type(error).__name__)
-    return f"{at}{text}", at
+    return f"{where}{text}", where

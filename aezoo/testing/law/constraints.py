@@ -11,7 +11,7 @@ from torch import nn
 from aezoo.building.builder import build
 from aezoo.testing.law.adapters import generator
 from aezoo.testing.law.definition import law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 
 @law(
@@ -20,23 +20,23 @@ from aezoo.testing.law.under_test import Subject
     says="A projection is one: done twice it changes nothing more; weights stay finite, the same tensors, in no graph.",
     hint="write to the weights in place under `torch.no_grad()`, and mind weights that are all zero",
 )
-def projected_once(subject: Subject) -> Iterator[str]:
-    for spec, _, part in subject.placed:
+def projected_once(tested: PartUnderTest) -> Iterator[str]:
+    for spec, _, part in tested.occurrences:
         network = build(spec, seed=0).network
-        held = network.get_submodule(part.on)
+        constrained = network.get_submodule(part.on)
         for scale in (3.0, 0.0, 0.01):
             with torch.no_grad():
-                for p in held.parameters():
+                for p in constrained.parameters():
                     p.copy_(scale * torch.randn(p.shape, generator=generator(1)))
-            yield from (f"{part.tag()}: {fault}" for fault in _projected(part.build(), held))
+            yield from (f"{part.tag()}: {fault}" for fault in _projected(part.build(), constrained))
 
 
-def _projected(project: Any, held: nn.Module) -> Iterator[str]:
-    before = dict(held.named_parameters())
-    project(held)
-    once = {name: p.detach().clone() for name, p in held.named_parameters()}
-    project(held)
-    for name, p in held.named_parameters():
+def _projected(project: Any, constrained: nn.Module) -> Iterator[str]:
+    before = dict(constrained.named_parameters())
+    project(constrained)
+    once = {name: p.detach().clone() for name, p in constrained.named_parameters()}
+    project(constrained)
+    for name, p in constrained.named_parameters():
         if p is not before[name] or p.grad_fn is not None or not p.is_leaf:
             yield f"{name} is another tensor afterwards"
         elif not bool(p.isfinite().all()):

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import torch
 
 from aezoo.spec.kinds import CorruptionSpec
-from aezoo.testing.law.adapters import generator, specimens
+from aezoo.testing.law.adapters import adapters_of, generator
 from aezoo.testing.law.definition import law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 #: Samples in a batch.
-MANY = 6
+BATCH_SIZE = 6
 
 
 @law(
@@ -21,16 +21,16 @@ MANY = 6
     says="At strength zero a corruption leaves every input as it is.",
     hint="let `strengths` name the fields that say how strong it is, and 0 in all of them change nothing",
 )
-def nothing_spoilt(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
-        part: CorruptionSpec = specimen.part
+def identity_at_zero(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
+        part: CorruptionSpec = adapter.part
         if not part.strengths:
             continue
-        idle = part.model_copy(update=dict.fromkeys(part.strengths, 0.0))
-        still = type(specimen)(idle, specimen.spec, specimen.shape)
-        module, (x,) = still.build(), still.inputs(MANY, generator(1))
-        if not torch.equal(still.run(module, (x,), generator(2))["spoilt"], x):
-            yield f"{still} changes its input"
+        part_at_zero = part.model_copy(update=dict.fromkeys(part.strengths, 0.0))
+        at_zero = type(adapter)(part_at_zero, adapter.spec, adapter.shape)
+        module, (x,) = at_zero.build(), at_zero.inputs(BATCH_SIZE, generator(1))
+        if not torch.equal(at_zero.run(module, (x,), generator(2))["corrupted"], x):
+            yield f"{at_zero} changes its input"
 
 
-LAWS = [nothing_spoilt]
+LAWS = [identity_at_zero]

@@ -1,4 +1,4 @@
-"""Laws of declarations: what a part says, and how a spec says it. They need no torch."""
+"""Laws of declarations: docstrings, fields, types, and how they are read and written. They need no torch."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS
 from aezoo.testing.law.definition import PLUGIN, law
-from aezoo.testing.law.under_test import Plugin, Subject, places
+from aezoo.testing.law.under_test import PartUnderTest, PluginUnderTest, parts_with_paths
 
-EVERY = tuple(KINDS)
+ALL_KINDS = tuple(KINDS)
 IN_SLOTS = tuple(kind for kind in KINDS if kind != "metric")
 #: No part has a field of this name.
-STRANGER = "no_such_key"
+UNKNOWN_KEY = "no_such_key"
 
 
 @law(
     "L01",
-    *EVERY,
+    *ALL_KINDS,
     says="The docstring begins with one line that says what the part is.",
     hint="write a first line of its own that ends in a full stop; `aezoo components` prints it",
 )
-def docstring(subject: Subject) -> Iterator[str]:
-    summary = text_of(subject.part).summary
+def docstring(tested: PartUnderTest) -> Iterator[str]:
+    summary = text_of(tested.part).summary
     if not summary:
         yield "it has no docstring"
     elif not summary.endswith("."):
@@ -45,47 +45,47 @@ def docstring(subject: Subject) -> Iterator[str]:
 
 @law(
     "L02",
-    *EVERY,
+    *ALL_KINDS,
     says="Every field has a description.",
     hint='write `Field(default, description="what it is")`; the reference and editors show it',
 )
-def descriptions(subject: Subject) -> Iterator[str]:
-    silent = [field.name for field in fields_of(subject.part) if not field.description.strip()]
-    if silent:
-        yield f"nothing is said of {', '.join(silent)}"
+def descriptions(tested: PartUnderTest) -> Iterator[str]:
+    undescribed = [field.name for field in fields_of(tested.part) if not field.description.strip()]
+    if undescribed:
+        yield f"nothing is said of {', '.join(undescribed)}"
 
 
 @law(
     "L03",
-    *EVERY,
+    *ALL_KINDS,
     says="The docstring has an `Example:` in TOML that reads, in a small spec, as this part.",
     hint="write it as it stands in a spec, other slots included that it needs: for a layer without a mirror `input` and"
     " `decoder`; of a metric, `type` and its fields",
 )
-def example(subject: Subject) -> Iterator[str]:
-    if not text_of(subject.part).example:
+def example(tested: PartUnderTest) -> Iterator[str]:
+    if not text_of(tested.part).example:
         yield "its docstring has no `Example:`"
         return
     try:
-        spec = subject.read_example()
+        spec = tested.read_example()
     except tomllib.TOMLDecodeError as error:
         yield f"its example is no TOML: {error}"
     except (AezooError, ValidationError) as error:
         yield f"its example does not read: {error}"
     else:
-        held = (part for _, part in places(spec))
-        if subject.kind != "metric" and not any(type(part) is subject.part for part in held):
+        parts = (part for _, part in parts_with_paths(spec))
+        if tested.kind != "metric" and not any(type(part) is tested.part for part in parts):
             yield "its example reads, and does not hold it"
 
 
 @law(
     "L17",
-    *EVERY,
+    *ALL_KINDS,
     says="The type is one name in snake_case, and the only one that the field takes.",
     hint='write `type: Literal["my_part"] = "my_part"`',
 )
-def one_name(subject: Subject) -> Iterator[str]:
-    field = subject.part.model_fields["type"]
+def one_name(tested: PartUnderTest) -> Iterator[str]:
+    field = tested.part.model_fields["type"]
     if get_origin(field.annotation) is not Literal or get_args(field.annotation) != (field.default,):
         yield f"its type {field.default!r} is annotated {takes(field.annotation, field.metadata, PLAIN)}"
     elif not SNAKE.fullmatch(field.default):
@@ -98,7 +98,7 @@ def one_name(subject: Subject) -> Iterator[str]:
     says="The plugin adds a part or a variant.",
     hint="return them from `aezoo_components` and `aezoo_variants`, marked with `@hookimpl`",
 )
-def something(plugin: Plugin) -> Iterator[str]:
+def something(plugin: PluginUnderTest) -> Iterator[str]:
     if not plugin.parts and not plugin.variants:
         yield "its hooks give nothing, or it has none"
 
@@ -109,21 +109,21 @@ def something(plugin: Plugin) -> Iterator[str]:
     says="A spec with the part, written as TOML or JSON and read again, is the same spec.",
     hint="keep to fields that TOML can say (no None but as a default, no objects), and leave the serializer alone",
 )
-def text(subject: Subject) -> Iterator[str]:
-    for spec in subject.specs[:1]:
-        for name, document in _copies(spec.document()):
-            again, _ = check(document, registry=subject.plugin.registry)
+def text(tested: PartUnderTest) -> Iterator[str]:
+    for spec in tested.specs[:1]:
+        for name, document in _round_trips(spec.document()):
+            again, _ = check(document, registry=tested.plugin.registry)
             if again != spec or again.run != spec.run:
-                yield f"read again from {name}: {_other(spec, again, subject)}"
-    for _, _, part in subject.placed:
-        for name, table in _copies(_table(part) or {}):
-            copy = subject.part.model_validate(table, context=subject.context) if table else part
+                yield f"read again from {name}: {_difference(spec, again, tested)}"
+    for _, _, part in tested.occurrences:
+        for name, table in _round_trips(_table(part) or {}):
+            copy = tested.part.model_validate(table, context=tested.context) if table else part
             if copy != part:
                 yield f"read again from {name}: {part!r} became {copy!r}"
 
 
-def _copies(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """A table written in both languages, and read again."""
+def _round_trips(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A table written as TOML and as JSON, and read again."""
     for name, write in {"spec.toml": to_toml, "spec.json": to_json}.items():
         yield name, parse(write(table).encode(), name)
 
@@ -134,9 +134,9 @@ def _copies(table: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     says="A spec with the part is valid by the JSON Schema that `aezoo schema` prints.",
     hint="what validators in code refuse or convert, the annotations of the fields should say, too",
 )
-def in_schema(subject: Subject) -> Iterator[str]:
-    validator = _validator(subject.plugin)
-    for spec in subject.specs:
+def in_schema(tested: PartUnderTest) -> Iterator[str]:
+    validator = _validator(tested.plugin)
+    for spec in tested.specs:
         for error in validator.iter_errors(json.loads(to_json(spec.document()))):
             yield f"{error.json_path}: {error.message[:200]}"
             return
@@ -144,33 +144,33 @@ def in_schema(subject: Subject) -> Iterator[str]:
 
 @law(
     "L06",
-    *EVERY,
+    *ALL_KINDS,
     says="A key that the part does not know is refused.",
     hint='leave `model_config` alone: `extra = "forbid"` is in the base',
 )
-def unknown_keys(subject: Subject) -> Iterator[str]:
-    for _, part in _settings(subject):
+def unknown_keys(tested: PartUnderTest) -> Iterator[str]:
+    for _, part in _settings(tested):
         table = _table(part)
         if table is None:
             continue
-        if not _refused(subject, {**table, STRANGER: 1}):
-            yield f"{STRANGER} = 1 is taken beside {table}"
+        if not _refused(tested, {**table, UNKNOWN_KEY: 1}):
+            yield f"{UNKNOWN_KEY} = 1 is taken beside {table}"
         return
 
 
 @law(
     "L07",
-    *EVERY,
+    *ALL_KINDS,
     says="A part is frozen and hashable, and takes no text for a number.",
     hint="leave `model_config` alone: `strict` and `frozen` are in the base; take `Ints` or `Floats` for lists",
 )
-def strict(subject: Subject) -> Iterator[str]:
-    for _, part in _settings(subject):
-        yield from _loose(subject, part)
+def strict(tested: PartUnderTest) -> Iterator[str]:
+    for _, part in _settings(tested):
+        yield from _lenient_fields(tested, part)
         return
 
 
-def _loose(subject: Subject, part: Component) -> Iterator[str]:
+def _lenient_fields(tested: PartUnderTest, part: Component) -> Iterator[str]:
     try:
         hash(part)
     except TypeError as error:
@@ -180,17 +180,17 @@ def _loose(subject: Subject, part: Component) -> Iterator[str]:
     table = _table(part) or {}
     for key, value in table.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            taken = {**table, key: str(value)}
-            if not _refused(subject, taken):
+            as_text = {**table, key: str(value)}
+            if not _refused(tested, as_text):
                 yield f"{key} = {str(value)!r} is taken for a number"
 
 
-def _settings(subject: Subject) -> Iterator[tuple[Any, Component]]:
+def _settings(tested: PartUnderTest) -> Iterator[tuple[Any, Component]]:
     """The part in every setting; of a metric, that of its example."""
-    if subject.kind != "metric":
-        yield from ((spec, part) for spec, _, part in subject.placed)
-    elif subject.example is not None:
-        yield subject.example, subject.metric
+    if tested.kind != "metric":
+        yield from ((spec, part) for spec, _, part in tested.occurrences)
+    elif tested.example is not None:
+        yield tested.example, tested.metric
 
 
 def _table(part: Component) -> dict[str, Any] | None:
@@ -199,22 +199,22 @@ def _table(part: Component) -> dict[str, Any] | None:
     return written if isinstance(written, dict) else None
 
 
-def _refused(subject: Subject, table: dict[str, Any]) -> bool:
+def _refused(tested: PartUnderTest, table: dict[str, Any]) -> bool:
     try:
-        subject.part.model_validate(table, context=subject.context)
+        tested.part.model_validate(table, context=tested.context)
     except ValidationError:
         return True
     return False
 
 
-def _other(spec: Spec, again: Spec, subject: Subject) -> str:
-    ours = [part for _, part in places(spec) if type(part) is subject.part]
-    theirs = [part for _, part in places(again) if type(part) is subject.part]
-    return f"{ours[0]!r} became {theirs[0]!r}" if ours and theirs and ours != theirs else "it is another spec"
+def _difference(spec: Spec, again: Spec, tested: PartUnderTest) -> str:
+    before = [part for _, part in parts_with_paths(spec) if type(part) is tested.part]
+    after = [part for _, part in parts_with_paths(again) if type(part) is tested.part]
+    return f"{before[0]!r} became {after[0]!r}" if before and after and before != after else "it is another spec"
 
 
 @cache
-def _validator(plugin: Plugin) -> Any:
+def _validator(plugin: PluginUnderTest) -> Any:
     from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
     from aezoo.schema.schema import schema

@@ -1,13 +1,13 @@
-"""Law: what every part of a kind obeys; breach: where one does not."""
+"""A law, which every part of a kind obeys, and a breach of one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-#: The kinds whose parts are tensors at work in a pass.
+#: The kinds whose modules take part in a forward pass.
 MODULES = ("layer", "latent", "likelihood", "prior", "corruption")
-#: What is no part and has laws too: the plugin as a whole, and its fragments of a spec.
+#: Kinds beside those of parts: the plugin as a whole, and its variants.
 PLUGIN, VARIANT = "plugin", "variant"
 
 Check = Callable[[Any], Iterator[str]]
@@ -17,11 +17,11 @@ class Law(NamedTuple):
     """What every part of a kind obeys.
 
     Attributes:
-        id: `L07`: never changes its meaning.
-        kinds: Of the parts that it is about; `plugin` and `variant` beside those of `aezoo.spec.kinds`.
+        id: Like `L07`; the meaning of an id never changes.
+        kinds: Of the parts that it applies to; `plugin` and `variant` beside those of `aezoo.spec.kinds`.
         says: What must hold, in one sentence.
-        hint: What to do where it does not.
-        check: Says of a subject how it breaks the law; nothing, if it keeps it.
+        hint: How to repair a part that breaks it.
+        check: Gives a message for each way in which a part breaks the law; none if it obeys.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Breach(NamedTuple):
         says: The law.
         message: What was seen.
         hint: What to do.
-        raised: Of an exception that stopped the check: its type and place; it may stop others, too.
+        raised: The type and line of an exception that stopped the check; it may stop other checks, too.
     """
 
     id: str
@@ -57,9 +57,9 @@ class Breach(NamedTuple):
 
 
 def law(id: str, *kinds: str, says: str, hint: str) -> Callable[[Check], Law]:
-    """Make a law of the function that checks it."""
+    """Decorate the function that checks a law."""
 
-    def made(check: Check) -> Law:
+    def to_law(check: Check) -> Law:
         return Law(id, kinds, says, hint, check)
 
-    return made
+    return to_law

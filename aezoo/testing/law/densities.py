@@ -14,9 +14,9 @@ from aezoo.spec.component import Range
 from aezoo.spec.kinds import LikelihoodSpec, PriorSpec
 from aezoo.spec.shape import Shape
 from aezoo.testing.generate.minimal import minimal_spec
-from aezoo.testing.law.adapters import generator, specimens
+from aezoo.testing.law.adapters import adapters_of, generator
 from aezoo.testing.law.definition import law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 #: Draws of an estimate, and how many standard errors it may be off: once in 10^8 for a normal one.
 DRAWS, ERRORS = 4096, 6.0
@@ -38,11 +38,11 @@ LogDensity = Callable[[Tensor], Tensor]
     says="exp(-nll) sums, or integrates, to one over all data, of one value or of two.",
     hint="put in the constants and sum over the axes of a sample; or declare `density = False`",
 )
-def likelihood_sums_to_one(subject: Subject) -> Iterator[str]:
-    for part in _parts(subject):
+def likelihood_sums_to_one(tested: PartUnderTest) -> Iterator[str]:
+    for part in _parts(tested):
         for shape in ((1,), (2,)):
-            if part.density and _fits(subject, part, shape):
-                yield from (f"{_told(part)} over {list(shape)}: {fault}" for fault in _off(part, shape))
+            if part.density and _fits(tested, part, shape):
+                yield from (f"{_label(part)} over {list(shape)}: {fault}" for fault in _off(part, shape))
 
 
 def _off(part: LikelihoodSpec, shape: Shape) -> Iterator[str]:
@@ -65,14 +65,14 @@ def _off(part: LikelihoodSpec, shape: Shape) -> Iterator[str]:
     says="exp(log_prob) sums, or integrates, to one over all codes, of one value or of two.",
     hint="put in the constants and sum over the axes of a code",
 )
-def prior_sums_to_one(subject: Subject) -> Iterator[str]:
-    for part in _parts(subject):
+def prior_sums_to_one(tested: PartUnderTest) -> Iterator[str]:
+    for part in _parts(tested):
         for shape in ((1,), (2,)):
             module: Any = part.build(shape).double()
             module.fit(0.5 + 2 * torch.randn(64, *shape, generator=generator(0), dtype=torch.double))
             total = _total(module.log_prob, module.sample(DRAWS, generator(1)), None)
             if abs(total - 1) > INTEGRAL:
-                yield f"{_told(part)} over {list(shape)}: its density sums to {total:.4f}"
+                yield f"{_label(part)} over {list(shape)}: its density sums to {total:.4f}"
 
 
 def _total(log_density: LogDensity, drawn: Tensor, support: Range | None) -> float:
@@ -108,18 +108,18 @@ def _axis(values: Tensor, support: Range | None, count: int) -> tuple[Tensor, Te
     says="Means and samples are possible data: they lie in the support.",
     hint="let `mean` and `sample` end in a function onto the `support` that is declared",
 )
-def within_support(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
-        low, high = specimen.part.support or (-math.inf, math.inf)
-        module: Any = specimen.build().eval()
+def within_support(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
+        low, high = adapter.part.support or (-math.inf, math.inf)
+        module: Any = adapter.build().eval()
         for scale in (1.0, 30.0):
-            raw = scale * specimen.inputs(16, generator(1))[0]
+            raw = scale * adapter.inputs(16, generator(1))[0]
             with torch.no_grad():
-                given = {"mean": module.mean(raw), "sample": module.sample(raw, generator(2))}
-            for name, value in given.items():
+                outputs = {"mean": module.mean(raw), "sample": module.sample(raw, generator(2))}
+            for name, value in outputs.items():
                 if not bool(((value >= low) & (value <= high)).all()):
                     ends = [float(value.min()), float(value.max())]
-                    yield f"{specimen}: its {name} lies in {ends}, its support is [{low:g}, {high:g}]"
+                    yield f"{adapter}: its {name} lies in {ends}, its support is [{low:g}, {high:g}]"
 
 
 @law(
@@ -128,17 +128,17 @@ def within_support(subject: Subject) -> Iterator[str]:
     says="The mean of many samples is the mean.",
     hint="let `sample` draw from the density whose `mean` it is",
 )
-def samples_match_the_mean(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
-        module: Any = specimen.build().eval()
-        raw = specimen.inputs(1, generator(1))[0]
-        if math.prod(specimen.shape) > WIDEST:
+def samples_match_the_mean(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
+        module: Any = adapter.build().eval()
+        raw = adapter.inputs(1, generator(1))[0]
+        if math.prod(adapter.shape) > WIDEST:
             continue
         with torch.no_grad():
             drawn = module.sample(raw.expand(DRAWS, *raw.shape[1:]), generator(2)).double()
             mean = module.mean(raw).double()[0]
         if not agree(drawn, mean):
-            yield f"{specimen}: the samples' mean is off by up to {float((drawn.mean(dim=0) - mean).abs().max()):.3g}"
+            yield f"{adapter}: the samples' mean is off by up to {float((drawn.mean(dim=0) - mean).abs().max()):.3g}"
 
 
 def agree(drawn: Tensor, mean: Tensor) -> bool:
@@ -147,29 +147,29 @@ def agree(drawn: Tensor, mean: Tensor) -> bool:
     return bool(((drawn.mean(dim=0) - mean).abs() <= ERRORS * error + 1e-5 * (1 + mean.abs())).all())
 
 
-def _parts(subject: Subject) -> list[Any]:
+def _parts(tested: PartUnderTest) -> list[Any]:
     """The part in each of its settings."""
-    found: dict[Any, None] = {}
-    for _, _, part in subject.placed:
+    parts: dict[Any, None] = {}
+    for _, _, part in tested.occurrences:
         if isinstance(part, (LikelihoodSpec, PriorSpec)):
-            found[part] = None
-    return list(found)
+            parts[part] = None
+    return list(parts)
 
 
-def _fits(subject: Subject, part: LikelihoodSpec, shape: Shape) -> bool:
+def _fits(tested: PartUnderTest, part: LikelihoodSpec, shape: Shape) -> bool:
     """Whether a spec may have the likelihood for data of this shape."""
     support = part.support or (0.0, 1.0)
     source = {"shape": list(shape), **({} if math.isinf(support[0] + support[1]) else {"range": list(support)})}
     written = part.model_dump(mode="json", exclude_none=True)
     table = {"input": source, "latent": {"type": "deterministic", "dim": 1}, "likelihood": written}
     try:
-        minimal_spec(table, registry=subject.plugin.registry, inputs=[shape], rests=[{}], lints=True)
+        minimal_spec(table, registry=tested.plugin.registry, inputs=[shape], rests=[{}], lints=True)
     except AezooError:
         return False
     return True
 
 
-def _told(part: Any) -> str:
+def _label(part: Any) -> str:
     return f"{part.tag()} {part.model_dump(mode='json', exclude_none=True, exclude_defaults=True)}"
 
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from aezoo.spec.kinds import RegularizerSpec
 from aezoo.testing.generate.minimal import NoMinimalSpec, minimal_spec
-from aezoo.testing.law.adapters import Specimen, Term, generator, specimens
+from aezoo.testing.law.adapters import Adapter, TermAdapter, adapters_of, generator
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.densities import DRAWS, agree
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 
 @law(
@@ -23,30 +23,30 @@ from aezoo.testing.law.under_test import Subject
     says="A rate of mean and logvar is the KL divergence to the prior: never negative, and what sampling estimates.",
     hint="check signs and constants against E[log q(z) - log p(z)]; a penalty that is no rate declares `rate = False`",
 )
-def divergence(subject: Subject) -> Iterator[str]:
-    part = subject.part
+def divergence(tested: PartUnderTest) -> Iterator[str]:
+    part = tested.part
     if not issubclass(part, RegularizerSpec) or not part.rate or part.needs != {"mean", "logvar"}:
         return
-    specimen = next((one for one in specimens(subject) if _plain(one.part)), None) or _reset(subject)
-    if isinstance(specimen, Term):
-        module = specimen.build().double().eval()
+    adapter = next((one for one in adapters_of(tested) if _plain(one.part)), None) or _reset(tested)
+    if isinstance(adapter, TermAdapter):
+        module = adapter.build().double().eval()
         for seed, scale in enumerate((0.0, 0.3, 1.0)):
-            yield from _estimated(specimen, module, seed, scale)
+            yield from _estimated(adapter, module, seed, scale)
 
 
-def _estimated(specimen: Term, module: Any, seed: int, scale: float) -> Iterator[str]:
+def _estimated(adapter: TermAdapter, module: Any, seed: int, scale: float) -> Iterator[str]:
     """The term and its estimate, for posteriors that are `scale` away from N(0, I)."""
-    out = specimen.out(module, specimen.inputs(4, generator(seed))[0].double())
+    out = adapter.out(module, adapter.inputs(4, generator(seed))[0].double())
     noise = generator(seed)
     mean, logvar = (scale * torch.randn(out.code.z.shape, generator=noise, dtype=torch.double) for _ in range(2))
     code = out.code._replace(z=mean, mean=mean, logvar=logvar)
     with torch.no_grad():
-        value = float(specimen.terms(module, out._replace(code=code))["term"])
+        value = float(adapter.terms(module, out._replace(code=code))["term"])
         estimates = _log_ratios(module["model"].prior, mean, logvar, noise)
     if value < -1e-9:
-        yield f"{specimen}: it is {value:.4g} for a posterior, and no divergence is negative"
+        yield f"{adapter}: it is {value:.4g} for a posterior, and no divergence is negative"
     elif not agree(estimates, torch.tensor(value, dtype=torch.double)):
-        yield f"{specimen}: it is {value:.4g}, sampling gives {float(estimates.mean()):.4g}"
+        yield f"{adapter}: it is {value:.4g}, sampling gives {float(estimates.mean()):.4g}"
 
 
 def _log_ratios(prior: Any, mean: Tensor, logvar: Tensor, noise: torch.Generator) -> Tensor:
@@ -72,20 +72,20 @@ def _plain(part: Any) -> bool:
     )
 
 
-def _reset(subject: Subject) -> Specimen | None:
+def _reset(tested: PartUnderTest) -> Adapter | None:
     """The example with nothing set of the part but what it must have."""
-    if subject.example is None:
+    if tested.example is None:
         return None
-    document = subject.example.document()
-    for key, term in subject.example.regularizers.items():
-        if type(term) is subject.part:
-            document["regularizers"][key] = {"type": subject.name}
+    document = tested.example.document()
+    for key, term in tested.example.regularizers.items():
+        if type(term) is tested.part:
+            document["regularizers"][key] = {"type": tested.name}
     try:
-        spec = minimal_spec(document, registry=subject.plugin.registry, lints=True)
+        spec = minimal_spec(document, registry=tested.plugin.registry, lints=True)
     except NoMinimalSpec:
         return None
-    part = next(term for term in spec.regularizers.values() if type(term) is subject.part)
-    return Term(part, spec, spec.input.shape)
+    part = next(term for term in spec.regularizers.values() if type(term) is tested.part)
+    return TermAdapter(part, spec, spec.input.shape)
 
 
 LAWS = [divergence]

@@ -1,4 +1,4 @@
-"""Watch: import modules and tell what that did. Run as a program, in a process of its own, by `imports`."""
+"""Import modules and report the effects. Run as a program, in a process of its own, by `imports`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import warnings
 from typing import Any
 
 #: Audit events that no import needs.
-TOUCHED = (
+AUDITED = (
     "open",
     "socket.",
     "subprocess.",
@@ -34,15 +34,15 @@ TOUCHED = (
 )
 
 
-class Watch:
-    """Hears what is opened while it is on."""
+class AuditHook:
+    """An audit hook that records events while it is on."""
 
     def __init__(self) -> None:
         self.on = False
         self.events: list[str] = []
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self.on or not event.startswith(TOUCHED):
+        if not self.on or not event.startswith(AUDITED):
             return
         caller = sys._getframe(1).f_code.co_filename
         if caller.startswith("<frozen "):  # the import itself reads source and writes bytecode
@@ -50,11 +50,11 @@ class Watch:
         self.events.append(f"{event} {arguments[0]!s}"[:200] if arguments else event)
 
 
-def state() -> dict[str, str]:
-    """What a process shares, each as a text that changes with it."""
+def process_state() -> dict[str, str]:
+    """Global state of a process, each piece as a text that changes with it."""
     root = logging.getLogger()
     named = sorted(number for number in signal.valid_signals() if isinstance(number, signal.Signals))
-    found: dict[str, Any] = {
+    values: dict[str, Any] = {
         "os.environ": sorted(os.environ.items()),
         "the working folder": os.getcwd(),
         "sys.path": sys.path,
@@ -71,39 +71,43 @@ def state() -> dict[str, str]:
         "what runs at exit": atexit._ncallbacks(),
         "builtins": sorted(vars(sys.modules["builtins"])),
     }
-    return {name: repr(value) for name, value in found.items()}
+    return {name: repr(value) for name, value in values.items()}
 
 
-def attributes() -> dict[tuple[str, str], int]:
-    """What stands in aezoo's modules, by identity."""
+def module_attributes() -> dict[tuple[str, str], int]:
+    """Attributes of aezoo's modules, by identity."""
     modules = [(name, module) for name, module in sys.modules.items() if name.partition(".")[0] == "aezoo"]
     return {(name, key): id(value) for name, module in modules for key, value in list(vars(module).items())}
 
 
-def watch(name: str, ear: Watch) -> dict[str, Any]:
-    """Import one module and say what that did."""
-    before, ours = state(), attributes()
-    ear.events, ear.on = [], True
+def observe_import(name: str, hook: AuditHook) -> dict[str, Any]:
+    """Import one module and report what that changed."""
+    before, attributes_before = process_state(), module_attributes()
+    hook.events, hook.on = [], True
     error = []
     try:
         importlib.import_module(name)
-    except BaseException as raised:  # a stranger's module may do anything
+    except BaseException as raised:  # a plugin's module may raise anything
         error = [repr(raised)]
-    ear.on = False
-    after, theirs = state(), attributes()
+    hook.on = False
+    after, attributes_after = process_state(), module_attributes()
     changed = [key for key in after if after[key] != before[key]]
-    changed += sorted(f"{module}.{key}" for (module, key), now in theirs.items() if ours.get((module, key), now) != now)
-    changed += sorted(f"{module}.{key}" for module, key in ours.keys() - theirs.keys())
-    return {"error": error, "torch": "torch" in sys.modules, "events": ear.events, "changed": changed}
+    changed += sorted(
+        f"{module}.{key}"
+        for (module, key), now in attributes_after.items()
+        if attributes_before.get((module, key), now) != now
+    )
+    changed += sorted(f"{module}.{key}" for module, key in attributes_before.keys() - attributes_after.keys())
+    return {"error": error, "torch": "torch" in sys.modules, "events": hook.events, "changed": changed}
 
 
 def main() -> None:
     import aezoo.plugin  # noqa: F401  what every plugin may use is not the plugin's to pay for
 
-    ear = Watch()
-    sys.addaudithook(ear)
-    seen = {name: watch(name, ear) for name in sys.argv[1:]}
-    print("\n" + json.dumps(seen), flush=True)  # noqa: T201
+    hook = AuditHook()
+    sys.addaudithook(hook)
+    reports = {name: observe_import(name, hook) for name in sys.argv[1:]}
+    print("\n" + json.dumps(reports), flush=True)  # noqa: T201
 
 
 main()

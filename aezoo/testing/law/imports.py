@@ -12,23 +12,23 @@ from importlib.resources import files
 from typing import Any
 
 from aezoo.testing.law.definition import PLUGIN, law
-from aezoo.testing.law.under_test import Plugin
+from aezoo.testing.law.under_test import PluginUnderTest
 
-#: Seconds in which all modules of a plugin are imported.
+#: Seconds after which the imports are stopped.
 PATIENCE = 120
-LATER = "import it inside `build()`, `load()` or a hook"
+IMPORT_LATER = "import it inside `build()`, `load()` or a hook"
 
 
 @law(
     "L08",
     PLUGIN,
     says="Importing the plugin's declarations imports no torch.",
-    hint=f"{LATER}; for annotations, under `if TYPE_CHECKING:`",
+    hint=f"{IMPORT_LATER}; for annotations, under `if TYPE_CHECKING:`",
 )
-def no_torch(plugin: Plugin) -> Iterator[str]:
-    for module, seen in watched(tuple(plugin.modules)).items():
-        yield from (f"{module}: cannot be imported by itself: {error}" for error in seen["error"])
-        if seen["torch"]:
+def no_torch(plugin: PluginUnderTest) -> Iterator[str]:
+    for module, report in import_reports(tuple(plugin.modules)).items():
+        yield from (f"{module}: cannot be imported by itself: {error}" for error in report["error"])
+        if report["torch"]:
             yield f"{module} imports torch"
 
 
@@ -38,10 +38,10 @@ def no_torch(plugin: Plugin) -> Iterator[str]:
     says="Importing the plugin's declarations opens no file and no socket, and starts no process.",
     hint="do that in `build()`, `load()` or a hook, when a spec asks for it",
 )
-def opens_nothing(plugin: Plugin) -> Iterator[str]:
-    for module, seen in watched(tuple(plugin.modules)).items():
-        if not seen["torch"]:
-            yield from (f"{module}: {event}" for event in seen["events"])
+def opens_nothing(plugin: PluginUnderTest) -> Iterator[str]:
+    for module, report in import_reports(tuple(plugin.modules)).items():
+        if not report["torch"]:
+            yield from (f"{module}: {event}" for event in report["events"])
 
 
 @law(
@@ -50,15 +50,15 @@ def opens_nothing(plugin: Plugin) -> Iterator[str]:
     says="Importing the plugin's declarations changes no state that others share.",
     hint="leave environment, paths, warnings, logging, signals, generators and aezoo's own modules as they are",
 )
-def changes_nothing(plugin: Plugin) -> Iterator[str]:
-    for module, seen in watched(tuple(plugin.modules)).items():
-        if not seen["torch"] and seen["changed"]:
-            yield f"{module} changes {', '.join(seen['changed'])}"
+def changes_nothing(plugin: PluginUnderTest) -> Iterator[str]:
+    for module, report in import_reports(tuple(plugin.modules)).items():
+        if not report["torch"] and report["changed"]:
+            yield f"{module} changes {', '.join(report['changed'])}"
 
 
 @cache
-def watched(modules: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """What importing each module does, one after the other, in a process of its own."""
+def import_reports(modules: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Effects of importing each module, one after the other, in a process of its own."""
     source = files(__package__).joinpath("import_probe.py").read_text(encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-c", source, *modules]

@@ -12,7 +12,7 @@ from aezoo.nn.code import Output
 from aezoo.spec.document import Spec
 from aezoo.testing.law.adapters import generator
 from aezoo.testing.law.definition import law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 
 @law(
@@ -21,11 +21,11 @@ from aezoo.testing.law.under_test import Subject
     says="A metric is a number that does not depend on the order of the batches.",
     hint="keep sums and counts in `update`, divide in `result`; keep them on the object, not on the class",
 )
-def unordered(subject: Subject) -> Iterator[str]:
-    if subject.example is None:
+def unordered(tested: PartUnderTest) -> Iterator[str]:
+    if tested.example is None:
         return
-    batches = list(_passes(subject.example))
-    results = [_judged(subject, batches), _judged(subject, batches[::-1]), _judged(subject, batches)]
+    batches = list(_passes(tested.example))
+    results = [_judged(tested, batches), _judged(tested, batches[::-1]), _judged(tested, batches)]
     if not all(isinstance(result, (int, float)) for result in results):
         yield f"its result is {results[0]!r}"
     elif not math.isclose(results[0], results[1], rel_tol=1e-9, abs_tol=1e-12):
@@ -43,8 +43,8 @@ def _passes(spec: Spec) -> Iterator[Output]:
             yield network(x, None, generator(seed))
 
 
-def _judged(subject: Subject, batches: list[Output]) -> float:
-    metric = subject.metric.build(subject.example)
+def _judged(tested: PartUnderTest, batches: list[Output]) -> float:
+    metric = tested.metric.build(tested.example)
     for out in batches:
         metric.update(out)
     return metric.result()  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from torch import Tensor
 from aezoo.spec.kinds import OptimizerSpec
 from aezoo.testing.law.adapters import generator
 from aezoo.testing.law.definition import law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 #: Steps in which an optimizer has to get lower.
 STEPS = 50
@@ -23,8 +23,8 @@ STEPS = 50
     says=f"{STEPS} steps at the default rate lower a quadratic.",
     hint="look at the sign of the step, and at whether the rate that is given arrives",
 )
-def descends(subject: Subject) -> Iterator[str]:
-    for part in _optimizers(subject):
+def descends(tested: PartUnderTest) -> Iterator[str]:
+    for part in _optimizers(tested):
         losses = _descent(part)[0]
         if not losses[-1] < losses[0]:
             yield f"{part!r}: |x|^2 / 2 goes from {losses[0]:.4g} to {losses[-1]:.4g}"
@@ -34,19 +34,19 @@ def descends(subject: Subject) -> Iterator[str]:
     "L53",
     "optimizer",
     says="An optimizer keeps no more values for a weight than it declares.",
-    hint="let `state()` say how many: what a run costs in memory is told from it",
+    hint="let `state()` say how many: the memory of a run is computed from it",
 )
-def remembers(subject: Subject) -> Iterator[str]:
-    for part in _optimizers(subject):
+def remembers(tested: PartUnderTest) -> Iterator[str]:
+    for part in _optimizers(tested):
         declared = part.state()
-        held = sum(_numbers(value) for value in _descent(part)[1].state.values()) / 64
-        if declared is not None and held > declared + 0.5:
-            yield f"{part!r}: it keeps {held:.1f} values for a weight, and declares {declared}"
+        values = sum(_tensor_values(value) for value in _descent(part)[1].state.values()) / 64
+        if declared is not None and values > declared + 0.5:
+            yield f"{part!r}: it keeps {values:.1f} values for a weight, and declares {declared}"
 
 
-def _optimizers(subject: Subject) -> list[OptimizerSpec]:
-    found = dict.fromkeys(part for _, _, part in subject.placed)
-    return [part for part in found if min(part.lr.bounds() or (0.0,)) > 0 and part.decay() == 0]
+def _optimizers(tested: PartUnderTest) -> list[OptimizerSpec]:
+    optimizers = dict.fromkeys(part for _, _, part in tested.occurrences)
+    return [part for part in optimizers if min(part.lr.bounds() or (0.0,)) > 0 and part.decay() == 0]
 
 
 def _descent(part: OptimizerSpec) -> tuple[list[float], Any]:
@@ -68,12 +68,12 @@ def _descent(part: OptimizerSpec) -> tuple[list[float], Any]:
     return [*losses, x.detach().square().sum().item() / 2], optimizer
 
 
-def _numbers(value: Any) -> int:
-    """Values in the tensors that an optimizer keeps, those of one number not counted."""
+def _tensor_values(value: Any) -> int:
+    """Values in the tensors of an optimizer's state, without tensors of one number."""
     if isinstance(value, Tensor):
         return value.numel() if value.numel() > 1 else 0
     items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
-    return sum(map(_numbers, items))
+    return sum(map(_tensor_values, items))
 
 
 LAWS = [descends, remembers]

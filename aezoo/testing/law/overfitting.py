@@ -1,4 +1,4 @@
-"""Law of training: a small model with the part learns."""
+"""Law of training: a small model with the part overfits eight samples."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from aezoo.spec.samples import Samples
 from aezoo.spec.training import TrainingSpec
 from aezoo.testing.law.adapters import generator
 from aezoo.testing.law.definition import law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 from aezoo.training.loop import Loop
 from aezoo.training.preparation import prepare
 
 #: Share of the variance of eight samples that may stay unexplained.
-LEFT = 0.5
-#: Smaller inputs than those of other laws, where the example can live with them.
+MOST_UNEXPLAINED = 0.5
+#: Smaller inputs than those of other laws, where the example is valid with them.
 INPUTS = ((4, 6, 6), (4, 12), (24,))
 
 
-class Lesson(NamedTuple):
-    """How long, and how fast."""
+class TrainingPlan(NamedTuple):
+    """Steps and learning rate of a short run."""
 
     steps: int
     rate: float
@@ -43,8 +43,8 @@ class Lesson(NamedTuple):
         return TrainingSpec.model_validate(table, context={"registry": default_registry()})
 
 
-#: One of these will do: the loss is a sum over a sample's axes, and grows with them.
-LESSONS = (Lesson(150, 0.03), Lesson(150, 0.003), Lesson(300, 0.01), Lesson(1000, 0.003))
+#: Tried until one succeeds: the loss is a sum over a sample's axes, and grows with them.
+PLANS = (TrainingPlan(150, 0.03), TrainingPlan(150, 0.003), TrainingPlan(300, 0.01), TrainingPlan(1000, 0.003))
 
 
 @law(
@@ -57,28 +57,28 @@ LESSONS = (Lesson(150, 0.03), Lesson(150, 0.003), Lesson(300, 0.01), Lesson(1000
     "corruption",
     "constraint",
     "objective",
-    says="A small model with the part learns eight samples by heart: it explains half of their variance.",
-    hint="look at signs and scales of gradients; of an example, at weights or strengths that drown all else",
+    says="A small model with the part overfits eight samples: it explains half of their variance.",
+    hint="look at signs and scales of gradients; of an example, at weights or strengths that outweigh all else",
 )
-def learns(subject: Subject) -> Iterator[str]:
-    if subject.example is None:
+def learns(tested: PartUnderTest) -> Iterator[str]:
+    if tested.example is None:
         return
-    spec, left = subject.tiny(INPUTS), math.inf
-    for lesson, smooth in product(LESSONS, (True, False)):
-        left = min(left, _taught(spec, lesson, samples(spec, smooth=smooth)))
-        if left < LEFT:
+    spec, unexplained = tested.tiny(INPUTS), math.inf
+    for plan, smooth in product(PLANS, (True, False)):
+        unexplained = min(unexplained, _unexplained_after(spec, plan, samples(spec, smooth=smooth)))
+        if unexplained < MOST_UNEXPLAINED:
             return
-    yield f"its example explains {max(0, 1 - left):.0%} of the variance of eight samples"
+    yield f"its example explains {max(0, 1 - unexplained):.0%} of the variance of eight samples"
 
 
-def _taught(spec: Spec, lesson: Lesson, x: Tensor) -> float:
-    """What stays unexplained of samples after a short run; infinite if it fails."""
-    spec = spec.model_copy(update={"training": lesson.training()})
+def _unexplained_after(spec: Spec, plan: TrainingPlan, x: Tensor) -> float:
+    """Unexplained share of the samples' variance after a short run; infinite if the run fails."""
+    spec = spec.model_copy(update={"training": plan.training()})
     model = build(spec, seed=0)
-    objective = objective_of(model, steps=lesson.steps).train()
+    objective = objective_of(model, steps=plan.steps).train()
     batches = Batches(Samples(x.numpy(), "eight samples"), spec)
     prepare(objective, batches, spec.training)
-    outcome = Loop(objective, spec.training, batches, steps=lesson.steps, turns=turns_of(spec.objective)).run()
+    outcome = Loop(objective, spec.training, batches, steps=plan.steps, turns=turns_of(spec.objective)).run()
     if outcome.failure:
         return math.inf
     model.network.load_state_dict(outcome.state)
@@ -88,7 +88,7 @@ def _taught(spec: Spec, lesson: Lesson, x: Tensor) -> float:
 def samples(spec: Spec, *, smooth: bool) -> Tensor:
     """Eight samples on a circle in a plane of patterns, in the input's range.
 
-    Smooth ones are mostly one value for a channel, which pooling keeps; the others have none, which a norm keeps.
+    Smooth ones are nearly constant in a channel, which pooling keeps; the others have no mean, which a norm keeps.
     """
     shape, noise = spec.input.shape, generator(0)
     channels = torch.randn(2, shape[0], *(1 for _ in shape[1:]), generator=noise)

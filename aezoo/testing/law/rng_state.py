@@ -1,4 +1,4 @@
-"""Chance: the global generators of torch, NumPy and Python, which no part may touch or listen to."""
+"""State of the global generators of torch, NumPy and Python, which no part may use."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import numpy as np
 import torch
 
 
-class Chance(NamedTuple):
-    """How the global generators stand."""
+class RngState(NamedTuple):
+    """State of the global generators."""
 
     torch: bytes
     numpy: bytes
     python: tuple[object, ...]
 
-    def moved(self, before: Chance) -> list[str]:
-        """Those that stood otherwise before."""
+    def changed_since(self, before: RngState) -> list[str]:
+        """Names of the generators whose state is not that of `before`."""
         return [name for name in self._fields if getattr(self, name) != getattr(before, name)]
 
 
-def chance() -> Chance:
-    """How the global generators stand now."""
+def rng_state() -> RngState:
+    """Current state of the global generators."""
     state = np.random.get_state(legacy=False)["state"]
     numpy = state["key"].tobytes() + bytes(str(state["pos"]), "ascii")
-    return Chance(torch.get_rng_state().numpy().tobytes(), numpy, random.getstate())
+    return RngState(torch.get_rng_state().numpy().tobytes(), numpy, random.getstate())
 
 
 def reseed(seed: int) -> None:
@@ -39,10 +39,10 @@ def reseed(seed: int) -> None:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Leave the global generators as they were found, and let denormals be what they are meanwhile.
+def rng_preserved() -> Iterator[None]:
+    """Restore the global generators afterwards, and do not flush denormals meanwhile.
 
-    A run flushes them for the whole process, and Hypothesis counts on there being a number next to zero.
+    A training run flushes them for the whole process, and Hypothesis relies on subnormal numbers.
     """
     python, numpy = random.getstate(), np.random.get_state()
     flushed = sys.float_info.min / 2 == 0

@@ -1,4 +1,4 @@
-"""Files: a small one for the example of a dataset to read, where it names one that is not there."""
+"""Small sample files, for examples of datasets that name a file that does not exist."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 from aezoo.files import expanded
 from aezoo.spec.kinds import FileDatasetSpec
 
-#: Samples in a file that is made.
+#: Samples in a file.
 ROWS = 160
 
 
-def provide(dataset: FileDatasetSpec, folder: Path) -> FileDatasetSpec | None:
-    """The set at a file that is there: the one it names, or one made in `folder`; None for an unknown format."""
+def with_sample_file(dataset: FileDatasetSpec, folder: Path) -> FileDatasetSpec | None:
+    """The dataset with a file that exists: its own, or one written to `folder`; None for an unknown format."""
     path = expanded(Path(dataset.path))
     if path.exists():
         return dataset
     make = MAKERS.get(path.suffix)
     if make is None:
         return None
-    made = folder / (path.name or "samples")
-    make(made, dataset)
-    return dataset.model_copy(update={"path": str(made)})
+    file = folder / (path.name or "samples")
+    make(file, dataset)
+    return dataset.model_copy(update={"path": str(file)})
 
 
 def _arrays(path: Path, dataset: FileDatasetSpec) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from aezoo.testing.law.definition import law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 #: Lengths of a run for which schedules are asked.
 RUNS = (1, 2, 10, 1000)
@@ -18,8 +18,8 @@ RUNS = (1, 2, 10, 1000)
     says="A schedule is a finite number at every step of any run, and after it, within the bounds that it declares.",
     hint="mind runs of one step and steps after the last; let `bounds()` hold the smallest and largest value",
 )
-def finite(subject: Subject) -> Iterator[str]:
-    for part in dict.fromkeys(part for _, _, part in subject.placed):
+def finite(tested: PartUnderTest) -> Iterator[str]:
+    for part in dict.fromkeys(part for _, _, part in tested.occurrences):
         low, high = part.bounds() or (-math.inf, math.inf)
         slack = 1e-9 * max(1.0, *(abs(end) for end in (low, high) if not math.isinf(end)), 1.0)
         for steps in RUNS:

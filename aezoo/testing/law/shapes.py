@@ -12,9 +12,9 @@ from aezoo.errors import NoMirror
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
 from aezoo.spec.shape import Shape
-from aezoo.testing.law.adapters import Specimen, generator, made, specimens
+from aezoo.testing.law.adapters import Adapter, adapters_of, build_module, generator
 from aezoo.testing.law.definition import MODULES, law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 AGREE = "let `build()` and what the declaration says of shapes compute the same"
 BATCHES = (2, 1, 3)
@@ -28,12 +28,12 @@ BATCHES = (2, 1, 3)
     says="Built on the meta device, the part gives the shapes that it declares.",
     hint=f"{AGREE}; make tensors on the device of the input, and look at no value",
 )
-def on_meta(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
+def on_meta(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
         with torch.device("meta"), torch.no_grad():
-            module = specimen.made().eval()
-            given = specimen.run(module, [x.to("meta") for x in specimen.inputs(2)])
-        yield from _differences(specimen, given, 2, drawn=False)
+            module = adapter.build_unseeded().eval()
+            outputs = adapter.run(module, [x.to("meta") for x in adapter.inputs(2)])
+        yield from _differences(adapter, outputs, 2, drawn=False)
 
 
 @law(
@@ -42,24 +42,24 @@ def on_meta(subject: Subject) -> Iterator[str]:
     says="Built for real, the part gives the shapes that it declares, for any number of samples.",
     hint=AGREE,
 )
-def for_real(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
-        module = specimen.build().eval()
+def for_real(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
+        module = adapter.build().eval()
         for n in BATCHES:
             with torch.no_grad():
-                given = specimen.run(module, specimen.inputs(n, generator(n)), generator(0))
-            yield from _differences(specimen, given, n, drawn=True)
+                outputs = adapter.run(module, adapter.inputs(n, generator(n)), generator(0))
+            yield from _differences(adapter, outputs, n, drawn=True)
 
 
-def _differences(specimen: Specimen, given: dict[str, Any], n: int, *, drawn: bool) -> Iterator[str]:
-    for name, shape in specimen.declared.items():
+def _differences(adapter: Adapter, outputs: dict[str, Any], n: int, *, drawn: bool) -> Iterator[str]:
+    for name, shape in adapter.declared.items():
         if name == "sample" and not drawn:
             continue
-        if name not in given:
-            yield f"{specimen} gives no {name!r}"
-        elif tuple(given[name].shape) != (n, *shape):
-            got, wanted = list(given[name].shape), [n, *shape]
-            yield f"{specimen} declares {name} {wanted}, its module gives {got}"
+        if name not in outputs:
+            yield f"{adapter} gives no {name!r}"
+        elif tuple(outputs[name].shape) != (n, *shape):
+            actual, expected = list(outputs[name].shape), [n, *shape]
+            yield f"{adapter} declares {name} {expected}, its module gives {actual}"
 
 
 @law(
@@ -69,16 +69,16 @@ def _differences(specimen: Specimen, given: dict[str, Any], n: int, *, drawn: bo
     says="The mirror leads back to the shape that the part was given, or there is none.",
     hint="let `mirror()` give layers that end at `target`, or raise `NoMirror`",
 )
-def mirror(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
+def mirror(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
         for style in (Style(), Style("relu", upsampling="resize")):
-            for back, start, target in _mirrors(specimen, style):
-                yield from _leads(specimen, back, start, target)
+            for back, start, target in _mirrors(adapter, style):
+                yield from _mirror_faults(adapter, back, start, target)
 
 
-def _mirrors(specimen: Specimen, style: Style) -> Iterator[tuple[Sequence[LayerSpec], Shape, Shape]]:
+def _mirrors(adapter: Adapter, style: Style) -> Iterator[tuple[Sequence[LayerSpec], Shape, Shape]]:
     """Mirrors of the part, where they start, and where they should end."""
-    part, shape = specimen.part, specimen.shape
+    part, shape = adapter.part, adapter.shape
     if not isinstance(part, LayerSpec):
         yield part.mirror(shape, style=style), part.code_shape(shape), shape
         return
@@ -90,16 +90,16 @@ def _mirrors(specimen: Specimen, style: Style) -> Iterator[tuple[Sequence[LayerS
         yield back, mirror_source([part], shape, target=target), target
 
 
-def _leads(specimen: Specimen, back: Sequence[LayerSpec], start: Shape, target: Shape) -> Iterator[str]:
+def _mirror_faults(adapter: Adapter, back: Sequence[LayerSpec], start: Shape, target: Shape) -> Iterator[str]:
     shapes = trace(back, start)
     if shapes[-1] != target:
-        yield f"{specimen}: its mirror declares {list(shapes[-1])}, not {list(target)}"
+        yield f"{adapter}: its mirror declares {list(shapes[-1])}, not {list(target)}"
         return
     with torch.device("meta"), torch.no_grad():
-        modules = [made(layer, given).eval() for layer, given in zip(back, shapes, strict=False)]
+        modules = [build_module(layer, layer_shape).eval() for layer, layer_shape in zip(back, shapes, strict=False)]
         built = nn.Sequential(*modules)(torch.empty(2, *start)).shape[1:]
     if tuple(built) != target:
-        yield f"{specimen}: its mirror's modules give {list(built)}, not {list(target)}"
+        yield f"{adapter}: its mirror's modules give {list(built)}, not {list(target)}"
 
 
 @law(
@@ -110,13 +110,13 @@ def _leads(specimen: Specimen, back: Sequence[LayerSpec], start: Shape, target: 
     says="The part has as many weights as it declares.",
     hint="let `parameters(shape)` count what `build(shape)` makes: limits and `aezoo show` go by it",
 )
-def weights(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
+def weights(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
         with torch.device("meta"):
-            built = sum(p.numel() for p in specimen.made().parameters())
-        declared = specimen.part.parameters(specimen.shape)
+            built = sum(p.numel() for p in adapter.build_unseeded().parameters())
+        declared = adapter.part.parameters(adapter.shape)
         if built != declared:
-            yield f"{specimen} declares {declared} weights and has {built}"
+            yield f"{adapter} declares {declared} weights and has {built}"
 
 
 @law(
@@ -125,15 +125,15 @@ def weights(subject: Subject) -> Iterator[str]:
     says="A code has a `z`, and each field that the latent provides; its point is one of these.",
     hint="let the NamedTuple that `forward` returns have the fields of `provides`, and `z`",
 )
-def code(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
+def code(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
         with torch.no_grad():
-            given = set(specimen.run(specimen.build().eval(), specimen.inputs(2, generator(0))))
-        provides = {"z", *specimen.part.provides}
-        if not provides <= given:
-            yield f"{specimen} provides {sorted(provides)}, its code has {sorted(given)}"
-        elif specimen.part.point not in provides:
-            yield f"{specimen}: its point is {specimen.part.point!r}, which it does not provide"
+            fields = set(adapter.run(adapter.build().eval(), adapter.inputs(2, generator(0))))
+        provides = {"z", *adapter.part.provides}
+        if not provides <= fields:
+            yield f"{adapter} provides {sorted(provides)}, its code has {sorted(fields)}"
+        elif adapter.part.point not in provides:
+            yield f"{adapter}: its point is {adapter.part.point!r}, which it does not provide"
 
 
 @law(
@@ -142,18 +142,18 @@ def code(subject: Subject) -> Iterator[str]:
     says="The names of a discrete code are whole numbers below its alphabet, and lead back to the code.",
     hint="let `embed(indices)` give the `z` that `forward` gave beside them, and `alphabet()` how many there are",
 )
-def names(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
-        if not specimen.part.discrete:
+def names(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
+        if not adapter.part.discrete:
             continue
-        module: Any = specimen.build().eval()
+        module: Any = adapter.build().eval()
         with torch.no_grad():
-            code = specimen.run(module, specimen.inputs(4, generator(0)))
-            indices, top = code[specimen.part.discrete], specimen.part.alphabet()
+            code = adapter.run(module, adapter.inputs(4, generator(0)))
+            indices, top = code[adapter.part.discrete], adapter.part.alphabet()
             if indices.is_floating_point() or int(indices.min()) < 0 or int(indices.max()) >= top:
-                yield f"{specimen}: its names are no whole numbers from 0 to {top - 1}"
+                yield f"{adapter}: its names are no whole numbers from 0 to {top - 1}"
             elif not torch.allclose(module.embed(indices), code["z"], atol=1e-5):
-                yield f"{specimen}: `embed` of its names is not its code"
+                yield f"{adapter}: `embed` of its names is not its code"
 
 
 LAWS = [on_meta, for_real, mirror, weights, code, names]

@@ -1,4 +1,4 @@
-"""Laws of what is left as it is, and of what is kept."""
+"""Laws of inputs that stay unchanged, and of state dicts that hold everything."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from aezoo.storage.weights import read_weights, write_weights
-from aezoo.testing.law.adapters import Specimen, generator, passed, same, specimens
+from aezoo.testing.law.adapters import Adapter, adapters_of, generator, run_copy, same
 from aezoo.testing.law.definition import MODULES, law
-from aezoo.testing.law.under_test import Subject
+from aezoo.testing.law.under_test import PartUnderTest
 
 #: Samples in a batch.
-MANY = 8
+BATCH_SIZE = 8
 
 
 @law(
@@ -27,16 +27,16 @@ MANY = 8
     says="What the part is given is left as it is.",
     hint="an operation that ends in `_` writes to its input: take the one without, or clone first",
 )
-def input_kept(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
+def input_kept(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
         for training in (True, False):
-            module = specimen.build().train(training)
-            given = specimen.inputs(4, generator(11))
-            kept = [x.clone() for x in given]
+            module = adapter.build().train(training)
+            inputs = adapter.inputs(4, generator(11))
+            kept = [x.clone() for x in inputs]
             with torch.no_grad():
-                specimen.run(module, given, generator(12))
-            if not all(map(torch.equal, given, kept)):
-                yield f"{specimen}: its input is another one after a pass in {'training' if training else 'evaluation'}"
+                adapter.run(module, inputs, generator(12))
+            if not all(map(torch.equal, inputs, kept)):
+                yield f"{adapter}: its input is another one after a pass in {'training' if training else 'evaluation'}"
 
 
 @law(
@@ -48,18 +48,18 @@ def input_kept(subject: Subject) -> Iterator[str]:
     says="The state dict holds all: written to safetensors and read into a new module, it gives the same bits.",
     hint="keep what is learned in parameters and persistent buffers of fixed shape, not in attributes",
 )
-def state(subject: Subject) -> Iterator[str]:
-    for specimen in specimens(subject):
-        module = specimen.build()
+def state(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
+        module = adapter.build()
         with torch.no_grad():
             for seed in range(2):
-                specimen.run(module, specimen.inputs(MANY, generator(seed)), generator(seed))
-        yield from (f"{specimen}: {fault}" for fault in _reloaded(specimen, module.eval()))
+                adapter.run(module, adapter.inputs(BATCH_SIZE, generator(seed)), generator(seed))
+        yield from (f"{adapter}: {fault}" for fault in _reloaded(adapter, module.eval()))
 
 
-def _reloaded(specimen: Specimen, module: nn.Module) -> Iterator[str]:
+def _reloaded(adapter: Adapter, module: nn.Module) -> Iterator[str]:
     stored = _stored(module)
-    fresh = _fresh(specimen)
+    fresh = _fresh(adapter)
     missing, unexpected = fresh.load_state_dict(stored, strict=False)
     if missing or unexpected:
         yield f"a new module has other names: {', '.join([*missing, *unexpected])}"
@@ -67,17 +67,17 @@ def _reloaded(specimen: Specimen, module: nn.Module) -> Iterator[str]:
     for name, value in fresh.state_dict().items():
         if not torch.equal(value, module.state_dict()[name]):
             yield f"{name} is another after a round trip"
-    given = specimen.inputs(4, generator(13))
-    before, after = (passed(specimen, one, given, 14) for one in (module, fresh))
+    inputs = adapter.inputs(4, generator(13))
+    before, after = (run_copy(adapter, one, inputs, 14) for one in (module, fresh))
     for name, value in before.items():
         if not same(value, after[name]):
             yield f"{name} of a new module with the same state dict is another: something is kept beside it"
 
 
-def _fresh(specimen: Specimen) -> nn.Module:
+def _fresh(adapter: Adapter) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(99)
-        return specimen.made().eval()
+        return adapter.build_unseeded().eval()
 
 
 def _stored(module: nn.Module) -> dict[str, Any]:

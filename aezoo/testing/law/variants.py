@@ -9,7 +9,7 @@ from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 from aezoo.testing.generate.minimal import Document, minimal_spec
 from aezoo.testing.law.definition import VARIANT, law
-from aezoo.testing.law.under_test import Variant
+from aezoo.testing.law.under_test import VariantUnderTest
 
 
 @law(
@@ -18,7 +18,7 @@ from aezoo.testing.law.under_test import Variant
     says="A small spec over the variant reads, and says what the variant says.",
     hint="write only keys of a spec; what a variant cannot know, such as `dim`, is left to the spec over it",
 )
-def stands(variant: Variant) -> Iterator[str]:
+def stands(variant: VariantUnderTest) -> Iterator[str]:
     registry = variant.plugin.registry
     rests: list[Document] = [{"latent": {"dim": 2}}, {}, {"latent": {"type": "deterministic", "dim": 2}}]
     rests += [{"latent": rest["latent"]} for rest in variant.plugin.rests if "latent" in rest]
