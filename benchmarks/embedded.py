@@ -1,4 +1,4 @@
-"""The models in the box: trains each by its bundled spec and puts it there; or trains it again and compares.
+"""Train each embedded model by its bundled spec and embed it; or train it again and compare.
 
 python benchmarks/embedded.py write [NAME ...]      from runs/zoo/NAME, trained now if it is not there
 python benchmarks/embedded.py compare [NAME ...]    trains again, prints both metrics; exit 1 if they differ by more
@@ -56,7 +56,7 @@ TOLERANCE = 0.01
 
 
 def write(names: list[str]) -> int:
-    """Put trained models in the box, each held to its spec and with a card of its own name."""
+    """Embed trained models, each checked against its spec, with a card of its own name."""
     index = dict(embedded.index())
     for name in names:
         source, target = RUNS / name, embedded.folder(name)

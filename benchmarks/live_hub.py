@@ -1,4 +1,4 @@
-"""Pushes, pulls, loads and compares models of the box on a real Hub, then takes its repositories away again.
+"""Pushes, pulls, loads and compares embedded models on a real Hub, then removes its repositories.
 
 HF_TOKEN=... python benchmarks/live_hub.py OWNER [NAME ...]    private repositories of OWNER, removed at last
 HF_ENDPOINT=http://127.0.0.1:8000 ...                          against another Hub

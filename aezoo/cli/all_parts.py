@@ -1,4 +1,4 @@
-"""Everything that a spec may name: what is in the box, and each plugin; of one that fails, a line on stderr."""
+"""All parts that a spec may name: the built-in ones and those of each plugin; a plugin that fails is a warning."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from aezoo.spec.component import Component
 
 
-def everything() -> Registry:
-    """A registry with every plugin that loads; that of this process keeps to what its specs name."""
+def full_registry() -> Registry:
+    """A registry with every plugin that loads; the one of this process has only those that its specs name."""
     from aezoo.registry.loader import IN_THE_BOX, disabled, installed, load
     from aezoo.registry.registry import Registry
 
@@ -24,25 +24,25 @@ def everything() -> Registry:
     load(registry, IN_THE_BOX)
     for namespace in installed():
         if namespace != IN_THE_BOX and not disabled(namespace):
-            with _told():
+            with _failures_as_warnings():
                 load(registry, namespace)
     return registry
 
 
 def parts(registry: Registry) -> list[type[Component]]:
-    """Every declaration, by kind and name; those of a room that cannot be imported are left out."""
+    """Every declaration, by kind and name; those of a lazy module that cannot be imported are left out."""
     from aezoo.spec.kinds import KINDS
 
-    found: list[type[Component]] = []
+    declarations: list[type[Component]] = []
     for kind in sorted(KINDS):
         for name in registry.names(kind):
-            with _told():
-                found.append(registry.get(kind, name))
-    return found
+            with _failures_as_warnings():
+                declarations.append(registry.get(kind, name))
+    return declarations
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _failures_as_warnings() -> Iterator[None]:
     try:
         yield
     except PluginError as error:

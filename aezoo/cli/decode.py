@@ -30,7 +30,7 @@ def decode(
 
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = model_io.load(model, device)
-    given = open_samples(source_of(codes, loaded.spec, settings, alike=False), loaded.spec, alike=False)
-    samples = loaded.decode(given)
+    code_samples = open_samples(source_of(codes, loaded.spec, settings, alike=False), loaded.spec, alike=False)
+    samples = loaded.decode(code_samples)
     files = model_io.write_samples(out, samples, loaded)
-    model_io.tell(out, samples, "samples", as_json, files=files)
+    model_io.report_output(out, samples, "samples", as_json, files=files)

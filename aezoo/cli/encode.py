@@ -43,4 +43,4 @@ def encode(
     loaded = model_io.load(model, device)
     codes = loaded.encode(model_io.samples_for(loaded, source, split, settings), what=what)
     write_array(out, codes)
-    model_io.tell(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)
+    model_io.report_output(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)

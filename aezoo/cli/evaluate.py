@@ -9,7 +9,7 @@ import click
 import aezoo
 from aezoo.cli import model_io, options
 from aezoo.cli.output import emit
-from aezoo.cli.scores_table import tell
+from aezoo.cli.scores_table import print_scores
 
 
 @click.command()
@@ -34,4 +34,4 @@ def evaluate(
     split = split or ("test" if data is None else "all")
     loaded = model_io.load(model, device)
     scores = aezoo.evaluate(loaded, source_of(data, loaded.spec, settings), split=split)
-    emit(scores.as_dict()) if as_json else tell(scores)
+    emit(scores.as_dict()) if as_json else print_scores(scores)

@@ -1,4 +1,4 @@
-"""Names of samples as names of files: one for each, on every file system."""
+"""File names for samples: one each, valid on every file system."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from aezoo.names import utf8
 
 #: Bytes of a name: with a number and an ending it stays below the 255 that file systems take.
 LONGEST = 200
-#: What Windows has no files of, whatever their ending.
+#: Names of devices on Windows, which no file may have.
 DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10))}
 
 
 def file_stems(names: Sequence[str]) -> list[str]:
-    """A file's name without its ending for each sample, no two alike where case and accents are not told apart.
+    """A file name without suffix for each sample, all different where case and accents do not count.
 
     `cats/a.jpg` and `sample 3` become `cats_a` and `sample_3`. Where two would be one, the ending is kept (`a_png`
     and `a_jpg`), and where that is not enough, they are numbered in order: `a_png`, `a_png_2`.

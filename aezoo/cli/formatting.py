@@ -1,4 +1,4 @@
-"""Values of a spec as words of one line: `conv(channels=32, stride=2)`."""
+"""Values of a spec in one line: `conv(channels=32, stride=2)`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from aezoo.names import visible
 
 
-def phrase(value: Any) -> str:
-    """A value as a spec would write it, in words: a part as its type and settings, a list in brackets."""
+def format_value(value: Any) -> str:
+    """A value in one line: a part as its type and settings, a list in brackets."""
     if isinstance(value, Mapping):
-        settings = ", ".join(f"{visible(key)}={phrase(item)}" for key, item in value.items() if key != "type")
+        settings = ", ".join(f"{visible(key)}={format_value(item)}" for key, item in value.items() if key != "type")
         kind = visible(str(value.get("type", "")))
         return f"{kind}({settings})" if settings or not kind else kind
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(phrase(item) for item in value)}]"
+        return f"[{', '.join(format_value(item) for item in value)}]"
     if isinstance(value, bool):
         return str(value).lower()
     return visible(value) or '""' if isinstance(value, str) else str(value)

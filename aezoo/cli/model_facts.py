@@ -1,4 +1,4 @@
-"""What `aezoo show` tells of a model beyond its spec: what it reaches, what others may do with it, where it is."""
+"""What `aezoo show` prints of a model beside its spec: scores, training, source and licence."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ SHOWN = 20
 
 
 def facts(folder: Path, spec: Spec, source: str) -> dict[str, Any]:
-    """What stands in the folder of a model, called so, beside its spec."""
+    """Scores, training record, licence and source of the model in a folder."""
     from aezoo.storage import layout, lockfile
     from aezoo.storage.verification import read_facts
     from aezoo.zoo.address import asked
 
     metrics, record = (read_facts(folder, name) or {} for name in (layout.METRICS, layout.TRAINING))
-    found = lockfile.read(folder)
+    lock = lockfile.read(folder)
     kept = ("steps", "seconds", "device", "seed", "aezoo", "torch", "ended")
     return {
         "license": spec.license,
-        "source": _source(found, asked(source, found.revision)) if found else None,
+        "source": _source(lock, asked(source, lock.revision)) if lock else None,
         "metrics": metrics,
         "training": {name: record[name] for name in kept if name in record},
     }
 
 
-def _source(found: Lock, revision: str) -> dict[str, str]:
-    # The lock says by what revision the commit was first asked for.
-    return {"name": found.source, "revision": revision, "commit": found.commit}
+def _source(lock: Lock, revision: str) -> dict[str, str]:
+    # The lock holds the revision by which the commit was first requested.
+    return {"name": lock.source, "revision": revision, "commit": lock.commit}
 
 
-def tell(told: dict[str, Any]) -> None:
-    """Print it."""
+def print_facts(scores: dict[str, Any]) -> None:
+    """Print what `facts` gives."""
     click.echo()
-    metrics, training, source = told["metrics"], told["training"], told["source"]
+    metrics, training, source = scores["metrics"], scores["training"], scores["source"]
     columns = _columns(metrics)
     if columns:
         names = dict.fromkeys(name for values in columns.values() for name in values)
@@ -60,10 +60,10 @@ def tell(told: dict[str, Any]) -> None:
     if source:
         at = f"@{source['revision']}" if source["revision"] else ""
         click.echo(f"from {inert(source['name'])}{inert(at)}, commit {inert(source['commit'])[:12]}")
-    click.echo(f"licence: {inert(told['license']) or 'none is named: ask the author'}")
+    click.echo(f"licence: {inert(scores['license']) or 'none is named: ask the author'}")
 
 
-def tell_card(folder: Path | None, source: str) -> None:
+def print_card(folder: Path | None, source: str) -> None:
     """Print README.md of a model, without what could move a cursor."""
     from aezoo.storage import layout
 
@@ -77,10 +77,10 @@ def tell_card(folder: Path | None, source: str) -> None:
 
 
 def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """The model's scores and those of its baselines, of what a file says that may say anything."""
+    """The model's scores and those of its baselines, from a file that may hold anything."""
     from aezoo.storage.card import numbers
 
     baseline = metrics.get("baseline")
-    told = {"model": metrics.get("metrics"), **(baseline if isinstance(baseline, dict) else {})}
-    columns = {name: dict([*numbers(row).items()][:SHOWN]) for name, row in told.items() if isinstance(row, dict)}
+    scores = {"model": metrics.get("metrics"), **(baseline if isinstance(baseline, dict) else {})}
+    columns = {name: dict([*numbers(row).items()][:SHOWN]) for name, row in scores.items() if isinstance(row, dict)}
     return dict([*columns.items()][:SHOWN]) if columns.get("model") else {}

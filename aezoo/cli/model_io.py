@@ -1,4 +1,4 @@
-"""What the commands at work share: a loaded model, the samples it is given, the file it writes."""
+"""What commands that use a model share: loading it, reading samples, writing results."""
 
 from __future__ import annotations
 
@@ -63,42 +63,42 @@ def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[s
     rows = split(samples, spec.data, seed=spec.training.seed)[part]
     if not len(rows):
         raise DataError(f"{samples.source}: has no {part} split", hint="name another --split, or an INPUT")
-    # Names are kept as the whole set counts them.
+    # Rows keep their numbers in the whole set as names.
     return replace(samples, values=samples.values[rows], names=tuple(samples.name(int(row)) for row in rows))
 
 
-def write_samples(out: Path, samples: Array, model: Model, *, given: Samples | None = None) -> list[str]:
+def write_samples(out: Path, samples: Array, model: Model, *, originals: Samples | None = None) -> list[str]:
     """Write samples as an array, as one picture, or as a folder of images, by the name of `out`.
 
     Returns the names of the files in a folder, one for each sample.
 
     Args:
-        out: Claimed before.
+        out: A path that `claim` accepted.
         samples: [N, *input].
         model: Whose input's range says what is black and white.
-        given: The originals, if these are reconstructions: a picture shows both.
+        originals: If these are reconstructions: a picture shows both.
     """
     interval = model.spec.input.range
     if not out.suffix:
-        names = [given.name(row) if given else f"{row:05d}" for row in range(len(samples))]
+        names = [originals.name(row) if originals else f"{row:05d}" for row in range(len(samples))]
         return write_images(out, samples, names, interval)
     if out.suffix.lower() == PICTURE:
-        write_picture(out, _sheet(model, samples[:SHOWN], given))
+        write_picture(out, _picture(model, samples[:SHOWN], originals))
     else:
         write_array(out, samples)
     return []
 
 
-def _sheet(model: Model, samples: Array, given: Samples | None) -> Any:
+def _picture(model: Model, samples: Array, originals: Samples | None) -> Any:
     from aezoo.evaluation.units import drawable
     from aezoo.storage.pictures import comparison, grid
 
     interval = model.spec.input.range
-    if given is None:
+    if originals is None:
         return grid(drawable(model, samples), range=interval)
-    few = samples[:PAIRS]
-    originals = _scaled(given.values[: len(few)], interval)
-    return comparison(drawable(model, originals), drawable(model, few), range=interval)
+    samples = samples[:PAIRS]
+    inputs = _scaled(originals.values[: len(samples)], interval)
+    return comparison(drawable(model, inputs), drawable(model, samples), range=interval)
 
 
 def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:
@@ -109,7 +109,9 @@ def _scaled(values: Array, interval: tuple[float, float] | None) -> Array:
     return values.astype("float32") * ((high - low) / 255) + low
 
 
-def tell(out: Path, values: Array, what: str, as_json: bool, *, most: int = SHOWN, files: Sequence[str] = ()) -> None:
+def report_output(
+    out: Path, values: Array, what: str, as_json: bool, *, most: int = SHOWN, files: Sequence[str] = ()
+) -> None:
     """Say what was written, and where.
 
     Args:

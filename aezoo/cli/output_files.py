@@ -1,4 +1,4 @@
-"""Files that commands write: refused if they are there, named by their suffix, written whole or not at all."""
+"""Files that commands write: refused if they exist, the format by their suffix, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ SHOWN = 64
 
 
 def claim(path: Path, *, force: bool, suffixes: Sequence[str] = (), folder: bool = False) -> Path:
-    """The path, if it may be written: asked before any work is done.
+    """The path, if it may be written; checked before any work is done.
 
     Args:
         path: What the user named.
-        force: Whether a file that is there may be replaced.
+        force: Whether an existing file may be replaced.
         suffixes: Those that a file may have, or any.
         folder: Whether a name without a suffix is a folder, to be made.
 
     Raises:
-        Refused: Something is there.
+        Refused: The path exists.
         UsageError: The suffix is none of `suffixes`.
-        NotFound: The folder it would lie in is not there.
+        NotFound: The parent folder does not exist.
     """
     as_folder = folder and not path.suffix
     if suffixes and not as_folder and path.suffix.lower() not in suffixes:
@@ -68,7 +68,7 @@ def write_images(folder: Path, images: Array, names: Sequence[str], interval: tu
     """Write each image [C, H, W] into the folder as a PNG of its own size; returns the names of the files, in order.
 
     Raises:
-        UsageError: The samples are no images.
+        UsageError: The samples are not images.
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3, 4):
         raise UsageError("only grey, RGB and RGBA images make a folder of pictures", hint="name an --out file .npy")

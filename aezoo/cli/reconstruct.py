@@ -36,7 +36,7 @@ def reconstruct(
     """
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = model_io.load(model, device)
-    given = model_io.samples_for(loaded, source, split, settings)
-    samples = loaded.reconstruct(given)
-    files = model_io.write_samples(out, samples, loaded, given=given)
-    model_io.tell(out, samples, "reconstructions", as_json, most=model_io.PAIRS, files=files)
+    originals = model_io.samples_for(loaded, source, split, settings)
+    samples = loaded.reconstruct(originals)
+    files = model_io.write_samples(out, samples, loaded, originals=originals)
+    model_io.report_output(out, samples, "reconstructions", as_json, most=model_io.PAIRS, files=files)

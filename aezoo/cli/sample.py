@@ -25,4 +25,4 @@ def sample(model: str, count: int, out: Path, seed: int | None, device: str, for
     loaded = model_io.load(model, device)
     samples = loaded.sample(count, seed=seed or 0)
     files = model_io.write_samples(out, samples, loaded)
-    model_io.tell(out, samples, "samples", as_json, files=files)
+    model_io.report_output(out, samples, "samples", as_json, files=files)

@@ -52,14 +52,14 @@ def score(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Say how unusual each sample of INPUT is: a name and a score a line, the higher the stranger."""
+    """Say how unusual each sample of INPUT is: a name and a score a line, the higher the more unusual."""
     divert(ctx)
     if out is not None:
         claim(out, force=force, suffixes=(".csv",))
     loaded = model_io.load(model, device)
-    given = model_io.samples_for(loaded, source, split, settings)
-    scores = loaded.score(given, by=by, seed=seed or 0)
-    rows = [(given.name(row), float(value)) for row, value in enumerate(scores)]
+    samples = model_io.samples_for(loaded, source, split, settings)
+    scores = loaded.score(samples, by=by, seed=seed or 0)
+    rows = [(samples.name(row), float(value)) for row, value in enumerate(scores)]
     if out is not None:
         atomic_write(out, _csv(rows))
     if as_json:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def in_units(units: object) -> str:
-    """What is said of errors that are not in data units."""
+    """A note for errors that are not in data units."""
     return "; errors in standardized units, as the loss" if units == "standardized" else ""
 
 
-def tell(scores: Scores) -> None:
+def print_scores(scores: Scores) -> None:
     """Print every metric, and what each baseline gets for it."""
     columns = {"model": scores.metrics, **scores.baseline}
     names = dict.fromkeys(name for values in columns.values() for name in values)

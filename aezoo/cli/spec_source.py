@@ -1,4 +1,4 @@
-"""What the commands about specs are given: a spec, or a model, which holds its spec. Weights are not fetched for it."""
+"""The argument SPEC|MODEL: a spec, or a model, of which the spec is read and no weights are fetched."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from aezoo.spec.limits import Limits
 
 
-def known_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Spec:
+def read_spec(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Spec:
     """The spec of a file, of a bundled name or of a model, without torch.
 
-    What its author may want to look at again goes to stderr as warnings.
+    Lints go to stderr as warnings.
 
     Raises:
-        UsageError: A trained model is what it is: nothing of it can be set.
+        UsageError: `overrides` for a trained model, which cannot be changed.
         NotFound, HubError, Refused, SpecError: There is none, or it cannot be read here.
     """
     with folder_of(source, overrides, limits=limits) as folder:
-        return known(source, folder, overrides, limits=limits)
+        return read_spec_of(source, folder, overrides, limits=limits)
 
 
 @contextmanager
 def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> Iterator[Path | None]:
-    """The folder of a model, for as long as it is looked at; None of what is a spec.
+    """The folder of a model while the context lasts; None for a spec.
 
-    A model in the box is called as the spec that it was trained by: with something to set, the spec is meant.
+    An embedded model has the name of the spec that trained it: with overrides, the spec is meant.
     """
     from aezoo.storage import manifest
     from aezoo.storage.writer import current
 
-    here = is_file(current(Path(source)) / manifest.NAME)
-    if here and overrides:
+    has_config = is_file(current(Path(source)) / manifest.NAME)
+    if has_config and overrides:
         raise UsageError("--set changes a spec; a trained model is what it is", hint=f"leave it out for {source}")
-    if here:
+    if has_config:
         from aezoo.zoo.cache import local
 
         yield local(Path(source))
@@ -54,8 +54,8 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
             yield folder
 
 
-def known(source: str, folder: Path | None, overrides: Sequence[str] = (), *, limits: Limits) -> Spec:
-    """As `known_of`, of what `folder_of` gave."""
+def read_spec_of(source: str, folder: Path | None, overrides: Sequence[str] = (), *, limits: Limits) -> Spec:
+    """As `read_spec`, of what `folder_of` gives."""
     from aezoo.storage import manifest
 
     if folder is None:
@@ -63,10 +63,10 @@ def known(source: str, folder: Path | None, overrides: Sequence[str] = (), *, li
     return manifest.read_manifest(folder, limits=limits)
 
 
-def written(
+def resolved_document(
     source: str, folder: Path | None, overrides: Sequence[str] = (), *, limits: Limits
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The document of a spec that a plugin is missing for, put together; of a model also the fingerprints noted."""
+    """The resolved document of a spec whose plugin is missing; of a model also its fingerprints."""
     from aezoo.reading.provenance import plain
     from aezoo.reading.resolver import Resolver
     from aezoo.registry.loader import default_registry
@@ -79,7 +79,7 @@ def written(
 
 
 def _may_be_a_model(source: str) -> bool:
-    """Whether a text has the form of a name in the zoo or on the Hub: else it is a path, and of a spec."""
+    """Whether a text has the form of a name in the zoo or on the Hub; else it is the path of a spec."""
     from aezoo.zoo import embedded
     from aezoo.zoo.address import PREFIX, remote
 

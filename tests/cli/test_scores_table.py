@@ -24,8 +24,8 @@ def test_the_legend_says_what_is_better_and_which_figures_only_describe() -> Non
 def test_a_terminal_shows_the_legend_and_a_pipe_does_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scores_table.tell(scores())
+    scores_table.print_scores(scores())
     assert "lower is better" not in capsys.readouterr().out
     monkeypatch.setattr(scores_table, "width", lambda: 200)
-    scores_table.tell(scores())
+    scores_table.print_scores(scores())
     assert capsys.readouterr().out.endswith("explains one\n")

@@ -57,7 +57,7 @@ class TwiceSpec(LayerSpec):
 
 @pytest.fixture
 def plugged() -> Registry:
-    """The parts in the box and one of a plugin."""
+    """The built-in parts and one of a plugin."""
     registry = Registry()
     registry.add(part for part in default_registry().parts() if not part.namespace)
     registry.add([TwiceSpec], namespace="more")
@@ -299,12 +299,12 @@ def test_json_is_one_document(aezoo: Run) -> None:
     assert {layer["provider"] for layer in document["layers"]} == {"aezoo"}
 
 
-@pytest.mark.parametrize("room", [20, 40, 80, 200])
-def test_no_line_is_wider_than_the_terminal(aezoo: Run, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    monkeypatch.setattr(output, "columns", lambda: room)
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_no_line_is_wider_than_the_terminal(aezoo: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setattr(output, "columns", lambda: width)
     for name in ("vdc-digits", "denoising-sparse-convolutional-variational"):
         lines = aezoo("show", name).out.splitlines()
-        assert max(map(len, lines)) <= max(room, 25), name  # the narrowest row of all is one long setting
+        assert max(map(len, lines)) <= max(width, 25), name  # the narrowest row of all is one long setting
 
 
 def test_on_eighty_columns_settings_go_on_below_and_none_is_lost(aezoo: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -429,7 +429,7 @@ def test_a_replacement_that_was_cut_short_is_what_every_reader_sees(
     monkeypatch.undo()
     assert (folder / ".aezoo-replacement").is_dir()
     if reader == "show":
-        assert spec_source.known_of(str(folder), limits=DEFAULT_LIMITS).name == "second"
+        assert spec_source.read_spec(str(folder), limits=DEFAULT_LIMITS).name == "second"
     elif reader == "evaluate":
         assert aezoo.load(folder).spec.name == "second"
     else:

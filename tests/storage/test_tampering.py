@@ -35,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shown(folder: Path) -> object:
-    return spec_source.known_of(str(folder), limits=DEFAULT_LIMITS)
+    return spec_source.read_spec(str(folder), limits=DEFAULT_LIMITS)
 
 
 def published(folder: Path) -> object:
