@@ -116,17 +116,17 @@ def table() -> int:
 
 def row(name: str) -> str:
     """One model: how large it is, and how good, beside the baseline that can be compared."""
-    told = json.loads((embedded.folder(name) / layout.METRICS).read_text(encoding="utf-8"))
-    own, baseline = told["metrics"], told["baseline"]
-    spoilt = "denoising_squared_error" in own
-    key, linear = ("denoising_squared_error", "wiener") if spoilt else ("squared_error", "pca")
-    beside = baseline.get(linear, {}).get(key)
+    metrics = json.loads((embedded.folder(name) / layout.METRICS).read_text(encoding="utf-8"))
+    own, baseline = metrics["metrics"], metrics["baseline"]
+    denoising = "denoising_squared_error" in own
+    key, linear = ("denoising_squared_error", "wiener") if denoising else ("squared_error", "pca")
+    reference = baseline.get(linear, {}).get(key)
     more = [f"{label} {own[metric]:.{digits}f}" for metric, label, digits in MORE if own.get(metric) is not None]
-    what = "denoised, Wiener" if spoilt else "PCA"
+    what = "denoised, Wiener" if denoising else "PCA"
     error = f"{own[key]:.2f}"
     index = embedded.index()[name]
     cells = [f"`{name}`", f"{index['parameters']:,}", f"{index['size']:,}", error]
-    return f"| {' | '.join(cells)} | {'' if beside is None else f'{what} {beside:.2f}'} | {', '.join(more)} |"
+    return f"| {' | '.join(cells)} | {'' if reference is None else f'{what} {reference:.2f}'} | {', '.join(more)} |"
 
 
 def metrics(folder: Path) -> dict[str, Any]:

@@ -55,10 +55,10 @@ def tried(owner: str, name: str) -> None:
 
 def files(folder: Path) -> dict[str, str]:
     """Name and sha256 of every file of a model."""
-    found = lockfile.verify(folder)
-    assert found is not None, f"{folder} has a lock"
-    assert {file.name for file in found.files} <= {*layout.NAMES}
-    return {file.name: file.sha256 for file in found.files}
+    lock = lockfile.verify(folder)
+    assert lock is not None, f"{folder} has a lock"
+    assert {file.name for file in lock.files} <= {*layout.NAMES}
+    return {file.name: file.sha256 for file in lock.files}
 
 
 def main() -> int:

@@ -48,8 +48,8 @@ def name(page: Path) -> str:
 def numbered(language: str) -> list[Any]:
     """Every block of a language in any page, as test parameters."""
     pages = [page for page in PAGES if language != "toml" or page.name not in TESTED_ELSEWHERE]
-    found = ((page, i, block) for page in pages for i, block in enumerate(blocks(page, language)))
-    return [pytest.param(block, id=f"{name(page)}-{i}") for page, i, block in found]
+    numbered_blocks = ((page, i, block) for page in pages for i, block in enumerate(blocks(page, language)))
+    return [pytest.param(block, id=f"{name(page)}-{i}") for page, i, block in numbered_blocks]
 
 
 def anchors(page: Path) -> set[str]:

@@ -33,9 +33,9 @@ def on_a_terminal(*words: str, **environment: str) -> str:
     """What `python -m aezoo` prints to a terminal."""
     ours, its = os.openpty()
     names = {"PATH", "OMP_NUM_THREADS", "HOME", "VIRTUAL_ENV", "PYTHONPATH"}
-    kept = {name: value for name, value in os.environ.items() if name in names}
-    told = {**kept, "TERM": "xterm", "COLUMNS": "80", "LINES": "24", **environment}
-    with subprocess.Popen([sys.executable, "-m", "aezoo", *words], stdout=its, stdin=its, env=told) as process:
+    inherited = {name: value for name, value in os.environ.items() if name in names}
+    variables = {**inherited, "TERM": "xterm", "COLUMNS": "80", "LINES": "24", **environment}
+    with subprocess.Popen([sys.executable, "-m", "aezoo", *words], stdout=its, stdin=its, env=variables) as process:
         os.close(its)
         text = b""
         while True:

@@ -86,10 +86,10 @@ def test_parameters_are_those_of_the_built_network_layer_by_layer(name: str) -> 
 @pytest.mark.parametrize("name", bundled_specs())
 def test_layers_are_called_by_their_taps_and_have_their_shapes(name: str) -> None:
     spec = read(name)
-    told = {row.stage: row.shape for row in layers(spec)}
+    shapes = {row.stage: row.shape for row in layers(spec)}
     for tap, shape in spec.taps.items():
         if tap.startswith(("encoder.", "decoder.")) or tap == "latent":
-            assert told[tap] == shape
+            assert shapes[tap] == shape
 
 
 def test_what_a_layer_holds_stands_below_it_and_is_counted_once(aezoo: Run) -> None:
@@ -238,10 +238,10 @@ def test_an_optimizer_keeps_as_much_as_it_says(table: dict[str, Any]) -> None:
 
     for _ in range(5):
         optimizer.step(loss)
-    said = spec.training.optimizer.state()
-    assert said is not None
-    assert 7 * said == kept(optimizer.state[x])
-    assert memory(spec).optimizer == said * memory(spec).weights
+    declared = spec.training.optimizer.state()
+    assert declared is not None
+    assert 7 * declared == kept(optimizer.state[x])
+    assert memory(spec).optimizer == declared * memory(spec).weights
 
 
 def kept(state: Any) -> int:
@@ -285,8 +285,8 @@ def test_a_model_is_shown_by_its_spec(aezoo: Run, vectors: Path, tmp_path: Path)
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text(to_json(manifest(read(vectors))))
-    told = "\nlicence: none is named: ask the author\n"
-    assert aezoo("show", folder).out == aezoo("show", vectors).out + told
+    licence = "\nlicence: none is named: ask the author\n"
+    assert aezoo("show", folder).out == aezoo("show", vectors).out + licence
     result = aezoo("show", folder, "--set", "latent.dim=4")
     assert (result.code, result.out) == (2, "")
 
