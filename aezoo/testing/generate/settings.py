@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from aezoo.registry.registry import Registry
@@ -19,6 +19,8 @@ from aezoo.testing.generate.values import Draw, DrawnPart, Hints
 
 #: Taps that every model has: likely values of a part's text fields.
 TAP_NAMES = ("latent", "output", "input.clean", "decoder", "total")
+#: Of the draws: with `derandomize` Hypothesis would draw others whenever this file is edited.
+SEED = 1
 
 
 class Setting(NamedTuple):
@@ -32,9 +34,9 @@ def settings_of(part: type[Component], registry: Registry, count: int) -> list[S
     """At most `count` settings of a part, each once."""
     pool, drawn = PartPool(registry), dict[str, Setting]()
 
+    @seed(SEED)
     @settings(
         max_examples=count,
-        derandomize=True,
         database=None,
         deadline=None,
         phases=[Phase.generate],
