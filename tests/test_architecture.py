@@ -60,7 +60,7 @@ MAY_IMPORT = {
 #: Who looks up the registry of the process where none is handed in: verbs, commands and what reads a spec or its data.
 LOOKS_UP = {
     *("reading/reader.py", "data/sources.py", "evaluation/scores.py", "registry/loader.py"),
-    *("testing/__init__.py", "testing/subject.py", "testing/lawbook/lessons.py"),
+    *("testing/__init__.py", "testing/law/under_test.py", "testing/law/overfitting.py"),
 }
 
 #: Room or module -> what of others it may not import at the top of a file.

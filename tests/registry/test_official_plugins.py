@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aezoo.cli.probe import trial
+from aezoo.cli.probe import probe
 from aezoo.cli.scaffold import scaffold
 from aezoo.registry.loader import IN_THE_BOX, load
 from aezoo.registry.registry import Registry
@@ -160,19 +160,19 @@ def write(folder: Path, name: str, source: str) -> None:
 def test_a_plugin_that_is_never_done_importing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "endless", "import time\ntime.sleep(6000)")
     monkeypatch.syspath_prepend(tmp_path)
-    found = trial("endless", patience=2)
+    found = probe("endless", patience=2)
     assert (found.state, found.reason) == ("broken", "plugin 'endless' is not imported after 2 s")
 
 
 def test_what_a_plugin_leaves_running_keeps_no_trial_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "lingering", "import threading, time\nthreading.Thread(target=time.sleep, args=(6000,)).start()")
     monkeypatch.syspath_prepend(tmp_path)
-    assert trial("lingering", patience=600).state == "loaded"
+    assert probe("lingering", patience=600).state == "loaded"
 
 
 def test_a_trial_leaves_this_process_as_it_was() -> None:
     before = set(sys.modules)
-    found = trial(IN_THE_BOX)
+    found = probe(IN_THE_BOX)
     assert found.state == "loaded"
     assert {part["kind"] for part in found.parts} >= {"layer", "latent", "metric"}
     assert set(sys.modules) == before

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 import aezoo
-from aezoo.cli import sources
+from aezoo.cli import spec_source
 from aezoo.errors import NotFound, PluginError, Refused, RunFailed, SpecError
 from aezoo.files import digest_of
 from aezoo.model import Model
@@ -438,7 +438,7 @@ def test_a_replacement_that_was_cut_short_is_what_every_reader_sees(
     monkeypatch.undo()
     assert (folder / ".aezoo-replacement").is_dir()
     if reader == "show":
-        assert sources.known_of(str(folder), limits=DEFAULT_LIMITS).name == "second"
+        assert spec_source.read_spec(str(folder), limits=DEFAULT_LIMITS).name == "second"
     elif reader == "evaluate":
         assert aezoo.load(folder).spec.name == "second"
     else:
