@@ -21,10 +21,10 @@ def choose(name: str = "auto") -> Device:
     """The device called `name`; `auto` is the accelerator that torch sees, else the CPU. Raises `UsageError`."""
     name = os.environ.get("AEZOO_DEVICE", "auto") if name == "auto" else name
     if name == "auto":
-        found = torch.accelerator.current_accelerator(check_available=True)
-        if found is None:
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        if accelerator is None:
             return Device(torch.device("cpu"), "torch sees no accelerator")
-        return Device(found, f"torch sees {torch.accelerator.device_count()} {found.type} device(s)")
+        return Device(accelerator, f"torch sees {torch.accelerator.device_count()} {accelerator.type} device(s)")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

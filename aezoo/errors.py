@@ -14,7 +14,7 @@
     ├── Refused             7     refused for safety: integrity, unsafe or oversized content
     └── Interrupted       130     stopped by the user; what was good is kept
 
-`ShapeError` and `NoMirror` are what a part raises; the code that walks the spec adds the place.
+`ShapeError` and `NoMirror` are what a part raises; the code that walks the spec adds the key path.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 class AezooError(Exception):
@@ -56,7 +56,7 @@ class Where(NamedTuple):
 class Fault(NamedTuple):
     """One thing wrong with a spec: where, what, and what to do."""
 
-    path: Path
+    path: KeyPath
     code: str
     message: str
     hint: str = ""
@@ -72,11 +72,11 @@ class Fault(NamedTuple):
         where = f"{self.place}: " if self.path else ""
         hint = f" ({self.hint})" if self.hint else ""
         text = f"{self.level}[{self.code}]: {where}{self.message}{hint}"
-        # What is quoted may be a stranger's, and move the cursor of whoever reads a traceback.
+        # What is quoted may come from outside, and must not move the cursor of a terminal.
         return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def render_path(path: Path) -> str:
+def render_path(path: KeyPath) -> str:
     """`("encoder", 1, "channels")` as `encoder[1].channels`."""
     text = ""
     for step in path:
@@ -90,7 +90,7 @@ def render_path(path: Path) -> str:
 
 
 class SpecError(AezooError):
-    """A spec is wrong; `faults` holds all that was found, in one go."""
+    """A spec is wrong; `faults` holds every fault, not only the first."""
 
     def __init__(self, faults: Sequence[Fault], *, source: str = "") -> None:
         self.faults = tuple(faults)
@@ -105,7 +105,7 @@ class SpecError(AezooError):
 
 
 class AnswerNo(AezooError):
-    """The command did its work, and what it found is a no."""
+    """The command did its work, and its answer is no."""
 
 
 class UsageError(AezooError):

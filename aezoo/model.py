@@ -1,7 +1,7 @@
 """Model: a spec and its network, used. Arrays, tensors and files go in; codes, reconstructions and scores come out.
 
     data ──encode──> codes ──decode──> data        sample: prior ──> codes ──decode──> data
-    data ──reconstruct──> data                     score:  data ──> how strange it is to the model
+    data ──reconstruct──> data                     score:  data ──> how anomalous it is
 
 Nothing here trains, and nothing draws but `sample` and the ELBO of `score`, both from a seed. Batch normalization
 and dropout are as in evaluation, whatever mode the network is in.
@@ -49,8 +49,8 @@ SLACK = 10.0
 MILD = 0.1
 
 
-class Given(NamedTuple):
-    """What a verb was given, ready to pass through."""
+class Opened(NamedTuple):
+    """The data of a call, ready to pass through the network."""
 
     batches: Batches | Indices
     samples: Samples  # what the batches are made of
@@ -68,7 +68,7 @@ class Model:
     Attributes:
         spec: What was declared.
         network: What computes; plain torch.
-        pulled: Whether it came from the Hub or out of the wheel: a path in its spec is a stranger's.
+        pulled: Whether it came from the Hub or out of the wheel: a path in its spec is somebody else's.
     """
 
     def __init__(self, spec: Spec, network: Autoencoder, *, pulled: bool = False) -> None:
@@ -123,12 +123,12 @@ class Model:
             UsageError: The latent provides no such field.
         """
         latent = self.spec.latent
-        given = None if what == "code" else self._field(what)
+        shape = None if what == "code" else self._field(what)
         opened = self._open(data)
-        if given is None:
+        if shape is None:
             return self._pass(opened, self.spec.code_shape, Model._code, batch_size)
         dtype = torch.int64 if what == latent.discrete else None
-        return self._pass(opened, given, lambda m, x: getattr(m.network.encode(x), what), batch_size, dtype)
+        return self._pass(opened, shape, lambda m, x: getattr(m.network.encode(x), what), batch_size, dtype)
 
     @overload
     def decode(self, codes: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
@@ -146,10 +146,10 @@ class Model:
         Raises:
             DataError: Codes of another shape, or that are no numbers, or indices that name no code.
         """
-        given = self._open_codes(codes)
-        named = isinstance(given.batches, Indices)
-        compute = Model._decode_indices if named else Model._decode
-        return self._pass(given, self.spec.input.shape, compute, batch_size)
+        opened = self._open_codes(codes)
+        by_index = isinstance(opened.batches, Indices)
+        compute = Model._decode_indices if by_index else Model._decode
+        return self._pass(opened, self.spec.input.shape, compute, batch_size)
 
     @overload
     def reconstruct(self, data: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
@@ -162,8 +162,8 @@ class Model:
         Shape:
             data: [N, *input] -> the same
         """
-        given = self._open(data)
-        return self._pass(given, self.spec.input.shape, lambda m, x: m.network.decode(m._code(x)), batch_size)
+        opened = self._open(data)
+        return self._pass(opened, self.spec.input.shape, lambda m, x: m.network.decode(m._code(x)), batch_size)
 
     @attributed()
     def sample(self, n: int, *, seed: int = 0, batch_size: int = CHUNK) -> Array:
@@ -198,14 +198,14 @@ class Model:
     def score(
         self, data: Data, *, by: Score = "auto", draws: int = 8, seed: int = 0, batch_size: int = CHUNK
     ) -> Array | Tensor:
-        """How strange each sample is to the model: higher is stranger, and more likely an anomaly.
+        """Anomaly score of each sample: higher is more anomalous.
 
         A density ranks samples of its own kind; of another kind it may call the simpler one likelier (Nalisnick
         et al. 2018, arXiv:1810.09136).
 
         Args:
             data: [N, *input].
-            by: `reconstruction`: negative log likelihood of the sample given its code, in nats (the summed
+            by: `reconstruction`: negative log likelihood of the sample, its code known, in nats (the summed
                 squared error, where the likelihood is `mse`). `elbo`: the negative ELBO, in nats. `auto`: the
                 ELBO of a model that is trained with a rate (`regularizers.kl`, or an objective that has it), else the
                 reconstruction.
@@ -218,11 +218,11 @@ class Model:
             -> [N]
         """
         by = self._settle(by)
-        given = self._open(data)
+        opened = self._open(data)
         if by == "reconstruction":
-            return self._pass(given, (), Model._strangeness, batch_size, torch.float64)
+            return self._pass(opened, (), Model._reconstruction_nll, batch_size, torch.float64)
         noise = self._noise(draws, seed)
-        return self._pass(given, (), lambda m, x: m._negative_elbo(x, noise.to(x), seed), batch_size, torch.float64)
+        return self._pass(opened, (), lambda m, x: m._negative_elbo(x, noise.to(x), seed), batch_size, torch.float64)
 
     @attributed()
     def interpolate(self, a: Data, b: Data, steps: int = 8, *, batch_size: int = CHUNK) -> Array | Tensor:
@@ -262,11 +262,11 @@ class Model:
         """Shape of a field that the latent provides."""
         latent = self.spec.latent
         if what not in latent.provides:
-            told = f"latent {latent.tag()!r} provides no {what!r}"
-            raise UsageError(told, hint=did_you_mean(what, ["code", *sorted(latent.provides)]))
+            message = f"latent {latent.tag()!r} provides no {what!r}"
+            raise UsageError(message, hint=did_you_mean(what, ["code", *sorted(latent.provides)]))
         return latent.tap_shape(what, self.spec.feature_shape)
 
-    def _strangeness(self, x: Tensor) -> Tensor:
+    def _reconstruction_nll(self, x: Tensor) -> Tensor:
         return self._measure(self.network(x))
 
     def _measure(self, out: Output) -> Tensor:
@@ -332,27 +332,27 @@ class Model:
         with torch.no_grad():
             return prior.sample(n, generator)  # type: ignore[no-any-return]
 
-    def _open(self, data: Data) -> Given:
+    def _open(self, data: Data) -> Opened:
         single, like = _is_single(data, self.spec.input.shape), _device(data)
         samples = open_samples(data[None] if single else data, self.spec)  # type: ignore[index]
         check(samples, self.spec, widths=SLACK)
         self._warn_outside(samples)
-        return Given(Batches(samples, self.spec, device=self.device), samples, single, like)
+        return Opened(Batches(samples, self.spec, device=self.device), samples, single, like)
 
-    def _open_codes(self, codes: Data) -> Given:
+    def _open_codes(self, codes: Data) -> Opened:
         named = bool(self.spec.latent.discrete) and _is_whole(codes)
         shape = index_shape(self.spec) if named else self.spec.code_shape
         single, like = _is_single(codes, shape), _device(codes)
-        samples = open_samples(codes[None] if single else codes, self.spec, alike=False)  # type: ignore[index]
+        samples = open_samples(codes[None] if single else codes, self.spec, as_input=False)  # type: ignore[index]
         if self.spec.latent.discrete and samples.values.dtype.kind in "iu":
-            return Given(Indices(samples, self.spec, device=self.device), samples, single, like)
+            return Opened(Indices(samples, self.spec, device=self.device), samples, single, like)
         if samples.shape != shape:
             got, wanted = text(samples.shape) or "single numbers", text(shape)
             raise DataError(f"{samples.source}: codes are {got}, the model's are {wanted}")
         if samples.values.dtype.kind != "f":
             raise DataError(f"{samples.source}: codes take finite floating values, got {samples.values.dtype}")
         check_values(samples, None, double=self.spec.training.precision == "float64")
-        return Given(Batches(samples, self.spec, device=self.device), samples, single, like)
+        return Opened(Batches(samples, self.spec, device=self.device), samples, single, like)
 
     def _warn_outside(self, samples: Samples) -> None:
         """Warn of values beyond the declared range; a corruption's noise widens it, since the model has seen that."""
@@ -380,7 +380,7 @@ class Model:
 
     def _pass(
         self,
-        given: Given,
+        opened: Opened,
         shape: Shape,
         compute: Callable[[Model, Tensor], Tensor],
         batch_size: int,
@@ -390,19 +390,19 @@ class Model:
         if batch_size < 1:
             raise UsageError(f"batch_size = {batch_size}", hint="take 1 or more")
         # Made outside of inference mode: what is returned may take part in a later autograd graph.
-        place = given.like or torch.device("cpu")
-        dtype = torch.float32 if dtype == torch.float64 and place.type == "mps" else dtype or self.dtype
-        result = torch.empty((len(given.batches), *shape), dtype=dtype, device=place)
+        device = opened.like or torch.device("cpu")
+        dtype = torch.float32 if dtype == torch.float64 and device.type == "mps" else dtype or self.dtype
+        result = torch.empty((len(opened.batches), *shape), dtype=dtype, device=device)
         with evaluating(self.network), torch.inference_mode():
             start = 0
-            for x in given.batches.sequential(batch_size):
+            for x in opened.batches.sequential(batch_size):
                 result[start : start + len(x)] = compute(self, x)
                 start += len(x)
-        self._mend(result, given, compute)
-        result = result[0] if given.single else result
-        return result if given.like is not None else result.numpy()
+        self._mend(result, opened, compute)
+        result = result[0] if opened.single else result
+        return result if opened.like is not None else result.numpy()
 
-    def _mend(self, result: Tensor, given: Given, compute: Callable[[Model, Tensor], Tensor]) -> None:
+    def _mend(self, result: Tensor, opened: Opened, compute: Callable[[Model, Tensor], Tensor]) -> None:
         """Compute in float64 what is not finite in float32, sample by sample; refuse what is not finite then."""
         rows = _not_finite(result)
         if not rows:
@@ -412,11 +412,11 @@ class Model:
                 exact = Model(self.spec, deepcopy(self.network).cpu().double().eval())
                 with torch.inference_mode():
                     for row in rows:
-                        x = given.batches.row(row).cpu()
+                        x = opened.batches.row(row).cpu()
                         result[row] = compute(exact, x.double() if x.is_floating_point() else x)[0]
             rows = _not_finite(result)
         if rows:
-            raise _beyond(given.samples, rows)
+            raise _beyond(opened.samples, rows)
 
 
 @contextmanager
@@ -455,7 +455,7 @@ def _is_single(data: Any, shape: Shape) -> bool:
 
 
 def _is_whole(data: Any) -> bool:
-    """Whether these are whole numbers, as far as can be told before a file is read."""
+    """Whether these are whole numbers, as far as is known before a file is read."""
     if isinstance(data, Tensor):
         return not (data.is_floating_point() or data.is_complex() or data.dtype == torch.bool)
     return isinstance(data, np.ndarray) and data.dtype.kind in "iu"

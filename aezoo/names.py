@@ -1,4 +1,4 @@
-"""Names of files and words of strangers, as they are shown and written: on one line, and in UTF-8."""
+"""Names and texts from outside, as they are printed and stored: on one line, and in UTF-8."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def visible(text: str) -> str:
 
 
 def inert(value: object, most: int = 100) -> str:
-    """The beginning of a stranger's text as one short line that moves no cursor; nothing of None."""
+    """The beginning of a text from outside as one short line that moves no cursor; empty for None."""
     return "".join(c for c in str("" if value is None else value)[:most] if c.isprintable())
 
 

@@ -1,4 +1,4 @@
-"""Everything a plugin may import. The parts in the box import nothing else.
+"""Everything a plugin may import. The built-in parts import nothing else.
 
 A plugin is a distribution with one entry under the group `aezoo`; the entry's name is the namespace of its parts,
 its module holds the hooks of `aezoo.registry.hookspecs`, marked with `hookimpl`.
@@ -14,7 +14,7 @@ from aezoo.layers.mirrored import dense, ending, pointwise
 from aezoo.modules.part import made
 from aezoo.randomness import rng
 from aezoo.registry.hookspecs import API
-from aezoo.registry.lazy import Room
+from aezoo.registry.lazy import LazyModule
 from aezoo.spec.component import Component, Floats, Frozen, Interval, Ints, Matrix, Range, Remark, Strings, as_tuple
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import (
@@ -45,6 +45,9 @@ from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
 
+#: The former name of `LazyModule`.
+Room = LazyModule
+
 hookimpl = pluggy.HookimplMarker("aezoo")
 
 __all__ = [
@@ -67,6 +70,7 @@ __all__ = [
     "Ints",
     "LatentSpec",
     "LayerSpec",
+    "LazyModule",
     "LikelihoodSpec",
     "Matrix",
     "MetricSpec",

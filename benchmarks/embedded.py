@@ -1,4 +1,4 @@
-"""The models in the box: trains each by its bundled spec and puts it there; or trains it again and compares.
+"""Train each embedded model by its bundled spec and embed it; or train it again and compare.
 
 python benchmarks/embedded.py write [NAME ...]      from runs/zoo/NAME, trained now if it is not there
 python benchmarks/embedded.py compare [NAME ...]    trains again, prints both metrics; exit 1 if they differ by more
@@ -20,6 +20,7 @@ import aezoo
 from aezoo.files import atomic_write
 from aezoo.reading.bundled import bundled_specs
 from aezoo.storage import layout, lockfile
+from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.verification import examine
 from aezoo.training.progress import Terminal
 from aezoo.zoo import embedded
@@ -56,7 +57,7 @@ TOLERANCE = 0.01
 
 
 def write(names: list[str]) -> int:
-    """Put trained models in the box, each held to its spec and with a card of its own name."""
+    """Embed trained models, each checked against its spec, with a card of its own name."""
     index = dict(embedded.index())
     for name in names:
         source, target = RUNS / name, embedded.folder(name)
@@ -67,7 +68,7 @@ def write(names: list[str]) -> int:
         for file in layout.survey(source).files:
             (target / file.name).parent.mkdir(exist_ok=True)
             shutil.copyfile(source / file.name, target / file.name)
-        spec = examine(target)
+        spec = examine(ModelFiles(target)).spec
         assert spec.run == aezoo.read(name).run, f"{source} was trained by another spec than the bundled {name}"
         atomic_write(target / layout.CARD, written_card(target, spec, name))
         files = tuple(layout.survey(target).files)
@@ -116,17 +117,17 @@ def table() -> int:
 
 def row(name: str) -> str:
     """One model: how large it is, and how good, beside the baseline that can be compared."""
-    told = json.loads((embedded.folder(name) / layout.METRICS).read_text(encoding="utf-8"))
-    own, baseline = told["metrics"], told["baseline"]
-    spoilt = "denoising_squared_error" in own
-    key, linear = ("denoising_squared_error", "wiener") if spoilt else ("squared_error", "pca")
-    beside = baseline.get(linear, {}).get(key)
+    metrics = json.loads((embedded.folder(name) / layout.METRICS).read_text(encoding="utf-8"))
+    own, baseline = metrics["metrics"], metrics["baseline"]
+    denoising = "denoising_squared_error" in own
+    key, linear = ("denoising_squared_error", "wiener") if denoising else ("squared_error", "pca")
+    reference = baseline.get(linear, {}).get(key)
     more = [f"{label} {own[metric]:.{digits}f}" for metric, label, digits in MORE if own.get(metric) is not None]
-    what = "denoised, Wiener" if spoilt else "PCA"
+    what = "denoised, Wiener" if denoising else "PCA"
     error = f"{own[key]:.2f}"
     index = embedded.index()[name]
     cells = [f"`{name}`", f"{index['parameters']:,}", f"{index['size']:,}", error]
-    return f"| {' | '.join(cells)} | {'' if beside is None else f'{what} {beside:.2f}'} | {', '.join(more)} |"
+    return f"| {' | '.join(cells)} | {'' if reference is None else f'{what} {reference:.2f}'} | {', '.join(more)} |"
 
 
 def metrics(folder: Path) -> dict[str, Any]:

@@ -175,15 +175,18 @@ def main() -> int:
         for mode in MODES:
             with Hub(xet=mode == "xet") as hub:
                 hub.add_user("alice", orgs=["acme"], token=TOKEN)
-                place = Path(folder) / mode
-                rounds = Rounds(hub, forks, place, draw)
+                cache = Path(folder) / mode
+                rounds = Rounds(hub, forks, cache, draw)
                 for name, count in (
                     ("pull", lambda rounds=rounds: rounds.pulls(asked.rounds, new)),
                     ("push", lambda rounds=rounds: rounds.pushes(asked.rounds, old, new)),
                 ):
                     began = time.monotonic()
-                    told = ", ".join(f"{number} {word}" for word, number in sorted(count().items()))
-                    print(f"{mode} {name}: {asked.rounds} rounds, {told}; {time.monotonic() - began:.0f} s", flush=True)
+                    outcomes = ", ".join(f"{number} {word}" for word, number in sorted(count().items()))
+                    print(
+                        f"{mode} {name}: {asked.rounds} rounds, {outcomes}; {time.monotonic() - began:.0f} s",
+                        flush=True,
+                    )
     print("nothing was torn, and nothing was left behind")
     return 0
 

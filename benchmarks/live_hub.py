@@ -1,4 +1,4 @@
-"""Pushes, pulls, loads and compares models of the box on a real Hub, then takes its repositories away again.
+"""Pushes, pulls, loads and compares embedded models on a real Hub, then removes its repositories.
 
 HF_TOKEN=... python benchmarks/live_hub.py OWNER [NAME ...]    private repositories of OWNER, removed at last
 HF_ENDPOINT=http://127.0.0.1:8000 ...                          against another Hub
@@ -55,10 +55,10 @@ def tried(owner: str, name: str) -> None:
 
 def files(folder: Path) -> dict[str, str]:
     """Name and sha256 of every file of a model."""
-    found = lockfile.verify(folder)
-    assert found is not None, f"{folder} has a lock"
-    assert {file.name for file in found.files} <= {*layout.NAMES}
-    return {file.name: file.sha256 for file in found.files}
+    lock = lockfile.verify(folder)
+    assert lock is not None, f"{folder} has a lock"
+    assert {file.name for file in lock.files} <= {*layout.NAMES}
+    return {file.name: file.sha256 for file in lock.files}
 
 
 def main() -> int:

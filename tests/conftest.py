@@ -1,11 +1,11 @@
-"""Shared by all tests: a crowded machine, or what the shell says, changes nothing."""
+"""Shared by all tests: neither load nor the environment of the shell changes a result."""
 
 from __future__ import annotations
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Users have a buffer: with one, what cannot be written is noticed later, and is told by other code.
+# Users' stdout is buffered: then a failed write is noticed later, and reported by other code.
 os.environ.pop("PYTHONUNBUFFERED", None)
 
 import signal
@@ -20,11 +20,11 @@ from aezoo.registry.registry import Registry
 
 torch.set_num_threads(1)
 
-# A background job of a shell is born with Ctrl-C ignored, and so would be each process that a test starts.
+# A background job of a shell ignores Ctrl-C, and so would each process that a test starts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# No example is late: how long one takes is the machine's affair. Where a failure must come back, it does.
+# No deadline: the duration depends on the machine. CI draws the same examples each time.
 settings.register_profile(
     "aezoo",
     deadline=None,
@@ -47,7 +47,7 @@ def golden(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    """The parts in the box, whatever else is installed or named by other tests."""
+    """The built-in parts, whatever else is installed or named by other tests."""
     registry = Registry(load)
     load(registry, IN_THE_BOX)
     return registry
@@ -55,6 +55,6 @@ def registry() -> Registry:
 
 @pytest.fixture(autouse=True)
 def denormals() -> Iterator[None]:
-    """A run flushes denormals for the whole process; the next test finds them as they were."""
+    """A run flushes denormals for the whole process; restore them for the next test."""
     yield
     torch.set_flush_denormal(False)

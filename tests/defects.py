@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from aezoo.spec.document import Spec
-from aezoo.testing.values import Draw, Table
+from aezoo.testing.generate.values import Draw, Table
 
 #: Levels of tables or lists inside each other.
 DEPTHS = st.sampled_from([1, 2, 31, 32, 33, 64, 65, 100])

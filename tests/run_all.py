@@ -2,7 +2,7 @@
 
 python tests/run_all.py            all
 python tests/run_all.py -k NAME    what follows goes to pytest, for the suite of the core
-python tests/run_all.py --quick    ruff, and the rooms that need no training run: while you work
+python tests/run_all.py --quick    ruff, and the packages that need no training run: while you work
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ CHECKS = (
     # A process for each core, and the tests of a file in one of them.
     ("pytest", [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *sys.argv[1:]]),
 )
-#: The linter, and rooms whose tests take seconds.
-QUICK_ROOMS = [
+#: The linter, and packages whose tests take seconds.
+QUICK_TESTS = [
     "tests/nn",
     "tests/spec",
     "tests/registry",
@@ -34,7 +34,7 @@ QUICK_ROOMS = [
 ]
 QUICK = (
     CHECKS[0],
-    ("pytest", [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *QUICK_ROOMS, *sys.argv[2:]]),
+    ("pytest", [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *QUICK_TESTS, *sys.argv[2:]]),
 )
 
 

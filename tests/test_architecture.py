@@ -60,7 +60,7 @@ MAY_IMPORT = {
 #: Who looks up the registry of the process where none is handed in: verbs, commands and what reads a spec or its data.
 LOOKS_UP = {
     *("reading/reader.py", "data/sources.py", "evaluation/scores.py", "registry/loader.py"),
-    *("testing/__init__.py", "testing/subject.py", "testing/lawbook/lessons.py"),
+    *("testing/__init__.py", "testing/law/under_test.py", "testing/law/overfitting.py"),
 }
 
 #: Room or module -> what of others it may not import at the top of a file.
@@ -211,10 +211,10 @@ def test_no_room_imports_at_the_top_what_it_must_not_wait_for(place: str) -> Non
 
 def after(code: str) -> set[str]:
     """The modules that a fresh interpreter holds when it has run this."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], check=True, capture_output=True, text=True
     )
-    return set(told.stdout.splitlines()[-1].split())
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def test_reading_and_checking_every_bundled_spec_imports_neither_torch_nor_numpy() -> None:
@@ -232,12 +232,12 @@ def test_importing_every_part_in_the_box_imports_neither_torch_nor_numpy() -> No
     assert not modules & {"torch", "numpy", "PIL"}
 
 
-def test_a_spec_imports_the_rooms_that_it_names_and_no_others() -> None:
+def test_a_spec_imports_the_modules_that_it_names_and_no_others() -> None:
     modules = after("import aezoo\naezoo.read('vanilla-digits')")
-    rooms = {name.rpartition(".")[2] for name in modules if name.startswith(("aezoo.builtins.", "aezoo.layers."))}
-    assert {"basic", "latents", "likelihoods", "datasets"} <= rooms
-    assert not rooms & {"convolutions", "resampling"}
-    assert not rooms & {"sequences", "residual", "corruptions", "metrics", "pictures", "tables", "arrays", "generated"}
+    names = {name.rpartition(".")[2] for name in modules if name.startswith(("aezoo.builtins.", "aezoo.layers."))}
+    assert {"basic", "latents", "likelihoods", "datasets"} <= names
+    assert not names & {"convolutions", "resampling"}
+    assert not names & {"sequences", "residual", "corruptions", "metrics", "pictures", "tables", "arrays", "generated"}
 
 
 def test_importing_aezoo_imports_neither_pydantic_nor_click() -> None:
@@ -302,14 +302,16 @@ ABOUT_FAMILIES = {
 def words(path: Path) -> set[str]:
     """The texts in the code of a file, docstrings left out, and all that it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    found = {str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told}
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = {
+        str(node.value) for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            texts |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-    return found
+            texts.add(node.module or "")
+    return texts
 
 
 CORE = [path for path in files("") if "builtins" not in path.parts]

@@ -19,7 +19,10 @@ from aezoo.spec.kinds import KINDS
 from aezoo.spec.training import TrainingSpec
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    *(ROOT / page for page in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 FAMILIES = sorted(path.name for path in (ROOT / "specs").iterdir() if path.is_dir())
 #: Specs are repeated in pages from the bundled ones by `# fragment of NAME`; `# fragment` is a part of any spec.
 FRAGMENT = re.compile(r"# fragment(?: of (\S+))?\n")
@@ -45,8 +48,8 @@ def name(page: Path) -> str:
 def numbered(language: str) -> list[Any]:
     """Every block of a language in any page, as test parameters."""
     pages = [page for page in PAGES if language != "toml" or page.name not in TESTED_ELSEWHERE]
-    found = ((page, i, block) for page in pages for i, block in enumerate(blocks(page, language)))
-    return [pytest.param(block, id=f"{name(page)}-{i}") for page, i, block in found]
+    numbered_blocks = ((page, i, block) for page in pages for i, block in enumerate(blocks(page, language)))
+    return [pytest.param(block, id=f"{name(page)}-{i}") for page, i, block in numbered_blocks]
 
 
 def anchors(page: Path) -> set[str]:
@@ -113,6 +116,22 @@ def test_tests_that_the_docs_name_exist(page: Path) -> None:
     suite = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     for named in re.findall(r"`(test_\w+)`", text(page)):
         assert f"def {named}(" in suite, named
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_paths_of_the_repository_that_the_docs_name_exist(page: Path) -> None:
+    paths = re.findall(r"`((?:aezoo|benchmarks|docs|plugins|specs|tests)/[\w./-]*)`", text(page))
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_modules_that_the_architecture_page_names_exist() -> None:
+    page = text(ROOT / "docs" / "architecture.md")
+    paths = {*re.findall(r"`([\w/]+/|[\w/]+\.py)`", page), *re.findall(r"(?<![\w(./])[a-z_]+/[\w/]*\w(?:\.py)?", page)}
+    existing = {
+        path for path in paths if any((ROOT / form).exists() for form in (path, f"aezoo/{path}", f"aezoo/{path}.py"))
+    }
+    assert len(paths) > 30
+    assert paths == existing
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -18,7 +18,7 @@ import aezoo
 from aezoo.building.builder import build, objective_of, skeleton, verify
 from aezoo.cli.faults import human
 from aezoo.cli.show import formula
-from aezoo.errors import AezooError, Path, SpecError
+from aezoo.errors import AezooError, KeyPath, SpecError
 from aezoo.nn.objective import Noise
 from aezoo.reading.provenance import plain
 from aezoo.reading.reader import SpecWarning
@@ -39,10 +39,10 @@ GENERATED = settings(
 )
 FEW, MANY = settings(GENERATED, max_examples=1000), settings(GENERATED, max_examples=10_000)
 CODE = re.compile(r"AZ[1-6]\d\d")
-#: The parts in the box alone: what else is installed here is drawn in the long sweeps, and by a plugin's own tests.
-BOX = default_registry.__wrapped__()
+#: The built-in parts alone: what else is installed here is drawn in the long sweeps, and by a plugin's own tests.
+BUILT_IN = default_registry.__wrapped__()
 #: Of the kinds that a spec names.
-PARTS = [part for part in BOX.parts() if part.kind != MetricSpec.kind]
+PARTS = [part for part in BUILT_IN.parts() if part.kind != MetricSpec.kind]
 
 
 def read(document: Document) -> Spec:
@@ -128,7 +128,7 @@ def outcome_of(document: Document) -> Spec | SpecError:
         return error
 
 
-def leads_somewhere(path: Path, document: Document) -> bool:
+def leads_somewhere(path: KeyPath, document: Document) -> bool:
     """Whether all of a path but its last step, which may be what is missing, can be followed: in the document, or in
     the one that it makes with its macros."""
     if followed(path[:-1], document):
@@ -137,7 +137,7 @@ def leads_somewhere(path: Path, document: Document) -> bool:
     return followed(path[:-1], plain(resolved.tree))
 
 
-def followed(path: Path, here: object) -> bool:
+def followed(path: KeyPath, here: object) -> bool:
     for step in path:
         if isinstance(here, list) and isinstance(step, str):
             continue  # a list is short for a table that holds it: `input = [1, 28, 28]`
@@ -152,13 +152,13 @@ def followed(path: Path, here: object) -> bool:
 
 
 @FEW
-@given(specs(BOX))
+@given(specs(BUILT_IN))
 def test_a_generated_spec_keeps_the_laws(document):
     the_laws_hold(read(document))
 
 
 @FEW
-@given(mutated(specs(BOX)))
+@given(mutated(specs(BUILT_IN)))
 def test_a_spec_with_defects_is_refused_in_words_or_keeps_the_laws(document):
     is_refused_in_words_or_keeps_the_laws(document)
 
@@ -170,13 +170,13 @@ def test_nonsense_is_refused_in_words(document):
 
 
 @settings(GENERATED, max_examples=150)
-@given(specs(BOX))
+@given(specs(BUILT_IN))
 def test_a_generated_spec_trains_and_samples(document):
     trains_and_samples(read(document))
 
 
 @settings(GENERATED, max_examples=150)
-@given(specs(BOX), st.sampled_from(["transposed", "resize"]))
+@given(specs(BUILT_IN), st.sampled_from(["transposed", "resize"]))
 def test_a_tied_decoder_is_refused_or_keeps_the_laws(document, upsampling):
     is_refused_in_words_or_keeps_the_laws({**document, "decoder": {"tied": True, "upsampling": upsampling}})
 
@@ -217,7 +217,7 @@ def test_every_registered_part_can_be_asked_for(part):
     seen = []
 
     @settings(GENERATED, max_examples=3, phases=[Phase.generate])
-    @given(specs(BOX, containing=part))
+    @given(specs(BUILT_IN, containing=part))
     def draw(document):
         seen.append(any(type(one) is part for one in parts_of(read(document))))
 
@@ -227,11 +227,11 @@ def test_every_registered_part_can_be_asked_for(part):
 
 
 def test_the_parts_of_a_kind_can_be_chosen():
-    chosen = [BOX.get("likelihood", "huber"), BOX.get("likelihood", "laplace")]
+    chosen = [BUILT_IN.get("likelihood", "huber"), BUILT_IN.get("likelihood", "laplace")]
     tags = set()
 
     @settings(GENERATED, max_examples=20, phases=[Phase.generate])
-    @given(specs(BOX, parts=chosen))
+    @given(specs(BUILT_IN, parts=chosen))
     def draw(document):
         tags.add(read(document).likelihood.tag())
 
@@ -244,7 +244,7 @@ def test_every_registered_part_occurs_by_itself():
     seen = Counter()
 
     @settings(GENERATED, max_examples=5000, phases=[Phase.generate])
-    @given(specs(BOX))
+    @given(specs(BUILT_IN))
     def draw(document):
         seen.update({type(part) for part in parts_of(read(document))})
 
@@ -253,14 +253,14 @@ def test_every_registered_part_occurs_by_itself():
 
 
 def test_two_of_three_drafts_become_specs(monkeypatch):
-    from aezoo.testing import documents
+    from aezoo.testing.generate import document as generation
 
     drafts, finished = Counter(), Counter()
-    sketch = documents.Sketch
-    monkeypatch.setattr(documents, "Sketch", lambda *given: drafts.update(["one"]) or sketch(*given))
+    draft = generation.Draft
+    monkeypatch.setattr(generation, "Draft", lambda *arguments: drafts.update(["one"]) or draft(*arguments))
 
     @settings(GENERATED, max_examples=150, phases=[Phase.generate])
-    @given(specs(BOX))
+    @given(specs(BUILT_IN))
     def draw(document):
         finished.update(["one"])
 
@@ -272,7 +272,7 @@ def test_a_mutation_changes_most_documents():
     outcomes = Counter()
 
     @settings(GENERATED, max_examples=150, phases=[Phase.generate])
-    @given(mutated(specs(BOX)))
+    @given(mutated(specs(BUILT_IN)))
     def draw(document):
         outcomes[type(outcome_of(document))] += 1
 
@@ -300,7 +300,7 @@ def test_a_part_of_a_test_s_own_is_drawn_from_its_declaration():
             return torch.nn.Identity()
 
     own = Registry()
-    own.add([*(part for part in BOX.parts() if not part.namespace), OwnSpec])
+    own.add([*(part for part in BUILT_IN.parts() if not part.namespace), OwnSpec])
     drawn = []
 
     # What Hypothesis draws depends on the constants in the source of aezoo, too: enough for every choice to be drawn.

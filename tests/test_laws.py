@@ -1,4 +1,4 @@
-"""The laws: parts in the box keep them, and each catches the parts that are made to break it."""
+"""The laws: the built-in parts keep them, and each catches the parts that are made to break it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 from aezoo.testing import Law, cases, examine, law_tests, laws
-from aezoo.testing.examination import BOOK, HAVE_LAWS, Case
-from aezoo.testing.files import provide
-from aezoo.testing.lawbook.imports import watched
-from aezoo.testing.subject import Plugin, Subject, Variant
+from aezoo.testing.law.cases import ALL_LAWS, KINDS_WITH_LAWS, Case
+from aezoo.testing.law.imports import import_reports
+from aezoo.testing.law.sample_files import with_sample_file
+from aezoo.testing.law.under_test import PartUnderTest, PluginUnderTest, VariantUnderTest
 from tests import wrong_parts
 from tests.wrong_parts import NAMESPACE, RIGHT, WRONG, WRONG_MODULES, WRONG_VARIANTS, SquaresSpec, Wrong
 
@@ -26,11 +26,11 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "laws.md"
 #: Laws of the whole plugin have wrong modules instead of wrong parts.
 OF_PLUGINS = {law.id for law in laws("plugin")}
 
-test_the_parts_in_the_box_keep_every_law = law_tests("aezoo")
+test_the_built_in_parts_keep_every_law = law_tests("aezoo")
 
 
-def beside_the_box(*parts: type[Component], variants: dict[str, object] | None = None) -> Registry:
-    """A registry of the parts in the box, and these in a namespace of their own."""
+def registry_with(*parts: type[Component], variants: dict[str, object] | None = None) -> Registry:
+    """A registry of the built-in parts, and these in a namespace of their own."""
     registry = Registry()
     registry.add(part for part in default_registry().parts() if not part.namespace)
     registry.add(parts, namespace=NAMESPACE, variants=variants)
@@ -39,9 +39,8 @@ def beside_the_box(*parts: type[Component], variants: dict[str, object] | None =
 
 def broken_by(part: type[Component]) -> set[str]:
     """Ids of the laws that a part breaks."""
-    subject = Subject(part, Plugin(NAMESPACE, beside_the_box(part)))
-    found = (Case(law, subject).breaches() for law in laws(part.kind))
-    return {breach.id for breaches in found for breach in breaches}
+    part_under_test = PartUnderTest(part, PluginUnderTest(NAMESPACE, registry_with(part)))
+    return {breach.id for law in laws(part.kind) for breach in Case(law, part_under_test).breaches()}
 
 
 # --- wrong parts ----------------------------------------------------------------------------------------------
@@ -61,16 +60,16 @@ def test_the_right_parts_that_the_wrong_ones_are_made_of_keep_every_law(part: ty
 
 @pytest.mark.parametrize("name", WRONG_VARIANTS)
 def test_a_wrong_variant_is_caught(name: str) -> None:
-    plugin = Plugin(NAMESPACE, beside_the_box(variants={name: WRONG_VARIANTS[name]}))
+    plugin = PluginUnderTest(NAMESPACE, registry_with(variants={name: WRONG_VARIANTS[name]}))
     (law,) = laws("variant")
-    (breach,) = Case(law, Variant(f"{NAMESPACE}:{name}", plugin)).breaches()
+    (breach,) = Case(law, VariantUnderTest(f"{NAMESPACE}:{name}", plugin)).breaches()
     assert (breach.id, breach.part) == ("L57", f"{NAMESPACE}:{name}")
 
 
 def test_a_right_variant_keeps_its_law() -> None:
-    plugin = Plugin(NAMESPACE, beside_the_box(variants={"right": wrong_parts.RIGHT_VARIANT}))
+    plugin = PluginUnderTest(NAMESPACE, registry_with(variants={"right": wrong_parts.RIGHT_VARIANT}))
     (law,) = laws("variant")
-    assert Case(law, Variant(f"{NAMESPACE}:right", plugin)).breaches() == []
+    assert Case(law, VariantUnderTest(f"{NAMESPACE}:right", plugin)).breaches() == []
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def breaches_of_importing(modules: list[str]) -> dict[str, list[str]]:
     """Messages by law."""
-    plugin = Plugin(NAMESPACE, beside_the_box(RIGHT[0]))
+    plugin = PluginUnderTest(NAMESPACE, registry_with(RIGHT[0]))
     plugin.modules = modules  # type: ignore[misc]  # what is cached is a plain attribute
     return {law.id: [*law.check(plugin)] for law in laws("plugin")}
 
@@ -91,9 +90,9 @@ def breaches_of_importing(modules: list[str]) -> dict[str, list[str]]:
 def test_a_module_that_does_what_no_import_may_do_is_caught(name: str, beside: Path) -> None:
     wanted, source = WRONG_MODULES[name]
     (beside / f"wrong_{name}.py").write_text(f"from aezoo.plugin import LayerSpec\n{source}\n")
-    found = breaches_of_importing([f"wrong_{name}"])
-    assert {law for law, messages in found.items() if messages} == {wanted}
-    assert all(message.startswith(f"wrong_{name}") for message in found[wanted])
+    messages_of = breaches_of_importing([f"wrong_{name}"])
+    assert {law for law, messages in messages_of.items() if messages} == {wanted}
+    assert all(message.startswith(f"wrong_{name}") for message in messages_of[wanted])
 
 
 def test_a_module_that_only_declares_keeps_the_laws_of_importing(beside: Path) -> None:
@@ -101,14 +100,14 @@ def test_a_module_that_only_declares_keeps_the_laws_of_importing(beside: Path) -
     assert not any(breaches_of_importing(["right_module"]).values())
 
 
-def test_a_module_that_wakes_torch_in_a_build_keeps_the_laws_of_importing() -> None:
-    found = watched(("aezoo.builtins", "aezoo.builtins.latents"))
-    assert [seen["torch"] or seen["events"] or seen["changed"] for seen in found.values()] == [[], []]
+def test_a_module_that_imports_torch_in_a_build_keeps_the_laws_of_importing() -> None:
+    reports = import_reports(("aezoo.builtins", "aezoo.builtins.latents"))
+    assert [seen["torch"] or seen["events"] or seen["changed"] for seen in reports.values()] == [[], []]
 
 
 def test_a_plugin_that_adds_nothing_is_caught() -> None:
-    (law,) = (law for law in BOOK if law.id == "L18")
-    (breach,) = Case(law, Plugin(NAMESPACE, beside_the_box())).breaches()
+    (law,) = (law for law in ALL_LAWS if law.id == "L18")
+    (breach,) = Case(law, PluginUnderTest(NAMESPACE, registry_with())).breaches()
     assert breach.message == "its hooks give nothing, or it has none"
 
 
@@ -126,8 +125,8 @@ def test_a_plugin_that_adds_nothing_is_caught() -> None:
 )
 def test_an_example_that_does_not_read_says_why_in_one_line(name: str, cause: str) -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == name)
-    (law,) = (law for law in BOOK if law.id == "L03")
-    (breach,) = Case(law, Subject(part, Plugin(NAMESPACE, beside_the_box(part)))).breaches()
+    (law,) = (law for law in ALL_LAWS if law.id == "L03")
+    (breach,) = Case(law, PartUnderTest(part, PluginUnderTest(NAMESPACE, registry_with(part)))).breaches()
     assert re.search(cause, breach.message)
     assert "\n" not in breach.message
     assert "without a mirror `input` and `decoder`" in breach.hint
@@ -139,41 +138,45 @@ def test_a_slot_of_the_base_stays_a_slot() -> None:
         weight: float = 1.0
 
     with pytest.raises(PluginError, match="Light declares 'weight' anew, as float; in its base it is a ScheduleSpec"):
-        beside_the_box(Light)
+        registry_with(Light)
 
 
 def test_every_law_catches_a_wrong_part() -> None:
     caught = {wrong.law for wrong in WRONG} | {law for law, _ in WRONG_MODULES.values()} | {"L18", "L57"}
-    assert caught == {law.id for law in BOOK}
+    assert caught == {law.id for law in ALL_LAWS}
 
 
-# --- what laws are held against -------------------------------------------------------------------------------
+# --- what laws are checked on -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("law", [law for law in BOOK if law.id not in OF_PLUGINS | {"L57"}], ids=lambda law: law.id)
-def test_every_law_has_something_to_look_at_in_the_box(law) -> None:
-    plugin = Plugin("aezoo")
+@pytest.mark.parametrize("law", [law for law in ALL_LAWS if law.id not in OF_PLUGINS | {"L57"}], ids=lambda law: law.id)
+def test_every_law_applies_to_a_built_in_part(law) -> None:
+    plugin = PluginUnderTest("aezoo")
     parts = [part for part in plugin.parts if part.kind in law.kinds]
     assert parts
-    assert all(Subject(part, plugin).example is not None for part in parts)
+    assert all(PartUnderTest(part, plugin).example is not None for part in parts)
 
 
 def test_settings_and_shapes_vary_and_are_the_same_every_time(registry: Registry) -> None:
     part = registry.get("layer", "conv")
-    one, two = (Subject(part, Plugin("aezoo")) for _ in range(2))
+    one, two = (PartUnderTest(part, PluginUnderTest("aezoo")) for _ in range(2))
     assert one.specs == two.specs
     assert len({spec.input.shape for spec in one.specs}) > 3
-    assert len({str(layer) for _, _, layer in one.placed}) > 3
+    assert len({str(layer) for _, _, layer in one.occurrences}) > 3
 
 
-def test_every_part_in_the_box_is_looked_at_in_settings_of_its_own(registry: Registry) -> None:
-    plugin = Plugin("aezoo")
-    few = [part.tag() for part in plugin.parts if part.kind in ("layer", "latent") and not more(part, plugin)]
+def test_every_built_in_layer_and_latent_is_checked_in_several_settings(registry: Registry) -> None:
+    plugin = PluginUnderTest("aezoo")
+    few = [
+        part.tag()
+        for part in plugin.parts
+        if part.kind in ("layer", "latent") and not has_several_occurrences(part, plugin)
+    ]
     assert few == []
 
 
-def more(part: type[Component], plugin: Plugin) -> bool:
-    return len(list(Subject(part, plugin).placed)) > 2
+def has_several_occurrences(part: type[Component], plugin: PluginUnderTest) -> bool:
+    return len(list(PartUnderTest(part, plugin).occurrences)) > 2
 
 
 def test_a_law_is_checked_without_a_trace_in_the_global_generators() -> None:
@@ -190,29 +193,29 @@ def test_a_law_is_checked_without_a_trace_in_the_global_generators() -> None:
     torch.set_rng_state(states[0])
     np.random.set_state(states[1])
     random.setstate(states[2])
-    subject = Subject(default_registry().get("corruption", "mask"), Plugin("aezoo"))
+    part_under_test = PartUnderTest(default_registry().get("corruption", "mask"), PluginUnderTest("aezoo"))
     for law in laws("corruption"):
-        Case(law, subject).hold()
+        Case(law, part_under_test).assert_holds()
     assert drawn() == before
 
 
-# --- the doors ------------------------------------------------------------------------------------------------
+# --- the public functions -------------------------------------------------------------------------------------
 
 
 def test_a_case_is_a_test_with_an_id_and_says_law_and_hint_when_it_fails() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "StuckSpec")
-    found = dict(cases(NAMESPACE, registry=beside_the_box(part)))
-    told = r"L20 layer wrong:stuck: .*no gradient reaches its weight weight"
-    with pytest.raises(AssertionError, match=told) as failure:
-        found["L20-layer-wrong:stuck"]()
+    tests = dict(cases(NAMESPACE, registry=registry_with(part)))
+    message = r"L20 layer wrong:stuck: .*no gradient reaches its weight weight"
+    with pytest.raises(AssertionError, match=message) as failure:
+        tests["L20-layer-wrong:stuck"]()
     assert "\n  law: A gradient reaches" in str(failure.value)
     assert "\n  hint: look for `detach`" in str(failure.value)
-    found["L12-layer-wrong:stuck"]()
+    tests["L12-layer-wrong:stuck"]()
 
 
-def test_an_examination_gives_every_breach_and_nothing_else() -> None:
+def test_examine_gives_every_breach_and_nothing_else() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.law == "L14")
-    breaches = examine(NAMESPACE, registry=beside_the_box(part))
+    breaches = examine(NAMESPACE, registry=registry_with(part))
     # The module of the wrong parts imports torch, as none with declarations may.
     # L50 builds a model, which is refused.
     layer = {("L14", "layer", "wrong:miscounted"), ("L50", "layer", "wrong:miscounted")}
@@ -221,8 +224,8 @@ def test_an_examination_gives_every_breach_and_nothing_else() -> None:
 
 def test_a_part_that_raises_is_a_breach_that_says_where() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "PeekingSpec")
-    (law,) = (law for law in BOOK if law.id == "L11")
-    (breach,) = Case(law, Subject(part, Plugin(NAMESPACE, beside_the_box(part)))).breaches()
+    (law,) = (law for law in ALL_LAWS if law.id == "L11")
+    (breach,) = Case(law, PartUnderTest(part, PluginUnderTest(NAMESPACE, registry_with(part)))).breaches()
     assert re.match(r"RuntimeError in Peeking\.forward at .*wrong_parts\.py:\d+: .*meta", breach.message)
 
 
@@ -231,7 +234,7 @@ def test_a_plugin_that_is_not_there_is_said_to_be_missing() -> None:
         examine("nobody_has_this")
 
 
-def test_laws_are_told_by_kind_and_an_unknown_kind_is_refused() -> None:
+def test_laws_are_listed_by_kind_and_an_unknown_kind_is_refused() -> None:
     assert "L43" in {law.id for law in laws("corruption")}
     with pytest.raises(UsageError, match="'lair'"):
         laws("lair")
@@ -239,23 +242,23 @@ def test_laws_are_told_by_kind_and_an_unknown_kind_is_refused() -> None:
 
 def test_a_dataset_whose_file_nobody_can_make_is_left_alone(registry: Registry, tmp_path: Path) -> None:
     arrays = registry.get("dataset", "arrays")
-    assert provide(arrays(path="samples.h5"), tmp_path) is None
-    made = provide(arrays(path="samples.npz", key="x"), tmp_path)
+    assert with_sample_file(arrays(path="samples.h5"), tmp_path) is None
+    made = with_sample_file(arrays(path="samples.npz", key="x"), tmp_path)
     assert made.load().shape == (1, 12, 12)
-    assert provide(made, tmp_path / "elsewhere") is made
+    assert with_sample_file(made, tmp_path / "elsewhere") is made
 
 
 # --- the page ---------------------------------------------------------------------------------------------------
 
 
 def test_ids_are_unique_and_every_law_says_what_to_do() -> None:
-    assert len({law.id for law in BOOK}) == len(BOOK)
-    for law in BOOK:
+    assert len({law.id for law in ALL_LAWS}) == len(ALL_LAWS)
+    for law in ALL_LAWS:
         assert re.fullmatch(r"L\d\d", law.id)
         assert law.says.endswith(".")
         assert law.hint
-        assert set(law.kinds) <= set(HAVE_LAWS)
-    assert all(laws(kind) for kind in HAVE_LAWS)
+        assert set(law.kinds) <= set(KINDS_WITH_LAWS)
+    assert all(laws(kind) for kind in KINDS_WITH_LAWS)
 
 
 def of(law: Law) -> str:
@@ -267,7 +270,7 @@ def of(law: Law) -> str:
 
 
 def test_the_page_of_laws_has_a_row_for_each(golden: bool) -> None:
-    rows = "\n".join(f"| {law.id} | {of(law)} | {law.says} | {law.hint} |" for law in BOOK)
+    rows = "\n".join(f"| {law.id} | {of(law)} | {law.says} | {law.hint} |" for law in ALL_LAWS)
     text = PAGE.read_text(encoding="utf-8")
     head, mark, rest = text.partition("| law | of | says | if it is broken |\n|---|---|---|---|\n")
     tail = rest[rest.index("\n\n") :]

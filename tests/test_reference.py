@@ -20,8 +20,8 @@ from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, FileDatasetSpec, MetricSpec
 from aezoo.testing import parts_of
-from aezoo.testing.files import provide
-from aezoo.testing.smallest import smallest
+from aezoo.testing.generate.minimal import minimal_spec
+from aezoo.testing.law.sample_files import with_sample_file
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "parts.md"
 INTERFACE = PAGE.with_name("plugin-reference.md")
@@ -59,7 +59,7 @@ def finite(run: aezoo.Run) -> bool:
 
 @pytest.mark.parametrize("part", of(*(KINDS.keys() - {"dataset", "metric"})))
 def test_the_example_of_a_part_builds_and_trains_in_a_spec_of_its_own(part: type[Component]) -> None:
-    spec = smallest(example(part))
+    spec = minimal_spec(example(part))
     assert part in {type(found) for found in parts_of(spec)}
     assert finite(aezoo.train(spec, samples(spec), device="cpu"))
 
@@ -72,8 +72,8 @@ def test_the_example_of_a_dataset_loads_and_is_trained_on(
     table = example(part)
     dataset = part.model_validate(table["data"], context={"registry": registry})
     if isinstance(dataset, FileDatasetSpec):
-        assert provide(dataset, Path()) == dataset
-    spec = smallest(table, inputs=[dataset.sample_shape() or dataset.load().shape])
+        assert with_sample_file(dataset, Path()) == dataset
+    spec = minimal_spec(table, inputs=[dataset.sample_shape() or dataset.load().shape])
     assert spec.data == dataset
     assert finite(aezoo.train(spec, device="cpu"))
 
@@ -83,7 +83,7 @@ def test_the_example_of_a_metric_reads_and_judges_a_model_that_it_applies_to(
     part: type[MetricSpec], registry: Registry
 ) -> None:
     metric = part.model_validate(example(part), context={"registry": registry})
-    spec = smallest({}, suits=metric.applies)
+    spec = minimal_spec({}, suits=metric.applies)
     scores = aezoo.evaluate(aezoo.build(spec), samples(spec), split="all").metrics
     assert math.isfinite(scores[part.tag()])
 

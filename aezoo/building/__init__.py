@@ -1,1 +1,1 @@
-"""Spec to Model and Objective, held to what was declared."""
+"""Spec to Model and Objective, checked against what was declared."""

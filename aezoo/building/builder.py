@@ -62,7 +62,7 @@ def skeleton(spec: Spec) -> Autoencoder:
 def assemble(spec: Spec) -> Autoencoder:
     """The network, its weights drawn from torch's global generator."""
     encoder = _stack("encoder", spec.encoder, spec.encoder_shapes)
-    latent = made(spec.latent, spec.feature_shape, place="latent")
+    latent = made(spec.latent, spec.feature_shape, key_path="latent")
     decoder = _stack("decoder", spec.decoder_layers(), spec.decoder_shapes)
     if spec.decoder.tied:
         decoder = _tied(decoder, [*encoder, latent])
@@ -94,13 +94,14 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
     ceiling.hold(network)
     for one in _placed(spec, network):
         one.weigh()
-    for place, inner, given in _inside(spec):
+    for key_path, inner, input_shape in _inside(spec):
         with torch.no_grad(), torch.device("meta"):
-            module = made(inner, given, place=place).eval()
-            one = _Placed(place, inner, module, inner.parameters(given), {"": inner.output_shape(given)})
+            module = made(inner, input_shape, key_path=key_path).eval()
+            declared = {"": inner.output_shape(input_shape)}
+            one = _Placed(key_path, inner, module, inner.parameters(input_shape), declared)
             one.weigh()
             one.watch()
-            module(torch.empty(2, *given))
+            module(torch.empty(2, *input_shape))
     device = "cpu" if _is_light(spec) else "meta"
     passed = _unseeded(spec) if device == "cpu" else network
     for one in _placed(spec, passed):
@@ -110,7 +111,7 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
 
 
 def _is_light(spec: Spec) -> bool:
-    """Whether two samples may pass on the CPU: all parts are in the box, and they have little to do.
+    """Whether two samples may pass on the CPU: all parts are built in, and they have little to do.
 
     On the meta device nothing is computed, but the first operation there has torch import its compiler and sympy,
     which takes longer than such a model trains. What a plugin's part really does, only that device finds out for free.
@@ -121,9 +122,9 @@ def _is_light(spec: Spec) -> bool:
     stacks = ((spec.encoder, spec.encoder_shapes), (spec.decoder_layers(), spec.decoder_shapes))
     # At most: every weight once at every position.
     work = sum(
-        layer.parameters(given) * max(flat(given[1:]), flat(output[1:]))
+        layer.parameters(input_shape) * max(flat(input_shape[1:]), flat(output[1:]))
         for layers, shapes in stacks
-        for layer, given, output in zip(layers, shapes, shapes[1:], strict=False)
+        for layer, input_shape, output in zip(layers, shapes, shapes[1:], strict=False)
     )
     size = size_of(spec)
     return work <= MOST_WORK and size.parameters + size.activations <= MOST_VALUES
@@ -136,9 +137,9 @@ def _unseeded(spec: Spec) -> Autoencoder:
 
 
 class _Placed(NamedTuple):
-    """A part in its place, what it built, and what it declares of that."""
+    """A part, its key path, the module that it built, and what it declares of that."""
 
-    place: str
+    key_path: str
     part: Any
     module: nn.Module
     weights: int
@@ -149,19 +150,19 @@ class _Placed(NamedTuple):
         """Hold the weights of the module to those that are declared; a tied one has them from its source."""
         built = sum(p.numel() for p in self.module.parameters())
         if built != self.weights and not self.tied:
-            message = f"declares {self.weights:,}, the module of {self.place} has {built:,}"
+            message = f"declares {self.weights:,}, the module of {self.key_path} has {built:,}"
             raise broken(self.part, "parameters", message)
 
     def watch(self) -> None:
-        """Hold what the module gives to what is declared, before the next one is given it."""
+        """Check the output of the module against what is declared, before the next one takes it."""
         self.module.register_forward_hook(lambda _, __, output: self._compare(output))
 
     def _compare(self, output: Any) -> None:
         for field, declared in self.gives.items():
-            given = getattr(output, field, None) if field else output
-            built = text(tuple(given.shape[1:])) if isinstance(given, Tensor) else type(given).__name__
+            result = getattr(output, field, None) if field else output
+            built = text(tuple(result.shape[1:])) if isinstance(result, Tensor) else type(result).__name__
             if built != text(declared):
-                what = f"{self.place}.{field}" if field else self.place
+                what = f"{self.key_path}.{field}" if field else self.key_path
                 method = "code_shape" if field == "z" else "tap_shape" if field else "output_shape"
                 raise broken(self.part, method, f"declares {text(declared)}, the module of {what} gives {built}")
 
@@ -186,19 +187,19 @@ def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
 
 
 def _inside(spec: Spec) -> Iterator[tuple[str, LayerSpec, Shape]]:
-    """Place, declaration and input of the layers of plugins that stand within others, whose module hides them."""
+    """Key path, declaration and input shape of plugins' layers within other layers, whose module hides them."""
     stacks = {"encoder": (spec.encoder, spec.encoder_shapes), "decoder": (spec.decoder_layers(), spec.decoder_shapes)}
     for stack, (layers, shapes) in stacks.items():
         for i, layer in enumerate(layers):
-            yield from _held(f"{stack}.{i}", layer, shapes[i])
+            yield from _nested(f"{stack}.{i}", layer, shapes[i])
 
 
-def _held(place: str, layer: LayerSpec, given: Shape) -> Iterator[tuple[str, LayerSpec, Shape]]:
-    for path, inner, shape in layer.inside(given):
-        here = ".".join(map(str, (place, *path)))
+def _nested(key_path: str, layer: LayerSpec, input_shape: Shape) -> Iterator[tuple[str, LayerSpec, Shape]]:
+    for path, inner, shape in layer.inside(input_shape):
+        here = ".".join(map(str, (key_path, *path)))
         if inner.namespace:
             yield here, inner, shape
-        yield from _held(here, inner, shape)
+        yield from _nested(here, inner, shape)
 
 
 @attributed()
@@ -257,7 +258,7 @@ def weight_of(schedule: ScheduleSpec, steps: int) -> Weight | None:
 
 def _stack(name: str, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> list[nn.Module]:
     placed = enumerate(zip(layers, shapes, strict=False))
-    return [made(layer, shape, place=f"{name}.{i}") for i, (layer, shape) in placed]
+    return [made(layer, shape, key_path=f"{name}.{i}") for i, (layer, shape) in placed]
 
 
 def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]:
@@ -278,8 +279,8 @@ def _tied(decoder: list[nn.Module], encoder: list[nn.Module]) -> list[nn.Module]
     return tied
 
 
-def _layer(network: Autoencoder, place: str) -> nn.Module:
-    return network.get_submodule(place)
+def _layer(network: Autoencoder, key_path: str) -> nn.Module:
+    return network.get_submodule(key_path)
 
 
 def _dtype(network: nn.Module) -> Any:

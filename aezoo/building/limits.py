@@ -1,4 +1,4 @@
-"""Limits of what is built: the network of a spec held to the size that the spec declares, or that the limits allow.
+"""Limits of what is built: a network is checked against the size that its spec declares, or that the limits allow.
 
 The limits are checked on declarations before PyTorch is imported; here, on the meta device, a part is found out that
 builds more than it declares.
@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from aezoo.errors import Path, SpecError
+from aezoo.errors import KeyPath, SpecError
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import BYTES, Limits, excess, size_of
 
@@ -72,7 +72,7 @@ class Ceiling:
         fault = excess(code, self._place(module), f"the part {does}, more than it declares", number, name, allowed)
         raise SpecError([fault._replace(hint=f"its {name}() and build() disagree; tell its author")])
 
-    def _place(self, module: str) -> Path:
+    def _place(self, module: str) -> KeyPath:
         """Where the part stands that a module is of: `encoder.1.conv` is of encoder[1]."""
         stack, index, *_ = (*module.split("."), "")
         if stack == "encoder" and index.isdigit():

@@ -1,4 +1,4 @@
-"""The plugin in the box: every part that a spec may name without a namespace."""
+"""The built-in plugin: every part that a spec may name without a namespace."""
 
 from __future__ import annotations
 
@@ -7,55 +7,34 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from aezoo.plugin import Room, hookimpl
+from aezoo.plugin import LazyModule, hookimpl
 
-#: What each file holds, so that a spec imports no more of them than it names: 50 ms of imports, else.
-ROOMS = [
-    Room("aezoo.layers.basic", layer=("linear", "flatten", "reshape", "norm", "activation", "dropout")),
-    Room("aezoo.layers.resampling", layer=("pool", "global_pool", "upsample")),
-    Room("aezoo.layers.convolutions", layer=("conv", "conv_transpose")),
-    Room(f"{__name__}.residual", layer=("residual",)),
-    Room(f"{__name__}.sequences", layer=("attention", "transformer", "recurrent")),
-    Room(f"{__name__}.latents", latent=("deterministic", "gaussian", "topk")),
-    Room(f"{__name__}.priors", prior=("standard_normal", "mixture", "fitted_gaussian")),
-    Room(
-        f"{__name__}.likelihoods",
-        likelihood=("bernoulli", "continuous_bernoulli", "mse", "gaussian", "laplace", "huber"),
+#: The modules of each kind, in the order in which they are searched for a part. Importing them all takes 50 ms.
+MODULES = {
+    "layer": (
+        "aezoo.layers.basic",
+        "aezoo.layers.convolutions",
+        "aezoo.layers.resampling",
+        f"{__name__}.residual",
+        f"{__name__}.sequences",
     ),
-    Room(f"{__name__}.regularizers", regularizer=("kl", "kl_sparsity", "l1", "l2", "contractive")),
-    Room(f"{__name__}.constraints", constraint=("unit_norm", "max_norm")),
-    Room(f"{__name__}.corruptions", corruption=("mask", "gaussian_noise", "salt_and_pepper", "block")),
-    Room(f"{__name__}.objectives", objective=("standard",)),
-    Room("aezoo.spec.kinds.schedule", schedule=("constant",)),
-    Room(f"{__name__}.schedules", schedule=("linear", "cosine", "exponential", "cyclical", "piecewise")),
-    Room(f"{__name__}.optimizers", optimizer=("adam", "adamw", "sgd", "rmsprop", "lbfgs")),
-    Room(f"{__name__}.datasets", dataset=("digits",)),
-    Room(f"{__name__}.arrays", dataset=("arrays",)),
-    Room(f"{__name__}.pictures", dataset=("images",)),
-    Room(f"{__name__}.tables", dataset=("table",)),
-    Room(f"{__name__}.generated", dataset=("sprites", "ar1", "gaussian")),
-    Room(
-        f"{__name__}.metrics",
-        metric=(
-            "squared_error",
-            "mse",
-            "psnr",
-            "fvu",
-            "nll",
-            "rate",
-            "elbo",
-            "active_units",
-            "sparsity",
-            "mean_activation",
-            "latent_rank",
-        ),
-    ),
-]
+    "latent": (f"{__name__}.latents",),
+    "prior": (f"{__name__}.priors",),
+    "likelihood": (f"{__name__}.likelihoods",),
+    "regularizer": (f"{__name__}.regularizers",),
+    "constraint": (f"{__name__}.constraints",),
+    "corruption": (f"{__name__}.corruptions",),
+    "objective": (f"{__name__}.objectives",),
+    "schedule": ("aezoo.spec.kinds.schedule", f"{__name__}.schedules"),
+    "optimizer": (f"{__name__}.optimizers",),
+    "dataset": tuple(f"{__name__}.{name}" for name in ("datasets", "arrays", "pictures", "tables", "generated")),
+    "metric": (f"{__name__}.metrics",),
+}
 
 
 @hookimpl
-def aezoo_components() -> list[Room]:
-    return ROOMS
+def aezoo_components() -> list[LazyModule]:
+    return [LazyModule(module, kind) for kind, modules in MODULES.items() for module in modules]
 
 
 @hookimpl

@@ -18,11 +18,11 @@ Array = npt.NDArray[Any]
 
 
 def as_samples(values: Array, path: Path) -> Array:
-    """The array, if it can be a set of samples, or of codes: those may be whole numbers, and one for a sample."""
+    """The array, if it can be a set of samples [N, ...] or of discrete codes, which are integers, perhaps [N]."""
     if not isinstance(values, np.ndarray):
-        raise DataError(f"{path}: holds something that is no array")
+        raise DataError(f"{path}: holds something that is not an array")
     if values.ndim < 1:
-        raise DataError(f"{path}: an array {values.shape} is no set of samples; one is [N, ...]")
+        raise DataError(f"{path}: an array {values.shape} is not a set of samples; one is [N, ...]")
     if not len(values):
         raise DataError(f"{path}: holds no samples: {values.shape}")
     if narrow_type(values) is not None:
@@ -30,7 +30,7 @@ def as_samples(values: Array, path: Path) -> Array:
     if values.dtype.kind not in "iuf":
         hint = "save uint8 (0..255 spans the declared range) or float32"
         raise DataError(f"{path}: values are {type_name(values)}", hint=hint)
-    # torch takes neither a foreign byte order nor unaligned memory.
+    # torch reads neither another byte order nor unaligned memory.
     plain = values.dtype.isnative and values.flags.aligned
     return values if plain else np.array(values, dtype=values.dtype.newbyteorder("="))
 
@@ -43,7 +43,7 @@ def type_name(values: Array) -> str:
 
 
 def narrow_type(values: Array) -> str | None:
-    """The name of the type that numpy lacks and whose bits the array holds, or None."""
+    """The name of the type, if numpy lacks it and the array has its bits; else None."""
     return next((name for name, bits in _NARROW.values() if values.dtype == np.dtype([(name, bits)])), None)
 
 
@@ -63,18 +63,18 @@ def widened(values: Array) -> Array:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Mapping[str, Array]]:
-    """The arrays of a file by name; those of .npz are read when they are asked for."""
+    """The arrays of a file by name; those of .npz are read at access."""
     suffix = path.suffix.lower()
     if suffix == ".npy":
         yield {path.stem: _npy(path)}
     elif suffix == ".npz":
-        # Opened here: numpy leaves a file open that turns out to be damaged.
+        # Opened here: `np.load(path)` does not close a damaged file.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             yield stored
     elif suffix == ".safetensors":
         yield _safetensors(path)
     else:
-        raise DataError(f"{path}: is no .npy, .npz or .safetensors file", hint="its name has to say which it is")
+        raise DataError(f"{path}: is not a .npy, .npz or .safetensors file", hint="rename it to its format")
 
 
 def _npy(path: Path) -> Array:
@@ -97,7 +97,7 @@ def _mapped(
     order: Literal["C", "F"] = "C",
     ends: bool = False,
 ) -> Array:
-    """An array in a file; `ends` says that the file must end with it."""
+    """An array in a file, memory-mapped; with `ends`, the file must end where the array ends."""
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     got = path.stat().st_size - start
     if got < needed or (ends and got != needed):
@@ -113,7 +113,7 @@ _DTYPES = {
     "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8",
     "F16": "<f2", "F32": "<f4", "F64": "<f8", "BOOL": "?", "C64": "<c8",
 }  # fmt: skip
-#: Those that numpy lacks: their name in torch and the bits that hold them. `widened` makes numbers of them.
+#: Types that numpy lacks: their name in torch, and the type of their bits. `widened` converts them to float32.
 _NARROW = {
     "BF16": ("bfloat16", "<u2"),
     "F8_E4M3": ("float8_e4m3fn", "u1"),
@@ -124,7 +124,7 @@ _NARROW = {
 
 
 class _Tensors(Mapping[str, Array]):
-    """The tensors of a safetensors file by name, each mapped when it is asked for."""
+    """The tensors of a safetensors file by name, each mapped at access."""
 
     def __init__(self, path: Path, header: dict[str, Any], start: int) -> None:
         self._path, self._header, self._start = path, header, start
@@ -154,7 +154,7 @@ def _safetensors(path: Path) -> Mapping[str, Array]:
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy"):
-        pass  # its strict check of header and offsets; it would copy the tensors, so they are mapped by hand
+        pass  # for its strict check of header and offsets; tensors are mapped below, since it would copy them
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(length))

@@ -18,7 +18,7 @@ class ArraysSpec(FileDatasetSpec):
     .npy and .safetensors are mapped, so they may be larger than memory. uint8 stays uint8 (0..255 spans the
     declared range), floats keep their width; bfloat16 and floats of 8 bits in .safetensors become float32, in
     memory, which is exact. Other integers, booleans and complex numbers are refused, since nothing says what
-    their numbers mean. float64 is refused where a value is beyond float32, unless `training.precision` is float64.
+    their numbers mean. float64 values beyond float32 are refused, unless `training.precision` is float64.
     Nothing is unpickled.
 
     Example:
@@ -30,7 +30,7 @@ class ArraysSpec(FileDatasetSpec):
 
     suffixes: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".safetensors")
     type: Literal["arrays"] = "arrays"
-    key: str | None = Field(None, description="name of the array; not needed where the file holds only one")
+    key: str | None = Field(None, description="name of the array; not needed for a file of one array")
     labels: str | None = Field(None, description="name of an array of integer labels [N] in the same file")
 
     def at(self, path: Path) -> Self:
@@ -45,7 +45,7 @@ class ArraysSpec(FileDatasetSpec):
 
         path = self.found()
         with self.reading(path), opened(path) as arrays:
-            key = self._named(arrays, path)
+            key = self._sample_key(arrays, path)
             values = as_samples(arrays[key], path)
             labels = self._labels(arrays, path, len(values))
         rows = self.picked(len(values))
@@ -53,20 +53,20 @@ class ArraysSpec(FileDatasetSpec):
             values, labels = values[rows], None if labels is None else labels[rows]
         return Samples(widened(values), str(path), labels=labels)
 
-    def _named(self, arrays: Mapping[str, Array], path: Path) -> str:
-        """The name of the array of samples. Raises `DataError` with all names that are not there."""
+    def _sample_key(self, arrays: Mapping[str, Array], path: Path) -> str:
+        """The name of the array of samples. Raises `DataError` with all names that the file does not have."""
         named = {"key": self.key, "labels": self.labels}
         absent = {field: name for field, name in named.items() if name is not None and name not in arrays}
-        there = ", ".join(arrays) or "none"
+        names = ", ".join(arrays) or "none"
         if self.key is None and len(arrays) != 1:
-            raise DataError(f"{path}: holds {len(arrays)} arrays: {there}", hint=self._choice(arrays, ["key"]))
+            raise DataError(f"{path}: holds {len(arrays)} arrays: {names}", hint=self._choice(arrays, ["key"]))
         if absent:
-            names = " and no array ".join(map(repr, absent.values()))
-            raise DataError(f"{path}: holds no array {names}; it holds: {there}", hint=self._choice(arrays, absent))
+            missing = " and no array ".join(map(repr, absent.values()))
+            raise DataError(f"{path}: holds no array {missing}; it holds: {names}", hint=self._choice(arrays, absent))
         return self.key or next(iter(arrays))
 
     def _choice(self, arrays: Iterable[str], fields: Iterable[str]) -> str:
-        """How to name other arrays, for example those that come first."""
+        """A hint with the settings that name other arrays, such as the first ones."""
         named = " ".join(self.setting(field, name) for field, name in zip(fields, arrays, strict=False))
         return f"name one of them: {named} (in Python, pass the array itself)" if named else ""
 

@@ -1,8 +1,8 @@
 """Constraints: projections of weights, applied in place after each step.
 
 `on = "decoder"` (or any whole stack) means its first map, the one that reads the code: `decoder.2` names one
-layer. A column of a map is what one of its inputs is worth: of a decoder's first map, the pattern that one
-unit draws.
+layer. A column of a map has the weights of one of its inputs: of a decoder's first map, the pattern of one
+unit.
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
 
 
 class _ColumnsSpec(ConstraintSpec):
-    """What the norms of columns have in common."""
+    """Base of the constraints on norms of columns."""
 
     bounding: ClassVar[bool] = True
 
     @property
     def first(self) -> bool:
-        """Whether only the first map of what it is given is meant."""
+        """Whether only the first map of the module is projected."""
         return "." not in self.on
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        held = list(_meant(self.on, spec))
-        if held and all(maps is not None and not maps for maps in held):
+        maps_of_layers = list(_named_maps(self.on, spec))
+        if maps_of_layers and all(maps is not None and not maps for maps in maps_of_layers):
             yield Remark(f"{self.on!r} has no map to project", "name a linear or convolutional layer", at="on")
 
 
-def _meant(on: str, spec: Spec) -> Iterator[Sequence[Affine] | None]:
-    """The maps of each part that `on` names; None for one that does not say."""
+def _named_maps(on: str, spec: Spec) -> Iterator[Sequence[Affine] | None]:
+    """The maps of each part that `on` names; None for one that does not declare its maps."""
     stack, _, index = on.partition(".")
     if on == "latent":
         yield spec.latent.maps(spec.feature_shape)
     elif stack in ("encoder", "decoder"):
         layers = spec.encoder if stack == "encoder" else spec.decoder_layers()
         shapes = spec.encoder_shapes if stack == "encoder" else spec.decoder_shapes
-        held = [layer.maps(shape) for layer, shape in zip(layers, shapes, strict=False)]
-        yield from (maps for i, maps in enumerate(held) if not index or index == str(i))
+        declared = [layer.maps(shape) for layer, shape in zip(layers, shapes, strict=False)]
+        yield from (maps for i, maps in enumerate(declared) if not index or index == str(i))
 
 
 class UnitNormSpec(_ColumnsSpec):
     """Columns of Euclidean norm 1, so that a code cannot shrink while the decoder grows.
 
-    A column is what one input of a map is worth: of a decoder's first map, the pattern that one code value draws. Of a
-    whole stack the first map is meant, of a layer each of its maps.
+    A column has the weights of one input of a map: of a decoder's first map, the pattern of one code value. With a
+    whole stack for `on` its first map is projected, with a layer all its maps.
 
     Example:
         [constraints.unit_norm]
@@ -67,7 +67,7 @@ class UnitNormSpec(_ColumnsSpec):
 class MaxNormSpec(_ColumnsSpec):
     """Columns no longer than `norm` (Srebro and Shraibman 2005, "Rank, trace-norm and max-norm").
 
-    A longer column is scaled back. What a column is, and which maps are meant, is as for `unit_norm`.
+    A longer column is scaled down. Columns and maps are those of `unit_norm`.
 
     Example:
         [constraints.max_norm]

@@ -1,4 +1,4 @@
-"""Corruptions: what spoils the input, in training only; the target stays clean."""
+"""Corruptions of the input, in training only; the target stays clean."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _rising(level: float | tuple[float, float]) -> float | tuple[float, float]:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[float, Field(ge=0)]
-#: A strength: one number, or a range that each sample draws its own from.
+#: A strength: one number, or a range from which one is drawn for each sample.
 Probability = Annotated[Share | tuple[Share, Share], BeforeValidator(as_tuple), AfterValidator(_rising)]
 Deviation = Annotated[Size | tuple[Size, Size], BeforeValidator(as_tuple), AfterValidator(_rising)]
 Per = Literal["value", "pixel"]
@@ -40,27 +40,27 @@ def _most(strength: Strength) -> float:
     return strength[1] if isinstance(strength, tuple) else strength
 
 
-def _idle(part: str, strength: Strength, at: str) -> Iterator[Remark]:
+def _warn_of_zero(part: str, strength: Strength, at: str) -> Iterator[Remark]:
     if _most(strength) == 0:
-        yield Remark(f"{part} of {at} = 0 spoils nothing", "leave it out", "warning", at=at)
+        yield Remark(f"{part} of {at} = 0 changes nothing", "leave it out", "warning", at=at)
 
 
-def _total(part: str, share: Strength) -> Iterator[Remark]:
+def _warn_of_one(part: str, share: Strength) -> Iterator[Remark]:
     if _least(share) == 1:
         yield Remark(f"{part} of p = 1 leaves nothing of any input", "p = 0.5, or less", "warning", at="p")
 
 
-def _foreign(part: str, value: float, spec: Spec) -> Iterator[Remark]:
-    """A stand-in that no clean input has tells where it stands: the model learns to find the holes."""
+def _warn_outside(part: str, value: float, spec: Spec) -> Iterator[Remark]:
+    """Warn of a fill value that no clean input has: the model would learn to locate the holes by it."""
     low, high = spec.input.range or (value, value)
     if not low <= value <= high:
-        told = f"{part} fills in {value:g}, and no value of the data lies outside [{low:g}, {high:g}]"
-        yield Remark(told, f"value = {low:g}, or between", "warning", "AZ515", at="value")
+        message = f"{part} fills in {value:g}, and no value of the data lies outside [{low:g}, {high:g}]"
+        yield Remark(message, f"value = {low:g}, or between", "warning", "AZ515", at="value")
 
 
-def _pixels(part: str, per: Per, spec: Spec) -> Iterator[Remark]:
+def _check_pixels(part: str, per: Per, spec: Spec) -> Iterator[Remark]:
     if per == "pixel" and len(spec.input.shape) == 1:
-        yield Remark(f"a vector has no pixels for {part} to spoil whole", 'per = "value"', at="per")
+        yield Remark(f"a vector has no pixels that {part} could replace as a whole", 'per = "value"', at="per")
 
 
 class MaskSpec(CorruptionSpec):
@@ -76,14 +76,14 @@ class MaskSpec(CorruptionSpec):
     type: Literal["mask"] = "mask"
     strengths: ClassVar[tuple[str, ...]] = ("p",)
     p: Probability = Field(0.25, description="share of values that are hidden; [low, high] draws one for each sample")
-    value: float = Field(0.0, description="what stands in their place, in data units")
-    per: Per = Field("value", description="value: each for itself; pixel: all channels of a place together")
+    value: float = Field(0.0, description="the value that replaces them, in data units")
+    per: Per = Field("value", description="value: each for itself; pixel: all channels of a position together")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        yield from _pixels("a mask", self.per, spec)
-        yield from _foreign("a mask", self.value, spec)
-        yield from _idle("a mask", self.p, "p")
-        yield from _total("a mask", self.p)
+        yield from _check_pixels("a mask", self.per, spec)
+        yield from _warn_outside("a mask", self.value, spec)
+        yield from _warn_of_zero("a mask", self.p, "p")
+        yield from _warn_of_one("a mask", self.p)
 
     def build(self, shape: Shape, range: Range | None) -> nn.Module:
         from aezoo.nn.corruption import Mask
@@ -108,14 +108,14 @@ class GaussianNoiseSpec(CorruptionSpec):
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if self.clip and spec.input.range is None:
             yield Remark("clip needs the range of the data", NO_RANGE, at="clip")
-        yield from _idle("noise", self.std, "std")
-        yield from self._drowning(spec)
+        yield from _warn_of_zero("noise", self.std, "std")
+        yield from self._warn_of_large(spec)
 
-    def _drowning(self, spec: Spec) -> Iterator[Remark]:
+    def _warn_of_large(self, spec: Spec) -> Iterator[Remark]:
         low, high = spec.input.range or (0.0, inf)
         if _least(self.std) > high - low:
-            told = f"noise of std {_least(self.std):g} on values in [{low:g}, {high:g}]: little of any input is left"
-            yield Remark(told, f"std = {(high - low) / 2:g}, or less, in data units", "warning", "AZ515", at="std")
+            message = f"noise of std {_least(self.std):g} on values in [{low:g}, {high:g}]: little of any input is left"
+            yield Remark(message, f"std = {(high - low) / 2:g}, or less, in data units", "warning", "AZ515", at="std")
 
     def build(self, shape: Shape, range: Range | None) -> nn.Module:
         from aezoo.nn.corruption import GaussianNoise
@@ -124,7 +124,7 @@ class GaussianNoiseSpec(CorruptionSpec):
 
 
 class SaltAndPepperSpec(CorruptionSpec):
-    """Send values to one end of the declared range or the other, at even odds (Vincent et al. 2010, JMLR 11:3371).
+    """Replace values by either end of the declared range, at even odds (Vincent et al. 2010, JMLR 11:3371).
 
     Example:
         [[corruption]]
@@ -134,15 +134,15 @@ class SaltAndPepperSpec(CorruptionSpec):
 
     type: Literal["salt_and_pepper"] = "salt_and_pepper"
     strengths: ClassVar[tuple[str, ...]] = ("p",)
-    p: Probability = Field(0.1, description="share of values that are sent; [low, high] draws one for each sample")
-    per: Per = Field("value", description="value: each for itself; pixel: all channels of a place together")
+    p: Probability = Field(0.1, description="share of values that are replaced; [low, high] draws one for each sample")
+    per: Per = Field("value", description="value: each for itself; pixel: all channels of a position together")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        yield from _pixels("salt and pepper", self.per, spec)
+        yield from _check_pixels("salt and pepper", self.per, spec)
         if spec.input.range is None:
             yield Remark("salt and pepper are the ends of the range, and none is declared", NO_RANGE)
-        yield from _idle("salt and pepper", self.p, "p")
-        yield from _total("salt and pepper", self.p)
+        yield from _warn_of_zero("salt and pepper", self.p, "p")
+        yield from _warn_of_one("salt and pepper", self.p)
 
     def build(self, shape: Shape, range: Range | None) -> nn.Module:
         from aezoo.nn.corruption import SaltAndPepper
@@ -165,7 +165,7 @@ class BlockSpec(CorruptionSpec):
 
     type: Literal["block"] = "block"
     size: int = Field(ge=1, description="side of the block, in positions")
-    value: float = Field(0.0, description="what stands in it, in data units")
+    value: float = Field(0.0, description="the value inside it, in data units")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         try:
@@ -174,12 +174,12 @@ class BlockSpec(CorruptionSpec):
             yield Remark(str(error), 'a vector has no blocks: use "mask"')
             return
         if self.size > min(sides):
-            told = f"a block of {self.size} does not fit into {text(sides)}"
-            yield Remark(told, f"size = {min(sides)} at most", at="size")
+            message = f"a block of {self.size} does not fit into {text(sides)}"
+            yield Remark(message, f"size = {min(sides)} at most", at="size")
         elif self.size == max(sides):
-            told = f"a block of {self.size} hides all of {text(sides)}"
-            yield Remark(told, f"size = {self.size // 2 or 1}, or less", "warning", at="size")
-        yield from _foreign("a block", self.value, spec)
+            message = f"a block of {self.size} hides all of {text(sides)}"
+            yield Remark(message, f"size = {self.size // 2 or 1}, or less", "warning", at="size")
+        yield from _warn_outside("a block", self.value, spec)
 
     def build(self, shape: Shape, range: Range | None) -> nn.Module:
         from aezoo.nn.corruption import Block

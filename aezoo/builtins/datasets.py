@@ -1,4 +1,4 @@
-"""The data in the box: handwritten digits, so that a first model needs no download."""
+"""Built-in data: handwritten digits, so that a first model needs no download."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aezoo.plugin import DatasetSpec, Field, Samples, Shape
 
 
 class DigitsSpec(DatasetSpec):
-    """Handwritten digits, 10,000 grey images of 28x28 from MNIST, in the box: nothing is downloaded.
+    """Handwritten digits, 10,000 grey images of 28x28 from MNIST, part of the package: nothing is downloaded.
 
     The rows are in no order of class, and the splits are fixed: the first 8,000 train, the next 1,000
     validate, the last 1,000 test. They are not the official MNIST splits. Labels are the digits.
@@ -20,7 +20,7 @@ class DigitsSpec(DatasetSpec):
     """
 
     type: Literal["digits"] = "digits"
-    limit: int | None = Field(None, ge=1, le=8000, description="train on only so many, the first ones")
+    limit: int | None = Field(None, ge=1, le=8000, description="how many of the first samples to train on")
 
     def sample_shape(self) -> Shape:
         return 1, 28, 28

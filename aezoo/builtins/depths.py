@@ -34,14 +34,14 @@ def eight_bits(image: Image, path: Path) -> Image:
     plain = PIL.Image.fromarray(grey)
     if "transparency" in image.info:
         plain.putalpha(PIL.Image.fromarray(np.where(numbers == image.info["transparency"], 0, 255).astype(np.uint8)))
-    # Where up is, an EXIF tag says.
+    # `fromarray` loses the EXIF data, whose orientation is applied later.
     plain.info = {key: value for key, value in image.info.items() if key != "transparency"}
     plain.getexif().update(image.getexif())
     return plain
 
 
 def _white(image: Image) -> int:
-    """The largest number that a pixel of grey may be: of 12 bits 4095. Pillow brings a PGM's to 65535 by itself."""
+    """The largest number of a grey pixel, such as 4095 for 12 bits. Pillow scales a PGM's to 65535 by itself."""
     bits = _tag(image, BITS)
     return 2 ** int(bits) - 1 if bits is not None else 65535
 
@@ -57,7 +57,7 @@ def _refuse_other_numbers(image: Image, path: Path) -> None:
 
 
 def _is_known(image: Image) -> bool:
-    """Whether numbers that Pillow holds with 32 bits had 16 in the file."""
+    """Whether pixels that Pillow has read as 32 bits have 16 in the file."""
     return image.format in ("PNG", "PPM") or _tag(image, BITS) == 16
 
 

@@ -1,4 +1,4 @@
-"""Files of some endings under a folder: what is hidden is left out, links are followed, and nothing is met twice."""
+"""Files of given endings under a folder: hidden ones are left out, links are followed, no folder counts twice."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from aezoo.plugin import DataError, DataWarning
 
-#: Folders that systems put beside people's own: of archives made on a Mac, and of network storages.
-NOT_THEIRS = frozenset({"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN"})
+#: Folders that operating systems and network storages add.
+SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN"})
 
 
 def files_under(folder: Path, suffixes: Collection[str]) -> list[Path]:
@@ -23,26 +23,26 @@ def files_under(folder: Path, suffixes: Collection[str]) -> list[Path]:
         DataError: A link leads nowhere, or a folder cannot be read.
     """
     search = _Search(suffixes)
-    search.all_of(folder)
-    if search.again:
-        shown = ", ".join(str(path) for path in search.again[:3])
-        more = f" and {len(search.again) - 3} more" if len(search.again) > 3 else ""
+    search.walk(folder)
+    if search.repeated:
+        shown = ", ".join(str(path) for path in search.repeated[:3])
+        more = f" and {len(search.repeated) - 3} more" if len(search.repeated) > 3 else ""
         message = f"{folder}: links to folders that are counted already are left out: {shown}{more}"
         warnings.warn(DataWarning(message), stacklevel=4)
     return sorted(search.files, key=lambda path: path.relative_to(folder).parts)
 
 
 class _Search:
-    """One walk; folders that links lead to are put off until all others are known."""
+    """One walk. Links are followed last, so that a folder is found by a path without links if there is one."""
 
     def __init__(self, suffixes: Collection[str]) -> None:
         self.suffixes = suffixes
         self.files: list[Path] = []
-        self.again: list[Path] = []
+        self.repeated: list[Path] = []
         self._links: list[Path] = []
         self._seen: set[tuple[int, int]] = set()
 
-    def all_of(self, folder: Path) -> None:
+    def walk(self, folder: Path) -> None:
         self._enter(folder)
         while self._links:
             self._links.sort(reverse=True)
@@ -53,16 +53,16 @@ class _Search:
         while waiting:
             path = waiting.pop()
             if (identity := _identity(path)) in self._seen:
-                self.again.append(path)
+                self.repeated.append(path)
                 continue
             self._seen.add(identity)
             for entry in _entries(path):
-                self._take(path / entry.name, entry, waiting)
+                self._add(path / entry.name, entry, waiting)
 
-    def _take(self, path: Path, entry: os.DirEntry[str], waiting: list[Path]) -> None:
+    def _add(self, path: Path, entry: os.DirEntry[str], waiting: list[Path]) -> None:
         wanted = path.suffix.lower() in self.suffixes
         if entry.is_symlink() and not path.exists() and (wanted or not path.suffix):
-            hint = "bring back what it leads to, or remove the link"
+            hint = "restore its target, or remove the link"
             raise DataError(f"{path}: is a link to {os.readlink(path)}, which is not there", hint=hint)
         if entry.is_dir():
             (self._links if entry.is_symlink() else waiting).append(path)
@@ -71,19 +71,19 @@ class _Search:
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """What lies in a folder and is not hidden, by name."""
+    """The entries of a folder that are not hidden, by name."""
     try:
         with os.scandir(folder) as entries:
-            yield from sorted((each for each in entries if not _is_hidden(each.name)), key=lambda each: each.name)
+            yield from sorted((entry for entry in entries if not _is_hidden(entry.name)), key=lambda entry: entry.name)
     except OSError as error:
         raise DataError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in NOT_THEIRS
+    return name.startswith(".") or name in SYSTEM_FOLDERS
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What is the same for all paths that lead to one folder."""
+    """Device and inode: equal for all paths to one folder."""
     status = path.stat()
     return status.st_dev, status.st_ino

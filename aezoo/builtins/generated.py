@@ -1,4 +1,4 @@
-"""Samples that are computed: sets whose truth is known, to measure what a model finds."""
+"""Generated samples, of known factors or moments, to measure models against."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ class AR1Spec(SplitDatasetSpec):
 
 
 class GaussianSpec(SplitDatasetSpec):
-    """Vectors from a normal distribution of mean zero and known covariance: what PCA solves exactly.
+    """Vectors from a normal distribution of mean zero and known covariance: PCA is the best linear code.
 
     `whiten` makes the sample of all `n` have mean zero and that covariance (divided by n) exactly, not only
-    on average; with `validation = 0` and `test = 0` that is what is trained on.
+    on average; with `validation = 0` and `test = 0` the model is trained on exactly these moments.
 
     Example:
         [data]
@@ -109,9 +109,9 @@ class GaussianSpec(SplitDatasetSpec):
     whiten: bool = Field(False, description="make the moments of the sample exact")
 
     def faults(self) -> Iterator[Remark]:
-        """What keeps these numbers from being a distribution, or the sample from being whitened."""
+        """Why these numbers are no distribution, or the sample cannot be whitened."""
         if (self.covariance is None) == (self.eigenvalues is None):
-            yield Remark("says not exactly one of covariance and eigenvalues", hint="give one of the two")
+            yield Remark("has to have either covariance or eigenvalues", hint="give one of the two")
             return
         size = len(self.covariance or self.eigenvalues or ())
         if not size or any(len(row) != size for row in self.covariance or ()):
@@ -119,12 +119,12 @@ class GaussianSpec(SplitDatasetSpec):
             return
         if self.eigenvalues and min(self.eigenvalues) < 0:
             yield Remark(f"eigenvalues: {min(self.eigenvalues)} is negative; variances are not")
-        if self.covariance and not self._possible():
+        if self.covariance and not self._is_covariance():
             yield Remark("covariance is not symmetric and positive semidefinite")
         if self.whiten and self.n <= size:
             yield Remark(f"whiten takes more samples than dimensions, got n = {self.n} for {size}")
 
-    def _possible(self) -> bool:
+    def _is_covariance(self) -> bool:
         from aezoo.builtins.normal import is_covariance
 
         return is_covariance(self.matrix())

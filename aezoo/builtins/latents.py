@@ -1,4 +1,4 @@
-"""Latents: the bottleneck, features in and a code out."""
+"""Latents: the bottleneck, from features to a code."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ class DeterministicSpec(LatentSpec):
 class GaussianLatentSpec(LatentSpec):
     """A diagonal Gaussian posterior, z = mean + exp(logvar / 2) eps with eps from N(0, I) (arXiv:1312.6114).
 
-    `encode` gives its mean. Its log variance is held in [-10, 10]. With `logvar = "per_dim"` all samples share one
-    learned vector of them, which is all that a linear model needs (Lucas et al. 2019, arXiv:1911.02469).
+    `encode` gives its mean. Its log variance is clamped to [-10, 10]. With `logvar = "per_dim"` all samples share one
+    learned vector of log variances, which is enough for a linear model (Lucas et al. 2019, arXiv:1911.02469).
 
     Example:
         [latent]

@@ -1,4 +1,4 @@
-"""Likelihoods: what a decoder's output means."""
+"""Likelihoods: the decoder's output as parameters of a density."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 Activation = Literal["identity", "sigmoid", "tanh"]
 
 
-#: Scales of which a 32-bit float holds the square and the reciprocal, and their products with data.
+#: Scales whose squares and reciprocals, and their products with data, are within float32.
 SMALLEST, LARGEST = 1e-12, 1e12
 UNIT: Range = (0.0, 1.0)
 ANY: Range = (-inf, inf)
 
 
 def _reachable(output: Activation, spec: Spec) -> Iterator[Remark]:
-    """Whether a mean can be what the data are."""
+    """Warn if the range of the mean does not cover the data."""
     low, high = RANGES[output]
     if output != "identity" and spec.input.normalize != "none":
-        told = f"a mean out of {output} cannot reach standardized values"
+        message = f"a mean out of {output} cannot reach standardized values"
     elif spec.input.range and not low <= spec.input.range[0] < spec.input.range[1] <= high:
         least, most = spec.input.range
-        told = f"a mean out of {output} stays in [{low:g}, {high:g}], the data lie in [{least:g}, {most:g}]"
+        message = f"a mean out of {output} stays in [{low:g}, {high:g}], the data lie in [{least:g}, {most:g}]"
     else:
         return
-    yield Remark(told, 'output = "identity"', "warning", "AZ519", at="output")
+    yield Remark(message, 'output = "identity"', "warning", "AZ519", at="output")
 
 
 class BernoulliSpec(LikelihoodSpec):
     """Independent bits: binary cross-entropy, with the decoder's output as logits; data in [0, 1].
 
-    A density of bits. On grey values it is none: see `continuous_bernoulli`.
+    A density of bits, but not of grey values: see `continuous_bernoulli`.
 
     Example:
         likelihood = "bernoulli"
@@ -106,11 +106,11 @@ class MSESpec(LikelihoodSpec):
 class GaussianSpec(LikelihoodSpec):
     """Independent Gaussians around the mean: |x - mean|^2 / (2 sigma^2) + log sigma + log(2 pi) / 2 for each value.
 
-    Where sigma comes from is `variance`:
+    `variance` says how sigma is set:
 
     - `optimal`: the batch's mean squared error, in closed form; in evaluation, a running mean of it (sigma-VAE,
-      Rybkin et al. 2020, arXiv:2006.13202). No beta to tune, nothing to learn.
-    - `learned`: one number, or one per channel, moved by the gradient from `sigma`.
+      Rybkin et al. 2020, arXiv:2006.13202). No beta to tune, and no parameter.
+    - `learned`: one number, or one per channel, trained from `sigma` on.
     - `per_value`: the decoder gives a log standard deviation beside each mean, as twice the channels.
     - `fixed`: it is `sigma`.
 
@@ -123,11 +123,9 @@ class GaussianSpec(LikelihoodSpec):
     """
 
     type: Literal["gaussian"] = "gaussian"
-    variance: Literal["optimal", "learned", "per_value", "fixed"] = Field(
-        "optimal", description="where the width comes from"
-    )
+    variance: Literal["optimal", "learned", "per_value", "fixed"] = Field("optimal", description="how sigma is set")
     sigma: float | None = Field(
-        None, ge=SMALLEST, le=LARGEST, description="standard deviation: fixed, or where learning starts; else 1"
+        None, ge=SMALLEST, le=LARGEST, description="standard deviation, fixed or initial; by default 1"
     )
     per_channel: bool = Field(False, description="learn one for each channel (each feature of a vector)")
     output: Activation = Field("identity", description="function that the mean passes through")
@@ -172,7 +170,7 @@ class GaussianSpec(LikelihoodSpec):
 
 
 class LaplaceSpec(LikelihoodSpec):
-    """Independent Laplace densities around the mean, |x - mean| / b + log(2 b) for each value: forgives outliers.
+    """Independent Laplace densities around the mean, |x - mean| / b + log(2 b) for each value: robust to outliers.
 
     Example:
         [likelihood]
@@ -181,12 +179,12 @@ class LaplaceSpec(LikelihoodSpec):
     """
 
     type: Literal["laplace"] = "laplace"
-    scale: Literal["fixed", "learned"] = Field("fixed", description="whether the gradient moves the scale")
+    scale: Literal["fixed", "learned"] = Field("fixed", description="whether the scale is trained")
     b: float = Field(
         1.0,
         ge=SMALLEST,
         le=LARGEST,
-        description="the scale, or where it starts: the mean absolute error it expects",
+        description="the scale, fixed or initial: the expected mean absolute error",
     )
     per_channel: bool = Field(False, description="learn one for each channel (each feature of a vector)")
     output: Activation = Field("identity", description="function that the mean passes through")

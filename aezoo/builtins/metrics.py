@@ -1,4 +1,4 @@
-"""Metrics: one number each that judges a model on a split."""
+"""Metrics: numbers that say how good a model is on a split."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aezoo.plugin import Field, MetricSpec, Spec, flat
 if TYPE_CHECKING:
     from aezoo.nn.code import Accumulator
 
-#: Codes wider than this have no covariance that fits into memory.
+#: Widest code whose covariance is computed: its memory grows with the square of the width.
 WIDEST = 4096
 
 
@@ -71,7 +71,7 @@ class PSNRSpec(MetricSpec):
 class FVUSpec(MetricSpec):
     """Fraction of variance unexplained: `squared_error` over the variance of the split about its mean, in its units.
 
-    0 is perfect, 1 is what always answering the mean gives.
+    0 is perfect, 1 is no better than the mean.
 
     Example:
         type = "fvu"
@@ -191,7 +191,6 @@ class SparsitySpec(MetricSpec):
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        # Codes that can be zero: those that pass through a relu or a selection.
         selects = "pre" in spec.latent.provides and not spec.latent.quantized
         return selects and getattr(spec.latent, "activation", "relu") == "relu"
 
@@ -202,7 +201,7 @@ class SparsitySpec(MetricSpec):
 
 
 class MeanActivationSpec(MetricSpec):
-    """Mean value of a sigmoid code: what a KL-sparse autoencoder holds at its target rate.
+    """Mean value of a sigmoid code: a KL-sparse autoencoder keeps it at its target rate.
 
     Example:
         type = "mean_activation"

@@ -16,7 +16,7 @@ def samples(draw: np.random.Generator, n: int, covariance: Array, *, whiten: boo
     z = draw.standard_normal((n, len(variances)))
     if whiten:
         z -= z.mean(axis=0)
-        # With z'z/n = L L', z inv(L)' has the identity for its covariance.
+        # With z'z/n = L L', the covariance of z inv(L)' is the identity.
         z = np.linalg.solve(np.linalg.cholesky(z.T @ z / n), z.T).T
     # Rounding may leave an eigenvalue of a singular covariance a little below zero.
     return np.ascontiguousarray(z * np.sqrt(np.maximum(variances, 0.0)) @ axes.T)
@@ -24,7 +24,7 @@ def samples(draw: np.random.Generator, n: int, covariance: Array, *, whiten: boo
 
 def is_covariance(matrix: Array) -> bool:
     """Whether a square matrix is symmetric and positive semidefinite."""
-    # The tolerance is rounding of numbers written with some ten digits.
+    # Tolerance: numbers in a spec may be written with ten digits.
     slack = 1e-9 * max(float(np.abs(matrix).max()), 1e-300)
     return bool(np.allclose(matrix, matrix.T, rtol=0, atol=slack) and np.linalg.eigvalsh(matrix).min() >= -slack)
 

@@ -1,4 +1,4 @@
-"""Objectives: how the losses are made from a pass."""
+"""Objectives: how losses are computed from a pass."""
 
 from __future__ import annotations
 

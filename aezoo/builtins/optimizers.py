@@ -1,4 +1,4 @@
-"""Optimizers: how weights move."""
+"""Optimizers: update rules of weights."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[tuple[Beta, Beta], BeforeValidator(as_tuple)]
 
-#: Where torch updates all weights in one kernel.
+#: Devices on which torch can update all weights in one kernel.
 FUSED_DEVICES = frozenset({"cpu", "cuda", "mps", "xpu"})
 
 
 def fusible(parameters: Sequence[Tensor]) -> bool:
-    """Whether torch has a fused update for all of these."""
+    """Whether torch has a fused update for all of these parameters."""
     return all(p.is_floating_point() and p.device.type in FUSED_DEVICES for p in parameters)
 
 
@@ -69,7 +69,7 @@ class AdamWSpec(OptimizerSpec):
     type: Literal["adamw"] = "adamw"
     betas: Betas = Field((0.9, 0.999), description="decay of the mean gradient, and of its mean square")
     eps: float = Field(1e-8, gt=0, description="added to the denominator")
-    weight_decay: float = Field(0.01, ge=0, description="share of a weight that a step of rate 1 takes off")
+    weight_decay: float = Field(0.01, ge=0, description="share of a weight that a step of rate 1 removes")
 
     def state(self) -> int:
         return 2
@@ -88,7 +88,7 @@ class AdamWSpec(OptimizerSpec):
 
 
 class SGDSpec(OptimizerSpec):
-    """Stochastic gradient descent, with momentum if asked for.
+    """Stochastic gradient descent, optionally with momentum.
 
     Example:
         [training.optimizer]
@@ -158,7 +158,7 @@ class RMSpropSpec(OptimizerSpec):
 class LBFGSSpec(OptimizerSpec):
     """Limited-memory BFGS: for small models and losses without noise, where it finds optima to many digits.
 
-    One step evaluates the loss of one batch many times. It wants the same loss at each step: a `batch_size` of all
+    One step evaluates the loss of one batch many times. It needs the same loss at each step: a `batch_size` of all
     samples, no corruption, no latent noise.
 
     Example:
@@ -170,12 +170,12 @@ class LBFGSSpec(OptimizerSpec):
     type: Literal["lbfgs"] = "lbfgs"
     lr: ScheduleSpec = Field(ConstantSpec(value=1.0), description="length of a step along the direction")
     max_iter: int = Field(20, ge=1, description="iterations in one step")
-    history_size: int = Field(10, ge=1, description="past steps that shape the direction")
+    history_size: int = Field(10, ge=1, description="past steps that the direction is computed from")
     line_search: Literal["strong_wolfe", "none"] = Field(
-        "strong_wolfe", description="how it finds how far to go along the direction; none goes `lr`"
+        "strong_wolfe", description="how the length of a step is found; none takes `lr`"
     )
-    tolerance_grad: float = Field(1e-7, ge=0, description="it stops where no entry of the gradient is larger")
-    tolerance_change: float = Field(1e-9, ge=0, description="it stops where loss or weights change by less")
+    tolerance_grad: float = Field(1e-7, ge=0, description="stops when no entry of the gradient is larger")
+    tolerance_change: float = Field(1e-9, ge=0, description="stops when loss and weights change by less")
 
     def state(self) -> int:
         return 2 * self.history_size + 2  # past steps and changes of gradient, the direction, the last gradient

@@ -33,9 +33,9 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N"}
-#: Pixels of the largest image that is decoded: a file of a few bytes may claim any number.
+#: Pixels of the largest image that is decoded: the header of a small file may claim any number.
 PIXELS = 10**9
-#: From so many on, a JPEG that will be resized is decoded at a half, a quarter or an eighth.
+#: A JPEG of more pixels that will be resized is decoded at a half, a quarter or an eighth.
 DRAFTED = 2**26
 
 
@@ -48,7 +48,7 @@ class ImagesSpec(FileDatasetSpec):
     header allow is white, or black in a TIFF of which white is zero. CMYK becomes RGB by the plain formula.
     Signed numbers, floats and 32 bits are refused, since nothing says which of them is white.
 
-    Files of another ending are passed over, as are hidden files and folders, `__MACOSX`, `@eaDir` and the bins
+    Files of another ending are skipped, as are hidden files and folders, `__MACOSX`, `@eaDir` and the recycle bins
     of network storages. Links are followed; a folder that several paths lead to counts once, with a warning, and
     a link that leads nowhere is refused. Truncated, animated or several images in a file are refused by name, as
     are more than 10^9 pixels or more than memory holds. If every image lies in a sub-folder, and there are
@@ -74,7 +74,7 @@ class ImagesSpec(FileDatasetSpec):
             hint = "write input.shape = [C, H, W] with 1, 3 or 4 channels"
             yield Remark(f"images give samples [C, H, W], the input is {text(spec.input.shape)}", hint=hint)
         if not all(0 <= value <= 255 for value in self.background):
-            yield Remark(f"data.background: {list(self.background)} is no colour", hint="three values from 0 to 255")
+            yield Remark(f"data.background: {list(self.background)} is not a colour", hint="three values from 0 to 255")
         yield from super().remarks(spec)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
@@ -93,14 +93,14 @@ class ImagesSpec(FileDatasetSpec):
 
     def _fill(self, values: npt.NDArray[np.uint8], paths: Sequence[Path], shape: Shape) -> None:
         """Read each file into its row. Raises `DataError` with all files that cannot be read."""
-        faults: list[DataError] = []
+        errors: list[DataError] = []
         for row, path in enumerate(paths):
             try:
                 values[row] = self._pixels(path, shape)
-            except DataError as fault:
-                faults.append(fault)
-        if faults:
-            raise DataError.several(faults)
+            except DataError as error:
+                errors.append(error)
+        if errors:
+            raise DataError.several(errors)
 
     def _pixels(self, path: Path, shape: Shape) -> npt.NDArray[np.uint8]:
         import numpy as np
@@ -135,12 +135,12 @@ def _listed(folder: Path) -> list[Path]:
         return [folder]
     paths = files_under(folder, SUFFIXES)
     if not paths:
-        raise DataError(f"{folder}: holds no images", hint=f"files that count end in {' '.join(SUFFIXES)}")
+        raise DataError(f"{folder}: holds no images", hint=f"files are read that end in {' '.join(SUFFIXES)}")
     return paths
 
 
 def _classes(names: Sequence[str]) -> npt.NDArray[np.int64] | None:
-    """Number of each image's first sub-folder; None where that says nothing."""
+    """Number of each image's first sub-folder; None unless all have one and there are several."""
     import numpy as np
 
     folders = [Path(name).parts[0] for name in names if len(Path(name).parts) > 1]
@@ -153,22 +153,22 @@ def _classes(names: Sequence[str]) -> npt.NDArray[np.int64] | None:
 def _opened(path: Path, resized: Shape | None = None) -> Iterator[ImageFile]:
     """An image, its header read and its size known to be within `PIXELS`.
 
-    Pillow is at its strictest: nothing truncated is taken, and what it warns of is an error. Its own limit of pixels
-    is not asked, since whole scans exceed it.
+    Pillow reads strictly: truncated files and its warnings are errors. Its own limit of pixels is off, since
+    scans exceed it; `_check_size` has another.
 
     Args:
         path: The file.
-        resized: Width and height that it will be brought to, if it will: a huge JPEG is then decoded at a fraction.
+        resized: Width and height that it will be resized to, or None: a huge JPEG is then decoded at a fraction.
 
     Raises:
-        DataError: It is damaged, too large, or no image.
+        DataError: It is damaged, too large, or not an image.
     """
     from PIL import Image, ImageFile
 
     before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
     ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
     try:
-        with warnings.catch_warnings(), _told_by_name(path), Image.open(path, formats=FORMATS) as image:
+        with warnings.catch_warnings(), _naming_errors(path), Image.open(path, formats=FORMATS) as image:
             for category in (UserWarning, RuntimeWarning):
                 warnings.simplefilter("error", category)
             if resized and math.prod(image.size) > DRAFTED:
@@ -180,8 +180,8 @@ def _opened(path: Path, resized: Shape | None = None) -> Iterator[ImageFile]:
 
 
 @contextmanager
-def _told_by_name(path: Path) -> Iterator[None]:
-    """What a decoder raises, as a `DataError` that names the file and the true reason."""
+def _naming_errors(path: Path) -> Iterator[None]:
+    """Turn a decoder's exceptions into a `DataError` with the file's name and the true reason."""
     from PIL import UnidentifiedImageError
 
     try:
@@ -203,20 +203,20 @@ def _is_tiff(path: Path) -> bool:
 
 
 def _check_size(image: Image, path: Path) -> None:
-    """Refuse what only a header claims, or what no memory here holds, before anything is decoded."""
+    """Refuse an image that is too large for the limit or the free memory, before it is decoded."""
     pixels = math.prod(image.size)
     size = f"{path}: has {image.size[0]}x{image.size[1]} pixels"
     hint = "scale it down first, or cut it into tiles"
     if pixels > PIXELS:
         raise DataError(f"{size}, more than the {PIXELS:,} that are decoded", hint=hint)
-    # Once as it is stored, once converted.
+    # Memory for the stored pixels and for the converted ones.
     needed = pixels * (len(image.getbands()) + 4) if pixels > DRAFTED else 0
     if needed > (free := _free_memory()):
         raise DataError(f"{size}, which take {needed / 2**30:.1f} GiB; {free / 2**30:.1f} GiB are free", hint=hint)
 
 
 def _free_memory() -> float:
-    """Bytes that can be had without swapping, where the system tells; else no limit."""
+    """Bytes that are free without swapping, where /proc says so; else no limit."""
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -242,7 +242,7 @@ def _common(paths: Sequence[Path]) -> Shape:
 
 
 def _upright_size(image: Image) -> tuple[int, int]:
-    # Orientations from 5 on change width and height; Pillow knows of a TIFF's by itself.
+    # Orientations from 5 on change width and height; Pillow applies a TIFF's by itself.
     turned = image.format != "TIFF" and image.getexif().get(0x0112, 1) >= 5
     return (image.size[1], image.size[0]) if turned else image.size
 
@@ -253,7 +253,7 @@ def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -
     from PIL import ImageOps
 
     frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # a camera's JPEG whose first picture is the photo, the others aids
+    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG, a photo and its previews
         raise DataError(f"{path}: holds {frames} frames; a sample is one image")
     image = ImageOps.exif_transpose(eight_bits(image, path))
     if not image.has_transparency_data:

@@ -59,8 +59,8 @@ class MixtureSpec(PriorSpec):
 class FittedGaussianSpec(PriorSpec):
     """A Gaussian of full covariance, fitted to the training codes once training is over (arXiv:1903.12436).
 
-    It makes a generator of any autoencoder; before the fit, sampling is an error. Rate and ELBO of a posterior stay
-    those of the prior that it was trained with, N(0, I).
+    With it any autoencoder can generate samples; before the fit, sampling is an error. Rate and ELBO of a posterior
+    stay those of the prior that it was trained with, N(0, I).
 
     Example:
         [latent]

@@ -12,14 +12,14 @@ from aezoo.plugin import Field, LayerSpec, RegularizerSpec, Remark, Shape, Spec,
 if TYPE_CHECKING:
     from torch import nn
 
-#: Batches that are too small for a rate of 0.05 to be read from.
+#: Smallest batch in which a rate of 0.05 can be estimated.
 SMALL_BATCH = 100
 
 
 def _latent_only(term: RegularizerSpec) -> Iterator[Remark]:
     if term.on != "latent":
-        told = f"{term.tag()} reads the latent and nothing else, got on = {term.on!r}"
-        yield Remark(told, "leave 'on' out", at="on")
+        message = f"{term.tag()} reads the latent and nothing else, got on = {term.on!r}"
+        yield Remark(message, "leave 'on' out", at="on")
 
 
 def _free_decoder(spec: Spec) -> bool:
@@ -31,7 +31,7 @@ def _free_decoder(spec: Spec) -> bool:
 def _over_batch(layers: Iterable[LayerSpec], shape: Shape) -> bool:
     """Whether a layer, or one inside it, normalizes over the batch."""
     for layer in layers:
-        within = any(_over_batch([inner], given) for _, inner, given in layer.inside(shape))
+        within = any(_over_batch([inner], inner_shape) for _, inner, inner_shape in layer.inside(shape))
         if within or layer.batch_norm(shape) is not None:
             return True
         shape = layer.output_shape(shape)
@@ -39,7 +39,7 @@ def _over_batch(layers: Iterable[LayerSpec], shape: Shape) -> bool:
 
 
 def _one_layer(spec: Spec) -> bool:
-    """Whether the code is one affine map and a pointwise function away from the input."""
+    """Whether the encoder is one affine map and a pointwise function."""
     affine = spec.latent.tag() in ("deterministic", "gaussian") and len(spec.code_shape) == 1
     known = getattr(spec.latent, "activation", "identity") in ("identity", "sigmoid", "tanh", "relu")
     return affine and known and all(layer.tag() == "flatten" for layer in spec.encoder)
@@ -64,7 +64,7 @@ class KLSpec(RegularizerSpec):
     free_bits: float = Field(
         0.0,
         ge=0,
-        description="nats that each code value may cost for nothing, by its batch mean (arXiv:1606.04934); without a "
+        description="nats of each code value that are free, by its batch mean (arXiv:1606.04934); without a "
         "closed form, the whole code",
     )
     capacity: float = Field(
@@ -74,7 +74,7 @@ class KLSpec(RegularizerSpec):
     @model_validator(mode="after")
     def _one_idea(self) -> Self:
         if self.free_bits and self.capacity:
-            raise ValueError("free_bits and capacity are two cures for the same thing: choose one")
+            raise ValueError("free_bits and capacity serve the same purpose: choose one")
         return self
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -102,14 +102,14 @@ class KLSparsitySpec(RegularizerSpec):
     sparsifies: ClassVar[bool] = True
     rho: float = Field(0.05, gt=0, lt=1, description="the rate: mean value that a unit should have")
     momentum: float | None = Field(
-        None, gt=0, lt=1, description="share of the past in a running mean of the rates; unless said, the batch alone"
+        None, gt=0, lt=1, description="share of the past in a running mean of the rates; by default the batch alone"
     )
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         batch = spec.training.batch_size
         if self.momentum is None and batch < SMALL_BATCH:
             yield Remark(
-                f"a batch of {batch} is too small to read a rate from",
+                f"a batch of {batch} is too small to estimate a rate",
                 f"training.batch_size = {SMALL_BATCH} or more, or momentum = 0.9",
             )
         activation = self._activation(spec)
@@ -184,7 +184,7 @@ class ContractiveSpec(RegularizerSpec):
 
     `estimator = "auto"` takes the closed form where the encoder is one affine map and a pointwise function,
     else `probes` Hutchinson probes, which are unbiased. The decoder should be tied or bounded: else the encoder
-    shrinks, the decoder grows, and the penalty is met for nothing.
+    can shrink while the decoder grows, and the penalty falls without a change of the model.
 
     Example:
         decoder = {tied = true}

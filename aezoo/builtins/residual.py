@@ -34,7 +34,7 @@ class ResidualSpec(LayerSpec):
     """A body of layers and a shortcut around it: activation(shortcut(x) + scale * body(x)) (arXiv:1512.03385).
 
     The shortcut is the identity where shapes agree. Else it is linear for vectors; a convolution with a
-    kernel of 1, strided, where the body shrinks its input by a whole ratio; and otherwise one with a resize.
+    kernel of 1, strided, where the body shrinks its input by an integer factor; and otherwise one with a resize.
 
     Example:
         [[encoder]]
@@ -60,7 +60,7 @@ class ResidualSpec(LayerSpec):
         return output
 
     def _shapes(self, shape: Shape) -> list[Shape]:
-        """The shape before each layer of the body, and after the last: asked for on every level around, traced once."""
+        """The shape before each layer of the body, and after the last; cached, since each level of nesting reads it."""
         body, traced = self._traced
         if body is not self.body:  # a copy with another body
             traced = {}
@@ -77,21 +77,21 @@ class ResidualSpec(LayerSpec):
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
         body = mirror_layers(self.body, shape, target=target, style=Style(upsampling=style.upsampling))
-        if not body:  # all of it vanishes in a mirror, as dropout does
-            return self._nothing(shape, target, style)
+        if not body:  # no layer of it has a counterpart in a mirror, as with dropout
+            return self._mirror_of_none(shape, target, style)
         own = style.activation if style.norm == "none" else "identity"
         back = ResidualSpec(body=tuple(body), activation=own, scale=self.scale)
         if back.output_shape(self.output_shape(shape)) != target:
-            raise self._narrow(target)
+            raise self._channels_error(target)
         return [back] if style.norm == "none" else [back, *ending(style)]
 
-    def _nothing(self, shape: Shape, target: Shape, style: Style) -> Sequence[LayerSpec]:
+    def _mirror_of_none(self, shape: Shape, target: Shape, style: Style) -> Sequence[LayerSpec]:
         if target != self.output_shape(shape):
-            raise self._narrow(target)
+            raise self._channels_error(target)
         return ending(style)
 
-    def _narrow(self, target: Shape) -> NoMirror:
-        return NoMirror(f"its body keeps its channels, {target[0]} are asked for")
+    def _channels_error(self, target: Shape) -> NoMirror:
+        return NoMirror(f"its body keeps its channels, the mirror needs {target[0]}")
 
     def parameters(self, shape: Shape) -> int:
         shapes = self._shapes(shape)
@@ -100,9 +100,9 @@ class ResidualSpec(LayerSpec):
 
     def maps(self, shape: Shape) -> Sequence[Affine] | None:
         shapes = self._shapes(shape)
-        held = [layer.maps(s) for layer, s in zip(self.body, shapes, strict=False)]
+        maps_of_layers = [layer.maps(s) for layer, s in zip(self.body, shapes, strict=False)]
         own = () if shapes[-1] == shape else (_shortcut(shape, shapes[-1]),)
-        return None if None in held else (*(one for maps in held for one in maps or ()), *own)
+        return None if None in maps_of_layers else (*(one for maps in maps_of_layers for one in maps or ()), *own)
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Residual, shortcut

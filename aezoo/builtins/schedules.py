@@ -11,13 +11,13 @@ from aezoo.plugin import Field, Floats, Ints, Range, ScheduleSpec
 
 
 def progress(step: int, steps: int, *, delay: int = 0, span: int | None = None) -> float:
-    """How much of a way of `span` steps (the rest of the run if None) is behind, from 0 to 1."""
+    """Share of `span` steps (the rest of the run if None) that are done after `delay`, from 0 to 1."""
     length = max(1, steps - delay if span is None else span)
     return min(1.0, max(0.0, (step - delay) / length))
 
 
 class LinearScheduleSpec(ScheduleSpec):
-    """Go from one number to another in a straight line, then stay there: a warm-up, a decay.
+    """Change from one number to another in a straight line, then stay: a warm-up, a decay.
 
     Example:
         [regularizers.kl.weight]
@@ -29,9 +29,9 @@ class LinearScheduleSpec(ScheduleSpec):
 
     type: Literal["linear"] = "linear"
     start: float = Field(0.0, description="the number until `delay`")
-    end: float = Field(1.0, description="the number once the way is done")
-    steps: int | None = Field(None, ge=1, description="length of the way in steps; the rest of the run if not given")
-    delay: int = Field(0, ge=0, description="steps before it sets out")
+    end: float = Field(1.0, description="the number after `steps`")
+    steps: int | None = Field(None, ge=1, description="length of the change in steps; by default the rest of the run")
+    delay: int = Field(0, ge=0, description="steps before the change begins")
 
     def value(self, step: int, steps: int) -> float:
         return self.start + (self.end - self.start) * progress(step, steps, delay=self.delay, span=self.steps)
@@ -52,19 +52,19 @@ class CosineSpec(ScheduleSpec):
     """
 
     type: Literal["cosine"] = "cosine"
-    start: float = Field(description="the number at the top, once warm")
-    end: float = Field(0.0, description="the number once the way is done")
+    start: float = Field(description="the number after the warm-up")
+    end: float = Field(0.0, description="the number after `steps`")
     steps: int | None = Field(
-        None, ge=1, description="length of the way after the warm-up, in steps; the rest of the run if not given"
+        None, ge=1, description="length of the decay after the warm-up, in steps; by default the rest of the run"
     )
-    warmup: int = Field(0, ge=0, description="steps in which it climbs to `start`")
+    warmup: int = Field(0, ge=0, description="steps in which it rises to `start`")
 
     def value(self, step: int, steps: int) -> float:
         if step < self.warmup:
             # Not from zero: a first step of rate zero would be wasted.
             return self.start * (step + 1) / (self.warmup + 1)
-        done = progress(step, steps, delay=self.warmup, span=self.steps)
-        return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * done))
+        share = progress(step, steps, delay=self.warmup, span=self.steps)
+        return self.end + (self.start - self.end) * 0.5 * (1 + math.cos(math.pi * share))
 
     def bounds(self) -> Range:
         ends = self.start, self.end, self.start / (self.warmup + 1)
@@ -72,7 +72,7 @@ class CosineSpec(ScheduleSpec):
 
 
 class ExponentialSpec(ScheduleSpec):
-    """Go from one positive number to another by the same factor each step: start^(1 - t) end^t, t from 0 to 1.
+    """Change from one positive number to another by the same factor each step: start^(1 - t) end^t, t from 0 to 1.
 
     Example:
         [training.optimizer]
@@ -82,13 +82,13 @@ class ExponentialSpec(ScheduleSpec):
 
     type: Literal["exponential"] = "exponential"
     start: float = Field(gt=0, description="the first number")
-    end: float = Field(gt=0, description="the number once the way is done")
-    steps: int | None = Field(None, ge=1, description="length of the way in steps; the whole run if not given")
+    end: float = Field(gt=0, description="the number after `steps`")
+    steps: int | None = Field(None, ge=1, description="length of the change in steps; by default the whole run")
 
     def value(self, step: int, steps: int) -> float:
-        done = progress(step, steps, span=self.steps)
-        # Not start * (end / start)**done, which misses `end` by a rounding.
-        value: float = self.start ** (1 - done) * self.end**done
+        share = progress(step, steps, span=self.steps)
+        # Not start * (end / start)**share, which misses `end` by a rounding.
+        value: float = self.start ** (1 - share) * self.end**share
         return value
 
     def bounds(self) -> Range:
@@ -96,7 +96,7 @@ class ExponentialSpec(ScheduleSpec):
 
 
 class CyclicalSpec(ScheduleSpec):
-    """Climb and rest, several times over: against posterior collapse (arXiv:1903.10145, section 3.2).
+    """Rise and stay, several times over: against posterior collapse (arXiv:1903.10145, section 3.2).
 
     Example:
         [regularizers.kl.weight]
@@ -108,9 +108,9 @@ class CyclicalSpec(ScheduleSpec):
 
     type: Literal["cyclical"] = "cyclical"
     start: float = Field(0.0, description="the number at the start of each cycle")
-    end: float = Field(1.0, description="the number at the end of each climb")
+    end: float = Field(1.0, description="the number at the end of each rise")
     cycles: int = Field(4, ge=1, description="how many cycles the run has")
-    ratio: float = Field(0.5, gt=0, le=1, description="share of a cycle in which it climbs")
+    ratio: float = Field(0.5, gt=0, le=1, description="share of a cycle in which it rises")
 
     def value(self, step: int, steps: int) -> float:
         if step >= steps:

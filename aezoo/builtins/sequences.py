@@ -44,15 +44,15 @@ def attention_maps(channels: int) -> tuple[Affine, Affine]:
 
 
 def attention_activations(shape: Shape, heads: int) -> int:
-    """What the norm and the maps give, what is mixed, and how much each position makes of each."""
+    """Outputs of the norm and the maps, the mixed values, and the attention weights."""
     tokens = flat(shape[1:])
     return 6 * flat(shape) + heads * tokens**2
 
 
 def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequence[LayerSpec]:
-    """The layer itself, and a pointwise map if other channels are asked for."""
+    """The layer itself, and a pointwise map if the target has other channels."""
     if target[1:] != shape[1:]:
-        raise NoMirror(f"keeps {text(shape[1:])} positions, {text(target[1:])} are asked for")
+        raise NoMirror(f"keeps {text(shape[1:])} positions, the target has {text(target[1:])}")
     if target == shape:
         return [layer]
     return [layer, *pointwise(target, style)]
@@ -118,9 +118,9 @@ class TransformerSpec(LayerSpec):
         4.0, gt=0, le=1024, description="hidden width of a block's perceptron, in multiples of the channels"
     )
     positions: Literal["learned", "sinusoidal", "none"] = Field(
-        "learned", description="what is added to the input to tell steps apart"
+        "learned", description="encoding of the position that is added to the input"
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="in training, of attention and of what a block adds")
+    dropout: float = Field(0.0, ge=0, lt=1, description="in training, of attention weights and of a block's outputs")
 
     def hidden(self, channels: int) -> int:
         """Width inside a perceptron."""
@@ -180,7 +180,7 @@ class RecurrentSpec(LayerSpec):
 
     GRU: Cho et al. 2014, arXiv:1406.1078; LSTM: Hochreiter and Schmidhuber 1997.
 
-    States lie in (-1, 1); the mirror is the same network and a convolution of kernel 1 to the channels asked for.
+    States lie in (-1, 1); the mirror is the same network and a convolution of kernel 1 to the channels of the target.
 
     Example:
         [[encoder]]

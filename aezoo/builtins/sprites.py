@@ -1,4 +1,4 @@
-"""Sprites: white shapes on black whose every pixel follows from their factors."""
+"""Sprites: white shapes on black, computed from their factors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def factors_of(draw: np.random.Generator, n: int) -> Array:
 
 
 def tinted(values: Array, factors: Array, draw: np.random.Generator) -> tuple[Array, Array]:
-    """The images [N, 3, size, size] in hues drawn evenly, and the factors with the hue for a last column."""
+    """The images [N, 3, size, size] in hues drawn evenly, and the factors with the hue as last column."""
     hue = draw.integers(len(HUES), size=len(values))
     tint = np.array(HUES, dtype=np.uint16)[hue][:, :, None, None]
     colours = ((values.astype(np.uint16) * tint + 127) // 255).astype(np.uint8)
@@ -35,11 +35,11 @@ def tinted(values: Array, factors: Array, draw: np.random.Generator) -> tuple[Ar
 def draw_sprites(factors: Array, size: int) -> npt.NDArray[np.uint8]:
     """Images [N, size, size] of shape, scale, angle, x, y [N, 5], with edges one pixel soft.
 
-    A pixel's light is its distance to the edge, cut to one pixel's width. A shape of scale 1 fits a circle of
+    A pixel's brightness is its distance to the edge, clipped to one pixel's width. A shape of scale 1 fits a circle of
     a quarter of the image, so that none leaves it.
     """
     images = np.empty((len(factors), size, size), dtype=np.uint8)
-    for start in range(0, len(factors), 256):  # bounds the memory of what lies between
+    for start in range(0, len(factors), 256):  # in parts, to bound the memory of float arrays
         part = factors[start : start + 256].astype(np.float32)
         light = np.clip(0.5 - _distance(part, size), 0.0, 1.0)
         images[start : start + 256] = np.rint(light * 255).astype(np.uint8)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-#: The largest number of 32 bits: 24 bits of ones.
+#: The largest float32: 24 bits of ones.
 _LARGEST = (2 - 2.0**-23) * 2.0**127
-#: Of faults alike in one column, so many lines are named beside the first; so many columns fit a hint.
+#: Lines that are named of equal faults in a column, and columns that are named in a hint.
 _LINES, _NAMED = 5, 40
 
 
@@ -46,7 +46,7 @@ class TableSpec(FileDatasetSpec):
     def at(self, path: Path) -> Self:
         with self.reading(path), path.open(encoding="utf-8-sig", newline="") as file:
             header = next((row for row in csv.reader(file, delimiter=self._delimiter(path)) if row), [])
-        # New samples need no label, but where there is one it is no input.
+        # New samples need no label; where they have one, it must not be read as an input.
         names = {name.strip() for name in header}
         label = self.label if self.label in names else None
         return super().at(path).model_copy(update={"label": label})
@@ -100,16 +100,16 @@ class TableSpec(FileDatasetSpec):
 
     def _error(self, table: _Table, columns: Sequence[str]) -> DataError:
         """All faults of the values as one error: a line for each kind of fault of a column."""
-        alike: dict[tuple[str, str], list[Fault]] = {}
+        by_kind: dict[tuple[str, str], list[Fault]] = {}
         for fault in sorted(table.faults):
-            alike.setdefault((fault.column, fault.kind), []).append(fault)
-        hint = self._cure(table, columns)
+            by_kind.setdefault((fault.column, fault.kind), []).append(fault)
+        hint = self._hint(table, columns)
         return DataError.several(
-            [DataError(_line(table.path, faults), hint=hint) for faults in alike.values()], count=len(table.faults)
+            [DataError(_line(table.path, faults), hint=hint) for faults in by_kind.values()], count=len(table.faults)
         )
 
-    def _cure(self, table: _Table, columns: Sequence[str]) -> str:
-        """What to do: a column that holds no number at all is left out; else one with faults may be."""
+    def _hint(self, table: _Table, columns: Sequence[str]) -> str:
+        """Hint: correct the lines, or leave out columns without numbers; if there are none, columns with faults."""
         lines = "correct these lines, or leave them out"
         counts = Counter(fault.column for fault in table.faults)
         without = {name for name in columns if counts[name] == len(table.rows)} or {*counts}
@@ -121,16 +121,16 @@ class TableSpec(FileDatasetSpec):
 
 
 class Fault(NamedTuple):
-    """One thing wrong with a line of a table."""
+    """One fault in a line of a table."""
 
     line: int
     column: str  # empty: of the whole line
     message: str
-    kind: str = ""  # what faults alike have in common
+    kind: str = ""  # equal faults are reported in one line
 
 
 def _line(path: Path, faults: Sequence[Fault]) -> str:
-    """The first of faults that are alike, and where the others are."""
+    """The first of equal faults, and the lines of the others."""
     first, *others = faults
     column = f", column {first.column!r}:" if first.column else ""
     text = f"{path}: line {first.line}{column} {first.message}"
@@ -145,15 +145,15 @@ class _Table(NamedTuple):
     header: list[str]
     rows: list[list[str]]
     lines: list[int]  # where each row ends in the file
-    faults: list[Fault]  # told together, once everything was looked at
+    faults: list[Fault]  # reported together, after all lines are read
 
     def column(self, name: str) -> list[str]:
-        at = self.header.index(name)
-        return [row[at] for row in self.rows]
+        index = self.header.index(name)
+        return [row[index] for row in self.rows]
 
 
 def _read(path: Path, delimiter: str) -> _Table:
-    # utf-8-sig: spreadsheets put a byte order mark before the first column's name.
+    # utf-8-sig: spreadsheets write a byte order mark before the first column's name.
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         lines = ((reader.line_num, row) for row in reader if row)
@@ -184,12 +184,12 @@ def _check_header(path: Path, header: list[str], delimiter: str) -> None:
         raise DataError(f"{path}: more than one column is called {', '.join(map(repr, twice))}")
     other = next((sign for sign in ";\t|," if sign != delimiter and sign in header[0]), None)
     if len(header) == 1 and other:
-        hint = f"perhaps the delimiter is another: {TableSpec.setting('delimiter', other)}"
+        hint = f"perhaps another delimiter: {TableSpec.setting('delimiter', other)}"
         raise DataError(f"{path}: one column, {header[0]!r}", hint=hint)
 
 
 def _number(word: str) -> float | None:
-    """The number, or None. Python's own `float` also takes 1_000, which no table means."""
+    """The number, or None. `float` also reads 1_000, which in a table is a word."""
     try:
         return None if "_" in word else float(word)
     except ValueError:
@@ -197,7 +197,7 @@ def _number(word: str) -> float | None:
 
 
 def _numbers(table: _Table, name: str) -> list[float]:
-    """A column as numbers; what is none is noted in the table's faults, and stands as 0."""
+    """A column as numbers; other values are added to the table's faults and become 0."""
     numbers: list[float] = []
     for line, word in zip(table.lines, table.column(name), strict=True):
         number = _number(word)
@@ -209,7 +209,7 @@ def _numbers(table: _Table, name: str) -> list[float]:
 
 
 def _fault(word: str, number: float | None) -> tuple[str, str] | None:
-    """What is wrong with a value, and what is wrong with others like it."""
+    """The fault of a value, and its kind; None if it is a finite float32."""
     if not word.strip():
         return "the value is missing", "missing"
     if number is None:

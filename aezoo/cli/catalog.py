@@ -1,4 +1,4 @@
-"""`aezoo list`: the models in the box, in the store and on the Hub; and the bundled specs, read as TOML alone."""
+"""`aezoo list`: embedded, pulled and Hub models, and the bundled specs, read as TOML alone."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ SEARCHED = ("name", "family", "description")
 @options.offline
 @options.as_json
 def catalog(kind: str | None, remote: bool, search: str | None, as_json: bool) -> None:
-    """List models (in the box, pulled, with --remote on the Hub) and bundled specs, which train one."""
+    """List models (embedded, pulled, with --remote on the Hub) and bundled specs, which train one."""
     from aezoo.zoo.listing import listed
 
     models = listed(remote=remote, search=search) if kind != "specs" else []
     specs = [_row(name, path) for name, path in bundled_specs().items()] if kind != "models" else []
     specs = [row for row in specs if (search or "").lower() in " ".join(str(row[key]) for key in SEARCHED).lower()]
     if as_json:
-        told = {"models": [one._asdict() for one in models], "specs": specs}
-        emit({name: told[name] for name in KINDS if kind in (None, name)})
+        listed_by_kind = {"models": [one._asdict() for one in models], "specs": specs}
+        emit({name: listed_by_kind[name] for name in KINDS if kind in (None, name)})
         return
-    _tell_models(models)
+    _print_models(models)
     if models and specs:
         click.echo()
-    _tell_specs(specs)
+    _print_specs(specs)
 
 
-def _tell_models(models: list[Listed]) -> None:
+def _print_models(models: list[Listed]) -> None:
     from aezoo.spec.amounts import size
 
     if not models:
@@ -65,7 +65,7 @@ def _tell_models(models: list[Listed]) -> None:
     table(head, rows, right="lllrrlll", yields=1, folds=True)
 
 
-def _tell_specs(specs: list[dict[str, Any]]) -> None:
+def _print_specs(specs: list[dict[str, Any]]) -> None:
     if not specs:
         return
     cells = [(row["name"], row["family"], "x".join(map(str, row["input"])), row["description"]) for row in specs]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """What there is to say about one spec."""
+    """The result for one spec."""
 
     source: str
     code: int
@@ -54,17 +54,17 @@ def check(
     """Say everything that is wrong with each SPEC; exit 1 if anything is."""
     if form == "json":
         divert(ctx)
-    findings = [_examined(source, overrides, limits, trusted=not untrusted) for source in specs]
+    findings = [_check_one(source, overrides, limits, trusted=not untrusted) for source in specs]
     if as_json or form == "json":
         emit([_document(finding) for finding in findings])
     else:
         for finding in findings:
-            _tell(finding, form)
-    ctx.exit(max(max(found.code, int(strict and bool(found.faults))) for found in findings))
+            _print(finding, form)
+    ctx.exit(max(max(finding.code, int(strict and bool(finding.faults))) for finding in findings))
 
 
-def _examined(source: str, overrides: tuple[str, ...], limits: Limits, *, trusted: bool) -> Finding:
-    """What is wrong with one spec; a spec that cannot be read does not hide the others."""
+def _check_one(source: str, overrides: tuple[str, ...], limits: Limits, *, trusted: bool) -> Finding:
+    """Check one spec; one that cannot be read does not stop the others."""
     from aezoo.reading import reader
 
     try:
@@ -84,7 +84,7 @@ def _document(finding: Finding) -> dict[str, Any]:
     return {"source": finding.source, "ok": not finding.code, **finding.facts, "faults": faults}
 
 
-def _tell(finding: Finding, form: str) -> None:
+def _print(finding: Finding, form: str) -> None:
     lines = github if form == "github" else human
     for line in lines(finding.faults, finding.source):
         click.echo(line, err=form == "human")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aezoo.registry.registry import Registry
     from aezoo.spec.component import Component
 
-#: What is no part, and is named in a spec, too.
+#: Variants are not parts, but specs name them, too.
 VARIANT = "variant"
 
 
@@ -28,7 +28,7 @@ VARIANT = "variant"
 def components(kind: str | None, name: str | None, as_json: bool, markdown: bool) -> None:
     """List the parts that a spec may name: all, those of a KIND (or variant), or one NAME with its fields.
 
-    NAME may end in a colon: `kan:` means every part of the plugin kan, `aezoo:` every part in the box.
+    NAME may end in a colon: `kan:` means every part of the plugin kan, `aezoo:` every built-in part.
     """
     from aezoo.spec.kinds import KINDS
 
@@ -37,7 +37,7 @@ def components(kind: str | None, name: str | None, as_json: bool, markdown: bool
     if kind is not None and name is None and kind not in (*KINDS, VARIANT):
         kind, name = None, kind  # `aezoo components conv`
     if kind == VARIANT and not markdown:
-        _variants(name, as_json=as_json)
+        _list_variants(name, as_json=as_json)
         return
     if kind is not None and kind not in KINDS:
         raise NotFound(f"no kind of part is called {kind!r}", hint=f"there are: {', '.join(KINDS)}")
@@ -47,16 +47,16 @@ def components(kind: str | None, name: str | None, as_json: bool, markdown: bool
     elif as_json:
         _documents(chosen)
     else:
-        _tell(chosen, closely=name is not None and not name.endswith(":"))
+        _print(chosen, closely=name is not None and not name.endswith(":"))
 
 
-def _variants(name: str | None, *, as_json: bool) -> None:
+def _list_variants(name: str | None, *, as_json: bool) -> None:
     """List the variants as parts are listed: fragments of a spec, which have a name and no fields."""
     from aezoo.cli.probe import about
     from aezoo.registry.entry_points import IN_THE_BOX
 
-    registry = _everything(name)
-    found: list[dict[str, Any]] = [
+    registry = _registry(name)
+    variants: list[dict[str, Any]] = [
         {
             "kind": VARIANT,
             "name": one,
@@ -65,7 +65,7 @@ def _variants(name: str | None, *, as_json: bool) -> None:
         }
         for one in registry.variants()
     ]
-    chosen = [one for one in found if name in (None, one["name"], f"{one['provider']}:")]
+    chosen = [one for one in variants if name in (None, one["name"], f"{one['provider']}:")]
     if not chosen:
         raise NotFound(f"no variant is called {name!r}", hint=did_you_mean(name or "", registry.variants()))
     if as_json:
@@ -93,17 +93,17 @@ def _meant(part: type[Component], name: str | None) -> bool:
 
 
 def _parts(name: str | None) -> list[type[Component]]:
-    """All parts: of the box, and of every plugin that loads; of those that do not, a line on stderr."""
-    from aezoo.cli.everything import parts
+    """All parts: the built-in ones and those of every plugin that loads; the others are warnings on stderr."""
+    from aezoo.cli.all_parts import parts
 
-    return parts(_everything(name))
+    return parts(_registry(name))
 
 
-def _everything(name: str | None) -> Registry:
-    from aezoo.cli.everything import everything
+def _registry(name: str | None) -> Registry:
+    from aezoo.cli.all_parts import full_registry
     from aezoo.registry.loader import load
 
-    registry = everything()
+    registry = full_registry()
     if wanted := (name or "").rpartition(":")[0]:
         load(registry, wanted)  # says which plugin is missing, broken or disabled
     return registry
@@ -128,7 +128,7 @@ def _documents(parts: list[type[Component]]) -> None:
     emit([entry.document() for entry in entries(parts)])
 
 
-def _tell(parts: list[type[Component]], *, closely: bool) -> None:
+def _print(parts: list[type[Component]], *, closely: bool) -> None:
     from aezoo.reference.entry import entries, provider, text_of
 
     if closely:

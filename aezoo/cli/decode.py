@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from aezoo.cli import options, using
-from aezoo.cli.writing import ARRAYS, PICTURE, claim
+from aezoo.cli import model_io, options
+from aezoo.cli.output_files import ARRAYS, PICTURE, claim
 
 
 @click.command()
@@ -29,8 +29,8 @@ def decode(
     from aezoo.data.sources import open_samples, source_of
 
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
-    loaded = using.load(model, device)
-    given = open_samples(source_of(codes, loaded.spec, settings, alike=False), loaded.spec, alike=False)
-    samples = loaded.decode(given)
-    files = using.write_samples(out, samples, loaded)
-    using.tell(out, samples, "samples", as_json, files=files)
+    loaded = model_io.load(model, device)
+    code_samples = open_samples(source_of(codes, loaded.spec, settings, as_input=False), loaded.spec, as_input=False)
+    samples = loaded.decode(code_samples)
+    files = model_io.write_samples(out, samples, loaded)
+    model_io.report_output(out, samples, "samples", as_json, files=files)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aezoo.cli import options, output
-from aezoo.cli.phrases import phrase
-from aezoo.cli.sources import known_of
+from aezoo.cli.formatting import format_value
+from aezoo.cli.spec_source import read_spec
 
 if TYPE_CHECKING:
-    from aezoo.errors import Path
+    from aezoo.errors import KeyPath
     from aezoo.reading.diff import Change
     from aezoo.spec.document import Spec
     from aezoo.spec.limits import Limits
@@ -40,17 +40,17 @@ def diff(
     """
     from aezoo.reading.diff import differences
 
-    a, b = known_of(first, limits=limits), known_of(second, overrides, limits=limits)
+    a, b = read_spec(first, limits=limits), read_spec(second, overrides, limits=limits)
     changes = differences(a, b)
     if as_json:
         output.emit({"a": _facts(first, a), "b": _facts(second, b), **_verdict(a, b), "changes": _listed(changes)})
     else:
         for change in changes:
-            _say(_line(change), COLOURS[change.kind])
+            _print_line(_line(change), COLOURS[change.kind])
         if changes:
             click.echo()
         for line in _effects(a, b):
-            _say(line)
+            _print_line(line)
     ctx.exit(int(a.run != b.run))
 
 
@@ -59,13 +59,13 @@ def diff(
 
 def _line(change: Change) -> str:
     """`~ latent.dim: 16 -> 32`, `+ encoder.1: conv(channels=32)`."""
-    told = [phrase(value) for value in (change.before, change.after) if value is not None]
-    was = change.place.first
+    values = [format_value(value) for value in (change.before, change.after) if value is not None]
+    was = change.paths.first
     moved = f" (was {_dotted(was)})" if change.kind == "changed" and was != change.path else ""
-    return f"{MARKS[change.kind]} {_dotted(change.path)}{moved}: {' -> '.join(told)}"
+    return f"{MARKS[change.kind]} {_dotted(change.path)}{moved}: {' -> '.join(values)}"
 
 
-def _dotted(path: Path) -> str:
+def _dotted(path: KeyPath) -> str:
     """The path as `--set` takes it."""
     return ".".join(str(step) for step in path)
 
@@ -76,8 +76,8 @@ def _effects(a: Spec, b: Spec) -> Iterator[str]:
     fits = "the same (weights fit)" if a.arch == b.arch else "changed (weights of one do not fit the other)"
     yield f"architecture: {fits}, {_both(a.arch[:8], b.arch[:8])}"
     yield f"run: {'the same' if a.run == b.run else 'changed'}, {_both(a.run[:8], b.run[:8])}"
-    grown = f" ({b.parameters - a.parameters:+,})" if a.parameters != b.parameters else ""
-    yield f"parameters: {_both(f'{a.parameters:,}', f'{b.parameters:,}')}{grown}"
+    growth = f" ({b.parameters - a.parameters:+,})" if a.parameters != b.parameters else ""
+    yield f"parameters: {_both(f'{a.parameters:,}', f'{b.parameters:,}')}{growth}"
     yield f"code: {_both(text(a.code_shape), text(b.code_shape))}"
     yield f"output: {_both(text(a.input.shape), text(b.input.shape))}"
 
@@ -86,11 +86,11 @@ def _both(before: str, after: str) -> str:
     return before if before == after else f"{before} -> {after}"
 
 
-def _say(line: str, colour: str | None = None) -> None:
+def _print_line(line: str, colour: str | None = None) -> None:
     """Print a line, folded to the terminal, in colour where there is one that wants it."""
-    room = output.columns()
-    if room:
-        line = fill(line, max(room, 20), subsequent_indent="    ", break_on_hyphens=False)
+    width = output.columns()
+    if width:
+        line = fill(line, max(width, 20), subsequent_indent="    ", break_on_hyphens=False)
     click.echo(click.style(line, fg=colour) if colour and _coloured() else line)
 
 
@@ -122,7 +122,7 @@ def _listed(changes: list[Change]) -> list[dict[str, Any]]:
         {
             "kind": change.kind,
             "path": _dotted(change.path),
-            "was": _dotted(change.place.first),
+            "was": _dotted(change.paths.first),
             "before": change.before,
             "after": change.after,
             "name": change.names_only,

@@ -53,7 +53,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         emit({"ok": sound, **findings})
     else:
         for name, finding in findings.items():
-            _tell(name, finding)
+            _print(name, finding)
         click.echo("all well" if sound else "something is broken: see above")
     ctx.exit(0 if sound else 1)
 
@@ -62,7 +62,7 @@ def _guarded(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """One broken thing does not hide the others."""
     try:
         return check()
-    except Exception as error:  # a doctor does not die of what it finds
+    except Exception as error:  # reported as broken
         return {"broken": f"{type(error).__name__}: {error}"}
 
 
@@ -76,14 +76,14 @@ def _self() -> dict[str, Any]:
 
 
 def _versions() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    versions: dict[str, Any] = {}
     for name in DISTRIBUTIONS:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "missing"
-    missing = [name for name, number in found.items() if number == "missing"]
-    return {**found, "broken": f"not installed: {', '.join(missing)}"} if missing else found
+            versions[name] = "missing"
+    missing = [name for name, number in versions.items() if number == "missing"]
+    return {**versions, "broken": f"not installed: {', '.join(missing)}"} if missing else versions
 
 
 def _device() -> dict[str, Any]:
@@ -91,24 +91,24 @@ def _device() -> dict[str, Any]:
 
     from aezoo import device
 
-    place = device.choose("auto")
-    return {"device": str(place.device), "why": place.why, "threads": torch.get_num_threads()}
+    chosen = device.choose("auto")
+    return {"device": str(chosen.device), "why": chosen.why, "threads": torch.get_num_threads()}
 
 
 def _plugins() -> dict[str, Any]:
-    """Each is imported in a process of its own: what one does to that is told, and hinders nobody."""
-    from aezoo.cli.probe import trial
+    """Each plugin is imported in a subprocess, so that a crash is reported and does not stop the others."""
+    from aezoo.cli.probe import probe
     from aezoo.registry.status import standings
 
     states: dict[str, Any] = {}
     broken = []
     for standing in standings():
-        told = trial(standing.namespace) if standing.usable else standing
-        parts = getattr(told, "parts", ())
+        result = probe(standing.namespace) if standing.usable else standing
+        parts = getattr(result, "parts", ())
         name = standing.namespace if standing.state != "invalid" else f"{standing.namespace} (invalid)"
-        states[name] = told.state + (f", {len(parts)} parts" if parts else "")
-        if told.reason and told.state != "disabled":
-            states[name] += f": {told.reason}"
+        states[name] = result.state + (f", {len(parts)} parts" if parts else "")
+        if result.reason and result.state != "disabled":
+            states[name] += f": {result.reason}"
             broken.append(name)
     return {**states, "broken": ", ".join(broken)} if broken else states
 
@@ -117,8 +117,8 @@ def _specs() -> dict[str, Any]:
     from aezoo.reading.bundled import bundled_specs, folder
 
     count = len(bundled_specs())
-    found: dict[str, Any] = {"folder": str(folder()), "count": count}
-    return found if count else {**found, "broken": "no bundled specs"}
+    bundled: dict[str, Any] = {"folder": str(folder()), "count": count}
+    return bundled if count else {**bundled, "broken": "no bundled specs"}
 
 
 def _digits() -> dict[str, Any]:
@@ -140,24 +140,24 @@ def _folders() -> dict[str, Any]:
 
 
 def _zoo() -> dict[str, Any]:
-    """The models in the box, each held to its lock."""
+    """The embedded models, each compared with its lock."""
     from aezoo.storage import lockfile
     from aezoo.zoo import embedded
 
     damaged = []
     for name in embedded.names():
-        found = lockfile.read(embedded.folder(name))
-        if found is None or lockfile.faults(embedded.folder(name), found):
+        lock = lockfile.read(embedded.folder(name))
+        if lock is None or lockfile.faults(embedded.folder(name), lock):
             damaged.append(name)
-    told: dict[str, Any] = {"count": len(embedded.names())}
-    return {**told, "broken": f"damaged: {', '.join(damaged)}"} if damaged else told
+    models: dict[str, Any] = {"count": len(embedded.names())}
+    return {**models, "broken": f"damaged: {', '.join(damaged)}"} if damaged else models
 
 
 def _environment() -> dict[str, Any]:
     return {name: value for name, value in sorted(os.environ.items()) if name.startswith("AEZOO_")}
 
 
-def _tell(name: str, finding: dict[str, Any]) -> None:
+def _print(name: str, finding: dict[str, Any]) -> None:
     click.echo(name)
     for key, value in finding.items():
         click.echo(f"  {key}: {value}")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from aezoo.cli import options, using
-from aezoo.cli.writing import ARRAYS, claim, write_array
+from aezoo.cli import model_io, options
+from aezoo.cli.output_files import ARRAYS, claim, write_array
 
 
 @click.command()
 @options.model
 @options.offline
-@using.source
+@model_io.source
 @click.option("--out", type=options.AnyPath, required=True, help=f"A file: {', '.join(ARRAYS)}.")
 @click.option(
     "--what",
@@ -22,7 +22,7 @@ from aezoo.cli.writing import ARRAYS, claim, write_array
     show_default=True,
     help="A field of the latent: mean, logvar, indices ...",
 )
-@using.split
+@model_io.split
 @options.settings
 @options.device
 @options.force
@@ -40,7 +40,7 @@ def encode(
 ) -> None:
     """Write the codes of INPUT, a file or folder of samples; of the model's own test data by default."""
     claim(out, force=force, suffixes=ARRAYS)
-    loaded = using.load(model, device)
-    codes = loaded.encode(using.samples_for(loaded, source, split, settings), what=what)
+    loaded = model_io.load(model, device)
+    codes = loaded.encode(model_io.samples_for(loaded, source, split, settings), what=what)
     write_array(out, codes)
-    using.tell(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)
+    model_io.report_output(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 import aezoo
-from aezoo.cli import options, using
-from aezoo.cli.judging import tell
+from aezoo.cli import model_io, options
 from aezoo.cli.output import emit
+from aezoo.cli.scores_table import print_scores
 
 
 @click.command()
@@ -32,6 +32,6 @@ def evaluate(
     from aezoo.data.sources import source_of
 
     split = split or ("test" if data is None else "all")
-    loaded = using.load(model, device)
+    loaded = model_io.load(model, device)
     scores = aezoo.evaluate(loaded, source_of(data, loaded.spec, settings), split=split)
-    emit(scores.as_dict()) if as_json else tell(scores)
+    emit(scores.as_dict()) if as_json else print_scores(scores)

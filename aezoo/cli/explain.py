@@ -33,14 +33,14 @@ def explain(code: str | None, markdown: bool, as_json: bool) -> None:
     if markdown:
         click.echo(page(codes().values()), nl=False)
     elif as_json:
-        emit(_document(_found(code)) if code else [_document(each) for each in codes().values()])
+        emit(_document(_code_named(code)) if code else [_document(each) for each in codes().values()])
     elif code:
-        _tell(_found(code))
+        _print(_code_named(code))
     else:
         table(("code", "level", "what it is"), [(each.code, each.level, each.title) for each in codes().values()])
 
 
-def _found(name: str) -> Code:
+def _code_named(name: str) -> Code:
     """The code of this name. Raises `NotFound`."""
     from aezoo.reading.codes import codes
 
@@ -51,7 +51,7 @@ def _found(name: str) -> Code:
     raise NotFound(f"no fault has the code {name!r}", hint=hint)
 
 
-def _tell(code: Code) -> None:
+def _print(code: Code) -> None:
     from aezoo.reference.faults import circumstances
 
     click.echo(f"{code.level}[{code.code}]: {code.title}\n\n{_wrapped(code.cause)}\n")

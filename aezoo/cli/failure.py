@@ -1,4 +1,4 @@
-"""An exception -> what the user reads on stderr, and the exit code."""
+"""An exception -> the lines on stderr and the exit code."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from aezoo.cli.faults import document, human
-from aezoo.cli.suggestions import meant
+from aezoo.cli.suggestions import suggestion_for
 from aezoo.errors import AezooError, SpecError
 from aezoo.names import utf8, visible
 
-#: Of a fault of ours: one that no error of `aezoo.errors` describes (EX_SOFTWARE of sysexits.h).
+#: For an exception that is not an error of `aezoo.errors` (EX_SOFTWARE of sysexits.h).
 INTERNAL = 70
 NOT_FOUND, FAILED, INTERRUPTED, CLOSED_PIPE = 3, 6, 130, 141
 
@@ -23,7 +23,7 @@ def report(error: BaseException, *, json: bool, debug: bool) -> int:
     code, message, hint = describe(error)
     if code == CLOSED_PIPE:
         return code
-    with suppress(OSError):  # where stderr is full or gone, the exit code still says what there is to say
+    with suppress(OSError):  # stderr may be full or closed; the exit code remains
         if debug:
             click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
         lines = [_document(error, code, message, hint)] if json else _lines(error, message, hint)
@@ -33,13 +33,13 @@ def report(error: BaseException, *, json: bool, debug: bool) -> int:
 
 
 def describe(error: BaseException) -> tuple[int, str, str]:
-    """Exit code, message and hint of any exception; what was noted on its way belongs to the message."""
+    """Exit code, message and hint of any exception; its notes belong to the message."""
     code, message, hint = _described(error)
     return code, "; ".join([message, *getattr(error, "__notes__", ())]), hint
 
 
 def _described(error: BaseException) -> tuple[int, str, str]:
-    if isinstance(error, click.UsageError) and (better := meant(error)) is not None:
+    if isinstance(error, click.UsageError) and (better := suggestion_for(error)) is not None:
         return error.exit_code, *better
     if isinstance(error, click.ClickException):
         return error.exit_code, _sentence(error.format_message()), _help_for(error)
@@ -62,7 +62,7 @@ def _described(error: BaseException) -> tuple[int, str, str]:
 
 
 def _ours(error: BaseException) -> bool:
-    """Whether an error of ours was raised by our code, and for no other reason: most are, and need no second look."""
+    """Whether an error of aezoo was raised by its own code and has no cause: then no plugin is at fault."""
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     raiser = frames[-1].f_globals.get("__name__", "") if frames else __name__
     return isinstance(error, AezooError) and raiser.partition(".")[0] == "aezoo" and error.__cause__ is None
@@ -104,7 +104,7 @@ def _lines(error: BaseException, message: str, hint: str) -> list[str]:
     elif message == "interrupted":
         lines = [message]
     else:
-        # A name in it may be a stranger's: of a file, of a tag, of a tensor.
+        # It may hold the name of a file, a tag or a tensor that somebody else chose.
         lines = [visible(line) for line in f"error: {message}".split("\n")]
     return [*lines, f"hint: {visible(hint)}"] if hint else lines
 
@@ -112,7 +112,7 @@ def _lines(error: BaseException, message: str, hint: str) -> list[str]:
 def _document(error: BaseException, code: int, message: str, hint: str) -> str:
     import json
 
-    told: dict[str, Any] = {"error": utf8(message), "hint": utf8(hint), "exit_code": code}
+    fields: dict[str, Any] = {"error": utf8(message), "hint": utf8(hint), "exit_code": code}
     if isinstance(error, SpecError):
-        told |= {"file": error.source, "faults": [document(fault) for fault in error.faults]}
-    return json.dumps(told)
+        fields |= {"file": error.source, "faults": [document(fault) for fault in error.faults]}
+    return json.dumps(fields)

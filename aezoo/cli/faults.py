@@ -42,13 +42,14 @@ def github(faults: Sequence[Fault], source: str) -> Iterator[str]:
     """Workflow commands that put each fault beside its line in a pull request."""
     for fault in faults:
         at = fault.where
-        places = {"file": at.file if at else source}
+        location = {"file": at.file if at else source}
         if at and at.line:
-            places |= {"line": str(at.line), "col": str(at.column), "endColumn": str(at.column + at.length)}
-        told = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in {**places, "title": fault.code}.items())
+            location |= {"line": str(at.line), "col": str(at.column), "endColumn": str(at.column + at.length)}
+        location["title"] = fault.code
+        properties = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in location.items())
         hint = f" ({fault.hint})" if fault.hint else ""
         where = f"{fault.place}: " if fault.path else ""
-        yield f"::{fault.level} {told}::{_escaped(f'{where}{fault.message}{hint}')}"
+        yield f"::{fault.level} {properties}::{_escaped(f'{where}{fault.message}{hint}')}"
 
 
 def _place(fault: Fault, source: str) -> str:

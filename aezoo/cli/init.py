@@ -13,7 +13,7 @@ import click
 
 from aezoo.cli import options
 from aezoo.cli.output import emit
-from aezoo.cli.writing import claim
+from aezoo.cli.output_files import claim
 from aezoo.errors import NotFound, PluginError, SpecError, UsageError
 from aezoo.files import atomic_write
 from aezoo.names import visible
@@ -29,7 +29,7 @@ BASES = {
 }
 #: Slots that are one value: what a variant says there would be lost under a value of the starter's own.
 WHOLE = frozenset({"encoder", "decoder", "likelihood", "objective", "data"})
-#: The digits in the box fit this input; any other needs the user's own data.
+#: The bundled digits fit this input; any other needs the user's own data.
 DIGITS: Shape = (1, 28, 28)
 HEAD = """\
 #:schema ./aezoo.schema.json
@@ -112,7 +112,7 @@ def init(name: str, variants: tuple[str, ...], shape: Shape, out: Path | None, f
     from aezoo.reading.reader import check
     from aezoo.reading.text import parse
 
-    name, out = _place(name, out)
+    name, out = _name_and_file(name, out)
     if str(out) != "-":
         claim(out, force=force)
     written = starter(name, variants, shape, file=f"{name}.toml" if str(out) == "-" else str(out))
@@ -132,13 +132,13 @@ def init(name: str, variants: tuple[str, ...], shape: Shape, out: Path | None, f
     emit({"name": name, "arch": spec.arch, "path": out}) if as_json else click.echo(str(out))
 
 
-def _place(name: str, out: Path | None) -> tuple[str, Path]:
+def _name_and_file(name: str, out: Path | None) -> tuple[str, Path]:
     """The model's name and its file, of `NAME`, `NAME.toml` or `folder/NAME.toml`. Raises `UsageError`."""
-    given = Path(name)
-    name = given.name.removesuffix(".toml")
+    path = Path(name)
+    name = path.name.removesuffix(".toml")
     if not re.fullmatch(r"\w[\w.\- ]{0,99}", name):
         raise UsageError(f"{name!r} is no name of a model", hint="it takes letters, digits, '_', '.', '-' and spaces")
-    return name, out or given.with_name(f"{name}.toml")
+    return name, out or path.with_name(f"{name}.toml")
 
 
 def starter(name: str, families: Sequence[str], shape: Shape, *, file: str) -> str:
@@ -196,8 +196,8 @@ def _changes(body: str, shape: Shape, variants: Mapping[str, Mapping[str, Any]])
 
 def _statement(body: str, key: str) -> str:
     """What the text says of a key, and nothing before it."""
-    found = re.search(rf"(?m)^{key} = .*\n(?:[ \]}}].*\n)*", body)
-    return found[0] if found else ""
+    match = re.search(rf"(?m)^{key} = .*\n(?:[ \]}}].*\n)*", body)
+    return match[0] if match else ""
 
 
 def _replaced(body: str, key: str, statement: str) -> str:

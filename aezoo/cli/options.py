@@ -26,7 +26,7 @@ def _assignments(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     for value in _assignments(ctx, param, values):
         if not about_data(value):
-            what = f"a trained model is what it is, and takes data.KEY=VALUE (data.key=x_train) alone, got {value!r}"
+            what = f"a trained model takes data.KEY=VALUE (data.key=x_train) alone, got {value!r}"
             raise click.BadParameter(what, ctx=ctx, param=param)
         if _path(value) in ("data.validation", "data.test"):
             what = f"a trained model keeps the shares of its data that were held out, got {value!r}"
@@ -64,7 +64,7 @@ def _positive(number: str) -> bool:
 
 
 def _offline(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value:  # as the variable says it, so that whatever asks is told
+    if value:  # as the variable does, for whatever reads it
         os.environ["AEZOO_OFFLINE"] = "1"
 
 

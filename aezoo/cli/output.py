@@ -18,11 +18,11 @@ import click
 from aezoo.names import utf8
 
 GAP = 2
-#: Where a command's context keeps the stream that results go to.
+#: Key of a context's `meta` that holds the stream of results.
 RESULTS = "aezoo.results"
 #: Whether the process runs one command and ends, in the context's `meta`.
 PROCESS = "aezoo.process"
-#: Narrower than this, the column that gives way says nothing.
+#: The least width of the column that is cut.
 LEAST = 8
 
 
@@ -43,8 +43,8 @@ def divert(ctx: click.Context) -> None:
         return
     before: TextIO = sys.stdout
     before.flush()
-    if before is sys.__stdout__ and (kept := _moved_aside()) is not None:
-        results = open(kept, "w", encoding=before.encoding, errors="backslashreplace")  # noqa: SIM115
+    if before is sys.__stdout__ and (descriptor := _moved_aside()) is not None:
+        results = open(descriptor, "w", encoding=before.encoding, errors="backslashreplace")  # noqa: SIM115
         ctx.call_on_close(partial(_close, results, restored=not ctx.meta.get(PROCESS, False)))
     else:  # called from Python, where stdout may be no file
         results, sys.stdout = before, sys.stderr  # type: ignore[assignment]
@@ -53,20 +53,20 @@ def divert(ctx: click.Context) -> None:
 
 
 def _moved_aside() -> int | None:
-    """A new number for the file behind stdout, whose own number from now on is that of stderr; None if it has none."""
+    """A new descriptor of the file behind stdout, while descriptor 1 becomes stderr's; None if stdout is no file."""
     try:
-        kept = os.dup(sys.stdout.fileno())
+        descriptor = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     except (OSError, ValueError, AttributeError):
         return None
-    return kept
+    return descriptor
 
 
 def _close(results: TextIO, *, restored: bool) -> None:
-    if restored:  # else what a plugin says at exit would stand among the results after all
+    if restored:  # else output of a plugin at exit would stand among the results
         sys.stdout.flush()
         os.dup2(results.fileno(), sys.stdout.fileno())
-    with suppress(OSError):  # nobody reads it any more, which was noticed when it was written
+    with suppress(OSError):  # a closed pipe was reported when it was written to
         results.close()
 
 
@@ -109,12 +109,12 @@ def table(
     """
     lines = [list(header), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    room = columns()
-    over = sum(widths) + GAP * (len(widths) - 1) - room if room else 0
-    if room and over > 0:
+    width = columns()
+    over = sum(widths) + GAP * (len(widths) - 1) - width if width else 0
+    if width and over > 0:
         least = max((len(word) for line in lines for word in line[yields or 0].split()), default=0) if folds else LEAST
         if yields is None or widths[yields] - over < least:
-            _paragraphs(header, rows, room)
+            _paragraphs(header, rows, width)
             return
         widths[yields] -= over
         if folds:
@@ -133,7 +133,7 @@ def _folded(line: list[str], column: int, width: int) -> list[list[str]]:
     return [[*line[:column], first, *line[column + 1 :]], *below]
 
 
-def _paragraphs(header: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> None:
+def _paragraphs(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> None:
     from textwrap import fill
 
     for first, *others in rows:
@@ -141,7 +141,7 @@ def _paragraphs(header: Sequence[str], rows: Sequence[Sequence[str]], room: int)
         indent = " " * (len(first) - len(first.lstrip()) + 2)
         for name, cell in zip(header[1:], others, strict=True):
             if cell:
-                text = fill(f"{name}: {cell}", max(room, 20), initial_indent=indent, subsequent_indent=f"{indent}  ")
+                text = fill(f"{name}: {cell}", max(width, 20), initial_indent=indent, subsequent_indent=f"{indent}  ")
                 click.echo(text)
 
 

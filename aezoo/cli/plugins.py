@@ -14,7 +14,7 @@ from aezoo.errors import AnswerNo, PluginError, PluginMissing
 from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from aezoo.cli.probe import Found
+    from aezoo.cli.probe import ProbeResult
     from aezoo.registry.status import Standing
     from aezoo.testing import Breach
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 SLOW = 100.0
 
 
-class Looked(NamedTuple):
-    """A plugin as it is told here: what its metadata say, and what came of importing it, where that was tried."""
+class Inspected(NamedTuple):
+    """A plugin: its metadata, and the result of importing it, where that was tried."""
 
     standing: Standing
-    found: Found | None = None
+    result: ProbeResult | None = None
 
     @property
     def state(self) -> str:
-        return (self.found or self.standing).state
+        return (self.result or self.standing).state
 
     @property
     def reason(self) -> str:
-        return (self.found or self.standing).reason
+        return (self.result or self.standing).reason
 
     @property
     def hint(self) -> str:
-        return (self.found or self.standing).hint
+        return (self.result or self.standing).hint
 
     @property
     def owners(self) -> str:
@@ -47,26 +47,26 @@ class Looked(NamedTuple):
         return ", ".join(f"{owner(entry)} {version(entry)}".rstrip() for entry in self.standing.entries)
 
     def warnings(self) -> Iterator[str]:
-        """What its author should look at again."""
-        if self.found is None or self.found.milliseconds is None:
+        """Warnings for the plugin's author."""
+        if self.result is None or self.result.milliseconds is None:
             return
-        if self.found.torch:
+        if self.result.torch:
             yield f"plugin {self.standing.namespace!r} imports torch: import it inside build()"
-        elif self.found.milliseconds > SLOW:
-            told = "import what is heavy inside build(), or promise the parts in a Room"
-            yield f"plugin {self.standing.namespace!r} takes {self.found.milliseconds:,.0f} ms to import: {told}"
+        elif self.result.milliseconds > SLOW:
+            advice = "import what is heavy inside build(), or promise the parts in a Room"
+            yield f"plugin {self.standing.namespace!r} takes {self.result.milliseconds:,.0f} ms to import: {advice}"
 
     def document(self) -> dict[str, Any]:
-        """The plugin as one JSON object; of one that was not imported, less."""
+        """The plugin as one JSON object; without parts and timing where it was not imported."""
         from aezoo.registry.entry_points import owner, version
 
         claims = [{"name": owner(e), "version": version(e), "module": e.value} for e in self.standing.entries]
-        said = {"namespace": self.standing.namespace, "state": self.state, "reason": self.reason, "hint": self.hint}
-        if self.found is None:
-            return {**said, "distributions": claims}
-        timing = {"milliseconds": self.found.milliseconds, "torch": self.found.torch}
-        held = {"parts": self.found.parts, "variants": self.found.variants}
-        return {**said, "distributions": claims, **timing, "warnings": [*self.warnings()], **held}
+        summary = {"namespace": self.standing.namespace, "state": self.state, "reason": self.reason, "hint": self.hint}
+        if self.result is None:
+            return {**summary, "distributions": claims}
+        timing = {"milliseconds": self.result.milliseconds, "torch": self.result.torch}
+        parts = {"parts": self.result.parts, "variants": self.result.variants}
+        return {**summary, "distributions": claims, **timing, "warnings": [*self.warnings()], **parts}
 
 
 @click.group()
@@ -82,35 +82,35 @@ def _list(load: bool, as_json: bool) -> None:
 
     Without --load nothing is imported: `installed` then means that nothing is known against it.
     """
-    looked = [_look(standing) if load else Looked(standing) for standing in _standings()]
+    inspected = [_inspect(standing) if load else Inspected(standing) for standing in _standings()]
     if as_json:
-        emit([one.document() for one in looked])
-    elif not looked:
+        emit([one.document() for one in inspected])
+    elif not inspected:
         click.echo("no plugins are installed", err=True)
     else:
-        for line in (line for one in looked for line in one.warnings()):
+        for line in (line for one in inspected for line in one.warnings()):
             click.echo(f"warning: {line}", err=True)
         header = ("plugin", "state", "distribution", *(("import",) if load else ()), "reason")
-        rows = [_row(one, timed=load) for one in looked]
+        rows = [_row(one, timed=load) for one in inspected]
         table(header, rows, right="lllr" if load else "", yields=len(header) - 1, folds=True)
 
 
 def _standings() -> Iterator[Standing]:
-    """Every plugin but the one in the box."""
+    """Every plugin but the built-in one."""
     from aezoo.registry.entry_points import IN_THE_BOX
     from aezoo.registry.status import standings
 
-    return (found for found in standings() if found.namespace != IN_THE_BOX or not found.usable)
+    return (standing for standing in standings() if standing.namespace != IN_THE_BOX or not standing.usable)
 
 
-def _look(standing: Standing) -> Looked:
-    from aezoo.cli.probe import trial
+def _inspect(standing: Standing) -> Inspected:
+    from aezoo.cli.probe import probe
 
-    return Looked(standing, trial(standing.namespace) if standing.usable else None)
+    return Inspected(standing, probe(standing.namespace) if standing.usable else None)
 
 
-def _row(one: Looked, *, timed: bool) -> tuple[str, ...]:
-    spent = one.found.milliseconds if one.found else None
+def _row(one: Inspected, *, timed: bool) -> tuple[str, ...]:
+    spent = one.result.milliseconds if one.result else None
     cells = ("" if spent is None else f"{spent:,.0f} ms",) if timed else ()
     return one.standing.namespace, one.state, one.owners, *cells, one.reason
 
@@ -123,7 +123,7 @@ def _row(one: Looked, *, timed: bool) -> tuple[str, ...]:
 @options.as_json
 def _info(name: str, as_json: bool) -> None:
     """Show the plugin NAME: its distribution, its file, its parts and variants."""
-    one = _look(_standing(name))
+    one = _inspect(_standing(name))
     if as_json:
         emit({**one.document(), "file": _file(one.standing)})
     else:
@@ -136,23 +136,23 @@ def _standing(name: str) -> Standing:
     """What is known of the plugin. Raises `PluginMissing`."""
     from aezoo.registry.status import standings
 
-    there = {found.namespace: found for found in standings()}
-    if name not in there:
-        raise PluginMissing(f"no plugin is called {name!r}", hint=_nearest(name, there))
-    return there[name]
+    by_namespace = {standing.namespace: standing for standing in standings()}
+    if name not in by_namespace:
+        raise PluginMissing(f"no plugin is called {name!r}", hint=_nearest(name, by_namespace))
+    return by_namespace[name]
 
 
-def _nearest(name: str, there: dict[str, Standing]) -> str:
+def _nearest(name: str, by_namespace: dict[str, Standing]) -> str:
     """The plugin that may be meant: that of the distribution of this name, or the one that is called nearly so."""
     from aezoo.registry.entry_points import ENTRY, owner, present
 
     plain = name.lower().replace("_", "-")
-    for namespace, found in there.items():
-        if plain in {owner(entry).lower().replace("_", "-") for entry in found.entries}:
+    for namespace, standing in by_namespace.items():
+        if plain in {owner(entry).lower().replace("_", "-") for entry in standing.entries}:
             return f"the distribution {name} has the namespace {namespace!r}"
     if present(name):
         return f"the distribution {name} claims no namespace: {ENTRY}"
-    return did_you_mean(name, there, "`aezoo plugins list` names those that are")
+    return did_you_mean(name, by_namespace, "`aezoo plugins list` names those that are")
 
 
 def _file(standing: Standing) -> str | None:
@@ -160,27 +160,27 @@ def _file(standing: Standing) -> str | None:
     from importlib.util import find_spec
 
     try:
-        found = find_spec(standing.entries[0].module.partition(".")[0])
+        spec = find_spec(standing.entries[0].module.partition(".")[0])
     except (ImportError, ValueError):
         return None
-    return found.origin if found else None
+    return spec.origin if spec else None
 
 
-def _describe(one: Looked) -> None:
-    spent = one.found.milliseconds if one.found else None
+def _describe(one: Inspected) -> None:
+    spent = one.result.milliseconds if one.result else None
     click.echo(f"plugin: {one.standing.namespace}")
     click.echo(f"distribution: {one.owners}")
     click.echo(f"state: {one.state}" + ("" if spent is None else f", imported in {spent:,.0f} ms"))
     click.echo(f"file: {_file(one.standing) or 'not found'}")
     for line in one.warnings():
         click.echo(f"warning: {line}", err=True)
-    if one.found and one.found.parts:
-        rows = [(part["kind"], part["name"], part["summary"]) for part in one.found.parts]
+    if one.result and one.result.parts:
+        rows = [(part["kind"], part["name"], part["summary"]) for part in one.result.parts]
         click.echo()
         table(("kind", "part", "what it is"), rows, yields=2)
-    if one.found and one.found.variants:
+    if one.result and one.result.variants:
         click.echo()
-        table(("variant", "what it does"), [*one.found.variants.items()], yields=1)
+        table(("variant", "what it does"), [*one.result.variants.items()], yields=1)
 
 
 # --- new and check -----------------------------------------------------------------------------------------------
@@ -212,14 +212,14 @@ def _check(name: str, as_json: bool) -> None:
     """Run the laws that every part obeys on the parts of plugin NAME; exit 1 if one is broken."""
     from aezoo.testing import examine
 
-    one = _look(_standing(name))  # first in a process of its own, which the plugin may end
+    one = _inspect(_standing(name))  # first in a process of its own: importing the plugin may end it
     if one.state != "loaded":
         raise PluginError(one.reason, hint=one.hint, state=one.state)
     breaches = examine(name)
     if as_json:
         emit([breach._asdict() for breach in breaches])
     else:
-        _tell(breaches)
+        _print_breaches(breaches)
     if breaches:
         broken = len({breach.id for breach in breaches})
         raise AnswerNo(f"{name} breaks {broken} {'law' if broken == 1 else 'laws'}")
@@ -227,7 +227,7 @@ def _check(name: str, as_json: bool) -> None:
         click.echo(f"{name}: all laws hold")
 
 
-def _tell(breaches: Sequence[Breach]) -> None:
+def _print_breaches(breaches: Sequence[Breach]) -> None:
     """Each breach with its law; an exception once, with all the laws that stopped at it."""
     stopped: dict[tuple[str, ...], list[Breach]] = {}
     for breach in breaches:

@@ -1,6 +1,6 @@
-"""Probe: a plugin imported in a process of its own, so that whatever it does to that process is reported.
+"""Import a plugin in a process of its own, so that whatever it does to that process is reported.
 
-`python -m aezoo.cli.probe NAMESPACE` imports it and prints one JSON object; `trial` runs that and reads it.
+`python -m aezoo.cli.probe NAMESPACE` imports it and prints one JSON object; `probe` runs that and reads it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from aezoo.registry.status import State
 PATIENCE = 60.0
 
 
-class Found(NamedTuple):
-    """What came of importing a plugin.
+class ProbeResult(NamedTuple):
+    """The result of importing a plugin.
 
     Attributes:
         state: `loaded`, or what went wrong in a word.
@@ -43,8 +43,8 @@ class Found(NamedTuple):
     variants: Mapping[str, str] = MappingProxyType({})
 
 
-def trial(namespace: str, *, patience: float = PATIENCE) -> Found:
-    """Import a plugin in another process, all of its rooms included, and say what came of it."""
+def probe(namespace: str, *, patience: float = PATIENCE) -> ProbeResult:
+    """Import a plugin in another process, all of its lazy modules included, and report the result."""
     # -P: no code from the working folder; the path of this process is that of the other.
     command = [sys.executable, "-P", "-m", __name__, namespace]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -53,12 +53,12 @@ def trial(namespace: str, *, patience: float = PATIENCE) -> Found:
             command, capture_output=True, stdin=subprocess.DEVNULL, env=environment, timeout=patience, check=False
         )
     except subprocess.TimeoutExpired:
-        return Found("broken", f"plugin {namespace!r} is not imported after {patience:g} s")
+        return ProbeResult("broken", f"plugin {namespace!r} is not imported after {patience:g} s")
     try:
-        return Found(**json.loads(done.stdout))
+        return ProbeResult(**json.loads(done.stdout))
     except (ValueError, TypeError):
         how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
-        return Found("broken", f"plugin {namespace!r} ended the process that imported it, with {how}")
+        return ProbeResult("broken", f"plugin {namespace!r} ended the process that imported it, with {how}")
 
 
 def _main(namespace: str) -> None:
@@ -66,11 +66,11 @@ def _main(namespace: str) -> None:
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     with results:
-        json.dump({**(found := _found(namespace))._asdict(), "variants": dict(found.variants)}, results)
+        json.dump({**(result := _probe_here(namespace))._asdict(), "variants": dict(result.variants)}, results)
     os._exit(0)  # no thread and no exit handler of the plugin's keeps the answer waiting
 
 
-def _found(namespace: str) -> Found:
+def _probe_here(namespace: str) -> ProbeResult:
     import aezoo.plugin  # noqa: F401  not the plugin's to pay for
     from aezoo.errors import PluginError
     from aezoo.reference.entry import entries
@@ -88,8 +88,8 @@ def _found(namespace: str) -> Found:
             variants = {name: about(registry.variant(name)) for name in registry.variants()}
     except PluginError as error:
         spent = (time.process_time() - start) * 1000
-        return Found(error.state, error.message, error.hint, spent, "torch" in sys.modules)  # type: ignore[arg-type]
-    return Found("loaded", "", "", spent, "torch" in sys.modules, documents, variants)
+        return ProbeResult(error.state, error.message, error.hint, spent, "torch" in sys.modules)  # type: ignore[arg-type]
+    return ProbeResult("loaded", "", "", spent, "torch" in sys.modules, documents, variants)
 
 
 def about(fragment: Any) -> str:

@@ -34,9 +34,9 @@ def pull(model: str, to: Path | None, limits: Limits, as_json: bool) -> None:
     if not as_json:
         click.echo(folder)
         return
-    found = lockfile.read(folder)
-    assert found is not None, "what was pulled has a lock"
-    files = {file.name: {"size": file.size, "sha256": file.sha256} for file in found.files}
-    # The lock says by what the commit was first asked for.
-    revision = asked(model, found.revision)
-    emit({"folder": folder, **found._asdict(), "revision": revision, "files": files})
+    lock = lockfile.read(folder)
+    assert lock is not None, "what was pulled has a lock"
+    files = {file.name: {"size": file.size, "sha256": file.sha256} for file in lock.files}
+    # The lock holds the revision by which the commit was first requested.
+    revision = asked(model, lock.revision)
+    emit({"folder": folder, **lock._asdict(), "revision": revision, "files": files})

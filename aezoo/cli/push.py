@@ -29,36 +29,38 @@ if TYPE_CHECKING:
 def push(folder: Path, repo: str, dry_run: bool, as_json: bool, **chosen: Any) -> None:
     """Publish the model in DIR as OWNER/NAME on the Hub: one commit, checked before and read back after.
 
-    The token is that of `hf auth login`, or HF_TOKEN. What stands around the card on the Hub is kept.
+    The token is that of `hf auth login`, or HF_TOKEN. Text around the card on the Hub is kept.
     """
     if dry_run:
         from aezoo.zoo.pushing import plan, refuse_tag
 
         refuse_tag(chosen["tag"], request=chosen["request"])
         kept = {name: chosen[name] for name in ("license", "keep_paths")}
-        _foretell(plan(folder, repo, **kept), as_json=as_json)
+        _print_plan(plan(folder, repo, **kept), as_json=as_json)
         return
-    tell(aezoo.push(folder, repo, **chosen), as_json=as_json)
+    print_published(aezoo.push(folder, repo, **chosen), as_json=as_json)
 
 
-def tell(done: Published, *, as_json: bool) -> None:
+def print_published(published: Published, *, as_json: bool) -> None:
     """Say what a push did."""
     if as_json:
-        emit(done._asdict())
+        emit(published._asdict())
         return
-    for name in done.left:
+    for name in published.left:
         click.echo(f"stays here: {visible(name)}", err=True)
-    if done.request:
-        click.echo(f"pull request: {done.request}", err=True)
-    elif done.changed:
-        name = f"{done.repo}@{done.tag}" if done.tag else done.repo
+    if published.request:
+        click.echo(f"pull request: {published.request}", err=True)
+    elif published.changed:
+        name = f"{published.repo}@{published.tag}" if published.tag else published.repo
         click.echo(f"published; `aezoo pull {name}` fetches it", err=True)
     else:
-        click.echo(f"nothing is new: no commit was made{f'; tagged {done.tag}' if done.tag else ''}", err=True)
-    click.echo(done)
+        click.echo(
+            f"nothing is new: no commit was made{f'; tagged {published.tag}' if published.tag else ''}", err=True
+        )
+    click.echo(published)
 
 
-def _foretell(planned: Plan, *, as_json: bool) -> None:
+def _print_plan(planned: Plan, *, as_json: bool) -> None:
     if as_json:
         emit({**planned._asdict(), "files": [file._asdict() for file in planned.files]})
         return

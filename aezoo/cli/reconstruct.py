@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from aezoo.cli import options, using
-from aezoo.cli.writing import ARRAYS, PICTURE, claim
+from aezoo.cli import model_io, options
+from aezoo.cli.output_files import ARRAYS, PICTURE, claim
 
 
 @click.command()
 @options.model
 @options.offline
-@using.source
+@model_io.source
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
-@using.split
+@model_io.split
 @options.settings
 @options.device
 @options.force
@@ -35,8 +35,8 @@ def reconstruct(
     A .png compares the first samples with their reconstructions, a folder takes one picture for each.
     """
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
-    loaded = using.load(model, device)
-    given = using.samples_for(loaded, source, split, settings)
-    samples = loaded.reconstruct(given)
-    files = using.write_samples(out, samples, loaded, given=given)
-    using.tell(out, samples, "reconstructions", as_json, most=using.PAIRS, files=files)
+    loaded = model_io.load(model, device)
+    originals = model_io.samples_for(loaded, source, split, settings)
+    samples = loaded.reconstruct(originals)
+    files = model_io.write_samples(out, samples, loaded, originals=originals)
+    model_io.report_output(out, samples, "reconstructions", as_json, most=model_io.PAIRS, files=files)

@@ -46,9 +46,9 @@ def render(
 
 
 def _explain(read: Reading, *, as_json: bool) -> None:
-    from aezoo.reading.explanation import said
+    from aezoo.reading.explanation import explain
 
-    values = said(read.spec, read.tree)
+    values = explain(read.spec, read.tree)
     if as_json:
         emit(
             [
@@ -57,7 +57,7 @@ def _explain(read: Reading, *, as_json: bool) -> None:
             ]
         )
         return
-    told = [(it.place, json.dumps(it.value, ensure_ascii=False), it.who) for it in values]
-    width = min(max(len(place) + len(value) + 3 for place, value, _ in told), 60)
-    for place, value, who in told:
-        result(f"{visible(f'{place} = {value}'):{width}}  # {visible(who)}")
+    lines = [(it.place, json.dumps(it.value, ensure_ascii=False), it.who) for it in values]
+    width = min(max(len(path) + len(value) + 3 for path, value, _ in lines), 60)
+    for path, value, who in lines:
+        result(f"{visible(f'{path} = {value}'):{width}}  # {visible(who)}")

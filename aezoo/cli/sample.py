@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from aezoo.cli import options, using
-from aezoo.cli.writing import ARRAYS, PICTURE, claim
+from aezoo.cli import model_io, options
+from aezoo.cli.output_files import ARRAYS, PICTURE, claim
 
 
 @click.command()
@@ -22,7 +22,7 @@ from aezoo.cli.writing import ARRAYS, PICTURE, claim
 def sample(model: str, count: int, out: Path, seed: int | None, device: str, force: bool, as_json: bool) -> None:
     """Write new samples, drawn from the prior of MODEL; the same seed draws the same."""
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
-    loaded = using.load(model, device)
+    loaded = model_io.load(model, device)
     samples = loaded.sample(count, seed=seed or 0)
-    files = using.write_samples(out, samples, loaded)
-    using.tell(out, samples, "samples", as_json, files=files)
+    files = model_io.write_samples(out, samples, loaded)
+    model_io.report_output(out, samples, "samples", as_json, files=files)

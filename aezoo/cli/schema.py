@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from aezoo.cli import options
-from aezoo.cli.everything import everything, parts
+from aezoo.cli.all_parts import full_registry, parts
 from aezoo.cli.output import divert, emit, result
-from aezoo.cli.writing import claim
+from aezoo.cli.output_files import claim
 from aezoo.files import atomic_write
 
 
@@ -26,7 +26,7 @@ def schema(ctx: click.Context, out: Path | None, force: bool, as_json: bool) -> 
     divert(ctx)
     if out is not None:
         claim(out, force=force or _is_schema(out))
-    registry = everything()
+    registry = full_registry()
     document = of.schema(parts(registry), variants=registry.variants())
     text = json.dumps(document, indent=1, ensure_ascii=False)
     if out is None:  # JSON either way
@@ -45,7 +45,7 @@ def _is_schema(path: Path) -> bool:
 
     try:
         with path.open(encoding="utf-8") as file:
-            held = json.load(file)
+            document = json.load(file)
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(held, dict) and held.get("title") == TITLE and "$schema" in held
+    return isinstance(document, dict) and document.get("title") == TITLE and "$schema" in document

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aezoo.cli import options, using
+from aezoo.cli import model_io, options
 from aezoo.cli.output import divert, emit, result
-from aezoo.cli.writing import claim
+from aezoo.cli.output_files import claim
 from aezoo.files import atomic_write
 from aezoo.names import visible
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.model
 @options.offline
-@using.source
+@model_io.source
 @click.option("--out", type=options.AnyPath, help="A .csv file, instead of lines on stdout.")
 @click.option(
     "--by",
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="reconstruction or elbo; auto is the ELBO of a variational model, else the reconstruction.",
 )
-@using.split
+@model_io.split
 @options.settings
 @options.seed
 @options.device
@@ -52,14 +52,14 @@ def score(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Say how unusual each sample of INPUT is: a name and a score a line, the higher the stranger."""
+    """Say how unusual each sample of INPUT is: a name and a score a line, the higher the more unusual."""
     divert(ctx)
     if out is not None:
         claim(out, force=force, suffixes=(".csv",))
-    loaded = using.load(model, device)
-    given = using.samples_for(loaded, source, split, settings)
-    scores = loaded.score(given, by=by, seed=seed or 0)
-    rows = [(given.name(row), float(value)) for row, value in enumerate(scores)]
+    loaded = model_io.load(model, device)
+    samples = model_io.samples_for(loaded, source, split, settings)
+    scores = loaded.score(samples, by=by, seed=seed or 0)
+    rows = [(samples.name(row), float(value)) for row, value in enumerate(scores)]
     if out is not None:
         atomic_write(out, _csv(rows))
     if as_json:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aezoo.cli import facts, options, output
-from aezoo.cli.phrases import phrase
-from aezoo.cli.sources import folder_of, known, written
+from aezoo.cli import model_facts, options, output
+from aezoo.cli.formatting import format_value
+from aezoo.cli.spec_source import folder_of, read_spec_of, resolved_document
 from aezoo.errors import UNMET, UnmetSpec
 from aezoo.names import visible
 from aezoo.spec.summary import Row, Term, layers, terms
@@ -39,25 +39,25 @@ def show(source: str, card: bool, overrides: tuple[str, ...], limits: Limits, as
     """
     with folder_of(source, overrides, limits=limits) as folder:
         if card:
-            facts.tell_card(folder, source)
+            model_facts.print_card(folder, source)
             return
         try:
-            spec = known(source, folder, overrides, limits=limits)
+            spec = read_spec_of(source, folder, overrides, limits=limits)
         except UnmetSpec as error:
             if all(fault.code in UNMET for fault in error.faults if fault.level == "error"):
-                _tell_written(*written(source, folder, overrides, limits=limits), as_json=as_json)
+                _print_document(*resolved_document(source, folder, overrides, limits=limits), as_json=as_json)
             raise
-        about = facts.facts(folder, spec, source) if folder else None
+        about = model_facts.facts(folder, spec, source) if folder else None
     if as_json:
         output.emit({**_document(spec), **({"model": about} if about else {})})
         return
-    _tell(spec)
+    _print_summary(spec)
     if about:
-        facts.tell(about)
+        model_facts.print_facts(about)
 
 
-def _tell_written(document: dict[str, Any], prints: dict[str, str], *, as_json: bool) -> None:
-    """Print a spec that a plugin is missing for: what it says, and nothing that it would take the plugin to know."""
+def _print_document(document: dict[str, Any], prints: dict[str, str], *, as_json: bool) -> None:
+    """Print a spec whose plugin is missing as it is written, without what only the plugin knows."""
     from aezoo.reading.text import to_toml
 
     if as_json:
@@ -69,7 +69,7 @@ def _tell_written(document: dict[str, Any], prints: dict[str, str], *, as_json: 
         click.echo(visible(line))
 
 
-def _tell(spec: Spec) -> None:
+def _print_summary(spec: Spec) -> None:
     from aezoo.spec.memory import memory
     from aezoo.spec.shape import text
 
@@ -95,7 +95,7 @@ def formula(spec: Spec) -> str:
 
 
 def _table(cells: Sequence[tuple[str, ...]]) -> None:
-    # A column that says the same of every part would take the room of the settings.
+    # A column that says the same of every part would take space from the settings.
     shown = len(HEADER) if len(_providers(cells)) > 1 else len(HEADER) - 1
     output.table(HEADER[:shown], [row[:shown] for row in cells], right="lllrrrl", yields=2, folds=True)
 
@@ -118,7 +118,7 @@ def _cells(rows: Sequence[Row], total: int, depth: int = 0) -> Iterator[tuple[st
 
 def _settings(row: Row) -> str:
     # Without blanks inside: a column that is folded breaks between settings.
-    return " ".join(f"{visible(key)}={phrase(value).replace(', ', ',')}" for key, value in row.settings.items())
+    return " ".join(f"{visible(key)}={format_value(value).replace(', ', ',')}" for key, value in row.settings.items())
 
 
 # --- the loss ----------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def _added(i: int, term: Term) -> str:
         about = f"of {', '.join(term.reads)}"
     else:
         about = f"{term.type} of {', '.join(term.reads)}" if i else term.type
-    return f"{term.name} ({about})" if not i else f"{phrase(term.weight)} * {term.name} ({about})"
+    return f"{term.name} ({about})" if not i else f"{format_value(term.weight)} * {term.name} ({about})"
 
 
 # --- the memory --------------------------------------------------------------------------------------------
@@ -153,8 +153,8 @@ def _needs(needed: Memory, spec: Spec) -> Iterator[str]:
 
 def _say(line: str) -> None:
     """Print a line, folded to the terminal."""
-    room = output.columns()
-    click.echo(fill(line, max(room, 20), subsequent_indent="  ", break_on_hyphens=False) if room else line)
+    width = output.columns()
+    click.echo(fill(line, max(width, 20), subsequent_indent="  ", break_on_hyphens=False) if width else line)
 
 
 # --- for machines ------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What somebody may have meant by an option or a command that is not there: another one, or a value of the spec."""
+"""Suggestions for an unknown option or command: a similar one, or a value of the spec."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aezoo.registry.registry import Registry
     from aezoo.spec.component import Frozen
 
-#: Parts of a spec whose settings are told by their path alone, nearest first; the kind, for a slot.
+#: Paths of a spec whose settings are suggested, the likeliest first, with the kind of part for a slot.
 PARTS = {
     "training": "",
     "training.optimizer": "optimizer",
@@ -29,8 +29,8 @@ PARTS = {
 }
 
 
-def meant(error: click.UsageError) -> tuple[str, str] | None:
-    """Message and hint for an option or a command that is not there; None for another error."""
+def suggestion_for(error: click.UsageError) -> tuple[str, str] | None:
+    """Message and hint for an unknown option or command; None for another error."""
     context = error.ctx
     if isinstance(error, click.NoSuchOption) and context is not None:
         name = error.option_name
@@ -90,7 +90,7 @@ def _described(word: str, path: str, info: FieldInfo) -> bool:
 
 
 def _settings(registry: Registry, *, data_only: bool) -> Iterator[tuple[str, FieldInfo]]:
-    """Each value of a spec that a path leads to, through the parts in the box."""
+    """Each value of a spec that has a path, through the built-in parts."""
     from aezoo.spec.document import Spec
 
     for path, kind in PARTS.items():

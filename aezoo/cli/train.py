@@ -11,8 +11,8 @@ import click
 
 import aezoo
 from aezoo.cli import options
-from aezoo.cli.judging import tell
 from aezoo.cli.output import emit
+from aezoo.cli.scores_table import print_scores
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
@@ -50,8 +50,8 @@ def train(
     # Read when torch is loaded: idle threads sleep. Spinning is faster on an idle machine
     # and many times slower on one where anything else runs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    spec, samples = _settled(source, data, overrides, limits)
-    spec = _lasting(spec, epochs)
+    spec, samples = _spec_and_data(source, data, overrides, limits)
+    spec = _with_epochs(spec, epochs)
     folder = out or Path("runs") / spec.name
     progress = _progress(as_json)
     run = aezoo.train(
@@ -64,13 +64,13 @@ def train(
         return
     click.echo(_summary(run.record), err=True)
     if run.scores:
-        tell(run.scores)
+        print_scores(run.scores)
     for picture in pictures:
         click.echo(f"picture: {picture}")
     click.echo(f"model: {folder}")
 
 
-def _settled(
+def _spec_and_data(
     source: str, data: Path | None, overrides: Sequence[str], limits: Limits
 ) -> tuple[Spec, Path | DatasetSpec | None]:
     """The spec, and what `--data` names: what `--set` says of data, it says of those."""
@@ -86,7 +86,7 @@ def _settled(
     return restated(spec, samples, kept=[override.partition("=")[0].strip() for override in others]), samples
 
 
-def _lasting(spec: Spec, epochs: int | None) -> Spec:
+def _with_epochs(spec: Spec, epochs: int | None) -> Spec:
     """The spec with another length of its run."""
     if epochs is None:
         return spec

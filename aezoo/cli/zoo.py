@@ -1,4 +1,4 @@
-"""`aezoo zoo`: the models in the box, published as they are."""
+"""`aezoo zoo`: publish the embedded models as they are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def zoo() -> None:
-    """The models in the box."""
+    """The models of the embedded zoo."""
 
 
 @zoo.command()
@@ -33,21 +33,21 @@ def zoo() -> None:
 def publish(
     names: tuple[str, ...],
     namespace: str,
-    everything: bool,
+    all_models: bool,
     tag: str | None,
     private: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Push models of the box to NAMESPACE, so that its copies have the hashes of those in the box."""
+    """Push embedded models to NAMESPACE; the copies have the hashes of the originals."""
     from aezoo.zoo import embedded
     from aezoo.zoo.address import known
     from aezoo.zoo.pushing import plan, refuse_tag
 
-    if everything == bool(names):
+    if all_models == bool(names):
         raise UsageError("say which models, or --all", hint=f"there are {', '.join(embedded.names())}")
     refuse_tag(tag)
-    chosen = embedded.names() if everything else [known(name) for name in names]
+    chosen = embedded.names() if all_models else [known(name) for name in names]
     planned = [plan(embedded.folder(name), f"{namespace}/{name}", address=name) for name in chosen]
     if dry_run:
         files = [(one.repo, file) for one in planned for file in one.files]
@@ -58,21 +58,21 @@ def publish(
             table(("repository", "file", "bytes", "sha256"), rows, right="llrl")
         return
     # All are checked before the first is sent.
-    done: list[Published] = []
+    published: list[Published] = []
     for name in chosen:
-        with _after(done):
+        with _after(published):
             folder, repo = embedded.folder(name), f"{namespace}/{name}"
-            done.append(aezoo.push(folder, repo, address=name, tag=tag, private=private))
+            published.append(aezoo.push(folder, repo, address=name, tag=tag, private=private))
         if not as_json:
-            push.tell(done[-1], as_json=False)
+            push.print_published(published[-1], as_json=False)
     if as_json:
-        emit([one._asdict() for one in done])
+        emit([one._asdict() for one in published])
 
 
 @contextmanager
-def _after(done: Sequence[Published]) -> Iterator[None]:
+def _after(published: Sequence[Published]) -> Iterator[None]:
     """Let an error name the models that were published before it."""
-    before = f"; published before it: {', '.join(map(str, done))}" if done else ""
+    before = f"; published before it: {', '.join(map(str, published))}" if published else ""
     try:
         yield
     except AezooError as error:

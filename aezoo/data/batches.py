@@ -1,4 +1,4 @@
-"""Batches: gathered and scaled on the device, in an order that any process can work out from the seed."""
+"""Batches: gathered and scaled on the device, in an order that follows from the seed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ Rows = npt.NDArray[np.int64]
 class Batches:
     """The samples of one split, and its batches: float tensors [B, *input] on the device.
 
-    They stay as they are stored, uint8 or float, in memory, on the device or mapped in a file, and are
-    gathered and scaled a batch at a time. uint8 0..255 becomes the spec's `input.range`; without a range it
-    stays 0..255. The order depends on the seed and the epoch alone, so one integer, the step, is the position
-    in a run. Samples are counted from 0 within the split.
+    Values stay in the type and memory that they are stored in, uint8 or float, in memory, on the device or mapped
+    from a file, and are gathered and scaled a batch at a time. uint8 0..255 becomes the spec's `input.range`; without
+    a range it stays 0..255. The order depends on the seed and the epoch alone, so one integer, the step, is the
+    position in a run. Samples are counted from 0 within the split.
 
-    The last batch of an epoch is what remains; a remainder of one sample joins the batch before it, since
-    batch normalization cannot take a batch of one.
+    The last batch of an epoch may be smaller; a remainder of one sample joins the batch before it, since batch
+    normalization cannot train on a batch of one.
 
     Args:
         samples: All samples.
         spec: Says the range and the precision.
-        rows: Those of the split, or all.
-        device: Where batches are wanted.
+        rows: Those of the split; None for all.
+        device: Of the batches.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Batches:
         self.labels: Tensor | None = None  # [n], on the device
         if samples.labels is not None:
             self.labels = _tensor(_selected(samples.labels, rows)).to(self.device)
-        self._values, self._rows = _table(samples.values, rows, self.device, self.dtype)
-        self._travels = self._values.device != self.device
+        self._values, self._rows = _stored(samples.values, rows, self.device, self.dtype)
+        self._must_move = self._values.device != self.device
         low, high = spec.input.range or (0.0, 255.0)
         self._scale, self._shift = (high - low) / 255, low
 
@@ -78,19 +78,19 @@ class Batches:
         return self.gather(torch.tensor([row], device=self._values.device))
 
     def sequential(self, batch_size: int) -> Iterator[Tensor]:
-        """Every sample once, in order, for evaluation; here a last batch of one stays."""
+        """Every sample once, in order, for evaluation; here the last batch may have one sample."""
         for start in range(0, len(self), batch_size):
             if self._rows is None:
                 values = self._values[start : start + batch_size]
                 x = self._scaled(values)
-                # A copy: what is done to a batch must not reach the data.
+                # A copy: a view would let a change of the batch change the data.
                 yield x.clone() if x is values else x
             else:
                 rows = self._rows[start : start + batch_size]
                 yield self._scaled(self._values.index_select(0, rows))
 
     def head(self, n: int) -> Tensor:
-        """At most `n` samples, to estimate moments from: evenly spaced, as the first may be of one class."""
+        """At most `n` samples, evenly spaced, to estimate moments from: the first ones may all be of one class."""
         n = min(n, len(self))
         return self.gather(torch.arange(n, device=self._values.device) * len(self) // max(n, 1))
 
@@ -101,8 +101,8 @@ class Batches:
         return parts
 
     def _scaled(self, x: Tensor) -> Tensor:
-        """Gathered samples on the device, as floats; uint8 travels as such and is scaled there, in place."""
-        if x.dtype == self.dtype and not self._travels:  # the common case, kept free of calls that do nothing
+        """Gathered samples on the device, as floats; uint8 is moved as such, in a quarter of the bytes."""
+        if x.dtype == self.dtype and not self._must_move:  # the common case, without calls that do nothing
             return x
         x = x.to(self.device, non_blocking=True)
         if x.dtype != torch.uint8:
@@ -111,26 +111,26 @@ class Batches:
         return x.add_(self._shift) if self._shift else x
 
 
-def _table(values: Array, rows: Rows | None, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
-    """What batches are gathered from, and the rows of it that are meant (None for all).
+def _stored(values: Array, rows: Rows | None, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    """The tensor that batches are gathered from, and the split's rows in it (None for all).
 
-    A mapped file stays where it is, as do values that would fill the device; the rest is copied once.
+    A mapped file is not read, and values that would fill the device stay in memory; all else is copied there once.
     """
     if isinstance(values, np.memmap):
         return _tensor(values), None if rows is None else _tensor(rows)
-    table = _tensor(_selected(values, rows))
-    if table.dtype == torch.float64 != dtype:
-        table = table.to(dtype)
-    return (table.to(device) if _fits(table, device) else table), None
+    stored = _tensor(_selected(values, rows))
+    if stored.dtype == torch.float64 != dtype:
+        stored = stored.to(dtype)
+    return (stored.to(device) if _fits(stored, device) else stored), None
 
 
-def _fits(table: Tensor, device: torch.device) -> bool:
-    # A quarter of what is free leaves the rest to weights and activations.
-    return device.type != "cuda" or 4 * table.nbytes < torch.cuda.mem_get_info(device)[0]
+def _fits(values: Tensor, device: torch.device) -> bool:
+    # At most a quarter of the free memory: the rest is for weights and activations.
+    return device.type != "cuda" or 4 * values.nbytes < torch.cuda.mem_get_info(device)[0]
 
 
 def _selected(values: Array, rows: Rows | None) -> Array:
-    """The rows of an array; without a copy if they follow one another."""
+    """The rows of an array; a view if they are consecutive."""
     if rows is None:
         return values
     if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all()):
@@ -139,7 +139,7 @@ def _selected(values: Array, rows: Rows | None) -> Array:
 
 
 def _tensor(values: Array) -> Tensor:
-    """A tensor over the memory of an array, where torch can take it as it is."""
+    """A tensor that shares the memory of an array, if torch can read it; else a copy."""
     if not values.dtype.isnative or not values.flags.aligned or any(stride < 0 for stride in values.strides):
         values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
     with warnings.catch_warnings():

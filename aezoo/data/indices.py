@@ -1,4 +1,4 @@
-"""Indices: a discrete code as whole numbers, on its way to be decoded."""
+"""Indices: a discrete code as integers, to be decoded."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from aezoo.spec.shape import Shape, text
 
 
 class Indices:
-    """The batches of a discrete code, checked against what the latent says of it.
+    """The batches of a discrete code, checked against the latent's shape and number of codes.
 
     Args:
-        samples: [N, *shape] of whole numbers.
+        samples: Integers [N, *shape].
         spec: Its latent has a discrete code.
-        device: Where batches are wanted.
+        device: Of the batches.
 
     Raises:
-        DataError: They are of another shape, or name codes that are not there.
+        DataError: They are of another shape, or beyond the number of codes.
     """
 
     def __init__(self, samples: Samples, spec: Spec, *, device: torch.device) -> None:
@@ -32,8 +32,8 @@ class Indices:
             raise DataError(f"{samples.source}: indices are {got}, the model's are {wanted}")
         wrong = (samples.values < 0) | (samples.values >= codes)
         if wrong.any():
-            told = f"index {samples.values[wrong].flat[0]} names no code: they go from 0 to {codes - 1}"
-            raise DataError(f"{samples.source}: {told}")
+            message = f"index {samples.values[wrong].flat[0]} names no code: they go from 0 to {codes - 1}"
+            raise DataError(f"{samples.source}: {message}")
         self._values = torch.from_numpy(samples.values.astype("int64"))
         self._device = device
 

@@ -1,4 +1,4 @@
-"""Outside: a path that the author of a pulled model wrote leads nowhere on this machine but into the working folder."""
+"""Data paths of pulled models: their authors may name files inside the working folder only."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from aezoo.errors import Refused
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
 
-#: How keys end that name a file or a folder, whatever the dataset.
+#: Endings of the keys that name a file or a folder, in any dataset.
 KEYS = ("path", "file", "folder", "dir", "directory", "root")
 
 
 def refuse_outside(spec: Spec, *, pulled: bool) -> None:
-    """Refuse to open what the data of a pulled model name outside of the working folder.
+    """Refuse a pulled model whose data are outside of the working folder.
 
-    A model that was trained here has no lock: its data are opened wherever they are.
+    Data of a model that was trained here are opened wherever they are.
 
     Raises:
         Refused: A path is absolute, or leads out by `..` or `~`.

@@ -1,4 +1,4 @@
-"""From a source to the rows of each split: open, check, split. Batches are made of them in `aezoo.data.batches`.
+"""From a source to the rows of each split: open, check, split. Batches are made in `aezoo.data.batches`.
 
 source --open_samples--> Samples --check--> Samples --split--> rows --Batches--> Tensor [B, *input]
 """
@@ -36,24 +36,21 @@ Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
 __all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "source_of", "split"]
 
 
-# --- open ----------------------------------------------------------------------------------------------
-
-
 def open_samples(
-    source: Source, spec: Spec, *, seed: int = 0, registry: Registry | None = None, alike: bool = True
+    source: Source, spec: Spec, *, seed: int = 0, registry: Registry | None = None, as_input: bool = True
 ) -> Samples:
-    """The samples of a source, as the spec would see them; `check` says whether it can take them.
+    """The samples of a source, to be checked against the spec by `check`.
 
-    The one thing that is mended: images [N, H, W] for an input [1, H, W] get their channel axis, if `alike`.
+    Images [N, H, W] for an input [1, H, W] get a channel axis, if `as_input`; nothing else is changed.
 
     Args:
         source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path of a
             file or folder that one of the registered datasets reads by its ending.
         spec: Says the input's shape and kind, and its own data.
-        seed: Handed to the dataset.
-        registry: Where datasets for a path are looked up; all that is loaded, if None.
-        alike: Read a path as the spec's own data are read, where these are of the same kind: the same columns,
-            the same resizing. False for what is not the model's input: codes.
+        seed: Passed to the dataset.
+        registry: Where datasets for a path are looked up; None for the one of this process.
+        as_input: Whether these are inputs of the model: a path of the same kind as the spec's own data is read with its
+            settings, such as columns and resizing. False for codes.
 
     Raises:
         DataError: They cannot be read.
@@ -62,11 +59,11 @@ def open_samples(
     """
     source = _own(spec) if source is None else source
     if isinstance(source, (str, PathLike)):
-        source = _dataset_for(Path(source), registry or default_registry(), spec.data if alike else None)
+        source = _dataset_for(Path(source), registry or default_registry(), spec.data if as_input else None)
     if isinstance(source, DatasetSpec):
         source = samples_of(source, source.load(shape=spec.input.shape, seed=seed))
     samples = source if isinstance(source, Samples) else _from_array(source)
-    if alike and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
+    if as_input and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
         return replace(samples, values=samples.values[:, None])
     return samples
 
@@ -84,20 +81,20 @@ def source_of(
     settings: Sequence[str] = (),
     *,
     registry: Registry | None = None,
-    alike: bool = True,
+    as_input: bool = True,
 ) -> Path | DatasetSpec | None:
-    """What `--data` or INPUT name, read as the settings say; the spec's own data, if they name nothing.
+    """The data that `--data` or INPUT name, with the settings applied; the spec's own, if they name none.
 
     Args:
         path: Of a file or folder, or None.
-        spec: Whose data are read, or would be.
-        settings: `data.key=x_train`, `data.resize=fit`: they hold for the data that were named.
+        spec: Its data are read, or give the settings for `path`.
+        settings: `data.key=x_train`, `data.resize=fit`: applied to the data that were named.
         registry: As for `open_samples`.
-        alike: As for `open_samples`.
+        as_input: As for `open_samples`.
 
     Raises:
-        SpecError: The settings are none of this kind of data.
-        UsageError: There are no data that they could be about, or they name others.
+        SpecError: This kind of data has no such settings.
+        UsageError: There are settings and no data, or the settings name other data.
     """
     if not settings:
         return path
@@ -105,9 +102,9 @@ def source_of(
     if path is None:
         return read_as(_own(spec), settings, registry=registry)
     path = expanded(path)
-    own = spec.data if alike else None
+    own = spec.data if as_input else None
     if isinstance(own, FileDatasetSpec) and _ending(path) in own.suffixes:
-        # First to what says how the file is read, since names that the file does not have are dropped.
+        # Before `_dataset_for`, too: it drops names (of keys, columns) that the file does not have.
         own = _of_file(own.model_copy(update={"path": str(path)}), path, settings, registry)
     return _of_file(_dataset_for(path, registry, own), path, settings, registry)
 
@@ -123,9 +120,9 @@ def _of_file(dataset: DatasetSpec, path: Path, settings: Sequence[str], registry
 def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
     """The spec with these samples in place of its own data, so that what is trained on them says so.
 
-    A path is kept as it leads from the working folder, of one elsewhere the last name; of an array nothing can be
-    told. The shares that are held out stay what they were. What the spec says of its model, it said of its own data:
-    with others its description, licence and paper are gone, but for those that are `kept`.
+    A path is written relative to the working folder, or as its last name if it is elsewhere; an array leaves no data.
+    Shares of validation and test stay. With other data, description, licence and paper no longer apply: they are
+    removed, but for those in `kept`.
     """
     if source is None:
         return spec
@@ -142,13 +139,13 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
 
 
 def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:
-    """What says which data these are, however many of them are taken."""
+    """The settings that say which data these are: all but the shares of the splits."""
     return None if dataset is None else dataset.model_dump(exclude=set(SHARES))
 
 
 def _from_here(path: Path) -> str:
     full = expanded(path).absolute()
-    # A spec is text: bytes of a name that are no UTF-8 are spelt out.
+    # A spec is UTF-8 text: other bytes of a name are escaped.
     return utf8(full.relative_to(Path.cwd()).as_posix() if full.is_relative_to(Path.cwd()) else full.name)
 
 
@@ -179,7 +176,7 @@ def _numpy(tensor: Tensor) -> Array:
 
 
 def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> DatasetSpec:
-    """What reads the path, as `own` is read, and with the same shares held out."""
+    """A dataset that reads the path, with the settings of `own` if it has the same type, and its shares of splits."""
     path = expanded(path)
     if not path.exists():
         raise NotFound(f"{path.absolute()}: no such file or folder")
@@ -190,7 +187,7 @@ def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> Dat
     known: set[str] = set()
     for part in _file_datasets(registry):
         if suffix in part.suffixes:
-            # pydantic takes no name that is not UTF-8, a file system does.
+            # pydantic refuses strings that are not UTF-8; a file name may be one.
             dataset = part.model_validate({"type": part.tag(), "path": utf8(str(path)), **shares})
             return dataset.model_copy(update={"path": str(path)})
         known.update(part.suffixes)
@@ -201,7 +198,7 @@ def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> Dat
 
 
 def _ending(path: Path) -> str:
-    """The ending of a file's name, by which it is known what reads it; "/" of a folder."""
+    """The ending of a file's name, by which its dataset is chosen; "/" of a folder."""
     return "/" if path.is_dir() else path.suffix.lower()
 
 
@@ -212,13 +209,10 @@ def _file_datasets(registry: Registry) -> Iterator[type[FileDatasetSpec]]:
             yield part
 
 
-# --- check ---------------------------------------------------------------------------------------------
-
-
 def check(samples: Samples, spec: Spec, *, widths: float = 0.0) -> None:
     """Refuse samples that are not what the spec says, naming the first bad sample and where it is bad.
 
-    Every value is looked at, a few million at a time. uint8 needs no look: 0..255 spans the declared range.
+    All values are read, a few million at a time. uint8 values are not: 0..255 spans the declared range.
 
     Args:
         samples: All of them.
@@ -274,19 +268,16 @@ def _windows(shape: Shape, wanted: Shape) -> str:
         cut = f"numpy.stack(numpy.split(values[{index}:{count * length}], {count}, axis=1))"
         return f"one long recording; cut it into windows: {cut}"
     if len(shape) == 2 and shape[1] < length <= shape[0]:
-        return f"each row was taken for a sample; a set of signals is an array [N, {channels}, {length}] of windows"
+        return f"each row was read as a sample; a set of signals is an array [N, {channels}, {length}] of windows"
     return ""
-
-
-# --- split ---------------------------------------------------------------------------------------------
 
 
 def split(samples: Samples, dataset: DatasetSpec | None, seed: int = 0) -> dict[str, Rows]:
     """Rows of `train`, `validation` and `test`, each in ascending order, no row in two.
 
-    Splits that the set fixes are kept. Else every row is in one, and they depend on the seed, the number of
-    samples and the fractions alone, and the test rows not even on the validation's fraction. A share too
-    small for a whole sample gets one, but the last one is always for training.
+    Splits that the dataset fixes are used. Else every row is in one, and they depend on the seed, the number of samples
+    and the fractions alone; the test rows do not depend on the validation's fraction. A share too small for a whole
+    sample gets one, but the last sample is always for training.
 
     Raises:
         DataError: Nothing is left to train on.
@@ -295,10 +286,10 @@ def split(samples: Samples, dataset: DatasetSpec | None, seed: int = 0) -> dict[
         rows = {name: np.asarray(samples.splits.get(name, ()), np.int64) for name in ("train", "validation", "test")}
     else:
         validation, test = dataset.fractions() if dataset is not None else (0.1, 0.1)
-        held = _share(len(samples), test, len(samples) - 1)
-        seen = held + _share(len(samples), validation, len(samples) - held - 1)
+        n_test = _share(len(samples), test, len(samples) - 1)
+        n_other = n_test + _share(len(samples), validation, len(samples) - n_test - 1)
         order = permutation(len(samples), seed, "split")
-        rows = {"train": order[seen:], "validation": order[held:seen], "test": order[:held]}
+        rows = {"train": order[n_other:], "validation": order[n_test:n_other], "test": order[:n_test]}
     if not len(rows["train"]):
         raise DataError(f"{samples.source}: no sample is left for training: {len(samples)} in all")
     return {name: np.sort(part) for name, part in rows.items()}

@@ -1,1 +1,1 @@
-"""Judging a model: its scores beside those of simple baselines, and walks through its code."""
+"""Evaluation: the scores of a model beside those of simple baselines."""

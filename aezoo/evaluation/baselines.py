@@ -5,7 +5,7 @@
 - The Wiener filter: no linear denoiser has a smaller expected squared error (for Gaussian data: no denoiser at all).
 
 Both are fitted to the training split: PCA in the units of the model's loss, the filter in data units, where the noise
-is. It is the same one in all units: each value of its guess is the best for itself.
+is. Its estimate is optimal for each value by itself, so it would be the same in any units.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from aezoo.nn.corruption import GaussianNoise, Level, Mask, SaltAndPepper
 from aezoo.nn.metrics import Moments
+from aezoo.spec.shape import Shape
 
-#: Widest samples whose whole covariance is worth its time. Wider ones get their principal axes by iteration, and no
-#: Wiener filter.
+#: Widest samples whose whole covariance is computed. Wider ones get their principal axes by iteration, and no Wiener
+#: filter.
 WIDEST = 2048
-#: The iteration's rounds, and how many axes it holds beyond those that are asked for.
+#: Rounds of the iteration, and how many axes it computes beyond those that are returned.
 ROUNDS, SPARE = 8, 16
 
 #: Gives all batches [B, *shape] anew at every call.
@@ -37,7 +38,7 @@ class Linear(NamedTuple):
     offset: Tensor  # [F]
     maps: tuple[Tensor, ...]  # their product is A [F, F]
 
-    def answer(self, x: Tensor) -> Tensor:
+    def apply(self, x: Tensor) -> Tensor:
         """[B, *shape] -> the same"""
         flat = x.cpu().double().flatten(1) - self.centre
         for matrix in self.maps:
@@ -57,7 +58,7 @@ def moments_of(batches: Batched) -> Moments:
 
 
 def pca(batches: Batched, dim: int, *, moments: Moments | None = None) -> Linear:
-    """The projection onto the first `dim` principal axes of the samples, whose moments may be known."""
+    """The projection onto the first `dim` principal axes of the samples; `moments` saves a pass over them."""
     moments = moments or moments_of(batches)
     mean = moments.mean()
     axes = _leading(moments.covariance(), dim) if moments.full else _iterated(batches, mean, dim)
@@ -92,8 +93,8 @@ def _iterated(batches: Batched, mean: Tensor, dim: int) -> Tensor:
 # --- the Wiener filter -----------------------------------------------------------------------------------
 
 
-class Spoiled(NamedTuple):
-    """First and second moments of what corruptions make of samples x with covariance S."""
+class CorruptedMoments(NamedTuple):
+    """First and second moments of corrupted samples y, of clean samples x with covariance S."""
 
     mean: Tensor  # [F], of y
     covariance: Tensor  # [F, F], of y
@@ -101,7 +102,7 @@ class Spoiled(NamedTuple):
 
 
 def wiener(moments: Moments, corruptions: Sequence[nn.Module], shape: Sequence[int]) -> Linear | None:
-    """The linear map of least expected squared error from spoiled to clean samples, in closed form.
+    """The linear map of least expected squared error from corrupted to clean samples, in closed form.
 
     x^ = E x + Cov(x, y) Cov(y)^-1 (y - E y). None if a corruption's moments are not known.
 
@@ -111,48 +112,50 @@ def wiener(moments: Moments, corruptions: Sequence[nn.Module], shape: Sequence[i
         shape: Of a sample.
     """
     mean, covariance = moments.mean(), moments.covariance()
-    state: Spoiled | None = Spoiled(mean, covariance, 1.0)
+    state: CorruptedMoments | None = CorruptedMoments(mean, covariance, 1.0)
     for corruption in corruptions:
-        state = spoil(corruption, state, tuple(shape)) if state else None
+        state = corrupt_moments(corruption, state, tuple(shape)) if state else None
     if state is None:
         return None
-    # A value that is always the same makes Cov(y) singular; so little on the diagonal changes nothing else.
+    # A constant value makes Cov(y) singular. A ridge this small changes no digit that is compared.
     ridge = 1e-9 * state.covariance.diagonal().mean() + 1e-30
     chol = torch.linalg.cholesky(state.covariance + ridge * torch.eye(len(mean), dtype=mean.dtype))
     return Linear(state.mean, mean, (torch.cholesky_solve(state.gain * covariance, chol),))
 
 
 @singledispatch
-def spoil(corruption: nn.Module, state: Spoiled, shape: tuple[int, ...]) -> Spoiled | None:
+def corrupt_moments(corruption: nn.Module, state: CorruptedMoments, shape: Shape) -> CorruptedMoments | None:
     """The moments after one more corruption; None for one that no formula is registered for."""
     return None
 
 
-@spoil.register
-def _gaussian(corruption: GaussianNoise, state: Spoiled, shape: tuple[int, ...]) -> Spoiled | None:
+@corrupt_moments.register
+def _gaussian(corruption: GaussianNoise, state: CorruptedMoments, shape: Shape) -> CorruptedMoments | None:
     if corruption.range is not None:  # clipping is not linear
         return None
     noise = _second_moment(corruption.std) * torch.eye(len(state.mean), dtype=state.mean.dtype)
     return state._replace(covariance=state.covariance + noise)
 
 
-@spoil.register
-def _mask(corruption: Mask, state: Spoiled, shape: tuple[int, ...]) -> Spoiled | None:
+@corrupt_moments.register
+def _mask(corruption: Mask, state: CorruptedMoments, shape: Shape) -> CorruptedMoments | None:
     return _replaced(state, corruption.p, corruption.value, 0.0, _together(shape, corruption.per_pixel))
 
 
-@spoil.register
-def _salt_and_pepper(corruption: SaltAndPepper, state: Spoiled, shape: tuple[int, ...]) -> Spoiled | None:
+@corrupt_moments.register
+def _salt_and_pepper(
+    corruption: SaltAndPepper, state: CorruptedMoments, shape: tuple[int, ...]
+) -> CorruptedMoments | None:
     low, high = corruption.range
     together = _together(shape, corruption.per_pixel)
     return _replaced(state, corruption.p, (low + high) / 2, ((high - low) / 2) ** 2, together)
 
 
-def _replaced(state: Spoiled, p: Level, value: float, variance: float, together: Tensor) -> Spoiled:
+def _replaced(state: CorruptedMoments, p: Level, value: float, variance: float, together: Tensor) -> CorruptedMoments:
     """Values kept with probability q = 1 - p, else replaced by draws of this mean and variance.
 
-    With everything measured from `value`: E y = q E x; where two values share their fate E yy' = q E xx' + p
-    variance, where they do not E yy' = q^2 E xx'. If p is drawn for each sample, q^2 is its mean square.
+    With everything measured from `value`: E y = q E x; where two values are replaced together E yy' = q E xx' + p
+    variance, where independently E yy' = q^2 E xx'. If p is drawn for each sample, q^2 stands for its mean square.
     """
     q = 1 - _first_moment(p)
     square = 1 - 2 * _first_moment(p) + _second_moment(p)
@@ -160,16 +163,16 @@ def _replaced(state: Spoiled, p: Level, value: float, variance: float, together:
     outer = torch.outer(centred, centred)
     raw = state.covariance + outer
     second = torch.where(together, q * raw + (1 - q) * variance, square * raw)
-    return Spoiled(value + q * centred, second - q**2 * outer, q * state.gain)
+    return CorruptedMoments(value + q * centred, second - q**2 * outer, q * state.gain)
 
 
-def _together(shape: tuple[int, ...], per_pixel: bool) -> Tensor:
-    """Which pairs of values share their fate: each with itself; or all channels of a place: [F, F]."""
+def _together(shape: Shape, per_pixel: bool) -> Tensor:
+    """Which pairs of values are replaced together: each with itself, or all channels of a position: [F, F]."""
     width = torch.Size(shape).numel()
-    place = torch.arange(width)
+    positions = torch.arange(width)
     if per_pixel:
-        place = place % (width // shape[0])
-    return place[:, None] == place[None]
+        positions = positions % (width // shape[0])
+    return positions[:, None] == positions[None]
 
 
 def _first_moment(level: Level) -> float:

@@ -19,7 +19,7 @@ from aezoo.data.sources import Source, check, open_samples
 from aezoo.data.sources import split as split_rows
 from aezoo.errors import DataError, DataWarning
 from aezoo.evaluation.baselines import Batched
-from aezoo.evaluation.judge import Examples, Judge, Table
+from aezoo.evaluation.evaluator import Evaluator, Examples, Table
 from aezoo.evaluation.units import Name
 from aezoo.model import Model, evaluating
 from aezoo.registry.attribution import attributed
@@ -36,15 +36,15 @@ class Scores:
     """How good a model is, and how good simpler ones are.
 
     Attributes:
-        metrics: Every metric that means something for the spec. With a corruption also `denoising_squared_error`
-            and `denoising_psnr`: of what is reconstructed from corrupted input, against the clean.
+        metrics: Every metric that applies to the spec. With a corruption also `denoising_squared_error` and
+            `denoising_psnr`: of the reconstruction from corrupted input, against the clean.
         baseline: The same metrics of `pca`, `noisy input`, `wiener` and, of inputs with a range, `wiener_clipped`: the
-            same filter with its guesses cut off at the range; where each applies.
+            same filter with its estimates clipped to the range; where each applies.
         dataset: Where the samples came from.
         split: `train`, `validation`, `test`, or `all`.
         n: How many samples.
         seed: Of latent noise and corruption.
-        versions: Of what computed it.
+        versions: Of aezoo and torch.
         units: Of `squared_error`, `mse` and `fvu`, of the model and the baselines: those of the loss.
         examples: For pictures.
     """
@@ -89,10 +89,10 @@ def evaluate(
     seed: int = 0,
     batch_size: int = 256,
 ) -> Scores:
-    """Judge a model on one split of its data, side by side with linear baselines fitted to the training split.
+    """Evaluate a model on one split of its data, side by side with linear baselines fitted to the training split.
 
     Args:
-        model: What is judged.
+        model: What is evaluated.
         data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor; split as in training.
         split: `train`, `validation` or `test`; `all` for every sample, with baselines from the spec's own data.
         device: Where to compute; by default where the model is.
@@ -112,9 +112,9 @@ def evaluate(
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
     if split == "all":
-        rows, fitting = np.arange(len(samples)), _own_training_split(model, samples, own=data is None)
-        judge = Judge(model, Batches(samples, spec, rows, device=model.device), seed, batch_size)
-        return _scores(judge, samples, split, fitting)
+        rows, training = np.arange(len(samples)), _own_training_split(model, samples, own=data is None)
+        evaluator = Evaluator(model, Batches(samples, spec, rows, device=model.device), seed, batch_size)
+        return _scores(evaluator, samples, split, training)
     parts = split_rows(samples, spec.data, spec.training.seed)
     return evaluate_split(model, samples, parts, split, seed=seed, batch_size=batch_size)
 
@@ -128,13 +128,13 @@ def evaluate_split(
     seed: int = 0,
     batch_size: int = 256,
 ) -> Scores:
-    """Judge a model on one split of samples that were opened, checked and split already, as in its training.
+    """Evaluate a model on one split of samples that were opened, checked and split already, as in its training.
 
     Args:
-        model: What is judged.
-        samples: That `check` has let pass.
+        model: What is evaluated.
+        samples: All of them, checked by `check`.
         rows: Of each split.
-        split: The one that is judged.
+        split: The one that is evaluated.
         seed: Of latent noise and corruption.
         batch_size: Samples in one pass.
 
@@ -144,46 +144,46 @@ def evaluate_split(
     if not len(rows.get(split, ())):
         known = ", ".join(name for name, part in rows.items() if len(part))
         raise DataError(f"{samples.source}: there is no {split} split", hint=f"there are: {known}, all")
-    judge = Judge(model, Batches(samples, model.spec, rows[split], device=model.device), seed, batch_size)
-    return _scores(judge, samples, split, _fitting(model.spec, samples, rows["train"]))
+    evaluator = Evaluator(model, Batches(samples, model.spec, rows[split], device=model.device), seed, batch_size)
+    return _scores(evaluator, samples, split, _training_batches(model.spec, samples, rows["train"]))
 
 
-def _scores(judge: Judge, samples: Samples, split: str, fitting: Batched | None) -> Scores:
-    with evaluating(judge.model.network), torch.inference_mode():
-        metrics, compared = judge.metrics(default_registry()), judge.compare(fitting)
+def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batched | None) -> Scores:
+    with evaluating(evaluator.model.network), torch.inference_mode():
+        metrics, compared = evaluator.metrics(default_registry()), evaluator.compare(training)
         metrics |= compared.pop("", {})
-        _tell_of_not_finite(metrics, samples.source)
+        _warn_of_not_finite(metrics, samples.source)
         return Scores(
             metrics=metrics,
             baseline=compared,
             dataset=samples.title,
             split=split,
-            n=len(judge.batches),
-            seed=judge.seed,
+            n=len(evaluator.batches),
+            seed=evaluator.seed,
             versions=_versions(),
-            units=judge.units.name,
-            examples=judge.examples(),
+            units=evaluator.units.name,
+            examples=evaluator.examples(),
         )
 
 
 def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Batched | None:
-    """What baselines are fitted to where all samples are judged: of the spec's own data; None if not at hand."""
+    """The training split of the spec's own data; None if it has none, or a pulled model's lie outside the folder."""
     spec = model.spec
     if not own:
         if spec.data is None or (model.pulled and reaches_out(spec)):
             return None
         samples = open_samples(None, spec, seed=spec.training.seed)
-    return _fitting(spec, samples, split_rows(samples, spec.data, spec.training.seed)["train"])
+    return _training_batches(spec, samples, split_rows(samples, spec.data, spec.training.seed)["train"])
 
 
-def _fitting(spec: Spec, samples: Samples, rows: Rows) -> Batched:
-    """What baselines are fitted to: the training split, thinned out."""
+def _training_batches(spec: Spec, samples: Samples, rows: Rows) -> Batched:
+    """What baselines are fitted to: evenly spaced samples of the training split."""
     if len(rows) > FIT_ROWS:
         rows = rows[np.arange(FIT_ROWS) * len(rows) // FIT_ROWS]
     return partial(Batches(samples, spec, rows).sequential, 1024)
 
 
-def _tell_of_not_finite(metrics: Table, source: str) -> None:
+def _warn_of_not_finite(metrics: Table, source: str) -> None:
     broken = ", ".join(f"{name} ({value})" for name, value in metrics.items() if not math.isfinite(value))
     if broken:
         message = f"{source}: not finite, and no numbers to compare by: {broken}"

@@ -44,7 +44,7 @@ class Units:
 
 
 def drawable(model: Model, values: Array) -> Array:
-    """Samples [N, *shape] of the data as pictures show them: on one scale, where each value has a scale of its own."""
+    """Samples [N, *shape] as pictures show them: standardized where the model standardizes data without a range."""
     units = Units(model.network)
     if units.name == "data" or model.spec.input.range is not None:
         return values

@@ -1,1 +1,1 @@
-"""The layers that a mirror is made of: declarations in the core, registered with the parts in the box."""
+"""The layers that mirrors are made of: declarations in the core, registered with the built-in parts."""

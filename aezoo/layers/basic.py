@@ -20,7 +20,7 @@ NORM = "between map and activation; group: at most 8 groups, as many as divide t
 
 
 def check_norm(norm: str, shape: Shape, *, groups: int | None = None) -> None:
-    """Refuse a norm that would leave nothing of [F] or [C, *spatial] but its shift."""
+    """Refuse a norm over one value of [F] or [C, *spatial], which would leave nothing but its shift."""
     if norm == "instance" and len(shape) == 1:
         raise ShapeError(f"instance norm takes grids [C, ...], got {text(shape)}; take batch norm")
     if groups is not None and shape[0] % groups:
@@ -36,7 +36,7 @@ def norm_parameters(norm: str, shape: Shape) -> int:
 
 
 def ending(style: Style) -> list[LayerSpec]:
-    """The style as layers of their own, for a layer that has no field for it."""
+    """The style as layers of their own, for a layer that has no such fields."""
     layers: list[LayerSpec] = []
     if style.norm != "none":
         layers.append(NormSpec(norm=style.norm))
@@ -58,7 +58,7 @@ def dense(shape: Shape, style: Style) -> list[LayerSpec]:
 class LinearSpec(LayerSpec):
     """A dense map of a vector, then a norm, then an activation: [F] -> [features].
 
-    Anything but a vector wants a `flatten` before it.
+    Inputs that are not vectors need a `flatten` before it.
 
     Example:
         [[encoder]]
@@ -119,7 +119,7 @@ class FlattenSpec(LayerSpec):
         return (flat(shape),)
 
     def style(self) -> Style:
-        # A norm over channels cannot end the linear map that leads back to a vector: it follows the reshape.
+        # No style for the linear map back: a norm over channels has to follow the reshape.
         return Style()
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
@@ -142,7 +142,7 @@ class ReshapeSpec(LayerSpec):
 
     type: Literal["reshape"] = "reshape"
     carries: ClassVar[bool] = True
-    shape: Ints = Field(description="shape of the output; one axis may be -1, and takes what is left")
+    shape: Ints = Field(description="shape of the output; one axis may be -1: the remaining values")
 
     def output_shape(self, shape: Shape) -> Shape:
         wanted, values = self.shape, flat(shape)
@@ -154,7 +154,7 @@ class ReshapeSpec(LayerSpec):
         return tuple(values // known if axis == -1 else axis for axis in wanted)
 
     def style(self) -> Style:
-        return Style()  # as for flatten: what was a channel is none after
+        return Style()  # as for flatten: the channels change
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
         return [ReshapeSpec(shape=target), *ending(style)]
@@ -167,9 +167,9 @@ class ReshapeSpec(LayerSpec):
 
 
 class NormSpec(LayerSpec):
-    """A norm of its own, then a learned scale and shift for each feature or channel.
+    """A norm as a layer of its own, then a learned scale and shift for each feature or channel.
 
-    What has zero mean and unit variance afterwards: each channel over the batch (batch norm, arXiv:1502.03167);
+    Normalized to zero mean and unit variance: each channel over the batch (batch norm, arXiv:1502.03167);
     all values of a sample (layer norm, arXiv:1607.06450); each group of channels of a sample (group norm,
     arXiv:1803.08494); each channel of a sample (instance norm, arXiv:1607.08022).
 
@@ -184,7 +184,7 @@ class NormSpec(LayerSpec):
     carries: ClassVar[bool] = True
     norm: Literal["batch", "layer", "group", "instance"] = Field("batch", description="what is normalized")
     groups: int | None = Field(
-        None, ge=1, description="of a group norm; the largest divisor of the channels up to 8 unless said"
+        None, ge=1, description="of a group norm; by default the largest divisor of the channels up to 8"
     )
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -209,10 +209,10 @@ class NormSpec(LayerSpec):
 
 
 class ActivationSpec(LayerSpec):
-    """A pointwise function of its own, where no layer with an `activation` can end in it.
+    """A pointwise function as a layer of its own.
 
     `gelu` is x Phi(x), `silu` x sigmoid(x), `mish` x tanh(softplus(x)); `leaky_relu` has slope 0.01 below 0,
-    `hardtanh` cuts off at -1 and 1.
+    `hardtanh` clips to [-1, 1].
 
     Example:
         [[encoder]]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ConvolutionSpec(LayerSpec):
-    """What a convolution and a transposed one have in common."""
+    """Fields and geometry of convolutions and transposed ones."""
 
     transposed: ClassVar[bool] = False
     channels: int = Field(ge=1, description="channels of the output")
@@ -29,11 +29,11 @@ class ConvolutionSpec(LayerSpec):
     padding: int | None = Field(
         None,
         ge=0,
-        description="zeros on each side; unless said, half the kernel's reach, which keeps the size",
+        description="zeros on each side; by default half the kernel's reach, which keeps the size",
     )
     dilation: int = Field(1, ge=1, description="positions from one entry of the kernel to the next")
     groups: int = Field(
-        1, ge=1, description="blocks of channels that do not see each other; divides those of input and output"
+        1, ge=1, description="blocks of channels that are not connected; divides those of input and output"
     )
     bias: bool = Field(True, description="whether the map has a bias")
     norm: Norm = Field("none", description=NORM)
@@ -46,7 +46,7 @@ class ConvolutionSpec(LayerSpec):
 
     @property
     def pad(self) -> int:
-        """The padding, said or not."""
+        """The padding, by default half the reach."""
         return self.reach // 2 if self.padding is None else self.padding
 
     @property
@@ -80,7 +80,7 @@ class ConvolutionSpec(LayerSpec):
     def check_target(self, channels: int) -> None:
         """Refuse to mirror to channels that the groups do not divide."""
         if channels % self.groups:
-            raise NoMirror(f"groups {self.groups} does not divide the {channels} channels asked for")
+            raise NoMirror(f"groups {self.groups} does not divide the {channels} channels of the target")
 
 
 class ConvSpec(ConvolutionSpec):
@@ -89,7 +89,7 @@ class ConvSpec(ConvolutionSpec):
     Serves signals, images and volumes, by the rank of its input. An axis of n positions becomes one of
     floor((n + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
 
-    Its mirror is a transposed convolution that meets the size exactly; with `upsampling = "resize"` it is a
+    Its mirror is a transposed convolution to exactly the input's size; with `upsampling = "resize"` it is a
     resize and a plain convolution (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
 
     Example:
@@ -118,10 +118,10 @@ class ConvSpec(ConvolutionSpec):
         channels, size = grid(target)
         self.check_target(channels)
         if self.stride == 1 and self.pad <= self.reach:
-            # At stride 1 the adjoint is a convolution again, padded by what is left of the kernel's reach.
+            # At stride 1 the adjoint is a convolution again, padded by the rest of the kernel's reach.
             return self._checked([self._plain(channels, self.reach - self.pad, style)], shape, target)
         if style.upsampling == "resize":
-            # An even kernel takes a position off; it is given one more.
+            # An even kernel shortens each axis by a position, so the resize is to one more.
             grown = tuple(n + self.reach - 2 * (self.reach // 2) for n in size)
             return [UpsampleSpec(size=grown), self._plain(channels, self.reach // 2, style)]
         back = ConvTransposeSpec(
@@ -192,7 +192,7 @@ class ConvTransposeSpec(ConvolutionSpec):
 
     transposed: ClassVar[bool] = True
     type: Literal["conv_transpose"] = "conv_transpose"
-    output_padding: int = Field(0, ge=0, description="positions more at the end of each axis; less than the stride")
+    output_padding: int = Field(0, ge=0, description="more positions at the end of each axis; less than the stride")
     size: Ints | None = Field(None, description="positions of the output, instead of output_padding")
 
     def lengths(self, spatial: Shape) -> Shape:
@@ -200,7 +200,7 @@ class ConvTransposeSpec(ConvolutionSpec):
         return tuple((n - 1) * self.stride - 2 * self.pad + self.reach + 1 for n in spatial)
 
     def paddings(self, spatial: Shape) -> Shape:
-        """The output padding of each axis, said or solved from the size."""
+        """The output padding of each axis, as set or as follows from the size."""
         if self.size is None:
             return (self.output_padding,) * len(spatial)
         return tuple(wanted - n for wanted, n in zip(self.size, self.lengths(spatial), strict=True))

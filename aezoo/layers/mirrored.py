@@ -1,4 +1,4 @@
-"""What a mirror ends in, for a latent or a layer whose mirror is made of layers of the core."""
+"""Layers for mirrors: a linear map, a pointwise convolution, a norm and activation at the end."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from aezoo.spec.shape import Shape
 
 
 def dense(shape: Shape, style: Style) -> Sequence[LayerSpec]:
-    """A linear map of a vector to `shape`, ending in `style`: what leads back from a flat code, or to a vector."""
+    """A linear map of a vector to `shape`, ending in `style`: from a flat code, or to a vector."""
     from aezoo.layers.basic import dense as layers
 
     return layers(shape, style)
 
 
 def pointwise(shape: Shape, style: Style) -> Sequence[LayerSpec]:
-    """A convolution of kernel 1 on the same grid to `shape`, ending in `style`: what leads back from a spatial code."""
+    """A convolution of kernel 1 on the same grid to `shape`, ending in `style`: from a spatial code."""
     from aezoo.layers.convolutions import ConvSpec
 
     return [ConvSpec(channels=shape[0], kernel=1, activation=style.activation, norm=style.norm)]
 
 
 def ending(style: Style) -> Sequence[LayerSpec]:
-    """The style as layers of their own, for a layer that has no field for it; none for a style that does nothing."""
+    """The style as layers of their own, for a layer that has no such fields; none for a style that does nothing."""
     from aezoo.layers.basic import ending as layers
 
     return layers(style)

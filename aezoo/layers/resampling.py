@@ -23,7 +23,7 @@ def positions(spatial: Shape) -> str:
 
 
 def check_rank(size: Shape, spatial: Shape) -> None:
-    """Refuse a size that has not one positive entry for each spatial axis."""
+    """Refuse a size without one positive entry for each spatial axis."""
     if len(size) != len(spatial) or min(size) < 1:
         raise ShapeError(f"size takes {len(spatial)} positive numbers, got {list(size)}")
 
@@ -43,8 +43,8 @@ class PoolSpec(LayerSpec):
     type: Literal["pool"] = "pool"
     carries: ClassVar[bool] = True
     size: int = Field(2, ge=1, description="positions of a window along each axis")
-    stride: int | None = Field(None, ge=1, description="positions from one window to the next; `size` unless said")
-    mode: Literal["max", "average"] = Field("max", description="what is taken of a window")
+    stride: int | None = Field(None, ge=1, description="positions from one window to the next; by default `size`")
+    mode: Literal["max", "average"] = Field("max", description="largest or mean value of a window")
 
     def output_shape(self, shape: Shape) -> Shape:
         channels, spatial = grid(shape)
@@ -63,7 +63,7 @@ class PoolSpec(LayerSpec):
 
 
 class GlobalPoolSpec(LayerSpec):
-    """The mean over all positions, [C, *spatial] -> [C]. Its mirror spreads the vector over all positions.
+    """The mean over all positions, [C, *spatial] -> [C]. Its mirror repeats the vector at all positions.
 
     Example:
         [[encoder]]

@@ -1,1 +1,1 @@
-"""What one part builds, and how a plugin's is held to what it declares."""
+"""What one part builds, and how a plugin's outputs are checked against what it declares."""

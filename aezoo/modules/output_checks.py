@@ -1,6 +1,6 @@
-"""Output checks: what a plugin's module gives, held at every pass to what its part declares.
+"""Output checks: what a plugin's module returns is checked at every pass against what its part declares.
 
-A part in the box has tests for that, and its module is left as it is built: what a spec does not use costs nothing.
+A built-in part has tests for that, and its module is left as it is built: what a spec does not use costs nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aezoo.registry.attribution import BUILT_BY
 from aezoo.spec.contracts import broken, definition, value_of
 from aezoo.spec.shape import Shape, text
 
-#: What is wrong with what a method gives, for what it was given; None if it is right.
+#: What is wrong with the result of a method, for its arguments; None if nothing.
 Judge = Callable[..., PluginError | str | None]
 
 
@@ -28,28 +28,28 @@ class Checked:
     Args:
         part: Whose.
         function: What is called.
-        judge: Called with the result, and then with what the function was given.
+        judge: Called with the result, and then with the arguments of the function.
     """
 
     def __init__(self, part: Any, function: Callable[..., Any], judge: Judge | None = None) -> None:
         setattr(self, BUILT_BY, part)
         self.part, self.function, self.judge = part, function, judge
 
-    def __call__(self, *given: Any, **named: Any) -> Any:
-        result = self.function(*given, **named)
-        if self.judge is not None and (fault := self.judge(result, *given, **named)) is not None:
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        result = self.function(*arguments, **named)
+        if self.judge is not None and (fault := self.judge(result, *arguments, **named)) is not None:
             raise _error(self.part, self.function, fault) if isinstance(fault, str) else fault
         return result
 
 
-def checked(part: Any, built: Any, given: Sequence[Any] = (), place: str = "") -> Any:
+def checked(part: Any, built: Any, arguments: Sequence[Any] = (), key_path: str = "") -> Any:
     """What a part built; of a plugin's part, so that its results are judged and its exceptions name the part.
 
     Args:
         part: The declaration.
         built: What its `build` gave.
-        given: What `build` was given.
-        place: Of the part in the spec: `encoder.0`.
+        arguments: Of `build`.
+        key_path: Of the part in the spec: `encoder.0`.
 
     Raises:
         PluginError: It is nothing that a part of the kind builds.
@@ -63,7 +63,7 @@ def checked(part: Any, built: Any, given: Sequence[Any] = (), place: str = "") -
         setattr(built, BUILT_BY, part)
     except (AttributeError, TypeError):  # it has no room for it: its exceptions are named by file and line alone
         return built
-    for name, judge in _judges(part, given, place).items():
+    for name, judge in _judges(part, arguments, key_path).items():
         if callable(function := getattr(built, name, None)):
             setattr(built, name, Checked(part, function, judge))
     return built
@@ -104,7 +104,7 @@ def _constraint(part: Any, built: Any) -> Any:
     return project
 
 
-def _judges(part: Any, given: Sequence[Any], place: str) -> dict[str, Judge]:
+def _judges(part: Any, arguments: Sequence[Any], key_path: str) -> dict[str, Judge]:
     """For each method of what the part builds, what its results are."""
     makers: dict[str, Callable[..., dict[str, Judge]]] = {
         "layer": _of_layer,
@@ -115,28 +115,28 @@ def _judges(part: Any, given: Sequence[Any], place: str) -> dict[str, Judge]:
         "corruption": lambda *_: {"forward": _judge_same},
         "objective": lambda *_: {"forward": _judge_terms},
     }
-    return makers[part.kind](part, place, *given) if part.kind in makers else {}
+    return makers[part.kind](part, key_path, *arguments) if part.kind in makers else {}
 
 
-def _of_layer(part: Any, place: str, shape: Shape) -> dict[str, Judge]:
+def _of_layer(part: Any, key_path: str, shape: Shape) -> dict[str, Judge]:
     declared = part.output_shape(shape)
 
     def judge(result: Any, x: Tensor, *_: Any, **__: Any) -> PluginError | str | None:
         if tuple(x.shape[1:]) != shape:  # within a transform of torch's, or of another use of this module
             return None
-        return _judged(part, "output_shape", place, result, x, declared)
+        return _judged(part, "output_shape", key_path, result, x, declared)
 
     return {"forward": judge}
 
 
-def _of_latent(part: Any, place: str, shape: Shape) -> dict[str, Judge]:
+def _of_latent(part: Any, key_path: str, shape: Shape) -> dict[str, Judge]:
     shapes = {"z": part.code_shape(shape)} | {name: part.tap_shape(name, shape) for name in sorted(part.provides)}
 
     def judge(result: Any, h: Tensor, *_: Any, **__: Any) -> PluginError | str | None:
         if not hasattr(result, "_fields"):
             return f"gives {_described(result)}, not a NamedTuple"
         for name, declared in shapes.items():
-            method, at = ("code_shape" if name == "z" else "tap_shape"), f"{place}.{name}" if place else name
+            method, at = ("code_shape" if name == "z" else "tap_shape"), f"{key_path}.{name}" if key_path else name
             value = getattr(result, name, None)
             whole = name == part.discrete and isinstance(value, Tensor) and not value.is_floating_point()
             like = h.new_empty(len(h), dtype=value.dtype) if whole and isinstance(value, Tensor) else h
@@ -168,10 +168,12 @@ def _of_prior(part: Any, _: str, shape: Shape, spec: Any) -> dict[str, Judge]:
     }
 
 
-def _judged(part: Any, method: str, place: str, value: Any, like: Tensor, declared: Shape) -> PluginError | str | None:
+def _judged(
+    part: Any, method: str, key_path: str, value: Any, like: Tensor, declared: Shape
+) -> PluginError | str | None:
     """Of a tensor that a declaration tells the shape of: the one who errs may be the declaration."""
     if isinstance(value, Tensor) and value.ndim and tuple(value.shape[1:]) != tuple(declared):
-        what = f"the module of {place}" if place else "its module"
+        what = f"the module of {key_path}" if key_path else "its module"
         problem = f"declares {text(declared)}, {what} gives {text(tuple(value.shape[1:])) or 'single numbers'}"
         return broken(part, method, problem)  # type: ignore[return-value]
     return _tensor(value, like, (len(like), *declared))
@@ -227,7 +229,7 @@ def _judge_terms(result: Any, out: Any, *_: Any) -> str | None:
 
 
 def _described(value: Any) -> str:
-    """A value in a few words; no code of a stranger's runs for it."""
+    """A value in a few words; this runs no third-party code."""
     if isinstance(value, Tensor):
         return f"a tensor of {_short(value.dtype)}"
     if value is None or type(value) in (bool, int, float):
@@ -240,7 +242,7 @@ def _short(name: torch.dtype | torch.layout) -> str:
 
 
 def _error(part: Any, function: Any, problem: str) -> Exception:
-    """That a function gives what it may not, at its own place, or at that of `build` where torch made it."""
+    """The error of a function with a wrong result, at its source line, or at that of `build` where torch made it."""
     where = getattr(function, "__func__", function)
     home = str(getattr(where, "__module__", ""))
     if home.partition(".")[0] in ("torch", "aezoo", ""):

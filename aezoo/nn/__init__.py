@@ -1,1 +1,1 @@
-"""Tensors: plain PyTorch modules and functions. Nothing in this room knows what a spec is."""
+"""Tensors: plain PyTorch modules and functions. Nothing in this package reads a spec."""

@@ -1,4 +1,4 @@
-"""Autoencoder: encode, decode, forward. All that is saved and published, and nothing that only training needs."""
+"""Autoencoder: encode, decode, forward. Its state is what is saved and published; training's is in `Objective`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STANDARD = StandardNormal(())
 
 
 class Autoencoder(Network):
-    """Encoder, latent, decoder and likelihood, put together.
+    """Encoder, latent, decoder and likelihood.
 
     Args:
         input_shape: Shape of one sample.
@@ -78,7 +78,7 @@ class Autoencoder(Network):
         return self.latent(self.features(self.normalizer(x)), generator)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the latent is given for normalized `x`."""
+        """The encoder's output, from normalized `x`."""
         for layer in self._parts["encoder"]:
             x = layer(x)
         return x
@@ -96,7 +96,7 @@ class Autoencoder(Network):
         return self.normalizer.inverse(self.likelihood.mean(self.expand(z)))
 
     def embed(self, indices: Tensor) -> Tensor:
-        """The `z` that a discrete code names; only latents that have one know it.
+        """The `z` of a discrete code. Only latents with a discrete code have `embed`.
 
         Shape:
             indices: [B, *indices] -> [B, *code]
@@ -116,7 +116,7 @@ class Autoencoder(Network):
 
     @property
     def _parts(self) -> dict[str, Any]:
-        """The modules by name: `self.latent` would have nn.Module search, for half a microsecond each, each step."""
+        """The modules by name: `nn.Module.__getattr__` (`self.latent`) costs half a microsecond more, at each step."""
         return self._modules
 
     def forward(
@@ -130,30 +130,32 @@ class Autoencoder(Network):
 
         Args:
             x: The clean input, the target.
-            corrupted: What the encoder is given instead, if anything.
-            generator: Draws the latent noise; without one the code is its point.
+            corrupted: The encoder's input, if it is not `x`.
+            generator: Draws the latent noise; without one the code is the mean of its posterior.
             taps: Names of layers whose output is wanted: `encoder.0`, `decoder.1`.
 
         Shape:
             x, corrupted: [B, *input]
         """
         parts = self._parts
-        given = x if corrupted is None else corrupted
+        encoder_input = x if corrupted is None else corrupted
         if not isinstance(normalizer := parts["normalizer"], Identity):
             x = normalizer(x)
-            given = x if corrupted is None else normalizer(corrupted)
+            encoder_input = x if corrupted is None else normalizer(corrupted)
         if not taps:
-            code = parts["latent"](self.features(given), generator)
-            return Output(self, x, given, code, self.expand(code.z), {}, generator)
-        seen: dict[str, Tensor] = {}
-        h = _run(self.encoder, given, "encoder", taps, seen)
+            code = parts["latent"](self.features(encoder_input), generator)
+            return Output(self, x, encoder_input, code, self.expand(code.z), {}, generator)
+        tapped: dict[str, Tensor] = {}
+        h = _run(self.encoder, encoder_input, "encoder", taps, tapped)
         code = self.latent(h, generator)
-        return Output(self, x, given, code, _run(self.decoder, code.z, "decoder", taps, seen), seen, generator)
+        return Output(
+            self, x, encoder_input, code, _run(self.decoder, code.z, "decoder", taps, tapped), tapped, generator
+        )
 
 
-def _run(layers: nn.ModuleList, h: Tensor, stack: str, taps: Collection[str], seen: dict[str, Tensor]) -> Tensor:
+def _run(layers: nn.ModuleList, h: Tensor, stack: str, taps: Collection[str], tapped: dict[str, Tensor]) -> Tensor:
     for i, layer in enumerate(layers):
         h = layer(h)
         if (name := f"{stack}.{i}") in taps:
-            seen[name] = h
+            tapped[name] = h
     return h

@@ -1,4 +1,4 @@
-"""What passes through a model: a code, and the output of one pass with its named values (taps).
+"""Values of one pass through a model: its code, and its output with named values (taps).
 
 A latent may return any NamedTuple that has a `z`; its other fields are what the latent provides.
 """
@@ -28,7 +28,7 @@ class GaussianCode(NamedTuple):
 
 
 class Network(nn.Module):
-    """What a term or a metric may use of the model that made an output: the base of `Autoencoder`."""
+    """What a loss term or a metric may use of the model: the base of `Autoencoder`."""
 
     input_shape: tuple[int, ...]
     point: str
@@ -54,14 +54,14 @@ class Network(nn.Module):
 
 
 class Output(NamedTuple):
-    """All that one pass made. Normalized values throughout: what the encoder sees, what the loss compares."""
+    """One pass through a model. Values are normalized, as the encoder reads and the loss compares them."""
 
     model: Network
     x: Tensor  # [B, *input], clean: the target
-    corrupted: Tensor  # [B, *input], what the encoder was given; `x` itself without corruption
+    corrupted: Tensor  # [B, *input], the encoder's input; `x` itself without corruption
     code: Any  # a NamedTuple with a `z`
     raw: Tensor  # [B, *raw], the decoder's output: parameters of the likelihood
-    taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, those that were asked for
+    taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, of the names in the pass's `taps`
     generator: Generator | None = None  # of the pass; a term that draws (random probes) draws from it
 
     def tap(self, name: str) -> Tensor:
@@ -136,7 +136,7 @@ class HasDivergence(Protocol):
 
 
 class Accumulator(Protocol):
-    """A metric at work: fed batch by batch, asked once."""
+    """The state of a metric: updated batch by batch, read once."""
 
     def update(self, out: Output) -> None: ...
     def result(self) -> float: ...

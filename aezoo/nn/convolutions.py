@@ -42,13 +42,13 @@ class Residual(nn.Module):
     """activation(shortcut(x) + scale * body(x)) (He et al. 2015, arXiv:1512.03385, section 3.2).
 
     Args:
-        body: Applied one after the other.
-        shortcut: Brings x to the shape of what the body gives; None where it has it already.
-        activation: Name of what follows the sum.
+        body: Layers, applied in order.
+        shortcut: Maps x to the shape of the body's output; None where the shapes are equal.
+        activation: Name of the activation after the sum.
         scale: Fixed factor of the body.
 
     Shape:
-        x: [B, *shape] -> what `body` gives
+        x: [B, *shape] -> the shape of the body's output
     """
 
     def __init__(self, body: Sequence[nn.Module], shortcut: nn.Module | None, *, activation: str, scale: float) -> None:
@@ -67,7 +67,7 @@ class Residual(nn.Module):
 
 
 def shortcut(shape: tuple[int, ...], output: tuple[int, ...]) -> nn.Module | None:
-    """The least map between two shapes of a rank: none, linear, or a kernel of 1 with a stride or resize."""
+    """The smallest map between two shapes of one rank: none, linear, or a kernel of 1 with a stride or resize."""
     if shape == output:
         return None
     if len(shape) == 1:
@@ -76,5 +76,5 @@ def shortcut(shape: tuple[int, ...], output: tuple[int, ...]) -> nn.Module | Non
     strides = tuple(-(-a // b) for a, b in zip(shape[1:], output[1:], strict=True))
     if all((a - 1) // s + 1 == b for a, b, s in zip(shape[1:], output[1:], strides, strict=True)):
         return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1, stride=strides)))  # type: ignore[arg-type]
-    # A kernel of 1 and a nearest resize commute; going up, the convolution is cheaper first.
+    # A kernel of 1 and a nearest resize commute. When the size grows, convolving first is cheaper.
     return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1), resize=resize(output[1:])))

@@ -1,4 +1,4 @@
-"""What spoils an input. Every draw comes from the generator given; the input is never written to."""
+"""Corruptions of an input. Random numbers come from the generator passed in; the input is not written to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def draw_level(level: Level, x: Tensor, generator: Generator | None) -> Tensor |
     """The strength of a corruption: the number itself, or one draw per sample from a range.
 
     Shape:
-        -> [B, 1, ...] for a range, to go with x: [B, *shape]
+        -> [B, 1, ...] for a range, to broadcast with x: [B, *shape]
     """
     if not isinstance(level, tuple):
         return level
@@ -95,7 +95,7 @@ class Block(nn.Module):
 
     Args:
         size: Side of the block.
-        value: What stands in it.
+        value: Written into the block.
 
     Shape:
         x: [B, C, *spatial] -> the same

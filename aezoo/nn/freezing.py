@@ -1,4 +1,4 @@
-"""Freezing: what is computed meanwhile sends no gradient to a module's weights."""
+"""Freezing: a context in which a module's weights get no gradient."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from torch import nn
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """Take the weights as constants within; gradients still pass through to what the module is given.
+    """Treat the weights as constants within; gradients still flow through the module to its input.
 
-    What was computed before keeps its gradient to them.
+    Tensors that were computed before still send gradients to the weights.
     """
-    moving = [p for p in module.parameters() if p.requires_grad]
-    for parameter in moving:
+    trainable = [p for p in module.parameters() if p.requires_grad]
+    for parameter in trainable:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in moving:
+        for parameter in trainable:
             parameter.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""Gaussian densities of the data, by what says how wide they are: a number, the decoder, the batch."""
+"""Gaussian densities of the data, whose variance comes from a parameter, the decoder or the batch."""
 
 from __future__ import annotations
 
@@ -59,15 +59,14 @@ class GaussianPerValue(nn.Module):
 
 
 class OptimalGaussian(nn.Module):
-    """Independent Gaussians of the one variance that suits the batch best: its mean squared error.
+    """Independent Gaussians of the maximum likelihood variance: the batch's mean squared error.
 
     The sigma-VAE (Rybkin et al. 2020, arXiv:2006.13202, section 3.2): the batch's mean is D / 2 (1 + ln 2 pi
-    s^2). That mean stays put to first order when s^2 moves, so s^2 needs no gradient. In evaluation the
-    variance is a running mean of training's, so that the density of one sample does not depend on its
-    neighbours.
+    s^2). At its optimum the derivative by s^2 is zero, so s^2 needs no gradient. In evaluation the variance is a
+    running mean of training's, so that the density of a sample does not depend on the rest of its batch.
 
     Args:
-        output: What the mean passes through.
+        output: Function that the mean passes through.
         momentum: Share of the past in the running mean.
 
     Shape:
@@ -86,7 +85,7 @@ class OptimalGaussian(nn.Module):
 
     @property
     def variance(self) -> Tensor:
-        """That of training so far; 1 before it."""
+        """The running mean over training; 1 before the first batch."""
         return torch.where(self.seen > 0, self.running / self.seen, torch.ones_like(self.seen))
 
     def mean(self, raw: Tensor) -> Tensor:
@@ -94,10 +93,10 @@ class OptimalGaussian(nn.Module):
 
     def nll(self, raw: Tensor, x: Tensor) -> Tensor:
         error = (self.output(raw) - x).square()
-        variance = self._observe(error.detach().mean()) if self.training else self.variance
+        variance = self._update(error.detach().mean()) if self.training else self.variance
         return total(error) / (2 * variance) + 0.5 * x[0].numel() * (variance.log() + LOG_2PI)
 
-    def _observe(self, variance: Tensor) -> Tensor:
+    def _update(self, variance: Tensor) -> Tensor:
         variance = variance.clamp_min(math.exp(2 * LOWEST_LOG_SCALE))
         self.running.lerp_(variance.to(self.running.dtype), 1 - self.momentum)
         self.seen.lerp_(torch.ones_like(self.seen), 1 - self.momentum)

@@ -1,4 +1,4 @@
-"""Bottlenecks: features in, a code out."""
+"""Latents: from features to a code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aezoo.nn.code import GaussianCode
 from aezoo.nn.divergence import kl_by_value
 from aezoo.nn.prior import LOG_2PI, StandardNormal
 
-#: Outside, exp(logvar) leaves float32 or the posterior is a point; the gradient stops there.
+#: Beyond these the posterior is a point or exp(logvar) overflows. `clamp` has no gradient outside.
 LOGVAR = (-10.0, 10.0)
 
 
@@ -28,7 +28,7 @@ def projection(shape: tuple[int, ...], dim: int, *, spatial: bool) -> nn.Module:
 
     Args:
         shape: Of a sample's features.
-        dim: Values, or channels, that come out.
+        dim: Width of the output: values, or channels.
         spatial: Whether the grid is kept.
     """
     if spatial:
@@ -38,7 +38,7 @@ def projection(shape: tuple[int, ...], dim: int, *, spatial: bool) -> nn.Module:
 
 
 def flatten_for(project: nn.Module, h: Tensor) -> Tensor:
-    """Features as the projection takes them."""
+    """Features in the shape that the projection takes: flat for a linear one."""
     return h.flatten(1) if h.ndim > 2 and isinstance(project, nn.Linear) else h
 
 
@@ -47,7 +47,7 @@ class Deterministic(nn.Module):
 
     Args:
         project: The affine map.
-        activation: What follows it.
+        activation: Applied to the map's output.
 
     Shape:
         h: [B, *shape] -> z, pre: [B, D], or [B, D, *grid]
@@ -142,7 +142,7 @@ class TopK(nn.Module):
 
     Args:
         project: The affine map to D units.
-        k: How many may stay active.
+        k: How many units may be active.
 
     Shape:
         h: [B, *shape] -> z, pre: [B, D]

@@ -28,7 +28,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "hardtanh": nn.Hardtanh,
 }
 
-#: Most groups of a group norm that does not say how many.
+#: Most groups of a group norm whose number is not set.
 MAX_GROUPS = 8
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -77,12 +77,12 @@ def group_count(shape: tuple[int, ...]) -> int:
 def block(
     name: str, module: nn.Module, shape: tuple[int, ...], *, norm: str = "none", activation: str = "identity"
 ) -> nn.Sequential:
-    """A map, its norm and its activation; what does nothing is left out.
+    """A map, its norm and its activation, without those that are `none` or `identity`.
 
     Args:
         name: Of the map in the state dict: `conv` gives `conv.weight`.
         module: The map.
-        shape: What the map gives.
+        shape: Of the map's output.
         norm: A name that `normalization` knows, or `none`.
         activation: A name of `ACTIVATIONS`.
     """
@@ -97,18 +97,18 @@ def block(
 class Tied(nn.Module):
     """A linear map or convolution with another's weight, transposed: its adjoint, plus a bias of its own.
 
-    The weight is looked up at each pass and is no parameter of this module, so a state dict has it once.
-    Copied together, the two stay tied; copied alone, this takes a copy of the other along.
+    The weight is read from the other map at each pass and is no parameter of this module, so a state dict has it once.
+    A deep copy of both stays tied; a deep copy of this module alone includes a copy of the other.
 
     Args:
-        source: Whose weight it is.
-        replaced: The untied map that this stands for; gives the geometry and the bias.
+        source: The map that has the weight.
+        replaced: The untied map that this replaces; gives the geometry and the bias.
 
     Raises:
         ShapeError: The weights of the two are not each other's transposes.
 
     Shape:
-        x: what `replaced` takes -> what `replaced` gives
+        x: input of `replaced` -> output of `replaced`
     """
 
     bias: nn.Parameter | None
@@ -116,7 +116,7 @@ class Tied(nn.Module):
     def __init__(self, source: Map, replaced: Map) -> None:
         super().__init__()
         self.transposed = _transpose(source, replaced)
-        # In a tuple, for a module that is an attribute of its own would be registered.
+        # In a tuple: nn.Module would register an attribute as a submodule, with its weight twice in the state dict.
         self._source = (source,)
         self.bias = cast("nn.Parameter | None", replaced.bias)
 
@@ -130,7 +130,7 @@ class Tied(nn.Module):
 
 
 def tie(decoder_module: nn.Module, encoder_module: nn.Module) -> nn.Module:
-    """The decoder's module with its one map replaced by a tied twin; a sequence is changed in place.
+    """The decoder's module with its one map replaced by a `Tied` one; a sequence is changed in place.
 
     Raises:
         ShapeError: There is not one map in each, or their weights are not each other's transposes.
@@ -146,9 +146,9 @@ def tie(decoder_module: nn.Module, encoder_module: nn.Module) -> nn.Module:
 
 
 def matrices(module: nn.Module) -> list[nn.Parameter]:
-    """The weights of a module that mix values: those of its maps, and any other that is no vector."""
+    """The weights of a module that mix values: those of its maps, and all others that are not vectors."""
     own = {id(part.weight) for part in module.modules() if isinstance(part, Map)}
-    # [D, 1, 1] is a vector that goes with a grid.
+    # [D, 1, 1] counts as a vector: it is broadcast over a grid.
     return [p for p in module.parameters() if id(p) in own or (p.ndim > 1 and p.numel() > len(p))]
 
 
@@ -161,21 +161,21 @@ def _only_map(module: nn.Module, side: str) -> tuple[str, Map]:
     return maps[0]
 
 
-Applied = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+Function = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
-def _transpose(source: Map, replaced: Map) -> Applied:
-    """What `replaced` computes, as a function of x, the weight of `source` and a bias."""
+def _transpose(source: Map, replaced: Map) -> Function:
+    """The function that `replaced` computes, of x, the weight of `source` and a bias."""
     if isinstance(source, nn.Linear) and isinstance(replaced, nn.Linear):
-        _agree((source.in_features, source.out_features), (replaced.in_features, replaced.out_features))
+        _check_channels((source.in_features, source.out_features), (replaced.in_features, replaced.out_features))
         return _linear
     if isinstance(source, nn.Linear) or isinstance(replaced, nn.Linear):
         raise ShapeError(f"cannot tie a {type(replaced).__name__} to a {type(source).__name__}")
-    _agree((source.in_channels, source.out_channels), (replaced.in_channels, replaced.out_channels))
+    _check_channels((source.in_channels, source.out_channels), (replaced.in_channels, replaced.out_channels))
     for name in ("kernel_size", "dilation", "groups"):
-        ours, theirs = getattr(replaced, name), getattr(source, name)
-        if ours != theirs:
-            raise ShapeError(f"cannot tie a map of {name} {ours} to one of {name} {theirs}")
+        decoder, encoder = getattr(replaced, name), getattr(source, name)
+        if decoder != encoder:
+            raise ShapeError(f"cannot tie a map of {name} {decoder} to one of {name} {encoder}")
     if source.transposed == replaced.transposed and set(replaced.stride) != {1}:
         raise ShapeError("cannot tie two convolutions where the second has a stride: one must be transposed")
     axes = len(replaced.kernel_size) - 1
@@ -201,7 +201,7 @@ def _padding(replaced: Convolution, *, flip: bool) -> tuple[int, ...]:
     return padding
 
 
-def _agree(source: tuple[int, int], replaced: tuple[int, int]) -> None:
+def _check_channels(source: tuple[int, int], replaced: tuple[int, int]) -> None:
     if source != replaced[::-1]:
         raise ShapeError(
             f"cannot tie a map {replaced[0]} -> {replaced[1]} to a map {source[0]} -> {source[1]}: "

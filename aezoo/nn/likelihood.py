@@ -1,4 +1,4 @@
-"""Densities of the data: what a decoder's output means.
+"""Densities of the data, with the decoder's output as parameters.
 
 Each module has `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample with all its
 constants, and `sample(raw, generator) -> [B, *shape]`.
@@ -75,7 +75,7 @@ class ContinuousBernoulli(nn.Module):
     """
 
     def mean(self, raw: Tensor) -> Tensor:
-        near, safe = _split_at_zero(raw, 0.5)  # the difference of two reciprocals loses digits first
+        near, safe = _split_at_zero(raw, 0.5)  # wider than in `nll`: a difference of two reciprocals loses more digits
         series = 0.5 + raw / 12 - raw**3 / 720 + raw**5 / 30240
         return torch.where(near, series, -1 / torch.expm1(-safe) - 1 / safe)
 
@@ -95,13 +95,13 @@ class ContinuousBernoulli(nn.Module):
 
 
 def _split_at_zero(logits: Tensor, width: float) -> tuple[Tensor, Tensor]:
-    # `where` differentiates both of its branches, so the one not taken must be finite.
+    # `where` differentiates both of its branches: an infinite value in the other one would make the gradient NaN.
     near = logits.abs() < width
     return near, logits.masked_fill(near, 1.0)
 
 
 class SquaredError(nn.Module):
-    """Sum of squared errors. No density: it has no scale and no constant, so it gives no nats and no ELBO.
+    """Sum of squared errors. No density: it has no scale and no constant, so it has no nats and no ELBO.
 
     Shape:
         raw, x: [B, *shape]
@@ -123,14 +123,14 @@ class SquaredError(nn.Module):
 
 
 class Scaled(nn.Module):
-    """A location and a scale: fixed, or one learned number (per channel, if asked for).
+    """A location and a scale: fixed, or one learned number, or one per channel.
 
     Args:
         shape: Of a sample.
-        scale: The scale, or where it starts.
-        learned: Whether the gradient moves it.
+        scale: The scale, or its initial value.
+        learned: Whether it is trained.
         per_channel: One scale for each entry of the first axis.
-        output: What the mean passes through.
+        output: Function that the mean passes through.
     """
 
     log_scale: Tensor

@@ -1,8 +1,8 @@
-"""Metrics: accumulators that are fed one Output at a time and asked once. Sums are kept in float64 on the CPU.
+"""Metrics: accumulators that are updated with one Output at a time. Sums are in float64 on the CPU.
 
-A pass holds normalized values, and errors are measured in these: in the units of the loss. Against a declared range
-they are measured in data units, as the range is. Densities are those of the data: the normalizer's log scale is added,
-so that a model that standardizes can be compared with one that does not.
+A pass has normalized values, and errors are measured in these: in the units of the loss. PSNR is measured in data
+units, as the declared range is. Densities are those of the data: the normalizer's log scale is added, so that a model
+that standardizes can be compared with one that does not.
 """
 
 from __future__ import annotations
@@ -79,11 +79,8 @@ def point(out: Output) -> Tensor:
     return out.tap("latent").flatten(1)
 
 
-# --- accumulators ----------------------------------------------------------------------------------------
-
-
 class Mean:
-    """The mean over samples of a number that each sample has.
+    """The mean over samples of one number per sample.
 
     Args:
         measure: Output -> [B].
@@ -104,7 +101,7 @@ class Mean:
 
 
 class PerValue(Mean):
-    """The mean over samples and values of a number that each sample has."""
+    """The mean over samples and their values of one number per sample."""
 
     def update(self, out: Output) -> None:
         super().update(out)
@@ -137,7 +134,7 @@ def psnr(mse: float, span: float) -> float:
 class UnexplainedVariance:
     """Squared error as a share of the variance of these samples about their mean (FVU, 1 - R^2), in units of the loss.
 
-    0 is perfect, 1 is what always answering the mean gives.
+    0 is perfect, 1 is no better than the mean of the samples.
     """
 
     def __init__(self) -> None:
@@ -190,10 +187,10 @@ class LatentRank:
 
 
 class Moments:
-    """Mean and (co)variance of vectors, over all that was given; divided by N.
+    """Mean and (co)variance of vectors, divided by N.
 
     Args:
-        full: Whether `covariance` will be asked for, not the variances alone.
+        full: Whether the covariance is accumulated, or the variances alone.
     """
 
     def __init__(self, *, full: bool = False) -> None:
@@ -202,10 +199,10 @@ class Moments:
         self.origin = self.first = self.second = torch.zeros(0, dtype=torch.float64)
 
     def update(self, x: Tensor) -> None:
-        """Take in [B, F]."""
+        """Add vectors [B, F]."""
         x = _exact(x)
         if not self.count:
-            # Sums about a point among the data: about zero, a large mean would swallow the variance.
+            # Sums are about a point among the data: about zero, the variance would cancel beside a large mean.
             self.origin = x.mean(dim=0)
             self.first = torch.zeros_like(self.origin)
             width = len(self.origin)

@@ -1,4 +1,4 @@
-"""Normalizer: what `input.normalize` means, on the way in and out."""
+"""Normalizer: `input.normalize`, and its inverse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from aezoo.errors import DataError, DataWarning
 
-#: Values that are looked at in one go, in float64.
+#: Values that are converted to float64 at once.
 _BLOCK = 2**24
 
 
@@ -31,9 +31,9 @@ class Normalizer(nn.Module):
         self.register_buffer("scale", torch.ones(axes))
 
     def fit(self, x: Tensor) -> None:
-        """Take mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1.
+        """Set mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1.
 
-        They are computed in float64 on values of size 1, so that no square leaves the range of a float.
+        They are computed in float64 on values divided by the largest one, so that no square far.
 
         Raises:
             DataError: A difference to the mean is beyond the type of the values.
@@ -41,10 +41,10 @@ class Normalizer(nn.Module):
         features = x.movedim(1, 0).flatten(1)  # [C, N * positions]
         blocks = torch.split(features, max(1, _BLOCK // features.shape[1]))
         mean, deviation, low, high = torch.cat([_moments(block) for block in blocks], dim=1)  # [C] each
-        kept = deviation > _least_deviation(mean, x.dtype)
+        scaled = deviation > _least_deviation(mean, x.dtype)
         self.shift.copy_(mean.view_as(self.shift))
-        self.scale.copy_(torch.where(kept, deviation, 1.0).view_as(self.scale))
-        _tell_of_unscaled((~kept & (high > low)).nonzero().flatten().tolist())
+        self.scale.copy_(torch.where(scaled, deviation, 1.0).view_as(self.scale))
+        _warn_of_unscaled((~scaled & (high > low)).nonzero().flatten().tolist())
         far = torch.maximum(high - mean, mean - low) > torch.finfo(x.dtype).max
         if far.any():
             message = f"feature {int(far.int().argmax())} (counted from 0) spans more than {str(x.dtype)[6:]} can hold"
@@ -64,13 +64,13 @@ def _moments(features: Tensor) -> Tensor:
     size = torch.maximum(low.abs(), high.abs())
     size = torch.where(size > 0, size, 1.0)
     deviation, mean = torch.std_mean(exact / size[:, None], dim=1, correction=0)
-    varies = high > low  # where nothing does, a sum would still round
+    varies = high > low  # of equal values the computed deviation would be rounding noise, not 0
     mean, deviation = torch.where(varies, mean * size, low), torch.where(varies, deviation * size, 0.0)
     return torch.stack([mean, deviation, low, high])
 
 
 def _least_deviation(mean: Tensor, dtype: torch.dtype) -> Tensor:
-    """What a deviation has to exceed: the rounding noise at the mean, which dividing by it would blow up.
+    """The smallest deviation to divide by: below it is the rounding noise at the mean, which would be amplified.
 
     The smallest normal number is a bound as well, since smaller ones are flushed to zero in training.
     """
@@ -78,7 +78,7 @@ def _least_deviation(mean: Tensor, dtype: torch.dtype) -> Tensor:
     return (info.eps * mean.abs()).clamp(min=info.tiny)
 
 
-def _tell_of_unscaled(features: list[int]) -> None:
+def _warn_of_unscaled(features: list[int]) -> None:
     """Warn of features that vary, but by too little for their type."""
     if not features:
         return
@@ -89,7 +89,7 @@ def _tell_of_unscaled(features: list[int]) -> None:
 
 
 class Identity(nn.Module):
-    """Leaves values as they are; what `normalize = "none"` means."""
+    """Leaves values as they are: `normalize = "none"`."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x

@@ -1,4 +1,4 @@
-"""Objective: a batch -> loss terms by name, weighted; and all else that only training needs.
+"""Objective: a batch -> loss terms by name, weighted; and corruptions and constraints, which only training needs.
 
 x --corruption--> x~ --model--> Output --loss_terms--> raw terms of a player
                                   └--regularizers--> raw terms of the first player
@@ -30,7 +30,7 @@ class HasParameters(Protocol):
 
 
 class Game(Protocol):
-    """Loss terms of several players: it says which of its own weights (a critic's) those after the first move."""
+    """Loss terms of several players: it says which of its own weights (a critic's) players after the first move."""
 
     def own(self, player: str) -> Iterable[nn.Parameter]: ...
 
@@ -43,7 +43,7 @@ class SplitsModel(Protocol):
 
 
 class Noise(NamedTuple):
-    """Where randomness comes from: one generator for each stream, seeded anew by the loop at each step."""
+    """Random generators, one for each stream; the loop seeds them anew at each step."""
 
     corruption: Generator
     latent: Generator
@@ -59,14 +59,14 @@ class Losses(NamedTuple):
 
 @dataclass(frozen=True)
 class Terms:
-    """What the total is a sum of.
+    """The terms of the total loss.
 
     Args:
         loss_terms: A module `loss_terms(out, player) -> raw terms`; a `Game` if there are several players.
-        players: Who takes a turn at each step.
+        players: Names, in the order of their turns.
         regularizers: Modules `r(out) -> []` by name: further terms of the first player.
-        weights: The factor of each regularizer, and of what else is not 1, at a step; None for one that is always 1.
-            Of a player after the first by `player.term`.
+        weights: The factor of a term at a step, by name; None for one that is always 1. Terms of a player after
+            the first are named `player.term`.
         taps: Layers whose outputs the regularizers read.
     """
 
@@ -80,16 +80,16 @@ class Terms:
         """The weights, other than 1, of this player's terms, by term."""
         prefix = "" if player == self.players[0] else f"{player}."
         terms = {name.removeprefix(prefix): weight for name, weight in self.weights.items() if name.startswith(prefix)}
-        # A name with a point is of another player.
+        # A term with a dot in its name belongs to another player.
         return {term: weight for term, weight in terms.items() if weight is not None and "." not in term}
 
 
 class Constraints(NamedTuple):
-    """What keeps weights within bounds.
+    """Constraints on weights.
 
     Attributes:
         projections: Functions that change weights in place after each step.
-        tangents: Functions that take out of a gradient what the projections would undo.
+        tangents: Functions that remove from a gradient the part that the projections would undo.
     """
 
     projections: Sequence[Callable[[], None]] = ()
@@ -103,11 +103,11 @@ class Objective(nn.Module):
     """The loss of a model, term by term.
 
     Args:
-        model: What is trained, published and used.
-        terms: What the total is a sum of.
-        constraints: What weights have to keep.
+        model: The autoencoder to train.
+        terms: The terms of the total loss.
+        constraints: On its weights.
         corruption: Modules `c(x, generator)`, applied in order.
-        autocast: Lower precision of the model's own products; the terms are computed in full.
+        autocast: Lower precision of the model's matrix products; the terms are computed in full.
     """
 
     def __init__(
@@ -123,14 +123,14 @@ class Objective(nn.Module):
         self.model = model
         self.loss_terms = terms.loss_terms
         self.corruption = nn.ModuleList(corruption)
-        # A list: a ModuleDict would refuse names such as `pop`, and nothing of it is published.
+        # A list: a ModuleDict would refuse names such as `pop`. Their state is not published, so names may be numbers.
         self.regularizers = nn.ModuleList(terms.regularizers.values())
         self.terms = terms
         self.players = terms.players
         self.constraints = constraints
         self.autocast = autocast
         self._weights = {player: terms.weights_of(player) for player in self.players}
-        # A player that moves nothing of the model needs no way back through it.
+        # A player that moves no weight of the model needs no graph of its pass.
         weights = set(model.parameters())
         self._frozen = {player for player in self.players[1:] if weights.isdisjoint(self.parameters_of(player))}
 
@@ -150,7 +150,7 @@ class Objective(nn.Module):
         return Losses(sum(others, start=first), raw, weighted)
 
     def _pass(self, x: Tensor, noise: Noise) -> Output:
-        """The pass of a batch; with `autocast` its products are in lower precision, and its values in full again."""
+        """One pass; with `autocast` its products are in lower precision, and its results cast back to full."""
         corrupted = self._corrupt(x, noise.corruption) if self.corruption else None
         if self.autocast is None:
             return self.model(x, corrupted, noise.latent, self.terms.taps)  # type: ignore[no-any-return]
@@ -164,12 +164,12 @@ class Objective(nn.Module):
         return x
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
-        """What this player may move."""
+        """The weights that this player moves."""
         return player_parameters(player, self.loss_terms, self.model, first=player == self.players[0])
 
     @property
     def auxiliary_state(self) -> dict[str, Tensor]:
-        """The state of all but the model: critics, running means of penalties."""
+        """The state that is not the model's: critics, running means of penalties."""
         return {name: value for name, value in self.state_dict().items() if not name.startswith("model.")}
 
     def project(self) -> None:
@@ -178,7 +178,7 @@ class Objective(nn.Module):
             projection()
 
     def project_gradients(self) -> None:
-        """Keep of the gradient what lies along the constraints."""
+        """Remove from gradients the part that the constraints would undo."""
         for tangent in self.constraints.tangents:
             tangent()
 
@@ -188,8 +188,8 @@ def player_parameters(player: str, loss_terms: nn.Module, model: Autoencoder, *,
 
     Args:
         player: Its name.
-        loss_terms: A `Game` if there are players after the first; `SplitsModel` if it is not the first one that moves
-            the model and all of it.
+        loss_terms: A `Game` if there are players after the first; `SplitsModel` if the first player does not move the
+            whole model.
         model: What is trained.
         first: Whether it is the first player.
     """
@@ -202,8 +202,8 @@ def player_parameters(player: str, loss_terms: nn.Module, model: Autoencoder, *,
 
 
 def _full(out: Output, dtype: torch.dtype) -> Output:
-    """The pass in full precision: three digits of a bfloat16 KL are none to train by."""
-    # Indices stay the whole numbers they are.
+    """The pass in full precision: a KL in bfloat16 would have three digits."""
+    # Indices are integers and stay so.
     code = type(out.code)(*(value.to(dtype) if value.is_floating_point() else value for value in out.code))
     taps = {name: value.to(dtype) for name, value in out.taps.items()}
     return out._replace(code=code, raw=out.raw.to(dtype), taps=taps)

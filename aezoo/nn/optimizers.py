@@ -1,8 +1,8 @@
 """torch's optimizers, without its compiler.
 
-Each `torch.optim.Optimizer` imports `torch._dynamo` when it is made and when it steps, so that a graph which is being
-compiled breaks there. The import takes more CPU time than many a training, and here nothing is compiled: these classes
-call the methods that torch has wrapped. The numbers are torch's, to the last bit.
+Each `torch.optim.Optimizer` imports `torch._dynamo` when it is constructed and when it steps, to break a compiled graph
+there. That import can take more CPU time than a whole training, and nothing is compiled here: these classes call the
+methods that torch has wrapped. Results are torch's, to the last bit.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from torch import optim
 
 
 class _Uncompiled(optim.Optimizer):
-    """Is made without the compiler."""
+    """Is constructed without the compiler."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         unwrap(super().add_param_group)(self, param_group)
 
 
 class _UncompiledStep(_Uncompiled):
-    """Steps without it, too: `torch.optim.LBFGS` does so by itself."""
+    """Steps without it, too. `torch.optim.LBFGS` needs no such override: its `step` is not wrapped."""
 
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         with torch.set_grad_enabled(self.defaults["differentiable"]):  # as the wrapper of torch does

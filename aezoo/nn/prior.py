@@ -23,7 +23,7 @@ class StandardNormal(nn.Module):
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
-        # Follows the model's device and dtype; holds nothing worth saving.
+        # A buffer only to follow the model's device and dtype: not saved.
         self.register_buffer("origin", torch.zeros(shape), persistent=False)
 
     def sample(self, n: int, generator: Generator | None = None) -> Tensor:
@@ -122,7 +122,7 @@ class FittedGaussian(nn.Module):
         mean = flat.mean(dim=0)
         centred = flat - mean
         covariance = centred.T @ centred / len(flat)
-        # Units that died make the covariance singular; the tiny second part serves codes that are all alike.
+        # Dead units make the covariance singular. The constant is for codes that are all equal.
         ridge = 1e-6 * covariance.diagonal().mean() + 1e-12
         chol = torch.linalg.cholesky(covariance + ridge * torch.eye(len(mean), dtype=flat.dtype))
         self.mean.copy_(mean)
@@ -148,6 +148,6 @@ class FittedGaussian(nn.Module):
     def _require_fit(self) -> None:
         if not self.fitted:
             raise UsageError(
-                "the prior 'fitted_gaussian' has not seen any codes yet",
+                "the prior 'fitted_gaussian' is not fitted yet",
                 hint="train the model first (training ends by fitting it), or call prior.fit(codes)",
             )

@@ -1,4 +1,4 @@
-"""Projections of weights: what a constraint does after each step."""
+"""Projections of weights: how a constraint is applied after each step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Map = nn.Linear | Convolution | Transposed | Tied
 
 @runtime_checkable
 class Tangential(Protocol):
-    """A projection that can take out of a gradient what it would undo after the step."""
+    """A projection that can remove from a gradient the part that it would undo after the step."""
 
     def tangent(self, module: nn.Module) -> None: ...
 
@@ -30,11 +30,11 @@ def maps(module: nn.Module) -> Iterator[Map]:
 
 
 def by_input(layer: Map, values: Tensor | None = None) -> Tensor:
-    """A view of the weight as [G, out, in, k]; a column [g, :, i, :] is what one input unit is worth.
+    """A view of the weight as [G, out, in, k]; a column [g, :, i, :] has the weights of one input unit.
 
     Args:
-        layer: Whose weight.
-        values: What to view instead, of the weight's shape: its gradient, say.
+        layer: The map.
+        values: A tensor of the weight's shape to view instead, such as its gradient.
     """
     tied = isinstance(layer, Tied)
     source = layer.source if isinstance(layer, Tied) else layer
@@ -44,7 +44,7 @@ def by_input(layer: Map, values: Tensor | None = None) -> Tensor:
     assert isinstance(source, Convolution | Transposed)
     first, second = values.shape[:2]
     kernels = values.view(source.groups, first // source.groups, second, -1)
-    # A convolution holds [out, in / G, *kernel], a transposed one [in, out / G, *kernel]; tied ones swap.
+    # Weights of a convolution are [out, in / G, *kernel], of a transposed one [in, out / G, *kernel]; tied ones swap.
     return kernels.transpose(1, 2) if isinstance(source, Transposed) != tied else kernels
 
 
@@ -59,13 +59,13 @@ def column_norms(layer: Map) -> Tensor:
 
 
 def scale_to_unit(layer: Map) -> None:
-    """Bring every column to norm 1; a column of zeros stays."""
+    """Scale every column to norm 1; a column of zeros stays."""
     norms = column_norms(layer)
     by_input(layer).div_(norms.where(norms > 0, 1.0))
 
 
 def scale_below(layer: Map, *, norm: float) -> None:
-    """Bring every column that is longer than `norm` back to it."""
+    """Scale every column that is longer than `norm` down to it."""
     norms = column_norms(layer)
     by_input(layer).mul_((norm / norms).clamp_max(1.0))
 
@@ -74,8 +74,8 @@ class Projection:
     """Apply a rule to the maps of a module, in place and outside the graph.
 
     Args:
-        rule: What to do with one map.
-        first: Only the first map of the module.
+        rule: Applied to each map.
+        first: Whether only to the first map of the module.
     """
 
     def __init__(self, rule: Callable[[Map], None], *, first: bool = False) -> None:

@@ -56,7 +56,7 @@ class Attention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then a perceptron, each on its norm and added (Xiong et al. 2020, arXiv:2002.04745).
+    """Attention, then a perceptron, each applied to a layer norm and added (Xiong et al. 2020, arXiv:2002.04745).
 
     Shape:
         h: [B, N, F] -> [B, N, F]
@@ -87,7 +87,7 @@ class Transformer(nn.Module):
         heads: Attention maps of a block.
         hidden: Width inside a perceptron.
         positions: `learned`, `sinusoidal` or `none`.
-        dropout: In training, of attention weights and of what a block adds.
+        dropout: In training, of attention weights and of the outputs added to the residual stream.
 
     Shape:
         x: [B, C, L] -> [B, C, L]
@@ -108,10 +108,10 @@ class Transformer(nn.Module):
         self.positions: Tensor | None
         if positions == "learned":
             learned = torch.empty(length, channels)
-            # On the meta device nothing is drawn, and this operation alone has torch import its compiler.
+            # Not on the meta device: nothing is drawn there, and `normal_` would import torch's compiler.
             self.positions = nn.Parameter(learned if learned.is_meta else learned.normal_(std=0.02))
         else:
-            # In the state dict, though fixed: a model loaded onto the meta device needs them.
+            # Persistent, though fixed: a model that is built on the meta device gets its values from the state dict.
             fixed = sinusoids(length, channels) if positions == "sinusoidal" else None
             self.register_buffer("positions", fixed)
         self.blocks = nn.ModuleList(
@@ -145,9 +145,9 @@ class Recurrent(nn.Module):
 
     Args:
         cell: `gru` or `lstm`.
-        channels: What a step takes.
-        features: What a step gives, of both directions together.
-        bidirectional: Whether a second network reads from the end; each then gives half the features.
+        channels: Width of the input at a position.
+        features: Width of the output, of both directions together.
+        bidirectional: Whether a second network reads from the end; each then has half the features.
 
     Shape:
         x: [B, C, L] -> [B, F, L]

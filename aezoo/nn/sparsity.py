@@ -14,7 +14,7 @@ def kl_of_rates(target: float, rates: Tensor) -> Tensor:
     Shape:
         rates: [F], each in (0, 1) -> []
     """
-    # Of the order of float32's resolution: a unit that is off for a whole batch costs much, and not infinity.
+    # A unit that is off for a whole batch costs much, but not infinity; 1e-6 is about float32's resolution near 1.
     rates = rates.clamp(1e-6, 1 - 1e-6)
     rate = rates.new_tensor(target)
     return (rate * (rate / rates).log() + (1 - rate) * ((1 - rate) / (1 - rates)).log()).sum()
@@ -23,8 +23,8 @@ def kl_of_rates(target: float, rates: Tensor) -> Tensor:
 class RateKL(nn.Module):
     """Pull how often each unit is active towards a target rate (Ng 2011, "Sparse autoencoder", section 3).
 
-    A unit's rate is its mean over the batch, or over past batches too. It sits inside a logarithm, so the
-    rate of a small batch is biased: batches of a hundred and more, or a running mean.
+    A unit's rate is its mean over the batch, or over past batches too. The KL is not linear in it, so small
+    batches are biased: use batches of a hundred and more, or a running mean.
 
     Args:
         on: The tap whose values in (0, 1) are the units.
@@ -43,7 +43,7 @@ class RateKL(nn.Module):
         self.momentum = momentum
         if momentum is not None:
             self.register_buffer("running", torch.zeros(units))  # sum of weighted batch means
-            self.register_buffer("seen", torch.zeros(()))  # sum of those weights: the start has no past to weigh
+            self.register_buffer("seen", torch.zeros(()))  # sum of those weights: corrects the start at 0
 
     def forward(self, out: Output) -> Tensor:
         rates = out.tap(self.on).flatten(1).mean(dim=0)  # [F]
@@ -52,7 +52,7 @@ class RateKL(nn.Module):
         return kl_of_rates(self.rate, rates)
 
     def _blend(self, rates: Tensor, momentum: float) -> Tensor:
-        # Only this batch's share carries a gradient.
+        # Gradients flow through this batch's share only: buffers have none.
         running = momentum * self.running + (1 - momentum) * rates
         seen = momentum * self.seen + (1 - momentum)
         if self.training:

@@ -9,7 +9,7 @@ T = TypeVar("T")
 #: An entry of either list, by index; None on the side where it has no twin.
 Pair = tuple[int | None, int | None]
 
-#: Cells of a table that are worth the time; longer lists are paired by place.
+#: Cells of a table that are worth the time; longer lists are paired by position.
 MOST = 250_000
 
 

@@ -1,6 +1,6 @@
 """Assignments: the `--set` values of one call, in an order in which none undoes another.
 
-A component's settings go when its `type` changes. So a type is assigned before the settings said beside it, whatever
+A component's settings go when its `type` changes. So a type is assigned before the settings beside it, whatever
 the order in which they were typed.
 """
 
@@ -52,24 +52,24 @@ class Assignment(NamedTuple):
 
 
 def in_order(assignments: Iterable[Assignment]) -> list[Assignment]:
-    """The assignments as they were said, but each type before the settings of its component."""
+    """The assignments in their order, but each type before the settings of its component."""
     ordered: list[Assignment] = []
     for assignment in assignments:
         typing = assignment.typing()
-        if typing is not None and (place := _first_setting(ordered, typing)) < len(ordered):
-            ordered.insert(place, typing)
+        if typing is not None and (index := _first_setting(ordered, typing)) < len(ordered):
+            ordered.insert(index, typing)
         ordered.append(assignment)
     return ordered
 
 
 def _first_setting(ordered: list[Assignment], typing: Assignment) -> int:
     """Where the first setting of the component stands that nothing replaced since; the end, if there is none."""
-    owner, place = typing.steps[:-1], len(ordered)
+    owner, first = typing.steps[:-1], len(ordered)
     for index in range(len(ordered) - 1, -1, -1):
         earlier = ordered[index]
         replaces = earlier.steps == typing.steps or owner[: len(earlier.steps)] == earlier.steps
         if replaces or earlier.moves:
             break
         if earlier.steps[: len(owner)] == owner:
-            place = index
-    return place
+            first = index
+    return first

@@ -40,8 +40,8 @@ def excess(text: str, tokens: Iterable[Token]) -> Excess | None:
         depth += (kind in ("[", "{")) - (kind in ("]", "}"))
         parts = parts + (kind == ".") if kind in ("key", ".") else 0
         if count > MAX_TOKENS:
-            told = f"goes on after {MAX_TOKENS:,} words, signs and line ends: more than any spec has"
-            return Excess("AZ109", told, start, end)
+            message = f"goes on after {MAX_TOKENS:,} words, signs and line ends: more than any spec has"
+            return Excess("AZ109", message, start, end)
         if depth > MAX_DEPTH:
             return Excess("AZ104", f"nested more than {MAX_DEPTH} deep", start, end)
         if parts >= MAX_PARTS:

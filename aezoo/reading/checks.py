@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from aezoo.errors import Fault, NoMirror, Path, ShapeError
+from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
 from aezoo.reading.lints import idle, lints, shaped_lints
 from aezoo.spec.component import Component, Remark
@@ -23,17 +23,17 @@ SEARCHED, LISTED = 100, 12
 def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
     """Every fault and lint of a spec whose parts are each valid.
 
-    Where shapes do not fit, or are too large to be worked out, what does not depend on them is told beside.
+    Where shapes do not fit, or are too large to be worked out, what does not depend on them is reported as well.
     """
     excess = excesses(spec, limits)
     bounded = all(fault.code == "AZ603" for fault in excess)  # many weights make no shape large
     misfits = [*_misfits(spec)] if bounded else []
     fits = bounded and not misfits
     decoder = _decoder_length(spec, bounded=bounded)
-    told = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
+    faults = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
     if fits:
-        told += [*_tied(spec), *shaped_lints(spec)]
-    return [*told, *(_remarks(spec, fits=fits) if bounded else ())]
+        faults += [*_tied(spec), *shaped_lints(spec)]
+    return [*faults, *(_remarks(spec, fits=fits) if bounded else ())]
 
 
 # --- shapes -------------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def _way_back(spec: Spec) -> Fault | None:
     return None
 
 
-def _place(stack: Path, error: ShapeError) -> Path:
+def _place(stack: KeyPath, error: ShapeError) -> KeyPath:
     return (*stack, error.index) if isinstance(error, Misfit) else stack
 
 
@@ -120,27 +120,27 @@ def _names(spec: Spec, *, decoder: int | None) -> Iterator[Fault]:
 def _terms(spec: Spec) -> Iterator[Fault]:
     taken = {"total", *spec.objective.terms}
     for name, term in spec.regularizers.items():
-        place = ("regularizers", name)
+        path = ("regularizers", name)
         if name in taken or not name.isidentifier():
             what = "is the name of a term already" if name in taken else "takes letters, digits and _"
-            yield Fault(place, "AZ506", f"the name of a penalty: {name!r} {what}", "give it another name")
-        yield from _needs(place, term.needs, spec)
+            yield Fault(path, "AZ506", f"the name of a penalty: {name!r} {what}", "give it another name")
+        yield from _needs(path, term.needs, spec)
     yield from _needs(("objective",), spec.objective.needs, spec)
     yield from _rates(spec)
 
 
-def _needs(place: Path, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
+def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
     """What the latent must provide for a term, or for the objective."""
     latent, prior = spec.latent, spec.latent.prior
-    cure = f"take another latent, or {'another objective' if place == ('objective',) else 'leave the term out'}"
+    cure = f"take another latent, or {'another objective' if path == ('objective',) else 'leave the term out'}"
     if missing := sorted(needs - latent.offers()):
         have = ", ".join(sorted(latent.offers() - {"z"})) or "nothing but z"
         wanted = ", ".join("a posterior" if name == "posterior" else name for name in missing)
         message = f"needs {wanted}; the latent {latent.tag()!r} provides {have}"
-        yield Fault(place, "AZ501", message, cure)
+        yield Fault(path, "AZ501", message, cure)
     elif "posterior" in needs and prior and not (prior.density or prior.fitted):
         message = f"needs the density of the prior; {prior.tag()!r} can only be drawn from"
-        yield Fault(place, "AZ501", message, "take another prior")
+        yield Fault(path, "AZ501", message, "take another prior")
 
 
 def _rates(spec: Spec) -> Iterator[Fault]:
@@ -163,7 +163,7 @@ def _near(word: str, known: Sequence[str]) -> str:
 
 
 def _choice(spec: Spec) -> Iterator[Fault]:
-    """The term that chooses the weights must be one that is logged; found now, not after the first epoch."""
+    """The term that chooses the weights must be one that is logged; checked now, not after the first epoch."""
     chosen, terms = spec.training.best_by, spec.regularizers
     weighted = {f"{name}.weighted" for name, term in terms.items() if term.weighted}
     weighted |= {f"{name}.weighted" for name, w in spec.objective.weights().items() if w.bounds() != (1.0, 1.0)}
@@ -182,8 +182,8 @@ def _remarks(spec: Spec, *, fits: bool) -> Iterator[Fault]:
     for path, part in parts(spec):
         for remark in _said(part, spec, fits=fits):
             code = remark.code if remark.code.startswith("AZ5") else Remark("").code
-            place = (*path, remark.at) if remark.at else path
-            yield Fault(place, code, remark.message, remark.hint, remark.level)
+            at = (*path, remark.at) if remark.at else path
+            yield Fault(at, code, remark.message, remark.hint, remark.level)
 
 
 def _said(part: Component, spec: Spec, *, fits: bool) -> list[Remark]:

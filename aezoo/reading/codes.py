@@ -1,4 +1,4 @@
-"""Codes: every fault and lint of a spec by its code; told in `codes.toml`, beside this file, and nowhere else."""
+"""Codes: every fault and lint of a spec by its code. All texts are in `codes.toml`, beside this file."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def codes() -> Mapping[str, Code]:
 
 
 def _code(code: str, entry: dict[str, object]) -> Code:
-    told = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
     for key in ("example", "fixed", "plugin"):
-        if key in told:
-            told[key] = str(told[key]).lstrip("\n")
-    return Code(code, **told)  # type: ignore[arg-type]
+        if key in fields:
+            fields[key] = str(fields[key]).lstrip("\n")
+    return Code(code, **fields)  # type: ignore[arg-type]

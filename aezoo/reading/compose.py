@@ -3,7 +3,7 @@
     bases, left to right  <  variants  <  the file itself  <  --set
 
 `unset` takes things out of the bases and variants before the file's own keys go over them. What a file says of its
-model (description, licence, paper) holds for the data it was said of: with other data in the end, it is dropped.
+model (description, licence, paper) holds for the data it was written for: with other data in the end, it is dropped.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from aezoo.errors import Fault, Path, render_path
+from aezoo.errors import Fault, KeyPath, render_path
 from aezoo.reading.assignments import Assignment, in_order
 from aezoo.reading.merge import MACROS, SHARES, STATEMENTS, Merger, steps_of, written_out
 from aezoo.reading.provenance import DEFAULT, Node, Origin, Source, plain
 from aezoo.reading.text import parse_value
 from aezoo.spec.limits import Limits
 
-#: What stands in a slot that has a default, so that its settings may be given without its name.
-DEFAULTS: Mapping[Path, str] = {
+#: What stands in a slot that has a default, so that its settings may be written without its name.
+DEFAULTS: Mapping[KeyPath, str] = {
     ("likelihood",): "mse",
     ("objective",): "standard",
     ("training", "optimizer"): "adam",
@@ -29,7 +29,7 @@ RAISE = "`--limit {}=N` raises it, for a spec of your own"
 
 
 class Composer(Merger):
-    """Puts a spec together from what was said; notes what cannot be done in `faults`."""
+    """Puts a spec together from its sources; notes what cannot be done in `faults`."""
 
     def __init__(self, faults: list[Fault], limits: Limits) -> None:
         super().__init__(faults)
@@ -70,7 +70,7 @@ class Composer(Merger):
                 self.note("AZ205", Node(None, Origin(source)), f"takes path=value, got {override!r}")
 
     def _true(self, tree: Node) -> Node:
-        """The tree without what a file said of a model of other data."""
+        """The tree without the description of a model of other data."""
         data = _which(tree)
 
         def holds(key: str, node: Node) -> bool:
@@ -81,23 +81,23 @@ class Composer(Merger):
 
     def agree(self, variants: Mapping[str, Node], *, settled: Node) -> Node:
         """All variants in one fragment; two that differ must be settled by the spec itself."""
-        union, said = EMPTY, dict[Path, str]()
+        union, sources = EMPTY, dict[KeyPath, str]()
         for name, fragment in variants.items():
             fragment = self.unroll(fragment)
             for path, leaf in _leaves(fragment):
                 before = _at(union, path)
                 if before is not None and plain(before) != plain(leaf) and _at(settled, path) is None:
-                    self._disagree(settled, path, (said[path], plain(before)), (name, plain(leaf)))
+                    self._disagree(settled, path, (sources[path], plain(before)), (name, plain(leaf)))
                 # Every step of the way has an origin: a word may contradict a whole table.
-                said |= {path[:depth]: name for depth in range(1, len(path) + 1)}
+                sources |= {path[:depth]: name for depth in range(1, len(path) + 1)}
             union = self.merge(union, fragment)
         return union
 
-    def _disagree(self, own: Node, path: Path, first: tuple[str, Any], second: tuple[str, Any]) -> None:
-        told = f"variants {first[0]!r} and {second[0]!r} disagree about {render_path(path)}"
-        place = own.value.get("variants", own)
+    def _disagree(self, own: Node, path: KeyPath, first: tuple[str, Any], second: tuple[str, Any]) -> None:
+        message = f"variants {first[0]!r} and {second[0]!r} disagree about {render_path(path)}"
+        node = own.value.get("variants", own)
         self.note(
-            "AZ504", place, f"{told}: {first[1]!r} or {second[1]!r}", f"say in the spec what {render_path(path)} is"
+            "AZ504", node, f"{message}: {first[1]!r} or {second[1]!r}", f"say in the spec what {render_path(path)} is"
         )
 
     def _unsets(self, own: Node) -> list[Node]:
@@ -131,8 +131,8 @@ class Composer(Merger):
         lengths = {key: len(row.value) for key, row in rows.items()}
         count = max(lengths.values())
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{key} has {length}" for key, length in lengths.items())
-            self.note("AZ204", each, f"takes lists of one length: {told}")
+            message = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+            self.note("AZ204", each, f"takes lists of one length: {message}")
             return []
         # Counted over the whole spec: a body that repeats inside a layer that repeats multiplies.
         self._made += count
@@ -162,7 +162,7 @@ def _which(tree: Node) -> Any:
 
 
 def _implied(tree: Node) -> Node:
-    """Settings of a slot that has a default, given without its name, are the default's."""
+    """Settings of a slot that has a default, written without its name, are the default's."""
     for path, name in DEFAULTS.items():
         here = _at(tree, path)
         if here is not None and isinstance(here.value, dict) and "type" not in here.value:
@@ -170,13 +170,13 @@ def _implied(tree: Node) -> Node:
     return tree
 
 
-def _replaced(tree: Node, path: Path, node: Node) -> Node:
+def _replaced(tree: Node, path: KeyPath, node: Node) -> Node:
     if not path:
         return node
     return Node({**tree.value, path[0]: _replaced(tree.value[path[0]], path[1:], node)}, tree.origin)
 
 
-def _leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+def _leaves(node: Node, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node]]:
     for key, item in node.value.items():
         if isinstance(item.value, dict):
             yield from _leaves(item, (*path, key))
@@ -184,7 +184,7 @@ def _leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
             yield (*path, key), item
 
 
-def _at(node: Node, path: Path) -> Node | None:
+def _at(node: Node, path: KeyPath) -> Node | None:
     for step in path:
         if not isinstance(node.value, dict) or step not in node.value:
             return None

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from aezoo.errors import Path, Where, render_path
+from aezoo.errors import KeyPath, Where, render_path
 from aezoo.reading.merge import LISTS
 from aezoo.reading.provenance import Node, follow
 from aezoo.spec.document import Spec
 from aezoo.spec.slots import NAMED
 
 
-class Said(NamedTuple):
-    """One value of a spec, and who said it; a value that nobody said is a default."""
+class Explained(NamedTuple):
+    """One value of a spec and the source that set it; a value that no source sets is a default."""
 
-    path: Path
+    path: KeyPath
     value: Any
     where: Where | None
 
@@ -32,12 +32,12 @@ class Said(NamedTuple):
         return f"{self.where.file}:{self.where.line}" if self.where.line else self.where.file
 
 
-def said(spec: Spec, tree: Node) -> list[Said]:
+def explain(spec: Spec, tree: Node) -> list[Explained]:
     """Every value of the resolved spec, in its order, from the tree that it was read from."""
-    return [Said(path, value, _where(tree, path)) for path, value in _leaves(spec.document())]
+    return [Explained(path, value, _where(tree, path)) for path, value in _leaves(spec.document())]
 
 
-def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _leaves(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _leaves(item, (*path, key))
@@ -48,7 +48,7 @@ def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
-def _where(tree: Node, path: Path) -> Where | None:
+def _where(tree: Node, path: KeyPath) -> Where | None:
     if _beside_a_list(tree, path):
         return None
     node, left = follow(tree, path)
@@ -59,12 +59,12 @@ def _where(tree: Node, path: Path) -> Where | None:
     return Where("mapping") if not source.name else None if source.name == "default" else source.where(at)
 
 
-def _is_named(path: Path) -> bool:
+def _is_named(path: KeyPath) -> bool:
     return len(path) == 3 and path[0] in NAMED
 
 
-def _beside_a_list(tree: Node, path: Path) -> bool:
+def _beside_a_list(tree: Node, path: KeyPath) -> bool:
     """Whether the slot is written in short, as a list, which says nothing about the other keys of its table."""
     short = LISTS.get(str(path[0]))
-    said = tree.value.get(path[0])
-    return short is not None and said is not None and isinstance(said.value, list) and path[1:2] != (short,)
+    node = tree.value.get(path[0])
+    return short is not None and node is not None and isinstance(node.value, list) and path[1:2] != (short,)

@@ -1,7 +1,7 @@
 """Lints: specs that are valid and mean something else than their author thinks; and training that must fail.
 
 Nothing here asks what a part is called. What matters of it is a fact of its declaration (`LatentSpec.sparse`,
-`RegularizerSpec.rate` ...), so that a plugin's part is judged as one in the box is.
+`RegularizerSpec.rate` ...), so that a plugin's part is judged as a built-in one is.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import inf
 
-from aezoo.errors import Fault, Path
+from aezoo.errors import Fault, KeyPath
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import RANGES, LayerSpec, RegularizerSpec
 from aezoo.spec.shape import Shape, flat, text
 
 
 def lints(spec: Spec) -> Iterator[Fault]:
-    """What can be told without shapes."""
+    """Lints that need no shapes."""
     yield from _rate(spec)
     yield from _fitted(spec)
     yield from _tied_by_hand(spec)
     yield from _patience(spec)
     for name, term in spec.regularizers.items():
-        place = ("regularizers", name)
-        yield from _weight(place, term)
-        yield from _sparsity(place, term, spec)
-        yield from _quantized(place, term, spec)
-        yield from _names(place, term, spec)
+        path = ("regularizers", name)
+        yield from _weight(path, term)
+        yield from _sparsity(path, term, spec)
+        yield from _quantized(path, term, spec)
+        yield from _names(path, term, spec)
 
 
 def shaped_lints(spec: Spec) -> Iterator[Fault]:
@@ -36,7 +36,7 @@ def shaped_lints(spec: Spec) -> Iterator[Fault]:
     yield from _ending(spec)
 
 
-def _warning(path: Path, code: str, message: str, hint: str = "") -> Fault:
+def _warning(path: KeyPath, code: str, message: str, hint: str = "") -> Fault:
     return Fault(path, code, message, hint, "warning")
 
 
@@ -52,8 +52,8 @@ def _rate(spec: Spec) -> Iterator[Fault]:
     limited = spec.objective.rate or any(term.rate and not idle(term) for term in spec.regularizers.values())
     learned = spec.latent.prior is not None and spec.latent.prior.learned  # then it is an error, told elsewhere
     if spec.latent.noisy and not limited and not learned:
-        told = f"latent {spec.latent.tag()!r} with no rate term: nothing keeps its codes near the prior"
-        yield _warning(("latent",), "AZ511", told, "add regularizers.kl = {weight = 1.0}")
+        message = f"latent {spec.latent.tag()!r} with no rate term: nothing keeps its codes near the prior"
+        yield _warning(("latent",), "AZ511", message, "add regularizers.kl = {weight = 1.0}")
 
 
 def _fitted(spec: Spec) -> Iterator[Fault]:
@@ -72,52 +72,52 @@ def _tied_by_hand(spec: Spec) -> Iterator[Fault]:
 
 def _patience(spec: Spec) -> Iterator[Fault]:
     if spec.training.patience and spec.training.best_by == "last":
-        told = "patience waits for a better value, and to best_by = 'last' each is better: it never ends the run"
-        yield _warning(("training", "patience"), "AZ505", told, "best_by = 'total', or leave patience out")
+        message = "patience waits for a better value, and to best_by = 'last' each is better: it never ends the run"
+        yield _warning(("training", "patience"), "AZ505", message, "best_by = 'total', or leave patience out")
 
 
-def _weight(place: Path, term: RegularizerSpec) -> Iterator[Fault]:
+def _weight(path: KeyPath, term: RegularizerSpec) -> Iterator[Fault]:
     least, most = term.weight.bounds() or (inf, inf)
     if least < 0:
-        told = f"weight falls to {least:g}: a negative one rewards what the penalty measures, without end"
-        yield _warning((*place, "weight"), "AZ505", told, "take a weight of 0 or more")
+        message = f"weight falls to {least:g}: a negative one rewards what the penalty measures, without end"
+        yield _warning((*path, "weight"), "AZ505", message, "take a weight of 0 or more")
     elif most == 0:
-        told = "weight is 0 throughout: the term is worked out and changes nothing"
-        yield _warning((*place, "weight"), "AZ505", told, "give it a weight, or leave the term out")
+        message = "weight is 0 throughout: the term is worked out and changes nothing"
+        yield _warning((*path, "weight"), "AZ505", message, "give it a weight, or leave the term out")
 
 
-def _sparsity(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+def _sparsity(path: KeyPath, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
     if term.sparsifies and spec.latent.sparse and term.on in ("latent", spec.latent.point):
-        told = f"the latent {spec.latent.tag()!r} fixes how many units are active; the penalty only shrinks them"
-        yield _warning(place, "AZ513", f"{told} (arXiv:2406.04093, section 2.3)", "leave the term out")
+        message = f"the latent {spec.latent.tag()!r} fixes how many units are active; the penalty only shrinks them"
+        yield _warning(path, "AZ513", f"{message} (arXiv:2406.04093, section 2.3)", "leave the term out")
 
 
-def _quantized(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+def _quantized(path: KeyPath, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
     if term.rate and spec.latent.quantized:
-        told = f"the codebook bounds what a code of {spec.latent.tag()!r} tells; a rate term has nothing to limit"
-        yield _warning(place, "AZ514", f"{told} (arXiv:1711.00937, section 3.1)", "leave the term out")
+        message = f"the codebook bounds what a code of {spec.latent.tag()!r} tells; a rate term has nothing to limit"
+        yield _warning(path, "AZ514", f"{message} (arXiv:1711.00937, section 3.1)", "leave the term out")
 
 
-def _names(place: Path, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
+def _names(path: KeyPath, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
     if spec.latent.discrete and term.on == spec.latent.discrete:
-        told = f"{term.on!r} are names of codes, not sizes: there is no gradient to penalize them by"
-        yield Fault((*place, "on"), "AZ502", told, 'on = "latent"')
+        message = f"{term.on!r} are names of codes, not sizes: there is no gradient to penalize them by"
+        yield Fault((*path, "on"), "AZ502", message, 'on = "latent"')
 
 
 # --- shapes -------------------------------------------------------------------------------------------------
 
 
 def _copying(spec: Spec) -> Iterator[Fault]:
-    """A way without a narrow place, noise or penalty: the identity is the best there is."""
+    """A network without bottleneck, noise or penalty: the identity is optimal."""
     latent = spec.latent
     kept = spec.corruption or spec.regularizers or latent.sparse or latent.quantized or latent.noisy
     if kept or not spec.objective.copying or any(layer.draws() for _, layer, _ in _all_layers(spec)):
         return
     narrowest = min(map(flat, [*spec.encoder_shapes, spec.code_shape, *spec.decoder_shapes]))
     if narrowest >= flat(spec.input.shape) > 1:  # nothing is narrower than one value
-        told = f"a code of {text(spec.code_shape)} holds all of {text(spec.input.shape)}: copying it is perfect"
+        message = f"a code of {text(spec.code_shape)} holds all of {text(spec.input.shape)}: copying it is perfect"
         hint = "a narrower latent.dim, a corruption, or a regularizer"
-        yield _warning(("latent",), "AZ517", f"{told} (Vincent et al. 2010, section 2.3)", hint)
+        yield _warning(("latent",), "AZ517", f"{message} (Vincent et al. 2010, section 2.3)", hint)
 
 
 def _batch_norms(spec: Spec) -> Iterator[Fault]:
@@ -129,7 +129,7 @@ def _batch_norms(spec: Spec) -> Iterator[Fault]:
     if spec.training.batch_size > 1:
         return
     hint = 'training.batch_size = 2 or more, or norm = "group"'
-    told: set[tuple[Path, str]] = set()
+    reported: set[tuple[KeyPath, str]] = set()
     for path, layer, shape in _all_layers(spec):
         over = layer.batch_norm(shape)
         if over is None:
@@ -137,8 +137,8 @@ def _batch_norms(spec: Spec) -> Iterator[Fault]:
         alone = flat(over[1:]) == 1
         why = "has one value a channel: it cannot train" if alone else "trains on other moments than it is judged by"
         fault = Fault(path, "AZ518", f"batch norm over a batch of 1 {why}", hint, "error" if alone else "warning")
-        if (path, fault.level) not in told:  # a mirror's layers share a place
-            told.add((path, fault.level))
+        if (path, fault.level) not in reported:  # a mirror's layers share a path
+            reported.add((path, fault.level))
             yield fault
 
 
@@ -151,17 +151,17 @@ def _ending(spec: Spec) -> Iterator[Fault]:
         return
     low, high = RANGES[style.activation]
     if not low <= wanted[0] <= wanted[1] <= high:
-        told = f"ends in {style.activation}, which gives [{low:g}, {high:g}]"
-        told += f"; the likelihood {spec.likelihood.tag()!r} takes [{wanted[0]:g}, {wanted[1]:g}]"
+        message = f"ends in {style.activation}, which gives [{low:g}, {high:g}]"
+        message += f"; the likelihood {spec.likelihood.tag()!r} takes [{wanted[0]:g}, {wanted[1]:g}]"
         path = ("decoder", "layers", len(spec.decoder.layers) - 1)
-        yield _warning(path, "AZ505", told, 'activation = "identity"')
+        yield _warning(path, "AZ505", message, 'activation = "identity"')
 
 
-Placed = tuple[Path, LayerSpec, Shape]
+Placed = tuple[KeyPath, LayerSpec, Shape]
 
 
 def _all_layers(spec: Spec) -> Iterator[Placed]:
-    """Every layer, those inside layers too, with the shape it is given; a mirror's layers stand at `decoder`."""
+    """Every layer, those inside layers too, with its input shape; a mirror's layers stand at `decoder`."""
     yield from _stack(("encoder",), spec.encoder, spec.encoder_shapes)
     if spec.decoder.type == "layers":
         yield from _stack(("decoder", "layers"), spec.decoder.layers, spec.decoder_shapes)
@@ -170,12 +170,12 @@ def _all_layers(spec: Spec) -> Iterator[Placed]:
         yield from ((("decoder",), layer, shape) for _, layer, shape in mirrored)
 
 
-def _stack(place: Path, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> Iterator[Placed]:
+def _stack(path: KeyPath, layers: Sequence[LayerSpec], shapes: Sequence[Shape]) -> Iterator[Placed]:
     for i, (layer, shape) in enumerate(zip(layers, shapes, strict=False)):
-        yield from _within((*place, i), layer, shape)
+        yield from _within((*path, i), layer, shape)
 
 
-def _within(path: Path, layer: LayerSpec, shape: Shape) -> Iterator[Placed]:
+def _within(path: KeyPath, layer: LayerSpec, shape: Shape) -> Iterator[Placed]:
     yield path, layer, shape
-    for place, inner, given in layer.inside(shape):
-        yield from _within((*path, *place), inner, given)
+    for key, inner, input_shape in layer.inside(shape):
+        yield from _within((*path, *key), inner, input_shape)

@@ -20,7 +20,7 @@ MACROS = frozenset({"extends", "variants", "unset", "$schema"})
 SLOTS = frozenset({"latent", "likelihood", "objective", "data", "prior", "optimizer", "decoder"})
 #: Slots where a list is short for a table that holds it.
 LISTS = {"input": "shape", "decoder": "layers"}
-#: What is said of a model for as long as it is trained on the data that were meant.
+#: Keys that describe a model; they hold only for the data that they were written for.
 STATEMENTS = ("description", "license", "paper")
 #: Settings of data that do not change which data they are: how much of them is taken, and for what.
 SHARES = frozenset({"validation", "test", "limit"})
@@ -81,7 +81,7 @@ class Merger:
         return node or tree
 
     def note(self, code: str, node: Node, message: str, hint: str = "") -> None:
-        """Note a fault at the place where the node was said."""
+        """Note a fault at the position of the node in its source."""
         source, path = node.origin
         # An edit names its entry by a key; all else that can be wrong here is a value.
         at = source.where(path, key=code == "AZ207") if source.name else None

@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from aezoo.errors import Path
+from aezoo.errors import KeyPath
 from aezoo.reading.tokens import Token, json_tokens, toml_tokens
 
 
@@ -31,23 +31,23 @@ class Place(NamedTuple):
     value: Span
 
 
-def toml_places(text: str) -> dict[Path, Place]:
-    """The place of each table, list, entry and leaf of a TOML text that parses; all but the root."""
+def toml_places(text: str) -> dict[KeyPath, Place]:
+    """The position of each table, list, entry and leaf of a TOML text that parses; all but the root."""
     scanner = _Scanner(text, [*toml_tokens(text)])
     scanner.statements()
     return scanner.places
 
 
-def json_places(text: str) -> dict[Path, Place]:
-    """The place of each table, list, entry and leaf of a JSON text that parses; all but the root.
+def json_places(text: str) -> dict[KeyPath, Place]:
+    """The position of each table, list, entry and leaf of a JSON text that parses; all but the root.
 
     Of a key that stands twice in one table the last counts, as it does for a parser.
     """
     places = _json(text).places
-    return {path: place for path, place in places.items() if path}
+    return {path: position for path, position in places.items() if path}
 
 
-def repeated(text: str) -> list[tuple[Path, Span]]:
+def repeated(text: str) -> list[tuple[KeyPath, Span]]:
     """Each key that stands in its JSON table a second time or more often, in order."""
     return _json(text).repeats
 
@@ -75,7 +75,7 @@ class Ruler:
 
 
 class _Scanner:
-    """Goes through the tokens of a text that parses, TOML or JSON, and notes each place."""
+    """Goes through the tokens of a text that parses, TOML or JSON, and notes each position."""
 
     def __init__(self, text: str, tokens: Sequence[Token]) -> None:
         self.text = text
@@ -84,11 +84,11 @@ class _Scanner:
         self.at = 0
         self.ends = _ends(self.tokens)
         self.ruler = Ruler(text)
-        self.places: dict[Path, Place] = {}
+        self.places: dict[KeyPath, Place] = {}
         #: Keys of JSON tables that were there before.
-        self.repeats: list[tuple[Path, Span]] = []
+        self.repeats: list[tuple[KeyPath, Span]] = []
         #: How many entries `[[...]]` has made so far of each list.
-        self.entries: dict[Path, int] = {}
+        self.entries: dict[KeyPath, int] = {}
 
     def take(self) -> Token:
         self.at += 1
@@ -96,19 +96,19 @@ class _Scanner:
 
     def statements(self) -> None:
         """All of a TOML text: headers, and the pairs below them."""
-        around: Path = ()
+        around: KeyPath = ()
         while kind := self.tokens[self.at].kind:
             if kind in ("[", "[["):
                 around = self.header()
             else:
                 self.pair(around, self.key())
 
-    def header(self) -> Path:
+    def header(self) -> KeyPath:
         """Note the tables that a header makes; returns the path of the one that its lines fill."""
         entry = self.take().kind == "[["
         *above, (name, span) = self.key()
         self.take()
-        path: Path = ()
+        path: KeyPath = ()
         for step, mention in above:
             path = self.open((*path, step))
             self.places.setdefault(path, Place(mention, mention))
@@ -120,7 +120,7 @@ class _Scanner:
         self.places[path] = Place(span, span)  # also over the mention in an earlier [a.b]: this is where it stands
         return path
 
-    def open(self, path: Path) -> Path:
+    def open(self, path: KeyPath) -> KeyPath:
         """The entry of a list that headers go on with, or the path itself."""
         return (*path, self.entries[path] - 1) if path in self.entries else path
 
@@ -134,7 +134,7 @@ class _Scanner:
             self.take()
         return names
 
-    def pair(self, around: Path, names: Sequence[tuple[str, Span]]) -> None:
+    def pair(self, around: KeyPath, names: Sequence[tuple[str, Span]]) -> None:
         path = around
         for name, span in names:
             path = (*path, name)
@@ -142,7 +142,7 @@ class _Scanner:
         self.take()
         self.value(path, span)
 
-    def value(self, path: Path, key: Span | None) -> None:
+    def value(self, path: KeyPath, key: Span | None) -> None:
         end = self.ends.get(self.at)
         kind, start, stop = self.take()
         self.places[path] = Place(key, self.ruler.span(start, end or stop))
@@ -151,7 +151,7 @@ class _Scanner:
         elif kind == "{":
             self.table(path)
 
-    def array(self, path: Path) -> None:
+    def array(self, path: KeyPath) -> None:
         """`[ ... ]`."""
         index = 0
         while (kind := self.tokens[self.at].kind) != "]":
@@ -162,7 +162,7 @@ class _Scanner:
                 index += 1
         self.take()
 
-    def table(self, path: Path) -> None:
+    def table(self, path: KeyPath) -> None:
         """`{ ... }`; in JSON a key is a value that a colon follows."""
         seen = set[str]()
         while (kind := self.tokens[self.at].kind) != "}":

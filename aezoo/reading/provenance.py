@@ -1,4 +1,4 @@
-"""Provenance: the texts that say something about a spec, and trees that remember which of them said what.
+"""Provenance: the sources of a spec, and trees that keep the source of each value.
 
     file, variant, --set, mapping  ──Source──>  Node tree  ──merged──>  Node tree  ──plain──>  mapping
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from aezoo.errors import Path, Where
+from aezoo.errors import KeyPath, Where
 
 
 class Source:
@@ -20,8 +20,8 @@ class Source:
 
     Args:
         name: How messages call it: `specs/a.toml`, `variant 'sparse'`, `--set latent.dim=32`; empty for a mapping.
-        data: The bytes of a file, whose places can be told by line and column.
-        quoted: Whether its lines may be shown beside a place.
+        data: The bytes of a file, whose positions are lines and columns.
+        quoted: Whether its lines may be shown beside a position.
     """
 
     def __init__(self, name: str = "", data: bytes = b"", *, quoted: bool = True) -> None:
@@ -38,39 +38,39 @@ class Source:
         return self.text.split("\n")
 
     @cached_property
-    def places(self) -> Mapping[Path, Any]:
+    def places(self) -> Mapping[KeyPath, Any]:
         # Scanned when there is something to say, never for a spec that is right.
         from aezoo.reading.text import places
 
         return places(self.text, self.name) if self.data else {}
 
-    def where(self, path: Path, *, key: bool = False) -> Where:
+    def where(self, path: KeyPath, *, key: bool = False) -> Where:
         """Where the value at `path` stands, or its key; the nearest table around it, if it is not written here."""
         while path and path not in self.places:
             path, key = path[:-1], True
         if not path:
             return Where(self.name)
-        place = self.places[path]
-        span = place.key if key and place.key else place.value
+        position = self.places[path]
+        span = position.key if key and position.key else position.value
         shown = self.quoted and span.line <= len(self.lines)
         text = self.lines[span.line - 1].rstrip("\r") if shown else ""
         return Where(self.name, span.line, span.column, span.length, text)
 
 
 class Origin(NamedTuple):
-    """Who said a value, and at which path of that text."""
+    """The source of a value, and its key path there."""
 
     source: Source
-    path: Path = ()
+    path: KeyPath = ()
 
 
-#: Says what no text says: the value that holds unless something else is said.
+#: The source of defaults, which stand in no text.
 DEFAULT = Origin(Source("default"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """A value of a spec, and who said it.
+    """A value of a spec and its source.
 
     Args:
         value: A scalar, a `dict[str, Node]` or a `list[Node]`.
@@ -81,7 +81,7 @@ class Node:
     origin: Origin
 
 
-def node_of(value: Any, source: Source, path: Path = ()) -> Node:
+def node_of(value: Any, source: Source, path: KeyPath = ()) -> Node:
     """A parsed value as a tree of nodes, all from this source."""
     if isinstance(value, Mapping):
         value = {key: node_of(item, source, (*path, key)) for key, item in value.items()}
@@ -99,7 +99,7 @@ def plain(node: Node) -> Any:
     return node.value
 
 
-def follow(node: Node, path: Path) -> tuple[Node, Path]:
+def follow(node: Node, path: KeyPath) -> tuple[Node, KeyPath]:
     """The node at `path`, or the last one on the way to it; and what of the path is left."""
     for depth, step in enumerate(path):
         if isinstance(node.value, list) and isinstance(step, str):
@@ -112,7 +112,7 @@ def follow(node: Node, path: Path) -> tuple[Node, Path]:
     return node, ()
 
 
-def where(tree: Node, path: Path, *, key: bool = False) -> Where | None:
+def where(tree: Node, path: KeyPath, *, key: bool = False) -> Where | None:
     """Where the text stands that a path of the resolved spec comes from; None for a mapping, which has none."""
     node, left = follow(tree, path)
     source = node.origin.source

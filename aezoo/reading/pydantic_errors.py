@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from aezoo.errors import Fault, Path
+from aezoo.errors import Fault, KeyPath
 from aezoo.hints import did_you_mean
 from aezoo.reading.merge import MACROS
 from aezoo.spec.component import Component, Frozen
@@ -47,10 +47,10 @@ ARCHITECTURE = frozenset({"aezoo", "input", "encoder", "latent", "decoder", "lik
 
 
 #: Faults that leave it open what the latent is, and so what it provides.
-UNTYPED: Set[Path] = frozenset({("latent",), ("latent", "type")})
-#: Faults that are told from names and types alone, and what would make them uncertain: the top keys with faults,
+UNTYPED: Set[KeyPath] = frozenset({("latent",), ("latent", "type")})
+#: Faults that follow from names and types alone, and what would make them uncertain: the top keys with faults,
 #: the starts of their paths, and whether an entry of a list was taken out.
-BY_NAMES: dict[str, Callable[[Set[str], Set[Path], bool], bool]] = {
+BY_NAMES: dict[str, Callable[[Set[str], Set[KeyPath], bool], bool]] = {
     "AZ501": lambda touched, starts, removed: not starts & UNTYPED,
     "AZ502": lambda touched, starts, removed: not (removed or "decoder" in touched or starts & UNTYPED),
     "AZ503": lambda touched, starts, removed: not removed and "decoder" not in touched,
@@ -62,8 +62,8 @@ BY_NAMES: dict[str, Callable[[Set[str], Set[Path], bool], bool]] = {
 def faults_of(error: ValidationError, document: dict[str, Any], parts: Parts) -> list[Fault]:
     """All of pydantic's errors in our words; of thousands, only the first come with advice."""
     details = error.errors(include_url=False)
-    told = [fault_of(detail, document, parts) for detail in _united(details[:ADVISED], document, parts)]
-    return told + [Fault(d["loc"], _code(d), d["msg"]) for d in details[ADVISED:]]
+    faults = [fault_of(detail, document, parts) for detail in _united(details[:ADVISED], document, parts)]
+    return faults + [Fault(d["loc"], _code(d), d["msg"]) for d in details[ADVISED:]]
 
 
 def _code(detail: ErrorDetails) -> str:
@@ -107,12 +107,12 @@ def _united(details: Sequence[ErrorDetails], document: dict[str, Any], parts: Pa
     Pydantic reports every branch, each under a name of its own in the path: `p.float`, `p.tuple[float, float].1`.
     The branch that got furthest is what was meant; of several, each says what it takes.
     """
-    found: dict[Path, list[ErrorDetails]] = {}
+    by_path: dict[KeyPath, list[ErrorDetails]] = {}
     for detail in details:
         path, union = _written(detail["loc"], document, parts)
         here = {**detail, "loc": path}
-        found.setdefault(path if union is None else (*union, "|"), []).append(here)  # type: ignore[arg-type]
-    for path, branches in found.items():
+        by_path.setdefault(path if union is None else (*union, "|"), []).append(here)  # type: ignore[arg-type]
+    for path, branches in by_path.items():
         if path[-1:] != ("|",):
             yield from branches
             continue
@@ -122,9 +122,9 @@ def _united(details: Sequence[ErrorDetails], document: dict[str, Any], parts: Pa
         yield {**meant[0], "type": "union", "msg": ", or ".join(takes).replace(", or takes ", ", or ")}
 
 
-def _written(loc: Path, document: dict[str, Any], parts: Parts) -> tuple[Path, Path | None]:
+def _written(loc: KeyPath, document: dict[str, Any], parts: Parts) -> tuple[KeyPath, KeyPath | None]:
     """A path of pydantic's without the names of branches, and where the union is, if there was one."""
-    path: Path = ()
+    path: KeyPath = ()
     union, here = None, document
     for step in loc:
         keyed = isinstance(here, dict) or (isinstance(here, list) and isinstance(step, int))
@@ -139,8 +139,8 @@ def _got(kind: str, value: Any) -> str:
     if kind in ("unknown_part", "missing_type", "table", "plugin"):
         return ""
     if isinstance(value, (str, int, float, bool)):
-        told = repr(value)
-        return f", got {told if len(told) <= 60 else told[:57] + '...'}"
+        text = repr(value)
+        return f", got {text if len(text) <= 60 else text[:57] + '...'}"
     name = "a table" if isinstance(value, dict) else "a list" if isinstance(value, (list, tuple)) else ""
     return f", got {name}" if name and kind in TAKES else ""
 
@@ -152,7 +152,7 @@ def _hint(context: dict[str, Any], value: Any, field: FieldInfo | None) -> str:
     return did_you_mean(value, allowed) if isinstance(value, str) else ""
 
 
-def _unknown_key(path: Path, table: type[Frozen] | None) -> tuple[str, str]:
+def _unknown_key(path: KeyPath, table: type[Frozen] | None) -> tuple[str, str]:
     """Message and hint for a key that the table does not know."""
     if table is None:
         return f"unknown key {path[-1]!r}", ""
@@ -162,11 +162,11 @@ def _unknown_key(path: Path, table: type[Frozen] | None) -> tuple[str, str]:
     return f"unknown key for {owner}", did_you_mean(str(path[-1]), known, f"it takes {others}")
 
 
-def _table_name(path: Path) -> str:
+def _table_name(path: KeyPath) -> str:
     return f"'{path[-2]}'" if len(path) > 1 else "a spec"
 
 
-def _field(path: Path, document: dict[str, Any], parts: Parts) -> FieldInfo | None:
+def _field(path: KeyPath, document: dict[str, Any], parts: Parts) -> FieldInfo | None:
     table = table_at(Spec, path[:-1], document, parts) if path else None
     return fields(table).get(str(path[-1])) if table else None
 
@@ -175,35 +175,35 @@ def _field(path: Path, document: dict[str, Any], parts: Parts) -> FieldInfo | No
 
 
 def lenient(
-    document: dict[str, Any], found: Sequence[Fault], parts: Parts
+    document: dict[str, Any], faults: Sequence[Fault], parts: Parts
 ) -> tuple[dict[str, Any], Callable[[Fault], bool]]:
     """The document with every fault taken out, and which faults of that one are certain to be real.
 
     What is wrong is left out or, where it cannot be, set to the least that is right. So the rest of the spec is
-    judged in the same run, and nothing is said that follows from such a guess.
+    checked in the same run, and nothing is reported that follows from such a guess.
     """
     mended = deepcopy(document)
     removed = False
-    for fault in sorted(found, key=lambda fault: fault.path, reverse=True) if _sortable(found) else found:
+    for fault in sorted(faults, key=lambda fault: fault.path, reverse=True) if _sortable(faults) else faults:
         removed |= _mend(mended, fault, document, parts)
-    places = [fault.path for fault in found]
-    touched = {str(path[0]) for path in places if path}
+    paths = [fault.path for fault in faults]
+    touched = {str(path[0]) for path in paths if path}
 
     def certain(fault: Fault) -> bool:
-        if fault.level != "error" or any(fault.path[: len(place)] == place for place in places):
+        if fault.level != "error" or any(fault.path[: len(path)] == path for path in paths):
             return False
-        if fault.code in BY_NAMES:  # told from names and types alone, whatever the values are
-            return BY_NAMES[fault.code](touched, {place[:2] for place in places}, removed)
-        around = any(place[: len(fault.path)] == fault.path for place in places)
+        if fault.code in BY_NAMES:  # from names and types alone, whatever the values are
+            return BY_NAMES[fault.code](touched, {path[:2] for path in paths}, removed)
+        around = any(path[: len(fault.path)] == fault.path for path in paths)
         return not around and not touched & ARCHITECTURE
 
     return mended, certain
 
 
-def _sortable(found: Sequence[Fault]) -> bool:
+def _sortable(faults: Sequence[Fault]) -> bool:
     """Whether all steps at one depth are of one type: entries are then taken out from the last to the first."""
     kinds: dict[int, set[type]] = {}
-    for fault in found:
+    for fault in faults:
         for depth, step in enumerate(fault.path):
             kinds.setdefault(depth, set()).add(type(step))
     return all(len(kind) == 1 for kind in kinds.values())
@@ -228,14 +228,14 @@ def _mend(mended: dict[str, Any], fault: Fault, document: dict[str, Any], parts:
     return False
 
 
-def _parent(document: Any, path: Path) -> Any:
+def _parent(document: Any, path: KeyPath) -> Any:
     for step in path[:-1]:
         document = child(document, step)
     return document
 
 
 def _least(field: FieldInfo) -> Any:
-    """The least value that a required field takes; its default where there is none to be found."""
+    """The least value that a required field takes; its default where none is known."""
     bounds = [getattr(item, name) for item in field.metadata for name in ("ge", "gt") if hasattr(item, name)]
     if field.annotation in (int, float):
         return field.annotation(max([1, *(bound + 1 for bound in bounds if bound > 0)]))

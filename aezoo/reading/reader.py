@@ -41,7 +41,7 @@ class SpecWarning(UserWarning):
 
 
 class Reading(NamedTuple):
-    """A spec, what its author may want to look at again, and who said what."""
+    """A spec, its lints, and the tree that keeps the source of each value."""
 
     spec: Spec
     lints: list[Fault]
@@ -66,7 +66,7 @@ def read(
         trusted: Whether `extends` may leave the folder of the spec; False for a spec that came from elsewhere.
 
     Raises:
-        SpecError: With every fault found, each with its place.
+        SpecError: With every fault, each with its position.
         PluginError: The spec names a plugin that is missing or broken; a `SpecError`, too.
         NotFound: No such file and no such bundled spec.
     """
@@ -99,22 +99,22 @@ def reading(
     limits: Limits = DEFAULT_LIMITS,
     trusted: bool = True,
 ) -> Reading:
-    """As `read`, and returns the lints and the tree of what was said."""
+    """As `read`, and returns the lints and the tree of sources."""
     registry = registry or default_registry()
     label = "" if isinstance(source, Mapping) else str(source)
     resolved = Resolver(registry, limits=limits, trusted=trusted).resolve(source, overrides)
     document = plain(resolved.tree)
-    spec, found = _validated(document, registry)
+    spec, faults = _validated(document, registry)
     if spec is None and resolved.partial:  # what is missing may stand in a base that could not be read
-        found = [fault for fault in found if fault.code not in ("AZ202", "AZ207")]
+        faults = [fault for fault in faults if fault.code not in ("AZ202", "AZ207")]
     if not resolved.partial:
-        found += _examined(spec, document, found, registry, limits)
-    found += _unmet(document)
-    faults = _sorted([*resolved.faults, *(_located(fault, resolved.tree) for fault in found)])
-    if any(fault.level == "error" for fault in faults) or spec is None:
-        kind = UnmetSpec if any(fault.code in UNMET for fault in faults) else SpecError
-        raise kind(faults, source=label)
-    return Reading(spec, faults, resolved.tree)
+        faults += _examined(spec, document, faults, registry, limits)
+    faults += _unmet(document)
+    ordered = _sorted([*resolved.faults, *(_located(fault, resolved.tree) for fault in faults)])
+    if any(fault.level == "error" for fault in ordered) or spec is None:
+        kind = UnmetSpec if any(fault.code in UNMET for fault in ordered) else SpecError
+        raise kind(ordered, source=label)
+    return Reading(spec, ordered, resolved.tree)
 
 
 class _Data(Frozen):
@@ -135,7 +135,7 @@ def read_as(
         path: What the data are, where a setting changes their type and says no path.
 
     Raises:
-        SpecError: With every fault found.
+        SpecError: With every fault.
     """
     registry = registry or default_registry()
     faults: list[Fault] = []
@@ -158,7 +158,7 @@ def _with_path(table: Any, path: str, registry: Registry) -> Any:
         return table
     try:
         part = registry.get("dataset", table["type"])
-    except (PydanticCustomError, PluginError):  # told with the other faults
+    except (PydanticCustomError, PluginError):  # reported with the other faults
         return table
     return {"path": path, **table} if "path" in part.model_fields else table
 
@@ -171,14 +171,14 @@ def _validated(document: dict[str, Any], registry: Registry) -> tuple[Spec | Non
 
 
 def _examined(
-    spec: Spec | None, document: dict[str, Any], found: Sequence[Fault], registry: Registry, limits: Limits
+    spec: Spec | None, document: dict[str, Any], faults: Sequence[Fault], registry: Registry, limits: Limits
 ) -> list[Fault]:
-    """What is wrong between the parts; of a spec with faults, as much as can be told without guessing."""
+    """What is wrong between the parts; of a spec with faults, as much as is certain without guessing."""
     if spec is not None:
         return examine(spec, limits=limits)
-    if len(found) > ADVISED:  # no spec, but something else
+    if len(faults) > ADVISED:  # no spec, but something else
         return []
-    mended, certain = lenient(document, found, registry)
+    mended, certain = lenient(document, faults, registry)
     guess, _ = _validated(mended, registry)
     return [] if guess is None else [fault for fault in examine(guess, limits=limits) if certain(fault)]
 
@@ -205,10 +205,10 @@ def _sorted(faults: Sequence[Fault]) -> list[Fault]:
     files = {fault.where.file: None for fault in faults if fault.where}
     order = {name: i for i, name in enumerate(files)}
 
-    def place(fault: Fault) -> tuple[int, int, int]:
+    def position(fault: Fault) -> tuple[int, int, int]:
         return (order[fault.where.file], fault.where.line, fault.where.column) if fault.where else (-1, 0, 0)
 
-    told: dict[Any, Fault] = {}
-    for fault in sorted(dict.fromkeys(faults), key=place):
-        told.setdefault((fault.code, fault.message) if fault.code in UNMET else fault, fault)
-    return [*told.values()]
+    unique: dict[Any, Fault] = {}
+    for fault in sorted(dict.fromkeys(faults), key=position):
+        unique.setdefault((fault.code, fault.message) if fault.code in UNMET else fault, fault)
+    return [*unique.values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
-from aezoo.errors import Fault, Path
+from aezoo.errors import Fault, KeyPath
 
 
 def installed(name: str) -> str | None:
@@ -16,7 +16,7 @@ def installed(name: str) -> str | None:
         return None
 
 
-def unmet(text: str, path: Path, *, look_up: Callable[[str], str | None] = installed) -> list[Fault]:
+def unmet(text: str, path: KeyPath, *, look_up: Callable[[str], str | None] = installed) -> list[Fault]:
     """What is wrong with one entry of `requires`, such as `aezoo-kan>=0.1,<1`; nothing, if it is met.
 
     Args:

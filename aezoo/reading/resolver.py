@@ -1,4 +1,4 @@
-"""Resolve: a path, a name or a mapping, and all it extends -> one tree of a spec, which remembers who said what."""
+"""Resolve: a path, a name or a mapping, and all it extends -> one tree that keeps the source of each value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_FILES = 64
 
 #: What stands at the top of a spec, in the words of this format.
 KEYS = frozenset(Spec.model_fields) | MACROS
-#: Faults of a text whose messages quote it -> what is said of a base that has them.
+#: Faults of a text whose messages quote it -> the message for a base that has them.
 UNQUOTED = {
     "AZ102": "is not UTF-8 text, as a spec is",
     "AZ103": "cannot be read as a spec: it is not written as one",
@@ -104,8 +104,8 @@ class Resolver:
     def _open(self, source: Spelled) -> Document:
         if isinstance(source, Mapping):
             # What no file can say would be lost when the spec is written down.
-            if found := foreign(dict(source)):
-                raise SpecError(found)
+            if faults := foreign(dict(source)):
+                raise SpecError(faults)
             return Document(self._current(dict(source), Source()))
         path = locate(source)
         name, data = label(path), content(path)
@@ -213,13 +213,13 @@ class Resolver:
                 self._lack(self._refused(error.code, name, error.message, error.hint).faults)
 
     def _names(self, own: Node, key: str, takes: str) -> list[Node]:
-        said = own.value.get(key)
-        if said is None:
+        node = own.value.get(key)
+        if node is None:
             return []
-        listed = [said] if key == "extends" and isinstance(said.value, str) else said.value
+        listed = [node] if key == "extends" and isinstance(node.value, str) else node.value
         names: list[Node] = listed if isinstance(listed, list) else []
         if listed is not names or not all(isinstance(name.value, str) for name in names):
-            self._lack(self._refused("AZ206", said, takes).faults)
+            self._lack(self._refused("AZ206", node, takes).faults)
             return []
         return names
 
@@ -251,7 +251,7 @@ def content(path: Path) -> bytes:
 
 
 def unquoted(fault: Fault, name: str) -> Fault:
-    """A fault of a text without anything of that text: its place and its kind."""
+    """A fault of a text without anything of that text: its position and its kind."""
     message = UNQUOTED.get(fault.code, fault.message)
     where = fault.where._replace(text="") if fault.where else None
     return Fault((), fault.code, message, f"`aezoo check {quote(name)}` shows what stands there", where=where)

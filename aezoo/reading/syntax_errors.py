@@ -14,7 +14,7 @@ from typing import NamedTuple
 from aezoo.reading.positions import Ruler
 from aezoo.reading.tokens import Token, toml_tokens
 
-#: A longer text is told its first mistake alone: looking for the next one means to parse it again.
+#: Of a longer text, only the first mistake is reported: to look for the next one, it is parsed again.
 SHORT = 1 << 14
 MANY = 10
 
@@ -79,11 +79,11 @@ def json_mistake(text: str, error: json.JSONDecodeError) -> Mistake:
     end = _word_end(text, at)
     if error.msg == "Expecting value":
         return Mistake(*_value(text[at:end]), at, end)
-    return Mistake(*_told(JSON, error.msg), at, end)
+    return Mistake(*_meaning(JSON, error.msg), at, end)
 
 
 def toml_mistakes(text: str) -> Iterator[Mistake]:
-    """Every statement that TOML cannot read, each found as if the ones before it were not there."""
+    """Every statement that TOML cannot read, each as if the ones before it were not there."""
     for _ in range(MANY if len(text) <= SHORT else 1):
         try:
             tomllib.loads(text)
@@ -144,33 +144,33 @@ class _Statement:
         self.end = len(self.text) if whole or line < 0 else line
         self.quote = start if self.text[start] in "\"'" else None
 
-    def mistake(self, told: str) -> Mistake:
+    def mistake(self, message: str) -> Mistake:
         """What the parser's message means."""
         text, last = self.text, len(self.text.rstrip(" \t\r\n"))
         at = min(self.at, last)
-        if told.startswith(("Cannot", "Duplicate")) and self.keys:
+        if message.startswith(("Cannot", "Duplicate")) and self.keys:
             _, start, end = self.keys[-1]
             return Mistake(f"{text[start:end]} is there already", "say each key and each table once", start, end)
         if self.quote is not None and self.quote < self.at:
             return Mistake(NOT_CLOSED, CLOSE, self.quote, self.quote + 1)
-        if told.startswith("Unclosed") and at == last and self.opened:
+        if message.startswith("Unclosed") and at == last and self.opened:
             at = self.opened[-1].start
-        if told.startswith("Unescaped"):  # the parser has gone past it
+        if message.startswith("Unescaped"):  # the parser has gone past it
             at = max(text.rfind("\\", self.start, at), self.start)
-        return Mistake(*self._meant(told, at), at, _word_end(text, at))
+        return Mistake(*self._explanation(message, at), at, _word_end(text, at))
 
-    def _meant(self, told: str, at: int) -> tuple[str, str]:
+    def _explanation(self, message: str, at: int) -> tuple[str, str]:
         word = self.text[at : _word_end(self.text, at)]
-        if told.startswith("Invalid value"):
+        if message.startswith("Invalid value"):
             return _value(word)
-        if told.startswith("Expected newline"):
+        if message.startswith("Expected newline"):
             return "a line ends after its value, this one goes on", _hint(RESTS, word) or "begin a new line here"
-        if told.startswith("Invalid statement"):
+        if message.startswith("Invalid statement"):
             return "a line begins with a key or a [header]", _hint(STARTS, word) or "write key = value"
-        if told.startswith(("Illegal", "Found invalid")):
+        if message.startswith(("Illegal", "Found invalid")):
             return f"a control character, {self.text[at : at + 1]!a}", "write it as \\u and four digits, in quotes"
-        meant, hint = _told(TOML, told)
-        return meant, INLINE if self.opened and told.startswith("Invalid initial") else hint
+        meant, hint = _meaning(TOML, message)
+        return meant, INLINE if self.opened and message.startswith("Invalid initial") else hint
 
 
 def _value(word: str) -> tuple[str, str]:
@@ -180,8 +180,8 @@ def _value(word: str) -> tuple[str, str]:
     return f"{_shown(word)} is no value", _hint(VALUES, word)
 
 
-def _position(text: str, told: str) -> int:
-    match = re.search(r"\(at line (\d+), column (\d+)\)$", told)
+def _position(text: str, message: str) -> int:
+    match = re.search(r"\(at line (\d+), column (\d+)\)$", message)
     return Ruler(text).starts[int(match[1]) - 1] + int(match[2]) - 1 if match else len(text)
 
 
@@ -191,11 +191,11 @@ def _word_end(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def _told(table: dict[str, tuple[str, str]], told: str) -> tuple[str, str]:
+def _meaning(table: dict[str, tuple[str, str]], message: str) -> tuple[str, str]:
     for begin, meant in table.items():
-        if told.startswith(begin):
+        if message.startswith(begin):
             return meant
-    return told[:1].lower() + told[1:], ""
+    return message[:1].lower() + message[1:], ""
 
 
 def _hint(table: dict[str, str], word: str) -> str:

@@ -3,7 +3,7 @@
     bytes ──decode──> text ──bounds──> ──parse──> mapping ──foreign──> mapping
                 AZ101, AZ102     AZ104, AZ109   AZ103, AZ105    AZ104, AZ106 .. AZ109
 
-Each stage says all that it finds wrong, with its place, and the next one is not asked then.
+Each stage reports all its faults, with their positions; the next one runs only if there are none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aezoo.errors import Fault, Path, SpecError, Where
+from aezoo.errors import Fault, KeyPath, SpecError, Where
 from aezoo.reading.bounds import MAX_BYTES, excess
 from aezoo.reading.tokens import json_tokens, toml_tokens
 from aezoo.spec.foreign import aliens, foreign
@@ -36,13 +36,13 @@ def parse_value(text: str) -> Any:
     """The right side of `--set path=value`: read as TOML, else a string."""
     line = f"value = {text}"
     try:
-        found = {} if excess(line, toml_tokens(line)) else tomllib.loads(line)
+        table = {} if excess(line, toml_tokens(line)) else tomllib.loads(line)
     except tomllib.TOMLDecodeError:
         return text
-    return found["value"] if set(found) == {"value"} else text
+    return table["value"] if set(table) == {"value"} else text
 
 
-def places(text: str, name: str) -> dict[Path, Place]:
+def places(text: str, name: str) -> dict[KeyPath, Place]:
     """Where every key and value of a text stands that `parse` takes; `.json` names are JSON, all others TOML."""
     from aezoo.reading.positions import json_places, toml_places  # here and below: only a fault needs it
 
@@ -59,7 +59,7 @@ def is_text(value: object) -> bool:
 
 
 def to_toml(document: dict[str, Any]) -> str:
-    """The document as TOML, scalars before tables, in the order given."""
+    """The document as TOML, scalars before tables, in the order of the document."""
     import tomli_w
 
     return tomli_w.dumps(document)
@@ -83,8 +83,8 @@ class _Reading:
 
     def table(self) -> dict[str, Any]:
         self.decode()
-        if found := excess(self.text, (json_tokens if self.json else toml_tokens)(self.text)):
-            raise self.refusal(self.fault(found.code, found.message, "a spec is a page of text", *found[2:]))
+        if too_many := excess(self.text, (json_tokens if self.json else toml_tokens)(self.text)):
+            raise self.refusal(self.fault(too_many.code, too_many.message, "a spec is a page of text", *too_many[2:]))
         table = self.load()
         if not isinstance(table, dict):
             start = len(self.text) - len(self.text.lstrip())
@@ -95,8 +95,8 @@ class _Reading:
 
     def decode(self) -> None:
         if len(self.data) > MAX_BYTES:
-            told = f"a spec has at most {MAX_BYTES:,} bytes, this has more"
-            raise self.refusal(Fault((), "AZ101", told, where=Where(self.name)))
+            message = f"a spec has at most {MAX_BYTES:,} bytes, this has more"
+            raise self.refusal(Fault((), "AZ101", message, where=Where(self.name)))
         if self.data.startswith(codecs.BOM_UTF8):
             hint = "save it without a byte-order mark"
             raise self.refusal(self.fault("AZ102", "begins with a byte-order mark", hint, 0, 1))
@@ -104,8 +104,8 @@ class _Reading:
             self.data.decode()
         except UnicodeDecodeError as error:
             at = len(self.data[: error.start].decode())
-            told = f"byte 0x{self.data[error.start]:02x} is not UTF-8 text"
-            raise self.refusal(self.fault("AZ102", told, "save it as UTF-8", at, at + 1)) from None
+            message = f"byte 0x{self.data[error.start]:02x} is not UTF-8 text"
+            raise self.refusal(self.fault("AZ102", message, "save it as UTF-8", at, at + 1)) from None
 
     def load(self) -> object:
         try:
@@ -134,11 +134,11 @@ class _Reading:
             yield Fault(path, "AZ107", "stands in this table before", "keep one of them", where=self.where(span))
 
     def aliens(self, table: dict[str, Any]) -> Iterator[Fault]:
-        found = [*aliens(table)]
-        there = places(self.text, self.name) if found else {}
-        for alien in found:
-            place = there[alien.path]
-            yield alien.fault._replace(where=self.where((alien.key and place.key) or place.value))
+        unsupported = [*aliens(table)]
+        there = places(self.text, self.name) if unsupported else {}
+        for alien in unsupported:
+            position = there[alien.path]
+            yield alien.fault._replace(where=self.where((alien.key and position.key) or position.value))
 
     def fault(self, code: str, message: str, hint: str, start: int, end: int) -> Fault:
         from aezoo.reading.positions import Ruler

@@ -18,7 +18,7 @@ from aezoo.registry.loader import IN_THE_BOX, installed
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 
-#: What a declaration says beside its fields, and how it is told.
+#: Attributes of a declaration that are no fields, each with the sentence that describes it.
 FACTS = {
     "provides": "Provides {}.",
     "needs": "Needs {} of the latent.",
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
 
     kind: str
     name: str
-    provider: str  # the namespace that brings it
+    provider: str  # its namespace
     version: str  # of the distribution behind the namespace; empty if no installed one claims it
     module: str
     file: str | None
@@ -68,13 +68,13 @@ class Entry(NamedTuple):
 
 
 def entries(parts: Iterable[type[Component]]) -> list[Entry]:
-    """Every part, described, in the order given."""
+    """One entry for each part, in the same order."""
     versions = _versions()
     return [_entry(part, versions) for part in parts]
 
 
 def provider(part: type[Component]) -> str:
-    """The namespace that brings the part, spelled out for the parts in the box, too."""
+    """The namespace of a part; that of the built-in parts is spelled out, too."""
     return part.namespace or IN_THE_BOX
 
 
@@ -90,10 +90,10 @@ def text_of(model: type[BaseModel]) -> Text:
 
 def fields_of(model: type[BaseModel], wording: Wording = PLAIN) -> Iterator[FieldEntry]:
     """The keys of a table in their order; of a part, without its `type`, and what it cannot do without first."""
-    told = list(model.model_fields.items())
+    fields = list(model.model_fields.items())
     if issubclass(model, Component):
-        told = sorted((item for item in told if item[0] != "type"), key=lambda item: not item[1].is_required())
-    for name, field in told:
+        fields = sorted((item for item in fields if item[0] != "type"), key=lambda item: not item[1].is_required())
+    for name, field in fields:
         words = takes(field.annotation, field.metadata, wording)
         yield FieldEntry(field.alias or name, words, field.is_required(), _default(field), field.description or "")
 

@@ -21,11 +21,11 @@ def interface() -> str:
     """The page."""
     bases = [base.__name__ for base in KINDS.values()]
     others = [name for name in plugin.__all__ if name not in bases]
-    told = {name: getattr(plugin, name) for name in (*bases, *sorted(others))}
-    classes = [_class(name, item) for name, item in told.items() if isclass(item)]
-    own = {name: item for name, item in told.items() if isfunction(item) and item.__module__.startswith("aezoo.")}
+    members = {name: getattr(plugin, name) for name in (*bases, *sorted(others))}
+    classes = [_class(name, item) for name, item in members.items() if isclass(item)]
+    own = {name: item for name, item in members.items() if isfunction(item) and item.__module__.startswith("aezoo.")}
     functions = [_function(item) for item in own.values()]
-    values = [name for name, item in told.items() if not isclass(item) and name not in own]
+    values = [name for name, item in members.items() if not isclass(item) and name not in own]
     last = "Types of fields, numbers, marks, and `Field`, which is pydantic's: " + ", ".join(
         f"`{name}`" for name in values
     )
@@ -43,6 +43,8 @@ def interface() -> str:
 
 
 def _class(name: str, kind: type[Any]) -> str:
+    if kind.__name__ != name:
+        return joined([f"### `{name}`", f"Another name of `{kind.__name__}`."])
     node = ast.parse(dedent(getsource(kind))).body[0]
     assert isinstance(node, ast.ClassDef)
     lines = dedent(getsource(kind)).splitlines()
@@ -62,12 +64,14 @@ def _attributes(node: ast.ClassDef, lines: list[str]) -> Iterator[tuple[str, str
             if not line.strip().startswith("#:"):
                 break
             above.insert(0, line.strip().removeprefix("#:").strip())
-        described = [
+        descriptions = [
             word.value for word in ast.walk(item) if isinstance(word, ast.keyword) and word.arg == "description"
         ]
-        said = " ".join(above) or next((str(one.value) for one in described if isinstance(one, ast.Constant)), "")
-        default = "" if item.value is None or described else f" = {ast.unparse(item.value)}"
-        yield f"`{ast.unparse(item.target)}: {ast.unparse(item.annotation)}{default}`", escaped(said)
+        description = " ".join(above) or next(
+            (str(one.value) for one in descriptions if isinstance(one, ast.Constant)), ""
+        )
+        default = "" if item.value is None or descriptions else f" = {ast.unparse(item.value)}"
+        yield f"`{ast.unparse(item.target)}: {ast.unparse(item.annotation)}{default}`", escaped(description)
 
 
 def _methods(node: ast.ClassDef) -> Iterator[tuple[str, str]]:

@@ -37,7 +37,7 @@ CONCEPTS = {
 }
 
 WHOLE = """\
-Everything in the box that a spec may name: what it is, what it takes, and an example as it stands in a spec.
+Every built-in part that a spec may name: what it is, what it takes, and an example as it stands in a spec.
 [The spec language](spec.md) says how parts are put together, merged and checked.
 
 This page is what `aezoo components aezoo: --markdown` prints, made from the declarations themselves; the tests build
@@ -51,7 +51,7 @@ MACROS = """\
 
 
 def whole(parts: Iterable[type[Component]]) -> str:
-    """The page of all parts in the box, with the tables of the spec: docs/parts.md."""
+    """The page of all built-in parts, with the tables of the spec: docs/parts.md."""
     parts = list(parts)
     contents = ("the document", " · ".join(link(title, title) for title in TABLES))
     return joined(["# Parts", WHOLE, _contents(parts, contents), LEGEND, *_tables(), *_kinds(parts, CONCEPTS)])
@@ -104,9 +104,9 @@ def _kinds(parts: Parts, concepts: dict[str, dict[str, str]]) -> Iterator[str]:
 
 
 def _stands(places: Sequence[str], concepts: dict[str, str]) -> str:
-    told = f"Where it stands: {', '.join(places)}." if places else "It stands in no slot of a spec."
-    more = ", ".join(f"[{title}](spec.md#{place})" for title, place in concepts.items())
-    return f"{told} More: {more}." if more else told
+    sentence = f"Where it stands: {', '.join(places)}." if places else "It stands in no slot of a spec."
+    more = ", ".join(f"[{title}](spec.md#{heading})" for title, heading in concepts.items())
+    return f"{sentence} More: {more}." if more else sentence
 
 
 def _part(part: type[Component], wording: Wording) -> Iterator[str]:
@@ -140,8 +140,8 @@ def _linking(linked: Collection[str]) -> Wording:
 
 
 def _table(model: type[BaseModel], many: bool) -> str:
-    """The table by name, linked to where its keys are told."""
-    return next((link("table", title) for title, told in TABLES.items() if told is model), "table")
+    """The word `table`, linked to where the keys of this table are listed."""
+    return next((link("table", title) for title, table in TABLES.items() if table is model), "table")
 
 
 def _choice(words: Sequence[str]) -> str:
@@ -149,11 +149,11 @@ def _choice(words: Sequence[str]) -> str:
 
 
 def _slot(linked: Collection[str]) -> Callable[[str, bool], str]:
-    def told(kind: str, many: bool) -> str:
+    def linked_kind(kind: str, many: bool) -> str:
         word = plural(kind, many=many)
         return link(word, _heading(kind)) if kind in linked else word
 
-    return told
+    return linked_kind
 
 
 # --- where parts stand --------------------------------------------------------------------------------------
@@ -161,28 +161,28 @@ def _slot(linked: Collection[str]) -> Callable[[str, bool], str]:
 
 def slots(parts: Iterable[type[Component]]) -> dict[str, list[str]]:
     """The places of each kind, in Markdown: `encoder`; `prior` of every latent; `body` of layer `residual`."""
-    found: dict[str, list[str]] = {kind: [] for kind in KINDS}
-    for kind, place in _of_table(Spec, ""):
-        found[kind].append(f"`{place}`")
+    slots_of: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for kind, slot in _of_table(Spec, ""):
+        slots_of[kind].append(f"`{slot}`")
     for owner in KINDS.values():
-        for kind, place in _of_part(owner, Component):
-            found[kind].append(f"`{place}` of every {owner.kind}")
+        for kind, slot in _of_part(owner, Component):
+            slots_of[kind].append(f"`{slot}` of every {owner.kind}")
     for part in parts:
-        for kind, place in _of_part(part, KINDS[part.kind]):
-            found[kind].append(f"`{place}` of {part.kind} `{part.tag()}`")
-    return found
+        for kind, slot in _of_part(part, KINDS[part.kind]):
+            slots_of[kind].append(f"`{slot}` of {part.kind} `{part.tag()}`")
+    return slots_of
 
 
 def _of_table(table: type[Frozen], prefix: str) -> Iterator[tuple[str, str]]:
     for name, field in table.model_fields.items():
-        for held in tables(field.annotation):
-            if issubclass(held, Component):
-                yield held.kind, f"{prefix}{name}"
+        for inner in tables(field.annotation):
+            if issubclass(inner, Component):
+                yield inner.kind, f"{prefix}{name}"
             else:
-                yield from _of_table(held, f"{prefix}{name}.")
+                yield from _of_table(inner, f"{prefix}{name}.")
 
 
 def _of_part(part: type[Component], base: type[Component]) -> Iterator[tuple[str, str]]:
     for name, field in part.model_fields.items():
         if name not in base.model_fields:
-            yield from ((held.kind, name) for held in tables(field.annotation) if issubclass(held, Component))
+            yield from ((inner.kind, name) for inner in tables(field.annotation) if issubclass(inner, Component))

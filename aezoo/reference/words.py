@@ -10,7 +10,7 @@ from aezoo.spec.component import Component, Frozen
 
 NOUNS: dict[Any, str] = {int: "integer", float: "number", str: "text", dict: "table"}
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-#: From here on a power of two is told as one.
+#: From here on a power of two is written as one.
 LARGE = 2**31
 
 
@@ -83,16 +83,16 @@ def _list(inner: Sequence[Any], wording: Wording, *, many: bool) -> str:
 
 def _bounds(metadata: Iterable[Any], annotation: Any) -> str:
     """`in [0, 1)`, `>= 1`, `3 entries`: an interval where there are two ends."""
-    said = {
+    bounds = {
         word: getattr(item, word)
         for item in _flat(metadata)
         for word in (*SIGNS, "min_length", "max_length", "multiple_of")
         if getattr(item, word, None) is not None
     }
-    phrases = [_range(said)] if said.keys() & SIGNS.keys() else []
-    if "multiple_of" in said:
-        phrases.append(f"a multiple of {_number(said['multiple_of'])}")
-    phrases += _length(said.get("min_length", 0), said.get("max_length"), annotation)
+    phrases = [_range(bounds)] if bounds.keys() & SIGNS.keys() else []
+    if "multiple_of" in bounds:
+        phrases.append(f"a multiple of {_number(bounds['multiple_of'])}")
+    phrases += _length(bounds.get("min_length", 0), bounds.get("max_length"), annotation)
     return ", ".join(phrases)
 
 
@@ -102,14 +102,14 @@ def _flat(metadata: Iterable[Any]) -> Iterator[Any]:
         yield from getattr(item, "metadata", None) or [item]
 
 
-def _range(said: dict[str, Any]) -> str:
-    low = next((word for word in ("ge", "gt") if word in said), None)
-    high = next((word for word in ("le", "lt") if word in said), None)
+def _range(bounds: dict[str, Any]) -> str:
+    low = next((word for word in ("ge", "gt") if word in bounds), None)
+    high = next((word for word in ("le", "lt") if word in bounds), None)
     if low and high:
         left, right = "[" if low == "ge" else "(", "]" if high == "le" else ")"
-        return f"in {left}{_number(said[low])}, {_number(said[high])}{right}"
+        return f"in {left}{_number(bounds[low])}, {_number(bounds[high])}{right}"
     word = low or high or ""
-    return f"{SIGNS[word]} {_number(said[word])}"
+    return f"{SIGNS[word]} {_number(bounds[word])}"
 
 
 def _number(value: float) -> str:

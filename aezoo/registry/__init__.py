@@ -1,1 +1,1 @@
-"""How a part is found: entry points, loading, status, validation, the Registry."""
+"""How parts are registered and looked up: entry points, loading, status, validation, the Registry."""

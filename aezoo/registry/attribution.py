@@ -18,11 +18,11 @@ from aezoo.spec.contracts import definition
 BUILT_BY = "_aezoo_part"
 #: Errors of ours that a part may raise, and that mean what they mean wherever they come from.
 DOCUMENTED = (DataError, NotFound, PluginError, SpecError)
-#: Characters of an exception's text that are told.
+#: Characters of an exception's text that are shown.
 LONGEST = 300
 
 
-class Place(NamedTuple):
+class Origin(NamedTuple):
     """Where an exception came through a package.
 
     Attributes:
@@ -48,33 +48,33 @@ def attributed() -> Iterator[None]:
 
 
 def blamed(error: BaseException) -> PluginError | None:
-    """The exception as the fault of the plugin that had a hand in it last; None if no plugin had."""
+    """Attribute an exception to the plugin whose code raised it; None if no plugin code is in the traceback."""
     if isinstance(error, DOCUMENTED) and error.__cause__ is None:
         return None
     owners = {package(entry.module): name for name, entries in installed().items() for entry in entries}
-    owners.pop(package(__name__), None)  # the parts in the box are no stranger's
+    owners.pop(package(__name__), None)  # the built-in parts are no third party's
     if isinstance(error, AezooError) and not _raised_by(error, owners):
-        # An OSError of a plugin, told as one of ours: the folder can be written to, and the file is there.
+        # An OSError of a plugin, raised again as one of ours: the folder can be written to, and the file is there.
         return blamed(error.__cause__) if type(error) in (RunFailed, NotFound) and error.__cause__ else None
     chance = _memory_of_torch(error) and not _raised_by(error, owners)
     return None if chance or interrupted(error) else _fault(error, owners)
 
 
 def _fault(error: BaseException, owners: dict[str, str]) -> PluginError | None:
-    place = innermost(error, owners)
-    parts = [hand for frame, _ in _frames(error) for hand in _workers(frame) if namespace_of(hand)]
-    if place is not None:
-        owner = owners[place.package]
-        mine = [part for part in parts if _package(part) == place.package or namespace_of(part) == owner]
+    at = innermost(error, owners)
+    parts = [worker for frame, _ in _frames(error) for worker in _workers(frame) if namespace_of(worker)]
+    if at is not None:
+        owner = owners[at.package]
+        mine = [part for part in parts if _package(part) == at.package or namespace_of(part) == owner]
     else:  # a part of another package than that of the entry point
         mine = parts
-        place = _at_part(error, parts)
-    if place is None:
+        at = _at_part(error, parts)
+    if at is None:
         return None
-    namespace = namespace_of(mine[0]) if mine else owners[place.package]
+    namespace = namespace_of(mine[0]) if mine else owners[at.package]
     named = f"{mine[0].kind} {mine[0].tag()}: " if mine else ""
     return PluginError(
-        f"{titled(namespace)}: {named}{place.method} at {place.where} raised {said(error)}",
+        f"{titled(namespace)}: {named}{at.method} at {at.where} raised {described(error)}",
         hint=f"`aezoo plugins check {namespace}` holds its parts to the laws; --debug shows the traceback",
     )
 
@@ -83,11 +83,11 @@ def suspected(error: BaseException, parts: Sequence[Any]) -> PluginError | None:
     """What torch refuses in a step, as the fault of the plugins' parts in it; None without any, or if it is no such.
 
     What a part leaves to torch, a gradient or a tensor that it changed, fails later, where no line of the part is at
-    work and no traceback leads to it. The parts in the box have tests for that.
+    work and no traceback leads to it. The built-in parts have tests for that.
 
     Args:
-        error: Came out of a step, and `blamed` knows nobody.
-        parts: Of plugins, that had a hand in the step.
+        error: Came out of a step, and `blamed` names no plugin.
+        parts: Of plugins, that took part in the step.
     """
     if type(error) not in (RuntimeError, NotImplementedError) or _memory_of_torch(error) or not parts:
         return None
@@ -97,12 +97,12 @@ def suspected(error: BaseException, parts: Sequence[Any]) -> PluginError | None:
     names = " or ".join(f"{titled(name)}: {', '.join(dict.fromkeys(its))}" for name, its in tags.items())
     commands = " and ".join(f"`aezoo plugins check {name}`" for name in tags)
     return PluginError(
-        f"{names}: torch refuses the step: {said(error)}",
+        f"{names}: torch refuses the step: {described(error)}",
         hint=f"{commands} holds its parts to the laws; --debug shows the traceback",
     )
 
 
-def innermost(error: BaseException, packages: Collection[str]) -> Place | None:
+def innermost(error: BaseException, packages: Collection[str]) -> Origin | None:
     """The last line of these packages that an exception came through.
 
     If it came through none: the last function that worked for a thing of theirs, a method of a base or of a module
@@ -112,9 +112,9 @@ def innermost(error: BaseException, packages: Collection[str]) -> Place | None:
         if (name := _package_of(frame)) in packages:
             return _line_of(frame, line, name)
     for frame, _ in _frames(error):
-        for hand in _workers(frame):
-            if _package(hand) in packages:
-                return _method_for(frame, hand)
+        for worker in _workers(frame):
+            if _package(worker) in packages:
+                return _method_for(frame, worker)
     return None
 
 
@@ -122,8 +122,8 @@ def where(error: BaseException, packages: Collection[str]) -> str:
     """File and line of `innermost`, or of what could not be parsed; empty if there is none."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
-    place = innermost(error, packages)
-    return place.where if place else ""
+    at = innermost(error, packages)
+    return at.where if at else ""
 
 
 def shown(error: BaseException) -> str:
@@ -131,14 +131,14 @@ def shown(error: BaseException) -> str:
     return _line(lambda: repr(error)) or type(error).__name__
 
 
-def said(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """Type and first line of an exception, fit for a line of a terminal."""
     text = _line(lambda: str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _line(render: Callable[[], str]) -> str:
-    """The first line of a text that a stranger's code makes."""
+    """The first line of a text that third-party code makes."""
     try:
         text = next((line.strip() for line in render()[: 10 * LONGEST].splitlines() if line.strip()), "")
     except BaseException as error:
@@ -188,14 +188,14 @@ def _raised_by(error: BaseException, owners: Collection[str]) -> bool:
 def _memory_of_torch(error: BaseException) -> bool:
     """Whether memory ran out in torch: which part was at work then is chance."""
     return type(error).__name__ == "OutOfMemoryError" or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in said(error)
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in described(error)
     )
 
 
 def _frames(error: BaseException | None) -> Iterator[tuple[FrameType, int]]:
     """Frames and lines from the innermost outwards, then those of what caused the exception."""
     seen: set[int] = set()
-    while error is not None and id(error) not in seen:  # an exception may be said to be its own cause
+    while error is not None and id(error) not in seen:  # an exception may be its own cause
         seen.add(id(error))
         yield from reversed([*walk_tb(error.__traceback__)])
         error = error.__cause__
@@ -208,19 +208,19 @@ def _instructions(error: BaseException) -> Iterator[tuple[FrameType, int]]:
         entry = entry.tb_next
 
 
-def _at_part(error: BaseException, parts: Collection[Any]) -> Place | None:
+def _at_part(error: BaseException, parts: Collection[Any]) -> Origin | None:
     """The last line of the package of the innermost part."""
     return innermost(error, {_package(part) for part in [*parts][:1]})
 
 
-def _line_of(frame: FrameType, line: int, name: str) -> Place:
-    return Place(name, frame.f_code.co_qualname, f"{frame.f_code.co_filename}:{line}")
+def _line_of(frame: FrameType, line: int, name: str) -> Origin:
+    return Origin(name, frame.f_code.co_qualname, f"{frame.f_code.co_filename}:{line}")
 
 
-def _method_for(frame: FrameType, hand: Any) -> Place:
-    kind = hand if isinstance(hand, type) else type(hand)
-    worker = frame.f_locals.get("self", hand)
-    return Place(package(kind.__module__), f"{type(worker).__name__}.{frame.f_code.co_name}", definition(kind))
+def _method_for(frame: FrameType, worker: Any) -> Origin:
+    kind = worker if isinstance(worker, type) else type(worker)
+    worker = frame.f_locals.get("self", worker)
+    return Origin(package(kind.__module__), f"{type(worker).__name__}.{frame.f_code.co_name}", definition(kind))
 
 
 def _workers(frame: FrameType) -> Iterator[Any]:
@@ -228,11 +228,11 @@ def _workers(frame: FrameType) -> Iterator[Any]:
     for name in ("self", "cls"):
         if name in frame.f_locals:
             worker = frame.f_locals[name]
-            yield getattr_static(worker, BUILT_BY, worker)  # no code of a stranger's runs for it
+            yield getattr_static(worker, BUILT_BY, worker)  # this runs no third-party code
 
 
-def _package(hand: Any) -> str:
-    return package(str((hand if isinstance(hand, type) else type(hand)).__module__))
+def _package(worker: Any) -> str:
+    return package(str((worker if isinstance(worker, type) else type(worker)).__module__))
 
 
 def _package_of(frame: FrameType) -> str:

@@ -17,7 +17,7 @@ ENTRY = (
 IN_THE_BOX = "aezoo"
 
 
-#: What the metadata said when they were last looked at, while a spec is read; None outside of that.
+#: The entry points when they were last scanned, while a spec is read; None outside of that.
 _SCANNED: ContextVar[dict[str, list[EntryPoint]] | None] = ContextVar("scanned", default=None)
 
 
@@ -48,8 +48,8 @@ def _installed() -> dict[str, list[EntryPoint]]:
     return claims
 
 
-def usurpers() -> list[EntryPoint]:
-    """Claims of strangers to the namespace of the parts in the box; they count for nothing."""
+def reserved_claims() -> list[EntryPoint]:
+    """Third-party entry points that use the reserved name; ignored."""
     return [entry for entry in _entries() if entry.name == IN_THE_BOX != owner(entry)]
 
 
@@ -91,13 +91,13 @@ def _entries() -> Iterable[EntryPoint]:
         return [*_guarded(distributions())]
 
 
-def _guarded(found: Iterable[Distribution]) -> Iterator[EntryPoint]:
+def _guarded(candidates: Iterable[Distribution]) -> Iterator[EntryPoint]:
     """As `entry_points` does it, each distribution for itself: the first of a name on the path counts."""
     seen: set[str] = set()
-    for one in found:
+    for one in candidates:
         try:
             name, entries = one.name, [*one.entry_points.select(group=GROUP)]
-        except Exception:  # of a stranger's distribution, which need not be a plugin at all
+        except Exception:  # of a third-party distribution, which need not be a plugin at all
             continue
         if name not in seen:
             seen.add(name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
-    from aezoo.registry.lazy import Room
+    from aezoo.registry.lazy import LazyModule
     from aezoo.spec.component import Component
 
 #: Number of this plugin interface. A plugin module may set `AEZOO_API` to the one it was written for.
@@ -18,8 +18,8 @@ hookspec = pluggy.HookspecMarker("aezoo")
 
 
 @hookspec
-def aezoo_components() -> Sequence[type[Component] | Room]:  # type: ignore[empty-body]
-    """The parts this plugin adds: declarations of any kind, and rooms, whose parts are imported when asked for."""
+def aezoo_components() -> Sequence[type[Component] | LazyModule]:  # type: ignore[empty-body]
+    """The parts this plugin adds: declarations of any kind, and lazy modules of them."""
 
 
 @hookspec

@@ -20,7 +20,7 @@ from aezoo.hints import did_you_mean
 from aezoo.registry import hookspecs
 from aezoo.registry.attribution import interrupted, package, shown, where
 from aezoo.registry.entry_points import ENTRY, GROUP, IN_THE_BOX, disabled, installed, owner, present, titled
-from aezoo.registry.lazy import Room
+from aezoo.registry.lazy import LazyModule
 from aezoo.registry.registry import Fragment, Registry
 from aezoo.registry.status import standing
 from aezoo.spec.component import Component
@@ -55,9 +55,9 @@ def _claim(namespace: str) -> EntryPoint:
     entries = installed().get(namespace, [])
     if not entries and not disabled(namespace):
         raise PluginMissing(f"no installed plugin provides the namespace {namespace!r}", hint=_where_from(namespace))
-    found = standing(namespace, entries)
-    if not found.usable:
-        raise PluginError(found.reason, hint=found.hint, state=found.state)
+    status = standing(namespace, entries)
+    if not status.usable:
+        raise PluginError(status.reason, hint=status.hint, state=status.state)
     return entries[0]
 
 
@@ -83,16 +83,16 @@ def _imported(entry: EntryPoint) -> Any:
     if type(wanted) is not int:
         raise PluginError(f"{who}: AEZOO_API is {wanted!r}: it must be a number", hint=f"AEZOO_API = {hookspecs.API}")
     if wanted != hookspecs.API:
-        told = f"{who} was written for plugin API {wanted}; this is {hookspecs.API}"
-        raise PluginError(told, hint=f"upgrade {owner(entry)} or aezoo, whichever is older", state="incompatible")
+        message = f"{who} was written for plugin API {wanted}; this is {hookspecs.API}"
+        raise PluginError(message, hint=f"upgrade {owner(entry)} or aezoo, whichever is older", state="incompatible")
     return module
 
 
 def _written_for(entry: EntryPoint) -> Any:
     """The `AEZOO_API` that stands in the source of a module that cannot be imported."""
     try:
-        found = find_spec(entry.module)
-        for node in ast.parse(Path(str(found and found.origin)).read_bytes()).body:
+        module = find_spec(entry.module)
+        for node in ast.parse(Path(str(module and module.origin)).read_bytes()).body:
             if isinstance(node, ast.Assign) and any(ast.unparse(name) == "AEZOO_API" for name in node.targets):
                 return ast.literal_eval(node.value)
     except Exception:  # there is no source, or none that can be read
@@ -100,12 +100,12 @@ def _written_for(entry: EntryPoint) -> Any:
     return hookspecs.API
 
 
-def _given(entry: EntryPoint, module: Any) -> tuple[list[type[Component] | Room], dict[str, Fragment]]:
+def _given(entry: EntryPoint, module: Any) -> tuple[list[type[Component] | LazyModule], dict[str, Fragment]]:
     """What the hooks of a plugin return, each called for itself. Raises `PluginError` if one is unknown or fails."""
     who = titled(entry.name)
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    with _guarded(who, entry):  # even to ask a stranger's object for an attribute is to run its code
+    with _guarded(who, entry):  # to ask a third-party object for an attribute runs its code
         marked = [name for name, item in vars(module).items() if hasattr(item, f"{GROUP}_impl")]
         manager.register(module, name=entry.name)
         unmarked = [n for n in HOOKS if hasattr(module, n) and not getattr(manager.hook, n).get_hookimpls()]
@@ -125,30 +125,30 @@ MARK = "from aezoo.plugin import hookimpl, and @hookimpl above the function"
 
 def _called(entry: EntryPoint, hook: pluggy.HookCaller, kind: type[Any]) -> Any:
     """What a hook returns, as this kind; nothing, if the plugin has no such hook."""
-    told = f"{titled(entry.name)}: its {hook.name}"
-    with _guarded(f"{told} failed", entry):
-        given = [kind(item) for item in hook()]
-    if len(given) < len(hook.get_hookimpls()):
-        raise PluginError(f"{told} returns None", hint=f"let it return a {kind.__name__}")
-    return given[0] if given else kind()
+    what = f"{titled(entry.name)}: its {hook.name}"
+    with _guarded(f"{what} failed", entry):
+        results = [kind(item) for item in hook()]
+    if len(results) < len(hook.get_hookimpls()):
+        raise PluginError(f"{what} returns None", hint=f"let it return a {kind.__name__}")
+    return results[0] if results else kind()
 
 
 @contextmanager
 def _guarded(what: str, entry: EntryPoint) -> Iterator[None]:
-    """Turn whatever a stranger's code raises into a `PluginError`, and what it prints away from the results."""
+    """Turn whatever third-party code raises into a `PluginError`, and what it prints away from the results."""
     try:
         with redirect_stdout(sys.stderr):
             yield
     except BaseException as error:  # SystemExit, and whatever else is no Exception
         if interrupted(error):
             raise
-        place = where(error, [package(entry.module)])
-        raise PluginError(f"{what}: {shown(error)}" + (f" at {place}" if place else "")) from error
+        line = where(error, [package(entry.module)])
+        raise PluginError(f"{what}: {shown(error)}" + (f" at {line}" if line else "")) from error
 
 
 @cache
 def default_registry() -> Registry:
-    """The registry of this process: the parts in the box, and each plugin once a spec names it."""
+    """The registry of this process: the built-in parts, and each plugin once a spec names it."""
     registry = Registry(load)
     load(registry, IN_THE_BOX)
     return registry

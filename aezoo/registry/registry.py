@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
@@ -10,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from aezoo.errors import PluginError
 from aezoo.hints import did_you_mean
 from aezoo.registry.entry_points import titled
-from aezoo.registry.lazy import Room
+from aezoo.registry.lazy import LazyModule
 from aezoo.registry.validation import admit
 from aezoo.spec.component import Component
 from aezoo.spec.foreign import foreign
@@ -20,15 +21,15 @@ Fragment = Mapping[str, Any]
 Key = tuple[str, str]
 
 
-class Promise(NamedTuple):
-    """A part that is not imported yet: where it is, and whose."""
+class Unloaded(NamedTuple):
+    """A module of parts that is not imported yet, and the namespace of its parts."""
 
-    room: Room
+    module: LazyModule
     namespace: str
 
 
-Held = type[Component] | Promise
-Entry = tuple[Key, Held]
+Part = type[Component] | Unloaded
+Entry = tuple[Key, Part]
 
 
 class Registry:
@@ -39,34 +40,42 @@ class Registry:
     """
 
     def __init__(self, load: Callable[[Registry, str], None] | None = None) -> None:
-        self._parts: dict[Key, Held] = {}
+        self._parts: dict[Key, Part] = {}
+        #: Modules that name kinds alone, in the order in which they are imported; a dict for its atomic `pop`.
+        self._by_kind: dict[Unloaded, None] = {}
         self._variants: dict[str, Fragment] = {}
         self._load = load
         self.loaded: set[str] = set()
 
     def add(
         self,
-        parts: Iterable[type[Component] | Room],
+        parts: Iterable[type[Component] | LazyModule],
         *,
         variants: Mapping[str, Fragment] | None = None,
         namespace: str = "",
     ) -> None:
-        """Register parts, rooms of parts and variants: all or none.
+        """Register parts, modules of parts and variants: all or none.
 
         Raises:
             PluginError: One is no part, a name is taken, or a field has a name that specs reserve.
         """
-        entries = (entry for item in parts for entry in _entries(item, namespace))
-        staged = _staged(entries, self._parts)
+        parts = [*parts]
+        staged = _staged((entry for item in parts for entry in _entries(item, namespace)), self._parts)
         fragments = dict(self._fragments(variants or {}, namespace))
         self._commit(staged, namespace)
+        modules = [item for item in parts if isinstance(item, LazyModule) and item.kinds]
+        self._by_kind.update(dict.fromkeys(Unloaded(module, namespace) for module in modules))
         self._variants.update(fragments)
 
     def get(self, kind: str, name: str) -> type[Any]:
         """The declaration called `name`. Raises a pydantic error that says what there is instead."""
         self._ensure(name)
-        if (kind, name) not in self._parts:
-            raise self._unknown(kind, name, self.names(kind))
+        namespace = name.rpartition(":")[0]
+        modules = (item for item in self._unloaded(kind) if item.namespace == namespace)
+        while (kind, name) not in self._parts:
+            if (item := next(modules, None)) is None:
+                raise self._unknown(kind, name, self.names(kind))
+            self._import(item)
         return self._part((kind, name))
 
     def variant(self, name: str) -> Fragment:
@@ -77,33 +86,42 @@ class Registry:
         return self._variants[name]
 
     def names(self, kind: str) -> list[str]:
-        """What a spec may write as `type` for this kind, of all that is loaded."""
-        return sorted(name for key, name in self._parts if key == kind)
+        """What a spec may write as `type` for this kind, of all plugins that are loaded and can be imported."""
+        for item in self._unloaded(kind):
+            with suppress(PluginError):  # `get` and `parts` raise it, for whoever asks for one of its parts
+                self._import(item)
+        return sorted(name for key, name in [*self._parts] if key == kind)  # a copy: another thread may import
 
     def variants(self) -> list[str]:
         """Names of the variants."""
         return sorted(self._variants)
 
     def parts(self) -> Iterator[type[Component]]:
-        """Every part, by kind and name; imports every room."""
+        """Every part, by kind and name; imports every module."""
+        for item in [*self._by_kind]:
+            self._import(item)
         yield from (self._part(key) for key in sorted(self._parts))
 
     def _part(self, key: Key) -> type[Component]:
         part = self._parts[key]
-        if isinstance(part, Promise):
-            self._open(part)
+        if isinstance(part, Unloaded):
+            self._import(part)
             part = self._parts[key]
-        assert not isinstance(part, Promise)
+        assert not isinstance(part, Unloaded)
         return part
 
-    def _open(self, promise: Promise) -> None:
-        """Put a room's parts where their promises stand, all or none."""
-        room, namespace = promise
-        staged = _staged((_entry(part, namespace) for part in room.components()), {})
-        promised = {(kind, _full(namespace, name)) for kind, name in room.promised}
-        if staged.keys() != promised:
-            raise PluginError(f"{room.module} does not hold what was promised: {_difference(promised, set(staged))}")
+    def _unloaded(self, kind: str) -> list[Unloaded]:
+        return [item for item in [*self._by_kind] if kind in item.module.kinds]
+
+    def _import(self, item: Unloaded) -> None:
+        """Register what a module defines, all or none; it must be what the module was registered with."""
+        module, namespace = item
+        defined = [_entry(part, namespace) for part in module.components()]
+        staged = _staged(defined, {key: part for key, part in [*self._parts.items()] if part != item})
+        if message := _difference(module, {(kind, name.rpartition(":")[2]) for kind, name in staged}):
+            raise PluginError(f"{module.module} does not define what was announced: {message}")
         self._commit(staged, namespace)
+        self._by_kind.pop(item, None)
 
     def _fragments(self, variants: Mapping[str, Fragment], namespace: str) -> Iterator[tuple[str, Fragment]]:
         for name, fragment in variants.items():
@@ -113,9 +131,9 @@ class Registry:
             _admit(full, fragment)
             yield full, fragment
 
-    def _commit(self, staged: Mapping[Key, Held], namespace: str) -> None:
+    def _commit(self, staged: Mapping[Key, Part], namespace: str) -> None:
         for part in staged.values():
-            if not isinstance(part, Promise):
+            if not isinstance(part, Unloaded):
                 part.namespace = namespace
                 part._provider = titled(namespace) if namespace else ""
         self._parts.update(staged)
@@ -132,14 +150,14 @@ class Registry:
         )
 
 
-def _entries(item: type[Component] | Room, namespace: str) -> Iterator[Entry]:
-    if not isinstance(item, Room):
+def _entries(item: type[Component] | LazyModule, namespace: str) -> Iterator[Entry]:
+    if not isinstance(item, LazyModule):
         yield _entry(item, namespace)
         return
-    for kind, name in sorted(item.promised):
-        if kind not in KINDS:
-            raise PluginError(f"{item.module} promises a part of kind {kind!r}; the kinds are {', '.join(KINDS)}")
-        yield (kind, _full(namespace, name)), Promise(item, namespace)
+    for kind in sorted({*item.kinds, *(kind for kind, _ in item.announced)} - KINDS.keys()):
+        raise PluginError(f"{item.module} announces a part of kind {kind!r}; the kinds are {', '.join(KINDS)}")
+    for kind, name in sorted(item.announced):
+        yield (kind, _full(namespace, name)), Unloaded(item, namespace)
 
 
 def _entry(part: type[Component], namespace: str) -> Entry:
@@ -147,9 +165,9 @@ def _entry(part: type[Component], namespace: str) -> Entry:
     return (part.kind, _full(namespace, name)), part
 
 
-def _staged(entries: Iterable[Entry], there: Mapping[Key, Held]) -> dict[Key, Held]:
+def _staged(entries: Iterable[Entry], there: Mapping[Key, Part]) -> dict[Key, Part]:
     """The entries by key, unless two claim one key."""
-    staged: dict[Key, Held] = {}
+    staged: dict[Key, Part] = {}
     for key, part in entries:
         taken = staged.get(key) or there.get(key)
         if taken is not None and taken is not part:
@@ -170,10 +188,13 @@ def _full(namespace: str, name: str) -> str:
     return f"{namespace}:{name}" if namespace else name
 
 
-def _home(part: Held) -> str:
-    return part.room.module if isinstance(part, Promise) else part.__module__
+def _home(part: Part) -> str:
+    return part.module.module if isinstance(part, Unloaded) else part.__module__
 
 
-def _difference(promised: set[Key], held: set[Key]) -> str:
-    said = [f"no {kind} {name!r}" for kind, name in sorted(promised - held)]
-    return ", ".join([*said, *(f"{kind} {name!r} unannounced" for kind, name in sorted(held - promised))])
+def _difference(module: LazyModule, defined: set[Key]) -> str:
+    """How the parts that a module defines differ from those it was registered with; empty if they do not."""
+    missing = [f"no {kind}" for kind in sorted(module.kinds - {kind for kind, _ in defined})]
+    missing += [f"no {kind} {name!r}" for kind, name in sorted(module.announced - defined)]
+    extra = sorted(key for key in defined - module.announced if key[0] not in module.kinds)
+    return ", ".join([*missing, *(f"{kind} {name!r} unannounced" for kind, name in extra)])

@@ -18,7 +18,7 @@ NAMESPACE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 class Standing(NamedTuple):
-    """A namespace, who claims it, and what became of that.
+    """A namespace, who claims it, and whether it can be used.
 
     Attributes:
         state: `installed` is well as far as metadata tell; `loaded` was imported, and gave its parts.
@@ -42,9 +42,9 @@ def standings() -> Iterator[Standing]:
     """Every namespace that is claimed, by name; nothing is imported."""
     for namespace, entries in sorted(entry_points.installed().items()):
         yield standing(namespace, entries)
-    for entry in entry_points.usurpers():
-        told = f"the namespace {IN_THE_BOX!r} is that of the parts in the box"
-        yield Standing(IN_THE_BOX, "invalid", told, f"tell the author of {entry_points.owner(entry)}", (entry,))
+    for entry in entry_points.reserved_claims():
+        message = f"the namespace {IN_THE_BOX!r} is reserved for the built-in parts"
+        yield Standing(IN_THE_BOX, "invalid", message, f"tell the author of {entry_points.owner(entry)}", (entry,))
 
 
 def standing(namespace: str, entries: Sequence[EntryPoint]) -> Standing:
@@ -60,20 +60,20 @@ def _obstacle(namespace: str, entries: Sequence[EntryPoint]) -> tuple[State, str
     if len(entries) > 1:
         return "conflict", f"namespace {namespace!r} is claimed by {owners}; neither is loaded", "uninstall one"
     if not NAMESPACE.fullmatch(namespace):
-        told = f"namespace {namespace!r} of {owners} cannot be written in a spec"
-        return "invalid", told, "its author names it with lower-case letters, digits and single '_'"
+        message = f"namespace {namespace!r} of {owners} cannot be written in a spec"
+        return "invalid", message, "its author names it with lower-case letters, digits and single '_'"
     wanted = _unmet(entries[0])
     if wanted:
-        told = f"plugin {namespace!r} ({owners}) wants {wanted}, {version('aezoo')} is installed"
-        return "incompatible", told, f"upgrade {owners} or aezoo, whichever is older"
+        message = f"plugin {namespace!r} ({owners}) wants {wanted}, {version('aezoo')} is installed"
+        return "incompatible", message, f"upgrade {owners} or aezoo, whichever is older"
     if not _there(entries[0].module.partition(".")[0]):
-        told = f"the entry point of plugin {namespace!r} ({owners}) names {entries[0].value}, which is not there"
-        return "broken", told, entry_points.ENTRY
+        message = f"the entry point of plugin {namespace!r} ({owners}) names {entries[0].value}, which is not there"
+        return "broken", message, entry_points.ENTRY
     return None
 
 
 def _there(package: str) -> bool:
-    """Whether a package can be found; it is not imported."""
+    """Whether a package exists; it is not imported."""
     try:
         return package in sys.modules or find_spec(package) is not None
     except (ImportError, ValueError):
@@ -82,12 +82,12 @@ def _there(package: str) -> bool:
 
 def _unmet(entry: EntryPoint) -> str:
     """The requirement of a plugin that this aezoo does not meet; empty if it meets all."""
-    said = [text for text in (entry.dist.requires or () if entry.dist else ()) if text.lower().startswith("aezoo")]
-    if not said:
+    texts = [text for text in (entry.dist.requires or () if entry.dist else ()) if text.lower().startswith("aezoo")]
+    if not texts:
         return ""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    for text in said:
+    for text in texts:
         try:
             wanted = Requirement(text)
         except InvalidRequirement:

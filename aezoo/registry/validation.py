@@ -35,7 +35,7 @@ def _check_owner(part: type[Component], namespace: str) -> None:
     owner = vars(part).get("namespace")
     owners = {owner} if isinstance(owner, str) else _owners(part, namespace)
     if namespace not in owners:
-        whose = f"plugin {min(owners)!r}" if min(owners) else "the parts in the box"
+        whose = f"plugin {min(owners)!r}" if min(owners) else "the built-in parts"
         raise PluginError(
             f"{_home(part)} belongs to {whose}: derive a class of your own",
             hint=f"a class Own{part.__name__}({part.__name__}), defined in the plugin, is a part that it may return",
@@ -55,9 +55,9 @@ def _check_fields(part: type[Component]) -> None:
     names = {field.alias or name for name, field in part.model_fields.items()} | part.model_fields.keys()
     wrong = sorted(name for name in names if name in RESERVED or name.startswith("model_"))
     if wrong:
-        said = ", ".join(map(repr, wrong))
+        quoted = ", ".join(map(repr, wrong))
         raise PluginError(
-            f"{_home(part)} has a field called {said}: 'each' and all that starts with 'model_' are reserved",
+            f"{_home(part)} has a field called {quoted}: 'each' and all that starts with 'model_' are reserved",
             hint="the author of the part has to call it something else",
         )
 
@@ -67,9 +67,9 @@ def _check_slots(part: type[Component]) -> None:
     for name, field in KINDS[part.kind].model_fields.items():
         own = part.model_fields[name].annotation
         for slot in {*tables(field.annotation)} - {*tables(own)}:
-            said = getattr(own, "__name__", own)
+            declared = getattr(own, "__name__", own)
             raise PluginError(
-                f"{_home(part)} declares {name!r} anew, as {said}; in its base it is a {slot.__name__}",
+                f"{_home(part)} declares {name!r} anew, as {declared}; in its base it is a {slot.__name__}",
                 hint=f"leave {name!r} out, or give the field another name",
             )
 

@@ -28,8 +28,8 @@ def entry(kind: str) -> Schema:
 def listing(kind: str) -> Schema:
     """A list of whole parts; or a table whose keys are positions, and whose values change what is there."""
     entries = {**LIST, "items": ref(f"entry.{kind}")}
-    change = _once(ref(f"slot.{kind}"))
-    added = cases((LIST, entries), otherwise=_once(ref(f"entry.{kind}")))
+    change = once(ref(f"slot.{kind}"))
+    added = cases((LIST, entries), otherwise=once(ref(f"entry.{kind}")))
     return {
         "type": ["array", "object"],
         "items": ref(f"entry.{kind}"),
@@ -41,14 +41,9 @@ def listing(kind: str) -> Schema:
     }
 
 
-def single(kind: str) -> Schema:
-    """A part of a kind that can stand in lists, where it does not: nothing repeats it."""
-    return _once(ref(f"slot.{kind}"))
-
-
 def each(name: str, keys: Iterable[str]) -> Schema:
     """What repeats an entry in a list, for the part that is defined as `name`."""
-    rows = {key: _row(ref(f"{name}/properties/{key}")) for key in ("type", *keys)}
+    rows = {key: {**LIST, "minItems": 1, "items": ref(f"{name}/properties/{key}")} for key in ("type", *keys)}
     return {"description": REPEATS, **TABLE, "minProperties": 1, "properties": rows, "additionalProperties": False}
 
 
@@ -60,10 +55,6 @@ def demanded(keys: Sequence[str], *, listed: bool) -> Schema:
     return cases(({"required": [EACH]}, {"allOf": either}), otherwise={"required": [*keys]})
 
 
-def _row(item: Schema) -> Schema:
-    return {**LIST, "minItems": 1, "items": item}
-
-
-def _once(part: Schema) -> Schema:
+def once(part: Schema) -> Schema:
     """A part that is not repeated: only a list can hold what `each` makes."""
     return {**part, "not": {**TABLE, "required": [EACH]}}

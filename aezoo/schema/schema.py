@@ -11,10 +11,9 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from aezoo.reading.compose import DEFAULTS
 from aezoo.reading.merge import LISTS
-from aezoo.schema.definitions import Vocabulary
-from aezoo.schema.fields import LIST, TABLE, TEXT, UNTYPED, Schema, cases, described, ref, summary, taken, told, wants
+from aezoo.schema.definitions import Definitions, kind_of
+from aezoo.schema.fields import LIST, TABLE, TEXT, Schema, annotation_keywords, cases, ref, summary
 from aezoo.schema.list_edits import EDIT
 from aezoo.spec.component import Component, Frozen
 from aezoo.spec.document import Spec
@@ -35,20 +34,21 @@ def schema(parts: Iterable[type[Component]], *, variants: Sequence[str] = ()) ->
 
     Args:
         parts: The declarations, as `registry.parts()` gives them.
-        variants: Names of the variants that are installed; any name may be written if none is given.
+        variants: Names of the variants that are installed; without them, any name may be written.
     """
-    words = Vocabulary(parts, Spec)
+    definitions = Definitions(parts, Spec)
+    slots = {key: _slot(key, field, definitions) for key, field in fields(Spec).items()}
     root = {
         "$schema": METASCHEMA,
         "title": TITLE,
         "description": summary(Spec),
         "type": "object",
-        "properties": {**{key: _slot(key, field, words) for key, field in fields(Spec).items()}, **_macros(variants)},
+        "properties": {**slots, **_macros(variants)},
         "additionalProperties": False,
         "if": {"not": BASED},
-        "then": _whole(words),
+        "then": definitions.needs(Spec, ()),
     }
-    schema: Schema = _split({**root, "definitions": dict(sorted(words.definitions.items()))})
+    schema: Schema = _split({**root, "definitions": dict(sorted(definitions.schemas.items()))})
     return schema
 
 
@@ -95,35 +95,28 @@ def _macros(variants: Sequence[str]) -> dict[str, Schema]:
 # --- forms of slots -----------------------------------------------------------------------------------------
 
 
-def _slot(key: str, field: FieldInfo, words: Vocabulary) -> Schema:
+def _slot(key: str, field: FieldInfo, definitions: Definitions) -> Schema:
     if key in LISTS:
-        return {**told(field), **_shorthand(key, field, words)}
+        return {**annotation_keywords(field), **_shorthand(key, field, definitions)}
     if key in NAMED:
-        called = {tag: _called(tag, field, words) for tag in words.parts[_kind(field)]}
-        return {**described(field, words), "properties": called}
-    return described(field, words)
+        called = {tag: _called(tag, field, definitions) for tag in definitions.parts[kind_of(field)]}
+        return {**definitions.described(field), "properties": called}
+    return definitions.described(field)
 
 
-def _kind(field: FieldInfo) -> str:
-    base = next(tables(field.annotation))
-    assert issubclass(base, Component)
-    return base.kind
-
-
-def _called(tag: str, field: FieldInfo, words: Vocabulary) -> Schema:
+def _called(tag: str, field: FieldInfo, definitions: Definitions) -> Schema:
     """A penalty or a constraint that has the name of a part: of that part, unless it or a base says another."""
-    kind = _kind(field)
-    about = {"description": summary(words.parts[kind][tag])}
+    kind = kind_of(field)
+    about = {"description": summary(definitions.parts[kind][tag])}
     return {**about, **ref(f"slot.{kind}"), "anyOf": [about, ref(f"{kind}.{tag}")]}
 
 
-def _shorthand(key: str, field: FieldInfo, words: Vocabulary) -> Schema:
+def _shorthand(key: str, field: FieldInfo, definitions: Definitions) -> Schema:
     """A table for which a list is short, and a bare name, if it has a type."""
     table = next(tables(field.annotation))
     inner = fields(table)[LISTS[key]]
-    own, entries, edit = words.table(table), taken(inner, words, editable=False), taken(inner, words)
-    named = _names_of(table)
-    chosen = cases((EDIT, edit), (TABLE, own), (LIST, entries), (TEXT, named))
+    own, entries, named = definitions.table(table), definitions.form_of(inner, editable=False), _names_of(table)
+    chosen = cases((EDIT, definitions.form_of(inner)), (TABLE, own), (LIST, entries), (TEXT, named))
     types = ["array", "object", *(["string"] if named else [])]
     return {"type": types, **chosen, "anyOf": [{}, own, entries, *([named] if named else [])]}
 
@@ -132,39 +125,3 @@ def _names_of(table: type[Frozen]) -> Schema:
     """The types that a table may say, if it has any."""
     field = fields(table).get("type")
     return {"enum": [*get_args(field.annotation)]} if field else {}
-
-
-# --- what is wanted where nothing stands below --------------------------------------------------------------
-
-
-def _whole(words: Vocabulary) -> Schema:
-    inner = {key: _wanted((key,), field, words) for key, field in fields(Spec).items()}
-    required = [key for key, field in fields(Spec).items() if field.is_required()]
-    return {"required": required, "properties": {key: wanted for key, wanted in inner.items() if wanted}}
-
-
-def _wanted(path: tuple[str, ...], field: FieldInfo, words: Vocabulary) -> Schema:
-    if path in DEFAULTS:
-        return _default(_kind(field), DEFAULTS[path], words)
-    table = field.annotation
-    if isinstance(table, type) and issubclass(table, Frozen) and not issubclass(table, Component):
-        return _wanted_table(path, table, words)
-    wanted = wants(table, words)
-    if path[-1] in NAMED:
-        kind = _kind(field)
-        wanted["properties"] = {tag: _default(kind, tag, words) for tag in words.parts[kind]}
-    return wanted
-
-
-def _wanted_table(path: tuple[str, ...], table: type[Frozen], words: Vocabulary) -> Schema:
-    inner = {key: _wanted((*path, key), field, words) for key, field in fields(table).items()}
-    wanted = {**words.needs(table), "properties": {key: found for key, found in inner.items() if found}}
-    return cases((TABLE, {**wanted, "not": EDIT})) if path[-1] in LISTS else wanted
-
-
-def _default(kind: str, tag: str, words: Vocabulary) -> Schema:
-    """A part of the kind; one that says no type is the one called `tag`."""
-    if tag not in words.parts[kind]:
-        return ref(f"whole.{kind}")
-    own = {"allOf": [ref(f"{kind}.{tag}"), words.needs(words.parts[kind][tag])]}
-    return cases((UNTYPED, own), otherwise=ref(f"whole.{kind}"))

@@ -83,7 +83,7 @@ class Component(Frozen):
     """
 
     kind: ClassVar[str] = ""
-    #: Set once, when the part is registered: empty for the parts in the box.
+    #: Set once, when the part is registered: empty for the built-in parts.
     namespace: ClassVar[str] = ""
     #: Set with it, for messages: plugin 'kan' (aezoo-kan 0.3).
     _provider: ClassVar[str] = ""
@@ -121,9 +121,9 @@ class Component(Frozen):
             raise RuntimeError("a slot is validated with the registry as context: use aezoo.read()")
         try:
             part = info.context["registry"].get(cls.kind, name)
-        except PluginError as error:  # a fault like any other, told with the rest
-            told = {"said": error.message, "hint": error.hint, "code": error.code}
-            raise PydanticCustomError("plugin", "{said}", told) from None
+        except PluginError as error:  # a fault like any other, reported with the rest
+            fields = {"message": error.message, "hint": error.hint, "code": error.code}
+            raise PydanticCustomError("plugin", "{message}", fields) from None
         chosen: Self = part.model_validate(value, context=info.context)
         return chosen
 

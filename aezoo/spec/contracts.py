@@ -14,63 +14,63 @@ from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, text
 
 
-def shape_of(part: Component, method: str, given: Any) -> Shape:
+def shape_of(part: Component, method: str, value: Any) -> Shape:
     """What a method gives, if it is a shape: a tuple of whole numbers."""
-    if type(given) is tuple and all(type(axis) is int for axis in given):
-        return given
-    raise broken(part, method, f"gives {given!r}, not a tuple of whole numbers")
+    if type(value) is tuple and all(type(axis) is int for axis in value):
+        return value
+    raise broken(part, method, f"gives {value!r}, not a tuple of whole numbers")
 
 
-def count_of(part: Component, method: str, given: Any) -> int:
+def count_of(part: Component, method: str, value: Any) -> int:
     """What a method gives, if it is a whole number."""
-    if type(given) is int:
-        return given
-    raise broken(part, method, f"gives {given!r}, not a whole number")
+    if type(value) is int:
+        return value
+    raise broken(part, method, f"gives {value!r}, not a whole number")
 
 
 def value_of(part: Component, step: int, steps: int) -> float:
     """What a schedule gives at a step, if it is a finite number."""
-    given: Any = part.value(step, steps)  # type: ignore[attr-defined]
-    if not part.namespace or (isinstance(given, Real) and not isinstance(given, bool) and isfinite(given)):
-        return given  # type: ignore[no-any-return]
-    raise broken(part, "value", f"gives {given!r:.100} at step {step} of {steps}, not a finite number")
+    weight: Any = part.value(step, steps)  # type: ignore[attr-defined]
+    if not part.namespace or (isinstance(weight, Real) and not isinstance(weight, bool) and isfinite(weight)):
+        return weight  # type: ignore[no-any-return]
+    raise broken(part, "value", f"gives {weight!r:.100} at step {step} of {steps}, not a finite number")
 
 
-def several(part: Component, method: str, given: Any, kind: type[Any], what: str) -> Sequence[Any]:
+def several(part: Component, method: str, value: Any, kind: type[Any], what: str) -> Sequence[Any]:
     """What a method gives, as a list, if it is some of a kind: layers, remarks."""
     try:
-        listed = list(given)
+        listed = list(value)
     except TypeError:
-        if hasattr(given, "__iter__"):  # then it is something inside that failed
+        if hasattr(value, "__iter__"):  # then it is something inside that failed
             raise
-        listed = [given]
+        listed = [value]
     if all(isinstance(item, kind) for item in listed):
         return listed
-    raise broken(part, method, f"gives {given!r}, not {what}")
+    raise broken(part, method, f"gives {value!r}, not {what}")
 
 
 def broken(part: Component, method: str, problem: str, *, at: tuple[str, str] | None = None) -> Exception:
-    """The error of a part whose method gives what it may not; one in the box cannot.
+    """The error of a part whose method gives what it may not; a built-in one cannot.
 
     Args:
         part: It.
         method: What it is called.
         problem: What it gives, and what it should.
-        at: Name and place of the code at fault, if that is not the method itself.
+        at: Name and source line of the code at fault, if that is not the method itself.
     """
     if not part.namespace:
         return AssertionError(f"{part.tag()}: {method} {problem}")
-    code, place = at or _declared(part, method)
+    code, line = at or _declared(part, method)
     who = part._provider or f"plugin {part.namespace!r}"
-    message = f"{who}: {part.kind} {part.tag()}: {code} at {place} {problem}"
+    message = f"{who}: {part.kind} {part.tag()}: {code} at {line} {problem}"
     return PluginError(message, hint=f"`aezoo plugins check {part.namespace}` holds its parts to the laws")
 
 
 def _declared(part: Component, method: str) -> tuple[str, str]:
-    """Name and place of a method of a part."""
+    """Name and source line of a method of a part."""
     owner: Any = next(base for base in type(part).__mro__ if method in vars(base))
-    place = definition(type(part) if owner.is_slot() else vars(owner)[method])  # what is in the base is not at fault
-    return f"{type(part).__name__}.{method}", place
+    line = definition(type(part) if owner.is_slot() else vars(owner)[method])  # what is in the base is not at fault
+    return f"{type(part).__name__}.{method}", line
 
 
 def samples_of(part: Component, loaded: Any) -> Samples:
@@ -79,8 +79,8 @@ def samples_of(part: Component, loaded: Any) -> Samples:
         return loaded  # type: ignore[no-any-return]
     values = getattr(loaded, "values", None)
     if not isinstance(loaded, Samples) or not hasattr(values, "dtype") or not hasattr(values, "shape"):
-        held = f", of a {type(values).__name__}" if isinstance(loaded, Samples) else ""
-        raise broken(part, "load", f"gives a {type(loaded).__name__}{held}, not Samples of an array")
+        values_type = f", of a {type(values).__name__}" if isinstance(loaded, Samples) else ""
+        raise broken(part, "load", f"gives a {type(loaded).__name__}{values_type}, not Samples of an array")
     declared = part.sample_shape()  # type: ignore[attr-defined]
     if declared is not None and loaded.shape != tuple(declared):
         problem = f"declares {text(declared)}, load gives {text(loaded.shape) or 'single numbers'}"

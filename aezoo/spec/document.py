@@ -260,5 +260,5 @@ class Spec(Frozen):
 
     def _digest(self, keys: set[str]) -> str:
         # Without defaults: a field added later with a default leaves old fingerprints as they are.
-        told = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True, include=keys)
-        return sha256(to_json(told, indent=None).encode()).hexdigest()
+        content = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True, include=keys)
+        return sha256(to_json(content, indent=None).encode()).hexdigest()

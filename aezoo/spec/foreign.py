@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from aezoo.errors import Fault, Path
+from aezoo.errors import Fault, KeyPath
 
 #: Of brackets in brackets, and of any path.
 MAX_DEPTH = 64
@@ -25,7 +25,7 @@ class Alien(NamedTuple):
     """A fault, and whether the key or the value at a path causes it."""
 
     fault: Fault
-    path: Path
+    path: KeyPath
     key: bool = False
 
 
@@ -39,7 +39,7 @@ def aliens(value: Any) -> Iterator[Alien]:
     yield from islice(_walk(value, ()), MANY)
 
 
-def _walk(value: Any, path: Path) -> Iterator[Alien]:
+def _walk(value: Any, path: KeyPath) -> Iterator[Alien]:
     if len(path) > MAX_DEPTH:
         yield Alien(Fault(path[:3], "AZ104", f"nested more than {MAX_DEPTH} deep"), path)
     elif isinstance(value, dict):
@@ -56,7 +56,7 @@ def _walk(value: Any, path: Path) -> Iterator[Alien]:
         yield Alien(Fault(path, *wrong), path)
 
 
-def _key(key: Any, path: Path) -> Iterator[Alien]:
+def _key(key: Any, path: KeyPath) -> Iterator[Alien]:
     if not isinstance(key, str):
         yield Alien(Fault(path, "AZ106", f"a key is text, this is {key!r}"), (*path, key), key=True)
     elif CONTROL.search(key):
@@ -66,7 +66,7 @@ def _key(key: Any, path: Path) -> Iterator[Alien]:
         yield Alien(Fault(path, "AZ106", f"half a character in the key {key!a}"), (*path, key), key=True)
 
 
-def _wrong(value: Any, path: Path) -> tuple[str, str, str] | None:
+def _wrong(value: Any, path: KeyPath) -> tuple[str, str, str] | None:
     """Code, message and hint of a value that is no table and no list."""
     if isinstance(value, str):
         return _text(value, path)
@@ -82,7 +82,7 @@ def _wrong(value: Any, path: Path) -> tuple[str, str, str] | None:
     return "AZ106", f"a {type(value).__name__} is no value of a spec", "write it in quotes" if dated else ""
 
 
-def _text(value: str, path: Path) -> tuple[str, str, str] | None:
+def _text(value: str, path: KeyPath) -> tuple[str, str, str] | None:
     if SURROGATE.search(value):
         return "AZ106", "half a character: an escape \\ud800 to \\udfff without its other half", "write both halves"
     if path == ("name",) and CONTROL.search(value):

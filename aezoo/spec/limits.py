@@ -1,7 +1,7 @@
 """Limits: how large a model may be before it is refused, in plain arithmetic, before PyTorch is imported.
 
-    structure   nesting, lengths of lists, number of layers   told from the document alone
-    size        layers, weights, values kept for a sample     told layer by layer, as far as shapes stay in bounds
+    structure   nesting, lengths of lists, number of layers   known from the document alone
+    size        layers, weights, values kept for a sample     known layer by layer, as far as shapes stay in bounds
 
 Nothing is multiplied out, looped over or traced before what it depends on is known to be in bounds.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aezoo.errors import Fault, NoMirror, Path, ShapeError
+from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.spec.amounts import count, size
 from aezoo.spec.contracts import count_of, shape_of
 from aezoo.spec.parts import parts
@@ -73,7 +73,7 @@ def size_of(spec: Spec) -> Size:
     return Size(measure.modules, measure.parameters, measure.activations // BYTES)
 
 
-def excess(code: str, path: Path, does: str, number: int, name: str, limits: Limits) -> Fault:
+def excess(code: str, path: KeyPath, does: str, number: int, name: str, limits: Limits) -> Fault:
     """The fault of a number beyond its limit.
 
     Args:
@@ -108,11 +108,11 @@ def _structure(spec: Spec, limits: Limits) -> Iterator[Fault]:
         yield excess("AZ605", deepest[:2], "holds layers inside layers, {} deep", depth, "depth", limits)
 
 
-def _nested(there: Sequence[tuple[Path, object]]) -> Iterator[tuple[Path, int]]:
+def _nested(there: Sequence[tuple[KeyPath, object]]) -> Iterator[tuple[KeyPath, int]]:
     """Every layer and how many layers deep it stands."""
     from aezoo.spec.kinds import LayerSpec
 
-    above: list[Path] = []
+    above: list[KeyPath] = []
     for path, part in there:
         while above and path[: len(above[-1])] != above[-1]:
             above.pop()
@@ -124,8 +124,8 @@ def _nested(there: Sequence[tuple[Path, object]]) -> Iterator[tuple[Path, int]]:
 # --- size ---------------------------------------------------------------------------------------------------
 
 
-def _weights(part: Any, given: Any) -> int:
-    return count_of(part, "parameters", part.parameters(given))
+def _weights(part: Any, shape: Any) -> int:
+    return count_of(part, "parameters", part.parameters(shape))
 
 
 class _OutOfBounds(Exception):
@@ -140,7 +140,7 @@ class _Measure:
         self.limits = limits
         self.faults: list[Fault] = []
         self.modules = self.parameters = self.activations = 0
-        with suppress(_OutOfBounds, ShapeError, NoMirror):  # what does not fit is told elsewhere
+        with suppress(_OutOfBounds, ShapeError, NoMirror):  # what does not fit is reported elsewhere
             self._model()
 
     def _model(self) -> None:
@@ -156,16 +156,16 @@ class _Measure:
         self._add(("likelihood",), 1, _weights(spec.likelihood, spec.input.shape), flat(spec.raw_shape))
         self._shape(("likelihood",), spec.raw_shape)
         own = spec.decoder.type == "layers"
-        place: Path = ("decoder", "layers") if own else ("decoder",)
-        self._stack(place, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
+        stem: KeyPath = ("decoder", "layers") if own else ("decoder",)
+        self._stack(stem, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
         self._add(("objective",), 0, _weights(spec.objective, spec), 0)
 
     def _stack(
-        self, place: Path, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False
+        self, stem: KeyPath, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False
     ) -> Shape:
         """Add a stack of layers, each before what comes out of it is looked at."""
         for i, layer in enumerate(layers):
-            path = (*place, i) if written else place
+            path = (*stem, i) if written else stem
             self._look_inside(path, layer, shape)
             output = shape_of(layer, "output_shape", layer.output_shape(shape))
             weights = _weights(layer, shape) - (layer.borrowed(shape) if tied else 0)
@@ -174,19 +174,19 @@ class _Measure:
             shape = output
         return shape
 
-    def _look_inside(self, path: Path, layer: LayerSpec, shape: Shape) -> None:
-        for place, inner, given in layer.inside(shape):
-            here = (*path, *place)
-            self._shape(here, given)
-            self._look_inside(here, inner, given)
+    def _look_inside(self, path: KeyPath, layer: LayerSpec, shape: Shape) -> None:
+        for key, inner, input_shape in layer.inside(shape):
+            here = (*path, *key)
+            self._shape(here, input_shape)
+            self._look_inside(here, inner, input_shape)
 
-    def _shape(self, path: Path, shape: Shape) -> None:
+    def _shape(self, path: KeyPath, shape: Shape) -> None:
         """Stop where one shape alone is beyond the limit."""
         if BYTES * flat(shape) > self.limits.activations:
             self._note("AZ604", path, "makes a value of {} for one sample", BYTES * flat(shape), "activations")
             raise _OutOfBounds
 
-    def _add(self, path: Path, modules: int, parameters: int, activations: int) -> None:
+    def _add(self, path: KeyPath, modules: int, parameters: int, activations: int) -> None:
         self.modules += modules
         self.parameters += parameters
         self.activations += BYTES * activations
@@ -194,11 +194,11 @@ class _Measure:
         self._check("AZ603", path, "brings the model to {} weights", "parameters")
         self._check("AZ604", path, "brings what a pass keeps of one sample to {}", "activations")
 
-    def _check(self, code: str, path: Path, does: str, name: str) -> None:
+    def _check(self, code: str, path: KeyPath, does: str, name: str) -> None:
         if getattr(self, name) > getattr(self.limits, name):
             self._note(code, path, does, getattr(self, name), name)
 
-    def _note(self, code: str, path: Path, does: str, number: int, name: str) -> None:
+    def _note(self, code: str, path: KeyPath, does: str, number: int, name: str) -> None:
         """Each limit is crossed once."""
         if code not in {fault.code for fault in self.faults}:
             self.faults.append(excess(code, path, does, number, name, self.limits))

@@ -18,7 +18,7 @@ from aezoo.spec.shape import Shape
 
 
 class Misfit(ShapeError):
-    """Layer `index` of a list cannot take the shape it is given."""
+    """Layer `index` of a list cannot take its input shape."""
 
     def __init__(self, message: str, index: int) -> None:
         super().__init__(message)
@@ -45,7 +45,7 @@ def mirror_layers(layers: Sequence[LayerSpec], shape: Shape, *, target: Shape, s
 
     Args:
         layers: Those of the encoder, and the latent's map.
-        shape: What `layers` are given.
+        shape: Input of `layers`.
         target: `shape` itself, or with other channels.
         style: How the last layer ends; its `upsampling` holds for all.
 
@@ -76,7 +76,7 @@ def last_style(layers: Sequence[LayerSpec], *, upsampling: Upsampling = "transpo
 
 
 def _targets(layers: Sequence[LayerSpec], shape: Shape, target: Shape) -> list[Shape]:
-    """What each mirrored layer has to make; the last is what the first of them is given."""
+    """What each mirrored layer has to make; the last is the input of the first of them."""
     shapes, targets = trace(layers, shape), [target]
     for index, layer in enumerate(layers):
         try:

@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from aezoo.errors import Path
+from aezoo.errors import KeyPath
 from aezoo.spec.component import Component
 
 
-def parts(value: Any, path: Path = ()) -> Iterator[tuple[Path, Component]]:
+def parts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Component]]:
     """Every part in a spec, a part or a list of them, each before those inside it, in the order of their fields."""
     if isinstance(value, Component):
         yield path, value

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from aezoo.errors import Path
+from aezoo.errors import KeyPath
 from aezoo.spec.component import Component, Frozen
 
 #: Tables of components whose type is the key they stand under, unless they say another.
@@ -21,7 +21,7 @@ class Parts(Protocol):
     def get(self, kind: str, name: str) -> type[Any]: ...
 
 
-def table_at(root: type[Frozen], path: Path, document: Any, parts: Parts) -> type[Frozen] | None:
+def table_at(root: type[Frozen], path: KeyPath, document: Any, parts: Parts) -> type[Frozen] | None:
     """The declaration of the table at `path`; None where no table stands, or one of an unknown part."""
     annotation: Any = root
     for depth, step in enumerate(path):
@@ -39,7 +39,7 @@ def table_at(root: type[Frozen], path: Path, document: Any, parts: Parts) -> typ
     return _chosen(annotation, document, path, parts) if annotation else None
 
 
-def _is_named(path: Path, depth: int) -> bool:
+def _is_named(path: KeyPath, depth: int) -> bool:
     """Whether a step is the name of a penalty or a constraint."""
     return depth == 1 and path[0] in NAMED
 
@@ -60,7 +60,7 @@ def tables(annotation: Any) -> Iterator[type[Frozen]]:
             yield from tables(inner)
 
 
-def _chosen(annotation: type[Frozen], document: Any, path: Path, parts: Parts) -> type[Frozen] | None:
+def _chosen(annotation: type[Frozen], document: Any, path: KeyPath, parts: Parts) -> type[Frozen] | None:
     """The part that a slot's table names; any other table is of its own class."""
     if not (issubclass(annotation, Component) and annotation.is_slot()):
         return annotation
@@ -69,10 +69,10 @@ def _chosen(annotation: type[Frozen], document: Any, path: Path, parts: Parts) -
     if not isinstance(name, str):
         return None
     try:
-        found: type[Frozen] = parts.get(annotation.kind, name)
-    except Exception:  # the fault of an unknown part is told where it is named
+        part: type[Frozen] = parts.get(annotation.kind, name)
+    except Exception:  # an unknown part is reported where it is named
         return None
-    return found
+    return part
 
 
 def slots_in(annotation: Any) -> frozenset[str]:

@@ -91,15 +91,15 @@ def _stack(stage: str, stack: Sequence[LayerSpec], shapes: Sequence[Shape], *, t
         yield _layer(f"{stage}.{i}", layer, shapes[i], shapes[i + 1], tied=tied)
 
 
-def _layer(stage: str, layer: LayerSpec, given: Shape, shape: Shape, *, tied: bool) -> Row:
-    own = layer.parameters(given) - (layer.borrowed(given) if tied else 0)
+def _layer(stage: str, layer: LayerSpec, input_shape: Shape, shape: Shape, *, tied: bool) -> Row:
+    own = layer.parameters(input_shape) - (layer.borrowed(input_shape) if tied else 0)
     body: list[Row] = []
     fields = set()
     with suppress(ShapeError):  # a layer that feeds those inside something else, and does not say what
-        for place, inner, fed in layer.inside(given):
-            name = ".".join(map(str, (stage, *place)))
+        for path, inner, fed in layer.inside(input_shape):
+            name = ".".join(map(str, (stage, *path)))
             body.append(_layer(name, inner, fed, inner.output_shape(fed), tied=tied))
-            fields.add(place[0])
+            fields.add(path[0])
     return _row(stage, layer, shape, own, body=tuple(body), shown=fields)
 
 
@@ -113,6 +113,6 @@ def _row(
     shown: Collection[str | int] = (),
 ) -> Row:
     """The row of a part. Fields that are `shown` as rows of their own are no settings."""
-    told = part.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    settings = {key: told[key] for key in told if key != "type" and key not in shown}
+    written = part.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    settings = {key: value for key, value in written.items() if key != "type" and key not in shown}
     return Row(stage, part.tag(), settings, shape, parameters, part.namespace or "aezoo", body)

@@ -17,9 +17,9 @@ def untied(spec: Spec) -> str:
     sources: list[LayerSpec | LatentSpec] = [*spec.encoder, spec.latent]
     ours = [*_candidates(zip(sources, spec.encoder_shapes, strict=True))]
     theirs = [*_candidates(zip(spec.decoder_layers(), spec.decoder_shapes, strict=False))]
-    for told in (*ours, *theirs):
-        if isinstance(told, str):
-            return told
+    for message in (*ours, *theirs):
+        if isinstance(message, str):
+            return message
     if None in (*ours, *theirs):
         return ""
     if len(ours) != len(theirs):
@@ -34,8 +34,8 @@ def disagreement(source: Affine, replaced: Affine) -> str:
     if bool(source.kernel) != bool(replaced.kernel):
         return f"cannot tie a {_word(replaced)} to a {_word(source)}"
     if (source.inputs, source.outputs) != (replaced.outputs, replaced.inputs):
-        told = f"a map {replaced.inputs} -> {replaced.outputs} to a map {source.inputs} -> {source.outputs}"
-        return f"cannot tie {told}: their weights are not each other's transposes"
+        message = f"a map {replaced.inputs} -> {replaced.outputs} to a map {source.inputs} -> {source.outputs}"
+        return f"cannot tie {message}: their weights are not each other's transposes"
     for name in ("kernel", "dilation", "groups"):
         one, other = getattr(replaced, name), getattr(source, name)
         if one != other:

@@ -1,6 +1,6 @@
 """The model card: README.md of a model's folder, as people and the Hub read it.
 
-It is told from what stands in the folder: the spec, metrics.json, training.json. What people write before the first
+It is written from what stands in the folder: the spec, metrics.json, training.json. What people write before the first
 marker or after the last is theirs, and is kept when the card is written anew.
 """
 
@@ -27,11 +27,11 @@ CAPTIONS = {
 
 #: The same where inputs are spoilt.
 SPOILT = {"reconstructions": "Originals of the {split} split, how they are spoilt, and what the model makes of that"}
-#: What makes codes sparse, of the parts in the box.
+#: What makes codes sparse, of the built-in parts.
 SPARSE = frozenset({"l1", "kl_sparsity", "topk"})
 #: All that `families` may say.
 FAMILIES = ("vanilla", "denoising", "sparse", "contractive", "convolutional", "variational")
-#: What training.json tells of a run, of which the card tells.
+#: What the card says of a run, by its keys in training.json.
 RUN = ("steps", "device", "seconds", "seed", "ended")
 #: Around what is written anew.
 BEGIN = "<!-- aezoo: what follows is written anew at each push -->"
@@ -53,8 +53,8 @@ def card(
 
     Args:
         spec: Of the model.
-        metrics: What metrics.json tells: metrics and baselines by name, dataset, split, n, seed.
-        record: What training.json tells: seed, device, versions, time.
+        metrics: What metrics.json holds: metrics and baselines by name, dataset, split, n, seed.
+        record: What training.json holds: seed, device, versions, time.
         pictures: Names of those in `samples/`.
         address: What `aezoo.load` takes to find the model; the folder itself by default.
         around: What people wrote before and after.
@@ -77,15 +77,15 @@ def card(
     return "\n\n".join(part for part in (_front_matter(spec, metrics), before, written, after) if part) + "\n"
 
 
-def around(told: str, *, foreign: bool = False) -> tuple[str, str]:
+def around(markdown: str, *, foreign: bool = False) -> tuple[str, str]:
     """What people wrote before and after the markers of a card.
 
     Args:
-        told: The text of the card.
-        foreign: Whether a text without markers is people's, to be kept below; else it is one of ours, written anew.
+        markdown: The text of the card.
+        foreign: Whether people wrote a text without markers, so that it is kept; else it is an old card.
     """
-    _, rule, body = told.partition("\n---\n") if told.startswith("---\n") else ("", "", "")
-    body = body if rule else told  # a rule that nothing closes is no front matter
+    _, rule, body = markdown.partition("\n---\n") if markdown.startswith("---\n") else ("", "", "")
+    body = body if rule else markdown  # a rule that nothing closes is no front matter
     before, begin, rest = body.partition(BEGIN)
     _, end, after = rest.rpartition(END)
     if begin and end:
@@ -158,8 +158,8 @@ def _model_index(spec: Spec, metrics: Facts) -> list[str]:
 
 def numbers(row: object) -> dict[str, float]:
     """The entries of a table that are numbers: null stands for what is not finite, and a thousand digits for a joke."""
-    told = row if isinstance(row, Mapping) else {}
-    return {str(name): float(value) for name, value in told.items() if _is_number(value)}
+    table = row if isinstance(row, Mapping) else {}
+    return {str(name): float(value) for name, value in table.items() if _is_number(value)}
 
 
 def _is_number(value: object) -> bool:
@@ -175,14 +175,14 @@ def _quoted(value: str) -> str:
 
 
 def _introduction(spec: Spec) -> str:
-    told = [spec.description.rstrip(".") + "." if spec.description else ""]
-    told.append(
+    sentences = [spec.description.rstrip(".") + "." if spec.description else ""]
+    sentences.append(
         f"An autoencoder of {_article(spec.input.kind)} [{text(spec.input.shape)}] with a code of"
         f" {text(spec.code_shape)} values, {spec.parameters:,} parameters."
     )
     if spec.paper:
-        told.append(f"Paper: {spec.paper}.")
-    return " ".join(part for part in told if part)
+        sentences.append(f"Paper: {spec.paper}.")
+    return " ".join(part for part in sentences if part)
 
 
 def _article(kind: str) -> str:
@@ -213,9 +213,9 @@ def _sampling(spec: Spec) -> str:
 
 def _pictures(spec: Spec, names: Sequence[str], metrics: Facts | None) -> str:
     split = metrics.get("split") if metrics else "test"
-    told = {**CAPTIONS, **(SPOILT if spec.corruption else {})}
+    captions_by_name = {**CAPTIONS, **(SPOILT if spec.corruption else {})}
     units = ", in standardized units" if spec.input.normalize == "standardize" and not spec.input.range else ""
-    captions = [(name, told.get(name, name).format(split=split) + units) for name in names]
+    captions = [(name, captions_by_name.get(name, name).format(split=split) + units) for name in names]
     return "\n\n".join(f"![{caption}](samples/{name}.png)\n*{caption}.*" for name, caption in captions)
 
 
@@ -250,11 +250,11 @@ def _count(parameters: int) -> str:
 
 def _summary(part: Component, *, whole: bool = False) -> str:
     """The type and its settings; those that are defaults only if the `whole` is asked for."""
-    return _said(part.model_dump(mode="json", exclude_none=True, exclude_defaults=not whole), part.tag())
+    return _settings(part.model_dump(mode="json", exclude_none=True, exclude_defaults=not whole), part.tag())
 
 
-def _said(told: Mapping[str, Any], tag: str) -> str:
-    return " ".join([tag, *(f"{key} {_value(value)}" for key, value in told.items() if key != "type")])
+def _settings(table: Mapping[str, Any], tag: str) -> str:
+    return " ".join([tag, *(f"{key} {_value(value)}" for key, value in table.items() if key != "type")])
 
 
 def _value(value: Any) -> str:
@@ -263,7 +263,9 @@ def _value(value: Any) -> str:
         settings = {key: item for key, item in value.items() if key != "type"}
         if set(settings) == {"value"}:
             return _value(settings["value"])
-        return f"({_said(settings, str(value['type']))})" if "type" in value else json.dumps(value, ensure_ascii=False)
+        if "type" in value:
+            return f"({_settings(settings, str(value['type']))})"
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, (list, tuple)) and any(isinstance(item, Mapping) for item in value):
         return ", ".join(_value(item) for item in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -297,9 +299,9 @@ def _metrics(metrics: Facts | None) -> str:
     if metrics is None:
         return ""
     baseline = metrics.get("baseline")
-    told = {"this model": metrics.get("metrics"), **(baseline if isinstance(baseline, Mapping) else {})}
-    columns = {str(name): numbers(row) for name, row in told.items()}
-    named = dict.fromkeys(map(str, told["this model"])) if isinstance(told["this model"], Mapping) else {}
+    tables = {"this model": metrics.get("metrics"), **(baseline if isinstance(baseline, Mapping) else {})}
+    columns = {str(name): numbers(row) for name, row in tables.items()}
+    named = dict.fromkeys(map(str, tables["this model"])) if isinstance(tables["this model"], Mapping) else {}
     others = sorted({name for row in columns.values() for name in row} - named.keys())
     rows = [(name, *(_number(row.get(name)) for row in columns.values())) for name in (*named, *others)]
     table = _table(("metric", *columns), rows, align="l" + "r" * len(columns))
@@ -320,9 +322,9 @@ def _units(metrics: Facts) -> str:
     )
 
 
-def _fact(told: Facts, name: str) -> str:
-    """What a file tells under a name, which may be anything: a person may have written it."""
-    value = told.get(name)
+def _fact(facts: Facts, name: str) -> str:
+    """What a file holds under a name, which may be anything: a person may have written it."""
+    value = facts.get(name)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63:
         return f"{value:,}"
     return " ".join(str(value)[:100].split())
@@ -350,26 +352,28 @@ def _training(spec: Spec, record: Facts) -> str:
 
 
 def _limits(spec: Spec) -> str:
-    told = [
+    sentences = [
         f"It takes samples of exactly {text(spec.input.shape)} and knows only what the data above show: of anything"
         " else, reconstructions and scores say little.",
     ]
     if spec.latent.prior is None:
-        told.append("It has no prior, so it cannot draw new samples.")
+        sentences.append("It has no prior, so it cannot draw new samples.")
     if not spec.likelihood.density:
-        told.append("Its likelihood is no density: its losses are squared errors, not nats.")
-    told.append("A score ranks samples by how badly the model explains them; choose a threshold on data of your own.")
-    return "## Limits\n\n" + " ".join(told)
+        sentences.append("Its likelihood is no density: its losses are squared errors, not nats.")
+    sentences.append(
+        "A score ranks samples by how badly the model explains them; choose a threshold on data of your own."
+    )
+    return "## Limits\n\n" + " ".join(sentences)
 
 
 def _verify(address: str) -> str:
     command = f"aezoo pull {address} && aezoo cache verify {address}" if address else "aezoo push --dry-run"
-    told = (
+    sentence = (
         f"`{command}` holds every file to its sha256, and `hf cache verify` does so for the client's own cache."
         if address
         else "`config.json` holds the sha256 of the weights, to which `aezoo.load` holds them."
     )
-    return f"## Verify\n\n{told}"
+    return f"## Verify\n\n{sentence}"
 
 
 def _licence(spec: Spec) -> str:

@@ -33,17 +33,16 @@ from aezoo.model import Model
 from aezoo.registry.attribution import BUILT_BY, attributed
 from aezoo.registry.entry_points import titled
 from aezoo.spec.canonical import to_json
-from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.storage import layout, lockfile, manifest, pictures, training_state, weights
+from aezoo.storage import layout, manifest, pictures, training_state, weights
 from aezoo.storage.card import card
-from aezoo.storage.verification import examine_weights
+from aezoo.storage.model_files import ModelFiles
+from aezoo.storage.verification import Verified, verify_weights
 from aezoo.storage.writer import Writer, writing
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from aezoo.evaluation.scores import Scores
-    from aezoo.spec.document import Spec
 
 #: Samples of the prior in a picture, steps and pairs of an interpolation; columns of plots, wider than images.
 DRAWN, STEPS, PAIRS, PLOTS = 25, 10, 3, 6
@@ -161,8 +160,9 @@ def _write_model(model: Model, stage: Path, run: Trained | None) -> None:
     weights.write_weights(stage / weights.NAME, model.network.state_dict(), text)
     if run:
         training_state.write(stage, spec, run.auxiliary_state)
-    atomic_write(stage / manifest.NAME, _json(manifest.config(spec, stage / weights.NAME)))
-    _look_at(model, stage)
+    files = ModelFiles(stage)
+    atomic_write(stage / manifest.NAME, _json(manifest.config(spec, files.content(weights.NAME))))
+    _look_at(model, files)
 
 
 def _write_facts(model: Model, stage: Path, scores: Scores | None, run: Trained | None) -> None:
@@ -210,15 +210,12 @@ class _Unloadable(RunFailed):
         self.fault = fault
 
 
-def _look_at(model: Model, stage: Path) -> None:
-    """Hold what was written to what a load demands; the hash was taken of these very bytes. Raises `_Unloadable`."""
-    path = stage / weights.NAME
+def _look_at(model: Model, files: ModelFiles) -> None:
+    """Hold what was written to what a load demands. Raises `_Unloadable`."""
     try:
-        spec = manifest.read_manifest(stage)
-        header, spec = examine_weights(path, spec)
-        weights.compare(path, header, skeleton(spec).state_dict())
+        _refuse_shapes(verify_weights(files, manifest.read_config(files)))
     except AezooError as error:
-        raise _Unloadable(_fault_of(model, error, stage)) from error
+        raise _Unloadable(_fault_of(model, error, files.folder)) from error
 
 
 def _fault_of(model: Model, error: AezooError, stage: Path) -> AezooError:
@@ -264,40 +261,24 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
 
 
 @attributed()
-def load(place: Path, *, pulled: bool = False, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
-    """The model of a folder, or of a weight file alone, whose header holds its spec.
-
-    Names, types and shapes are compared with the spec before any weight is read, and a folder that was pulled is held
-    to the hash of each of its files.
+def model_of(verified: Verified, *, device: str = "auto") -> Model:
+    """The model of a folder that was verified; nothing is read again.
 
     Args:
-        place: What `save` or `train` wrote.
-        pulled: Whether it is known to have been pulled: then it must have the lock of that.
+        verified: What `verify` gave.
         device: `auto`, `cpu`, `cuda:1` ...
-        limits: How large the model may be; checked before memory is touched.
 
     Raises:
-        NotFound: There is no model.
-        Refused: It is damaged, or spec and weights do not belong together.
-        SpecError, PluginError: Its spec cannot be read here.
+        Refused: The weights do not fit the network of the spec.
     """
-    spec, tensors = _read(place, pulled, limits)
+    _refuse_shapes(verified)
     # Assembled anew, not on the meta device: buffers that are not saved have to hold what they hold.
     with torch.random.fork_rng(devices=[]):
-        network = assemble(spec)
-    network.load_state_dict(tensors)
-    locked = os.path.lexists((place.parent if place.is_file() else place) / lockfile.NAME)
-    return Model(spec, network.eval(), pulled=locked).to(devices.choose(device).device)
+        network = assemble(verified.spec)
+    network.load_state_dict(weights.tensors_of(verified.content.data, verified.header))
+    return Model(verified.spec, network.eval(), pulled=verified.pulled).to(devices.choose(device).device)
 
 
-def _read(place: Path, pulled: bool, limits: Limits) -> tuple[Spec, dict[str, torch.Tensor]]:
-    """The spec and the weights of a place, which fit each other."""
-    alone = place.is_file()
-    path = place if alone else place / weights.NAME
-    if not alone:
-        lockfile.verify(place, needed=pulled)
-    spec = None if alone else manifest.read_manifest(place, limits=limits)
-    digest = None if alone else manifest.digest_noted(place)
-    header, spec = examine_weights(path, spec, limits=limits)
-    weights.compare(path, header, skeleton(spec).state_dict())
-    return spec, weights.read_weights(path, digest=digest)
+def _refuse_shapes(verified: Verified) -> None:
+    """Refuse weights of other names, types or shapes than the network of their spec has. Raises `Refused`."""
+    weights.compare(verified.path, verified.header, skeleton(verified.spec).state_dict())

@@ -60,7 +60,7 @@ def survey(folder: Path) -> Survey:
         Refused: It holds what must never be published: a symbolic link, a hidden file, a pickle, one that is too
             large.
     """
-    found, left = [], []
+    files, left = [], []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if name.startswith(WRITERS):
@@ -71,10 +71,10 @@ def survey(folder: Path) -> Survey:
             continue
         if name in NAMES:
             refuse_size(f"{folder / name}", name, path.lstat().st_size)
-            found.append(File(name, path.lstat().st_size, digest_of(path)))
+            files.append(File(name, path.lstat().st_size, digest_of(path)))
         else:
             left.append(name)
-    return Survey(sorted(found, key=lambda file: NAMES.index(file.name)), left)
+    return Survey(sorted(files, key=lambda file: NAMES.index(file.name)), left)
 
 
 def _refuse(folder: Path, name: str, kind: int) -> None:
@@ -94,13 +94,13 @@ def _refuse(folder: Path, name: str, kind: int) -> None:
 def refuse_size(where: str, name: str, size: int) -> None:
     """Refuse a file that is larger than one of this name may be. Raises `Refused`."""
     if size > MOST.get(name, size):
-        told = f"{where} has {spelled(size)}, {name} has {spelled(MOST[name])} at most"
-        raise Refused(told, hint="it is no file that aezoo wrote")
+        message = f"{where} has {spelled(size)}, {name} has {spelled(MOST[name])} at most"
+        raise Refused(message, hint="it is no file that aezoo wrote")
 
 
 def refuse_bulk(where: str, size: int, parameters: int) -> None:
     """Refuse weights that are larger than those of such a model can be. Raises `Refused`."""
     most = PER_PARAMETER * parameters + BESIDE
     if size > most:
-        told = f"a model of {parameters:,} parameters takes {spelled(most)} at most, not {spelled(size)}"
-        raise Refused(f"{where} is refused: {told}", hint="the weights belong to another spec")
+        message = f"a model of {parameters:,} parameters takes {spelled(most)} at most, not {spelled(size)}"
+        raise Refused(f"{where} is refused: {message}", hint="the weights belong to another spec")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,7 +53,7 @@ def content_id(files: Sequence[File]) -> str:
 
 def write(folder: Path, lock: Lock) -> None:
     """Write the lock of a folder."""
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "lock": FORMAT,
         "source": lock.source,
         "revision": lock.revision,
@@ -63,7 +63,7 @@ def write(folder: Path, lock: Lock) -> None:
         "aezoo": lock.aezoo,
         "files": {file.name: {"size": file.size, "sha256": file.sha256} for file in lock.files},
     }
-    atomic_write(folder / NAME, _written(told))
+    atomic_write(folder / NAME, _written(document))
 
 
 def read(folder: Path) -> Lock | None:
@@ -76,39 +76,46 @@ def read(folder: Path) -> Lock | None:
     with path.open("rb") as file:
         data = file.read(MAX_BYTES)
     try:
-        told = json.loads(data)
-        told.pop("digest")
+        document = json.loads(data)
+        document.pop("digest")
         # Byte for byte: what a parser takes for the same is not what was written.
-        if data != _written(told).encode() or told["lock"] != FORMAT:
+        if data != _written(document).encode() or document["lock"] != FORMAT:
             raise ValueError
-        files = tuple(File(name, int(row["size"]), str(row["sha256"])) for name, row in told["files"].items())
-        words = {key: str(told[key]) for key in ("source", "revision", "commit", "endpoint", "pulled", "aezoo")}
+        files = tuple(File(name, int(row["size"]), str(row["sha256"])) for name, row in document["files"].items())
+        words = {key: str(document[key]) for key in ("source", "revision", "commit", "endpoint", "pulled", "aezoo")}
         return Lock(files=files, **words)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused(f"{path} is damaged: it is not what aezoo wrote", hint=_again(folder)) from None
 
 
-def faults(folder: Path, lock: Lock) -> list[str]:
-    """What of a folder is not as its lock has it, in words."""
+def faults(folder: Path, lock: Lock, *, digest: Callable[[Path], str] | None = None) -> list[str]:
+    """How the files of a folder differ from what its lock says of them, in words.
+
+    Args:
+        folder: Of a model.
+        lock: Its lock.
+        digest: Gives the sha256 of a file; None reads it.
+    """
     listed = {file.name: file for file in lock.files}
-    found = [f"{name} is not in the lock" for name in layout.NAMES if name not in listed and (folder / name).exists()]
+    faults = [f"{name} is not in the lock" for name in layout.NAMES if name not in listed and (folder / name).exists()]
     for name, file in listed.items():
         path = folder / name
         if name not in layout.NAMES or path.is_symlink() or not path.is_file():
-            found.append(f"{name} is missing")
+            faults.append(f"{name} is missing")
         elif path.stat().st_size != file.size:
-            found.append(f"{name} has {path.stat().st_size} bytes, not {file.size}")
-        elif digest_of(path) != file.sha256:
-            found.append(f"the sha256 of {name} is another than the one noted")
-    return found
+            faults.append(f"{name} has {path.stat().st_size} bytes, not {file.size}")
+        elif (digest or digest_of)(path) != file.sha256:
+            faults.append(f"the sha256 of {name} is another than the one noted")
+    return faults
 
 
-def verify(folder: Path, *, needed: bool = False) -> Lock | None:
+def verify(folder: Path, *, needed: bool = False, digest: Callable[[Path], str] | None = None) -> Lock | None:
     """Hold a folder to its lock; returns it.
 
     Args:
         folder: Of a model.
         needed: Whether it must have one: it is known to have been pulled.
+        digest: As in `faults`.
 
     Raises:
         Refused: A file is not as the lock has it, or the lock is no file, or is missing though it is needed.
@@ -116,17 +123,17 @@ def verify(folder: Path, *, needed: bool = False) -> Lock | None:
     lock = read(folder)
     if lock is None and needed:
         raise Refused(f"{folder} was changed since it was pulled: {NAME} is missing", hint=_again(folder))
-    wrong = faults(folder, lock) if lock else []
+    wrong = faults(folder, lock, digest=digest) if lock else []
     if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise Refused(f"{folder} was changed since it was pulled: {wrong[0]}{more}", hint=_again(folder))
     return lock
 
 
-def _written(told: Mapping[str, Any]) -> str:
+def _written(document: Mapping[str, Any]) -> str:
     """The text of a lock, with its own digest: a changed byte anywhere in it is found."""
-    digest = sha256(to_json(dict(told), indent=None).encode()).hexdigest()
-    return to_json({**told, "digest": digest}) + "\n"
+    digest = sha256(to_json(dict(document), indent=None).encode()).hexdigest()
+    return to_json({**document, "digest": digest}) + "\n"
 
 
 def _again(folder: Path) -> str:

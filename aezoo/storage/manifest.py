@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aezoo.errors import Fault, NotFound, Refused, SpecError
-from aezoo.files import digest_of
 from aezoo.reading.reader import check
 from aezoo.reading.text import parse, read_text
 from aezoo.registry.entry_points import installed, owner, version
 from aezoo.registry.registry import Registry
+from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.parts import parts
-from aezoo.storage.layout import CONFIG
+from aezoo.storage.layout import CONFIG, WEIGHTS
+from aezoo.storage.model_files import Content, ModelFiles
 
 NAME = CONFIG
 FORMAT = 1
@@ -24,19 +25,24 @@ FORMAT = 1
 
 def manifest(spec: Spec) -> dict[str, Any]:
     """What the header of model.safetensors holds, on one line, and config.json beside the hash of the weights."""
-    told = {
+    document = {
         "aezoo": FORMAT,
         "spec": spec.document(),
         "requires": list(spec.requires),
         "fingerprints": {"arch": spec.arch, "run": spec.run},
     }
     named = providers(spec)
-    return {**told, "plugins": named} if named else told
+    return {**document, "plugins": named} if named else document
 
 
-def config(spec: Spec, weights: Path) -> dict[str, Any]:
+def config(spec: Spec, weights: Content) -> dict[str, Any]:
     """What config.json holds: the manifest, and the sha256 of the weights beside it."""
-    return {**manifest(spec), "weights": {"sha256": digest_of(weights), "size": weights.stat().st_size}}
+    return {**manifest(spec), "weights": {"sha256": weights.sha256, "size": len(weights.data)}}
+
+
+def header_text(document: Mapping[str, Any]) -> str:
+    """The text in the header of weights that were written with this config.json."""
+    return to_json({key: value for key, value in document.items() if key != "weights"}, indent=None)
 
 
 def providers(spec: Spec) -> dict[str, str]:
@@ -46,32 +52,58 @@ def providers(spec: Spec) -> dict[str, str]:
     return {name: f"{owner(there[name][0])}>={version(there[name][0])}" for name in sorted(named & there.keys())}
 
 
+class Config(NamedTuple):
+    """What config.json holds.
+
+    Attributes:
+        document: All of it, as it stands there.
+        spec: The spec in it, checked.
+    """
+
+    document: Mapping[str, Any]
+    spec: Spec
+
+
 def read_manifest(folder: Path, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:
-    """The spec of a model's folder.
+    """The spec of a model's folder. Raises as `read_config` does."""
+    return read_config(ModelFiles(folder), registry=registry, limits=limits).spec
+
+
+def read_config(files: ModelFiles, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Config:
+    """The config.json of a model's folder.
+
+    Args:
+        files: Of the model.
+        registry: Where parts are looked up.
+        limits: How large the model may be.
 
     Raises:
         NotFound: No such folder, or it holds no model.
         Refused: Of another format, or changed since it was written.
         SpecError, PluginError: The spec cannot be read here.
     """
+    folder, path = files.folder, files.folder / NAME
     if not folder.is_dir():
         raise NotFound(f"{folder}: no such folder", hint="name a folder that 'aezoo train' wrote")
-    path = folder / NAME
     if not path.is_file():
-        told = f"{folder} holds no {NAME}: it is no model, or not the whole of one"
-        raise NotFound(told, hint="name a folder that 'aezoo train' wrote")
-    return spec_of(read_text(path), str(path), registry=registry, limits=limits)
+        message = f"{folder} holds no {NAME}: it is no model, or not the whole of one"
+        raise NotFound(message, hint="name a folder that 'aezoo train' wrote")
+    document = parse(bytes(files.content(NAME).data), str(path))
+    return Config(document, spec_of(document, str(path), registry=registry, limits=limits))
 
 
-def digest_noted(folder: Path) -> str | None:
-    """The sha256 that the weights of a model's folder had when they were written; None if nobody noted it."""
-    noted = read_text(folder / NAME).get("weights")
-    if noted is None:
-        return None
-    digest = noted.get("sha256") if isinstance(noted, dict) else None
-    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+def refuse_digest(folder: Path, document: Mapping[str, Any], digest: str) -> None:
+    """Refuse weights of another sha256 than config.json notes; models of old may have none noted. Raises `Refused`."""
+    if (weights := document.get("weights")) is None:
+        return
+    expected = weights.get("sha256") if isinstance(weights, dict) else None
+    if not isinstance(expected, str) or not re.fullmatch(r"[0-9a-f]{64}", expected):
         raise Refused(f"{folder / NAME}: 'weights.sha256' is no sha256", hint="fetch or train it again")
-    return digest
+    if digest != expected:
+        raise Refused(
+            f"{folder / WEIGHTS} is not the file that was written with {NAME}: its sha256 is another",
+            hint="fetch or train it again",
+        )
 
 
 def parse_manifest(text: str, name: str, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:
@@ -85,8 +117,8 @@ def spec_of(
     """The spec in a manifest, if it is what was written. Raises `Refused`, `SpecError`, `PluginError`."""
     version, prints = document.get("aezoo"), document.get("fingerprints")
     if not isinstance(document.get("spec"), dict) or not isinstance(prints, dict):
-        told = f"{name}: no manifest of a model: 'spec' and 'fingerprints' are missing"
-        raise Refused(told, hint="it belongs to another library")
+        message = f"{name}: no manifest of a model: 'spec' and 'fingerprints' are missing"
+        raise Refused(message, hint="it belongs to another library")
     if version != FORMAT:
         raise Refused(f"{name}: format {repr(version)[:20]}, this aezoo reads {FORMAT}", hint="pip install -U aezoo")
     try:
@@ -114,9 +146,9 @@ def _advised(faults: Sequence[Fault], document: Mapping[str, Any]) -> list[Fault
     """Of a missing plugin, how to install the one that the model was made with, where it is noted; once."""
     wanted = {fault: text for fault in faults if (text := _wanted(fault, document))}
     named = {_distribution(text) for text in wanted.values()}
-    told = "have a look at it, then `pip install '{}'`; nothing was installed for you"
+    hint = "have a look at it, then `pip install '{}'`; nothing was installed for you"
     return [
-        fault._replace(hint=told.format(wanted[fault])) if fault in wanted else fault
+        fault._replace(hint=hint.format(wanted[fault])) if fault in wanted else fault
         for fault in faults
         if not (fault.code == "AZ304" and fault.message.endswith(" is not installed"))
         or _distribution(fault.message) not in named

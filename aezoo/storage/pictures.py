@@ -37,7 +37,7 @@ def comparison(
     corrupted: Array | None = None,
     range: Range | None = None,
 ) -> Image.Image:
-    """Rows of originals, of what the model was given if that is not the same, and of reconstructions.
+    """Rows of originals, of the corrupted input if there is any, and of reconstructions.
 
     Args:
         originals: [N, *shape]; one column each.
@@ -47,11 +47,11 @@ def comparison(
             originals for images, and of all that is drawn for curves and bars.
     """
     rows = [("original", originals), ("corrupted", corrupted), ("reconstruction", reconstructions)]
-    given = [(name, np.asarray(values)) for name, values in rows if values is not None]
+    drawn = [(name, np.asarray(values)) for name, values in rows if values is not None]
     # Noise may leave the range: in an image it is cut off, a curve has room for it.
-    seen = [values for _, values in given]
+    seen = [values for _, values in drawn]
     scale = _scale(seen[0] if seen[0].ndim > 3 else np.stack(seen), range)
-    return _sheet([Row(name, [draw(value, scale) for value in values]) for name, values in given])
+    return _sheet([Row(name, [draw(value, scale) for value in values]) for name, values in drawn])
 
 
 def grid(samples: Array, *, range: Range | None = None, columns: int | None = None) -> Image.Image:

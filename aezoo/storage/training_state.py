@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from aezoo.spec.canonical import to_json
 from aezoo.storage import layout, manifest, weights
+from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.writer import current
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:
     if not objective.auxiliary_state:
         return objective
     path = current(Path(folder)) / NAME
-    weights.compare(path, weights.read_header(path), objective.auxiliary_state)
-    objective.load_state_dict(weights.read_weights(path), strict=False)  # the model has its weights already
+    data = weights.opened(ModelFiles(path.parent), NAME).data
+    header = weights.header_of(path, data)
+    weights.compare(path, header, objective.auxiliary_state)
+    objective.load_state_dict(weights.tensors_of(data, header), strict=False)  # the model has its weights already
     return objective.to(model.device)

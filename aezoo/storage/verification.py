@@ -1,122 +1,196 @@
 """Verification: all checks of a model's folder that need no PyTorch. A push, a pull and a load make them.
 
+    ModelFiles ──lock──> ──config.json──> spec ──weights──> header, values, sha256 ──> Verified ──> network
+
+A `Verified` holds the bytes that were checked, so nothing is read a second time, and nothing else is used.
 Names and shapes of tensors are compared with the spec when the model is loaded: only its network knows its buffers.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aezoo.errors import NotFound, Refused
-from aezoo.files import digest_of
 from aezoo.reading.text import is_text
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.storage import layout, manifest, weights
+from aezoo.storage import layout, lockfile, manifest, weights
+from aezoo.storage.manifest import Config
+from aezoo.storage.model_files import Content, ModelFiles
 
 PNG = b"\x89PNG\r\n\x1a\n"
 #: Of a file of facts: numbers, words and lists in all.
 MAX_VALUES = 1_000_000
 
 
-def examine(folder: Path, *, limits: Limits = DEFAULT_LIMITS, registry: Registry | None = None) -> Spec:
-    """The spec of a folder, all of whose files are what they should be.
+class Verified(NamedTuple):
+    """A model that has passed all checks, with the bytes that passed them.
 
-    Raises:
-        NotFound: It is no model.
-        Refused: A file is damaged, too large, or belongs to another.
-        SpecError, PluginError: Its spec cannot be read here.
+    Attributes:
+        files: Of its folder.
+        spec: What was declared.
+        document: What config.json holds; empty for a weight file alone.
+        header: Of the weights.
+        content: Of the file of the weights.
+        name: Of that file.
+        pulled: Whether the folder has the lock of a pull.
     """
-    spec = manifest.read_manifest(folder, limits=limits, registry=registry)
-    for name in (layout.METRICS, layout.TRAINING):
-        read_facts(folder, name)
-    for name in layout.SAMPLES:
-        _refuse_picture(folder / name)
-    path = folder / layout.WEIGHTS
-    header, _ = examine_weights(path, spec, limits=limits, registry=registry)
-    values = sum(entry.size for entry in header.tensors.values())
-    if values < spec.parameters:
-        told = f"it holds {values:,} values, its spec has {spec.parameters:,} parameters"
-        raise Refused(f"{path} is refused: {told}", hint="the weights belong to another spec")
-    digest = manifest.digest_noted(folder)
-    if digest is not None and digest != digest_of(path):
-        raise Refused(
-            f"{path} is not the file that was written with {layout.CONFIG}: its sha256 is another",
-            hint="fetch or train it again",
-        )
-    return spec
+
+    files: ModelFiles
+    spec: Spec
+    document: Mapping[str, Any]
+    header: weights.Header
+    content: Content
+    name: str = layout.WEIGHTS
+    pulled: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The file of the weights."""
+        return self.files.folder / self.name
 
 
-def examine_weights(
-    path: Path, spec: Spec | None, *, limits: Limits = DEFAULT_LIMITS, registry: Registry | None = None
-) -> tuple[weights.Header, Spec]:
-    """The header of a weight file and the spec that it belongs to.
+def verify(
+    files: ModelFiles, *, needs_lock: bool = False, limits: Limits = DEFAULT_LIMITS, registry: Registry | None = None
+) -> Verified:
+    """Hold the files of a model to their lock, if they have one, to config.json and to each other.
 
     Args:
-        path: Of the file.
-        spec: The spec beside it, with which its own must agree; None if it stands alone.
-        limits: How large a model may be.
+        files: Of the model.
+        needs_lock: Whether there must be a lock: the model is known to have been pulled.
+        limits: How large the model may be.
         registry: Where parts are looked up.
 
     Raises:
-        NotFound: There is no such file, or nobody says what it holds.
-        Refused: It is damaged, too large, holds NaN or infinity, or was written for another spec.
+        NotFound: It is no model.
+        Refused: A file is damaged, too large, or belongs to another model.
+        SpecError, PluginError: Its spec cannot be read here.
     """
-    header = weights.read_header(path)
-    found = _agreed(path, header, spec, limits, registry)
-    layout.refuse_bulk(str(path), path.stat().st_size, found.parameters)
-    if strange := weights.strange(path, header):
-        raise Refused(
-            f"{path} is refused: {weights.shown(strange[0])} holds NaN or infinity",
-            hint="such a model computes nothing; take an earlier one",
-        )
-    return header, found
+    lock = lockfile.verify(files.folder, needed=needs_lock, digest=files.digest)
+    config = manifest.read_config(files, limits=limits, registry=registry)
+    verified = verify_weights(files, config, limits=limits, registry=registry)
+    return verified._replace(pulled=lock is not None)
 
 
-def _agreed(path: Path, header: weights.Header, spec: Spec | None, limits: Limits, registry: Registry | None) -> Spec:
-    """The spec of config.json and of the weights' header, if they agree on what weights depend on."""
+def verify_weights(
+    files: ModelFiles, config: Config, *, limits: Limits = DEFAULT_LIMITS, registry: Registry | None = None
+) -> Verified:
+    """Hold the weights of a model to its config.json, which was checked. Raises as `verify` does."""
+    content, header = _read_weights(files, layout.WEIGHTS)
+    path, text = files.folder / layout.WEIGHTS, header.metadata.get(weights.KEY)
+    # A header that says the same as config.json needs no second look.
+    if text is not None and text != manifest.header_text(config.document):
+        own = manifest.parse_manifest(text, str(path), limits=limits, registry=registry)
+        _refuse_another(path, own, config.spec)
+    _refuse_values(path, content, header, config.spec)
+    manifest.refuse_digest(files.folder, config.document, content.sha256)
+    return Verified(files, config.spec, config.document, header, content)
+
+
+def verify_alone(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Verified:
+    """A weight file without its folder, of the spec in its header. Raises as `verify` does."""
+    files = ModelFiles(path.parent)
+    content, header = _read_weights(files, path.name)
     text = header.metadata.get(weights.KEY)
     if text is None:
-        if spec is None:
-            raise NotFound(f"{path} holds no spec", hint="name the folder of a model")
-        return spec
-    own = manifest.parse_manifest(text, str(path), limits=limits, registry=registry)
-    if spec is not None and own.arch != spec.arch:
+        raise NotFound(f"{path} holds no spec", hint="name the folder of a model")
+    spec = manifest.parse_manifest(text, str(path), limits=limits)
+    _refuse_values(path, content, header, spec)
+    return Verified(files, spec, {}, header, content, path.name, os.path.lexists(path.parent / lockfile.NAME))
+
+
+def examine(
+    files: ModelFiles,
+    config: Config | None = None,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    registry: Registry | None = None,
+) -> Verified:
+    """Check all files that a model publishes, without PyTorch: what a pull and a push do.
+
+    Args:
+        files: Of the model.
+        config: Its config.json, if that was read before.
+        limits: How large the model may be.
+        registry: Where parts are looked up.
+
+    Raises:
+        NotFound: It is no model.
+        Refused: A file is damaged, too large, or belongs to another model.
+        SpecError, PluginError: Its spec cannot be read here.
+    """
+    config = config or manifest.read_config(files, limits=limits, registry=registry)
+    for name in (layout.METRICS, layout.TRAINING):
+        facts_of(files, name)
+    for name in layout.SAMPLES:
+        _refuse_picture(files, name)
+    verified = verify_weights(files, config, limits=limits, registry=registry)
+    values, parameters = sum(entry.size for entry in verified.header.tensors.values()), config.spec.parameters
+    if values < parameters:
+        message = f"it holds {values:,} values, its spec has {parameters:,} parameters"
+        raise Refused(f"{verified.path} is refused: {message}", hint="the weights belong to another spec")
+    return verified
+
+
+def _read_weights(files: ModelFiles, name: str) -> tuple[Content, weights.Header]:
+    content = weights.opened(files, name)
+    return content, weights.header_of(files.folder / name, content.data)
+
+
+def _refuse_another(path: Path, own: Spec, spec: Spec) -> None:
+    """Refuse weights of another spec than that of config.json, in what weights depend on. Raises `Refused`."""
+    if own.arch != spec.arch:
         raise Refused(
             f"{path} was written for another spec than {manifest.NAME} beside it:"
             f" {own.arch[:12]}, not {spec.arch[:12]}",
             hint="files of two models were mixed",
         )
-    return spec or own
+
+
+def _refuse_values(path: Path, content: Content, header: weights.Header, spec: Spec) -> None:
+    """Refuse weights that are too large for their spec, or hold NaN or infinity. Raises `Refused`."""
+    layout.refuse_bulk(str(path), len(content.data), spec.parameters)
+    if names := weights.not_finite(content.data, header):
+        raise Refused(
+            f"{path} is refused: {weights.shown(names[0])} holds NaN or infinity",
+            hint="such a model computes nothing; take an earlier one",
+        )
 
 
 def read_facts(folder: Path, name: str) -> dict[str, Any] | None:
-    """What metrics.json or training.json tells; None if it is not there. Raises `Refused`."""
-    path = folder / name
+    """What metrics.json or training.json of a folder holds; None if it is not there. Raises `Refused`."""
+    return facts_of(ModelFiles(folder), name)
+
+
+def facts_of(files: ModelFiles, name: str) -> dict[str, Any] | None:
+    """As `read_facts`, of files that may have been read before."""
+    path = files.folder / name
     if not path.is_file():
         return None
     layout.refuse_size(str(path), name, path.stat().st_size)
-    data = path.read_bytes()
+    data = bytes(files.content(name).data)
     # Counted before it is parsed: a list of empty lists takes thirty times its bytes.
     if sum(map(data.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise Refused(
-            f"{path} is refused: it tells of more than {MAX_VALUES:,} things",
+            f"{path} is refused: it holds more than {MAX_VALUES:,} values",
             hint="remove it; it is not needed to use the model",
         )
     try:
-        told = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+        document = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        document = None
+    if not isinstance(document, dict):
         raise Refused(f"{path} is damaged: it is no JSON object", hint="evaluate or fetch the model again")
-    if not is_text(told):
+    if not is_text(document):
         why = "it holds half of a character: a lone surrogate"
         raise Refused(f"{path} is damaged: {why}", hint="evaluate or fetch the model again")
-    return told
+    return document
 
 
 def _refuse_constant(word: str) -> None:
@@ -130,11 +204,11 @@ def _finite(word: str) -> float:
     return number
 
 
-def _refuse_picture(path: Path) -> None:
+def _refuse_picture(files: ModelFiles, name: str) -> None:
     """Refuse a picture that is none. It is not decoded: nothing here needs to."""
+    path = files.folder / name
     if not path.is_file():
         return
-    layout.refuse_size(str(path), f"samples/{path.name}", path.stat().st_size)
-    with path.open("rb") as file:
-        if file.read(len(PNG)) != PNG:
-            raise Refused(f"{path} is damaged: it is no PNG picture", hint="remove it, or fetch the model again")
+    layout.refuse_size(str(path), name, path.stat().st_size)
+    if files.content(name).data[: len(PNG)] != PNG:
+        raise Refused(f"{path} is damaged: it is no PNG picture", hint="remove it, or fetch the model again")

@@ -6,18 +6,22 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import NotFound, Refused
-from aezoo.files import digest_of, replacing
+from aezoo.files import replacing
 from aezoo.reading.text import is_text
 from aezoo.storage.layout import WEIGHTS
+from aezoo.storage.model_files import Content, ModelFiles
 
 if TYPE_CHECKING:
+    from mmap import mmap
+
     from torch import Tensor
+
+    Buffer = bytes | mmap
 
 NAME = WEIGHTS
 #: Key of the one entry of metadata. One, since the order of several is not fixed, and so the bytes would not be.
@@ -40,6 +44,7 @@ DTYPES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
+TORCH = {short: name for name, short in DTYPES.items()}
 
 
 #: Of a floating type: the bits of a value, and those that are all set in NaN and infinity and in nothing else.
@@ -49,10 +54,8 @@ EXPONENTS = {
     "F16": ("<u2", 0x1F << 10),
     "BF16": ("<u2", 0xFF << 7),
 }
-#: Files up to this size are read at once: what is checked is what is used. Larger ones are mapped.
-AT_ONCE = 1 << 30
-#: Bytes that are looked at together: a multiple of every value's size.
-PIECE = 4 << 20
+#: Values that are compared together.
+PIECE = 1 << 20
 
 
 class Entry(NamedTuple):
@@ -85,22 +88,34 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """The header of a safetensors file, checked against the file's size.
+    """The header of a weight file. Raises `NotFound`, and `Refused` if it is damaged."""
+    return header_of(path, opened(ModelFiles(path.parent), path.name).data)
 
-    Raises:
-        NotFound: There is no such file.
-        Refused: It is damaged, too large, or something else.
-    """
+
+def opened(files: ModelFiles, name: str) -> Content:
+    """What a weight file holds. Raises `NotFound`."""
+    path = files.folder / name
     if not path.is_file():
         raise NotFound(f"{path}: no such file", hint="fetch or train the model again")
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
-            raise _damaged(path, "it is cut short, or no safetensors file")
-        if length > MAX_HEADER:
-            raise _damaged(path, f"its header has {length} bytes, {MAX_HEADER} at most are read")
-        raw = file.read(length)
+    return files.content(name)
+
+
+def header_of(path: Path, data: Buffer) -> Header:
+    """The header of a safetensors file.
+
+    Args:
+        path: Of the file.
+        data: All its bytes.
+
+    Raises:
+        Refused: It is damaged, too large, or something else.
+    """
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise _damaged(path, "it is cut short, or no safetensors file")
+    if length > MAX_HEADER:
+        raise _damaged(path, f"its header has {length} bytes, {MAX_HEADER} at most are read")
+    raw = data[8 : 8 + length]
     try:
         table = json.loads(raw.decode(), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
@@ -114,7 +129,7 @@ def read_header(path: Path) -> Header:
         raise _damaged(path, "its metadata are no texts")
     if len(metadata) > MAX_METADATA:
         raise _damaged(path, f"its metadata have more than {MAX_METADATA} entries")
-    return Header(_entries(path, table, size - 8 - length), metadata, 8 + length)
+    return Header(_entries(path, table, len(data) - 8 - length), metadata, 8 + length)
 
 
 def _entries(path: Path, table: Mapping[str, Any], size: int) -> dict[str, Entry]:
@@ -169,26 +184,20 @@ def compare(path: Path, header: Header, expected: Mapping[str, Tensor]) -> None:
         )
 
 
-def strange(path: Path, header: Header) -> list[str]:
+def not_finite(data: Buffer, header: Header) -> list[str]:
     """The tensors of a file that hold NaN or infinity."""
     import numpy as np
 
-    found = []
-    with path.open("rb") as file:
-        file.seek(header.start)
-        for name, entry in header.tensors.items():
-            bits, exponent = EXPONENTS.get(entry.dtype, ("", 0))
-            left, finite = entry.size * SIZES[entry.dtype], True
-            while left:
-                # Piece by piece: a look at a file takes no memory to speak of.
-                data = file.read(min(left, PIECE))
-                if not data or len(data) % SIZES[entry.dtype]:
-                    raise _damaged(path, "it was cut while it was read")
-                left -= len(data)
-                finite = finite and not (bits and ((np.frombuffer(data, bits) & exponent) == exponent).any())
-            if not finite:
-                found.append(name)
-    return found
+    names, start = [], header.start
+    for name, entry in header.tensors.items():
+        bits, exponent = EXPONENTS.get(entry.dtype, ("", 0))
+        values = np.frombuffer(data, bits or "i1", entry.size if bits else 0, start)
+        # Piece by piece: the comparison needs memory of its own.
+        pieces = (values[at : at + PIECE] for at in range(0, len(values), PIECE))
+        if any(((piece & exponent) == exponent).any() for piece in pieces):
+            names.append(name)
+        start += entry.size * SIZES[entry.dtype]
+    return names
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
@@ -212,32 +221,32 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
 
 
 def _unwritten(error: Exception) -> OSError:
-    """The error of the system behind one of safetensors, which tells of it in words alone."""
+    """The system's error behind one of safetensors, whose text alone names it."""
     number = re.search(r"os error (\d+)", str(error))
     return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
 
 
-def read_weights(path: Path, *, digest: str | None = None) -> dict[str, Tensor]:
-    """The tensors of a file whose header was read before.
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file. Raises `NotFound`, and `Refused` if it is damaged."""
+    data = opened(ModelFiles(path.parent), path.name).data
+    return tensors_of(data, header_of(path, data))
 
-    Args:
-        path: Of the file.
-        digest: The sha256 it must have, where that is known.
 
-    Raises:
-        Refused: It is damaged, or another file than the one noted.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load, load_file
+def tensors_of(data: Buffer, header: Header) -> dict[str, Tensor]:
+    """The tensors in the bytes of a file, whose header was checked."""
+    import numpy as np
+    import torch
 
-    large = path.stat().st_size > AT_ONCE
-    data = b"" if large else path.read_bytes()
-    if digest is not None and digest != (digest_of(path) if large else sha256(data).hexdigest()):
-        raise _damaged(path, "its sha256 is not the one noted when it was written")
-    try:
-        return load_file(path) if large else load(data)
-    except SafetensorError as error:
-        raise _damaged(path, str(error)) from None
+    tensors, start = {}, header.start
+    for name, entry in header.tensors.items():
+        size = SIZES[entry.dtype]
+        # By their bits: numpy has no bfloat16. In the order of the file, which need not be the processor's.
+        array = np.frombuffer(data, f"<i{size}", entry.size, start).astype(f"=i{size}", copy=False)
+        # Bytes must not be written to, and a map may be; a tensor has to begin at a multiple of its values' size.
+        array = array if array.flags.writeable and array.flags.aligned else array.copy()
+        tensors[name] = torch.from_numpy(array).view(getattr(torch, TORCH[entry.dtype])).reshape(entry.shape)
+        start += entry.size * size
+    return tensors
 
 
 def _dtype(tensor: Tensor) -> str:
@@ -250,7 +259,7 @@ def _listed(word: str, names: list[str]) -> str:
 
 
 def shown(name: str) -> str:
-    """A tensor's name as a message prints it: a stranger's may hold what moves a cursor."""
+    """A tensor's name as a message prints it: one in a file of somebody else may hold what moves a cursor."""
     return name if name.isprintable() and len(name) <= 160 else repr(name[:160])
 
 

@@ -53,10 +53,10 @@ def holds_model(folder: Path) -> bool:
 
 
 class Writer:
-    """The one who writes to a folder.
+    """What writes to a folder.
 
     Args:
-        folder: It; the place is held.
+        folder: It; the caller holds its lock.
         replaces: Whether a model was there before.
     """
 
@@ -69,7 +69,7 @@ class Writer:
         """Where the records of a run go while it works: aside, as long as those of an older model are there."""
         if not self.replaces and not (self.folder / HISTORY).exists():
             return self.folder / HISTORY
-        with self._told():
+        with self._errors_named():
             self._aside = self._stage()
         return self._aside / HISTORY
 
@@ -107,12 +107,12 @@ class Writer:
 
     @contextmanager
     def _filled(self, fill: Fill) -> Iterator[Path]:
-        with self._told():
+        with self._errors_named():
             stage = self._stage()
             try:
                 fill(stage)
                 yield stage
-            except RunFailed as error:  # its user knows the file by the place that it was for
+            except RunFailed as error:  # its user knows the file by its name in the folder
                 error.message = error.message.replace(f"{stage}{os.sep}", f"{self.folder}{os.sep}")
                 error.args = (error.message,)
                 raise
@@ -125,7 +125,7 @@ class Writer:
         return stage
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors_named(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -150,7 +150,7 @@ def writing(folder: Path, *, force: bool) -> Iterator[Writer]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunFailed(f"{folder} cannot be made: {error.strerror or error}", hint="name another --out") from error
-    with _held(folder):
+    with _locked(folder):
         try:
             settle(folder)
         except OSError as error:
@@ -164,7 +164,7 @@ def writing(folder: Path, *, force: bool) -> Iterator[Writer]:
 
 
 def settle(folder: Path) -> None:
-    """Bring a replacement that was cut short to its end, and sweep away what else a crash left. The place is held."""
+    """Finish a replacement that was cut short, and remove what else a crash left. The caller holds the lock."""
     pending = folder / REPLACEMENT
     _sweep(folder)
     if not _is_folder(pending):
@@ -203,12 +203,12 @@ def unwritable(folder: Path, error: OSError) -> RunFailed:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
-    held = FileLock(folder / LOCK)
+    lock = FileLock(folder / LOCK)
     try:
-        held.acquire(timeout=0)
+        lock.acquire(timeout=0)
     except Timeout:
         raise Refused(
             f"{folder} is being written to by {_writer(folder)}", hint="wait for its end, or name another --out"
@@ -222,7 +222,7 @@ def _held(folder: Path) -> Iterator[None]:
         for name in (WRITER, LOCK):  # removed while the lock is held: one who waits sees that its file is gone
             with suppress(OSError):
                 (folder / name).unlink(missing_ok=True)
-        held.release()
+        lock.release()
 
 
 def _sign(folder: Path) -> None:
@@ -260,15 +260,15 @@ def _link_all(source: Path, target: Path) -> None:
     """The same tree once more, its files linked; copied, where the file system has no links."""
     target.mkdir()
     for path in sorted(source.rglob("*")):
-        place = target / path.relative_to(source)
+        copy = target / path.relative_to(source)
         if path.is_dir():
-            place.mkdir()
+            copy.mkdir()
             continue
         try:
-            os.link(path, place)
+            os.link(path, copy)
         except OSError:
-            shutil.copyfile(path, place)
-            sync(place)
+            shutil.copyfile(path, copy)
+            sync(copy)
 
 
 def _remove_others(folder: Path, new: Path) -> None:
@@ -285,11 +285,11 @@ def _remove_others(folder: Path, new: Path) -> None:
 def _move(stage: Path, folder: Path) -> None:
     """Move every file of a tree to its place in the folder."""
     for path in sorted(stage.rglob("*")):
-        place = folder / path.relative_to(stage)
+        target = folder / path.relative_to(stage)
         if path.is_dir():
-            place.mkdir(exist_ok=True)
+            target.mkdir(exist_ok=True)
         else:
-            os.replace(path, place)
+            os.replace(path, target)
     for inner in {path.parent.relative_to(stage) for path in stage.rglob("*")} | {Path()}:
         sync(folder / inner)
     sync(folder)

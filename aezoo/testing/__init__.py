@@ -1,4 +1,4 @@
-"""Specs made up by Hypothesis, for tests of parts: ours, and any plugin's.
+"""Specs drawn by Hypothesis, and laws of parts: for the tests of aezoo and of any plugin.
 
     @given(specs(containing=MyLayerSpec))
     def test_my_layer_composes(document):
@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 from aezoo.errors import AezooError
 from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
-from aezoo.testing.law import Breach, Law
-from aezoo.testing.site import Site, installed
+from aezoo.testing.installation import Site, installed
+from aezoo.testing.law.definition import Breach, Law
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
     from pydantic import BaseModel
 
-    from aezoo.testing.workshop import Workshop
+    from aezoo.testing.generate.pool import PartPool
 
 __all__ = [
     "Breach",
@@ -66,23 +66,23 @@ def specs(
         PluginError: An installed plugin is broken.
     """
     _needs("hypothesis")
-    from aezoo.testing.documents import documents
+    from aezoo.testing.generate.document import documents
 
-    return documents(_workshop(registry, parts, containing))
+    return documents(_pool(registry, parts, containing))
 
 
 def parts_of(value: BaseModel) -> Iterator[Component]:
     """Every part inside a spec or part, at any depth; a part is one of its own."""
-    from aezoo.testing.workshop import walk
+    from aezoo.testing.generate.pool import parts_inside
 
-    return walk(value)
+    return parts_inside(value)
 
 
 def law_tests(namespace: str, *, registry: Registry | None = None) -> Callable[..., None]:
     """A test function for pytest: one test for each law and each part of a plugin.
 
     Args:
-        namespace: Of the plugin, as its entry point says it; `aezoo` for the parts in the box.
+        namespace: Of the plugin, as in its entry point; `aezoo` for the built-in parts.
         registry: Where its parts are; by default they are loaded as for a spec.
 
     Raises:
@@ -91,9 +91,9 @@ def law_tests(namespace: str, *, registry: Registry | None = None) -> Callable[.
     """
     import pytest
 
-    found = [pytest.param(check, id=name) for name, check in cases(namespace, registry=registry)]
+    parameters = [pytest.param(check, id=name) for name, check in cases(namespace, registry=registry)]
 
-    @pytest.mark.parametrize("law", found)
+    @pytest.mark.parametrize("law", parameters)
     def test_law(law: Callable[[], None]) -> None:
         law()
 
@@ -106,38 +106,38 @@ def cases(namespace: str, *, registry: Registry | None = None) -> list[tuple[str
     As `law_tests`, for another test runner.
     """
     _needs("hypothesis", "jsonschema")
-    from aezoo.testing.examination import cases_of
-    from aezoo.testing.subject import Plugin
+    from aezoo.testing.law.cases import cases_of
+    from aezoo.testing.law.under_test import PluginUnderTest
 
-    return [(case.id, case.hold) for case in cases_of(Plugin(namespace, registry))]
+    return [(case.id, case.assert_holds) for case in cases_of(PluginUnderTest(namespace, registry))]
 
 
 def examine(namespace: str, *, registry: Registry | None = None) -> list[Breach]:
     """Every breach of a law by a plugin, as `law_tests` would find them; empty if it keeps all."""
     _needs("hypothesis", "jsonschema")
-    from aezoo.testing.examination import cases_of
-    from aezoo.testing.subject import Plugin
+    from aezoo.testing.law.cases import cases_of
+    from aezoo.testing.law.under_test import PluginUnderTest
 
-    return [breach for case in cases_of(Plugin(namespace, registry)) for breach in case.breaches()]
+    return [breach for case in cases_of(PluginUnderTest(namespace, registry)) for breach in case.breaches()]
 
 
 def laws(kind: str) -> list[Law]:
     """The laws of a kind of part, or of `variant` or `plugin`, by id. Raises `UsageError` for anything else."""
     _needs("hypothesis", "jsonschema")
-    from aezoo.testing.examination import laws_of
+    from aezoo.testing.law.cases import laws_of
 
     return laws_of(kind)
 
 
-def _workshop(
+def _pool(
     registry: Registry | None, parts: Collection[type[Component]] | None, containing: type[Component] | None
-) -> Workshop:
-    from aezoo.testing.workshop import Workshop
+) -> PartPool:
+    from aezoo.testing.generate.pool import PartPool
 
-    return Workshop(_everything() if registry is None else registry, parts, containing)
+    return PartPool(_full_registry() if registry is None else registry, parts, containing)
 
 
-def _everything() -> Registry:
+def _full_registry() -> Registry:
     """The registry of this process, with every installed plugin loaded."""
     from aezoo.registry.loader import default_registry, disabled, installed, load
 

@@ -36,8 +36,8 @@ class Average:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The model has its averaged weights within, its own again after; before the first update, its own."""
-        if not self.begun:  # the shadow is what the run started from
+        """Give the model its averaged weights within, and its own again after; before the first update, its own."""
+        if not self.begun:  # the shadow still has the initial weights
             yield
             return
         self._swap()
@@ -49,9 +49,9 @@ class Average:
     @torch.no_grad()
     def _swap(self) -> None:
         for live, shadow in zip(self.live, self.shadow, strict=True):
-            kept = live.detach().clone()
+            before = live.detach().clone()
             live.copy_(shadow)
-            shadow.copy_(kept)
+            shadow.copy_(before)
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:

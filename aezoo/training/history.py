@@ -1,4 +1,4 @@
-"""What happened, record by record: JSON lines in a file, and a list in memory."""
+"""History of a run: its losses as JSON lines in a file, and as a list in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class History:
         path: The file that grows by one line a record; None keeps them in memory only.
 
     Raises:
-        RunFailed: It cannot be made.
+        RunFailed: The file cannot be created.
     """
 
     def __init__(self, path: Path | None = None) -> None:

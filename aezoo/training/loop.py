@@ -1,7 +1,7 @@
 """train: the one loop, for any objective and any number of players.
 
 The position of a run is one integer, the step: order, corruption and latent noise are derived from
-(seed, stream, step or epoch), so nothing depends on what came before but the weights and the optimizers' state.
+(seed, stream, step or epoch). Weights and optimizers' state are all that one step hands to the next.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class Outcome:
     validation: Means = field(default_factory=dict)
 
 
-class Pace:
-    """Says when the terms are to be shown again.
+class RefreshTimer:
+    """Says when the terms are due to be shown again.
 
     Args:
-        progress: Whose interval it is.
+        progress: Gives the interval.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -68,7 +68,7 @@ class Pace:
         self.last = time.monotonic()
 
     def due(self) -> bool:
-        """Whether the interval has passed since it last had."""
+        """Whether the interval has passed; if so, it starts anew."""
         now = time.monotonic()
         if now - self.last < self.progress.interval:
             return False
@@ -88,7 +88,7 @@ class Loop:
         history: Takes a record now and then.
         progress: Is shown the terms now and then.
         turns: How players move that do not move as `training` says.
-        stop: Whether the user asked for an end.
+        stop: Whether the user asked to stop.
     """
 
     def __init__(
@@ -120,92 +120,89 @@ class Loop:
         self.average = Average(objective.model, training.ema) if training.ema else None
         self.stop = stop or Stop()
 
-    # --- the run ------------------------------------------------------------------------------------------
-
     def run(self) -> Outcome:
         """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
         outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.auxiliary_state))
-        pace, waited = Pace(self.progress), 0
-        with self._ended(outcome):
+        timer, epochs_waited = RefreshTimer(self.progress), 0
+        with self._recording(outcome):
             while not self.over:
                 for x in self.batches.epoch(outcome.epoch, self.training.batch_size, self.training.seed):
                     for player in self.players:
                         if player.turn.moves(self.step):
                             player.step(self.objective, x, self.step, self.streams)
-                    self._advance(pace)
+                    self._after_step(timer)
                     if self.over:
                         break
                 outcome.epoch += 1
-                waited = 0 if self._judge(outcome) else waited + 1
-                if self.training.patience and waited >= self.training.patience:
+                epochs_waited = 0 if self._finish_epoch(outcome) else epochs_waited + 1
+                if self.training.patience and epochs_waited >= self.training.patience:
                     outcome.stop_reason = "patience"
                     break
         return outcome
 
     @property
     def over(self) -> bool:
-        """Whether no further step is to be taken."""
-        return self.step >= self.steps or self.stop.asked
+        """Whether the run ends here."""
+        return self.step >= self.steps or self.stop.requested
 
     @contextmanager
-    def _ended(self, outcome: Outcome) -> Iterator[None]:
-        """Note in the outcome how the steps that are taken within came to their end."""
+    def _recording(self, outcome: Outcome) -> Iterator[None]:
+        """Record in the outcome why the steps within ended."""
         started = time.monotonic()
         self.progress.start(self.steps)
         try:
-            with self.stop.held(), torch.enable_grad():
+            with self.stop.deferred(), torch.enable_grad():
                 yield
-        except _NotFinite as fault:
+        except _NotFinite as error:
             outcome.stop_reason = "not finite"
             outcome.failure = RunFailed(
-                f"the loss turned not finite by step {self.step + 1}: {fault}",
+                f"the loss turned not finite by step {self.step + 1}: {error}",
                 hint="try a lower learning rate or training.clip",
             )
         except BaseException as error:
-            # A part of a plugin, memory, a device: what was learnt before is not thrown away.
-            failure = self._fault(error) or error
+            # A plugin's exception, memory, a device: the weights of the epochs before are kept.
+            failure = self._plugin_error(error) or error
             if not outcome.best_step or not isinstance(failure, Exception):
                 raise failure from failure.__cause__
             outcome.stop_reason, outcome.failure = "failed", failure
         finally:
             self.progress.close()
             self.history.close()
-        if self.stop.asked and outcome.stop_reason != "failed":
+        if self.stop.requested and outcome.stop_reason != "failed":
             outcome.stop_reason = "interrupted"
             outcome.failure = Interrupted(f"interrupted after step {self.step} of {self.steps}")
         outcome.step = self.step
         outcome.seconds = time.monotonic() - started
 
-    def _advance(self, pace: Pace) -> None:
-        """What follows the players' turns: constraints, the average, and what is shown and recorded."""
+    def _after_step(self, timer: RefreshTimer) -> None:
+        """After the players' turns: constraints, the average of the weights, progress and history."""
         self.step += 1
+        # Before the average: it takes in weights that keep the constraints.
         if self.objective.constraints.projections:
             self.objective.project()
         if self.average:
             self.average.update(self.step)
-        if pace.due() or self.step == self.steps:
+        if timer.due() or self.step == self.steps:
             self.progress.show(self.step, _finite(self.means()))
         if self.step % self.training.log_every == 0:
             self.history.add({"step": self.step, "split": "train", **_finite(self.means())})
 
-    def _fault(self, error: BaseException) -> PluginError | None:
-        fault = blamed(error) or suspected(error, self._parts())
-        if fault is not None:
-            fault.__cause__ = error
-        return fault
+    def _plugin_error(self, error: BaseException) -> PluginError | None:
+        plugin_error = blamed(error) or suspected(error, self._plugin_parts())
+        if plugin_error is not None:
+            plugin_error.__cause__ = error
+        return plugin_error
 
-    def _parts(self) -> list[Any]:
-        """The parts of plugins that a step runs through, each once."""
+    def _plugin_parts(self) -> list[Any]:
+        """The plugins' parts that a step calls, each once."""
         built = [*self.objective.modules(), *(player.optimizer for player in self.players)]
         return [*{id(part): part for each in built if (part := getattr(each, BUILT_BY, None)) is not None}.values()]
-
-    # --- judging ------------------------------------------------------------------------------------------
 
     def means(self) -> Means:
         """The means of this epoch so far; terms of the players after the first go by `player.term`."""
         return _joined({player.name: player.meter for player in self.players})
 
-    def _judge(self, outcome: Outcome) -> bool:
+    def _finish_epoch(self, outcome: Outcome) -> bool:
         """End of an epoch: read the means, validate, keep the weights if they are the best so far."""
         if not self.players[0].meter.count:
             return False
@@ -215,20 +212,20 @@ class Loop:
         position = {"step": self.step, "epoch": outcome.epoch}
         self.history.add({**position, "split": "train", **terms})
         with self.average.applied() if self.average else nullcontext():
-            if self.average:
+            if self.average and self.average.begun:
                 self.objective.project()  # an average of weights that keep a constraint need not keep it
             if self.validation is not None:
                 terms = _finite(self.validate(self.validation))
                 self.history.add({**position, "split": "validation", **terms})
             else:
-                terms = self._settled(terms)
+                terms = self._at_final_weights(terms)
             return self._keep(terms, outcome)
 
-    def _settled(self, terms: Means) -> Means:
-        """Training means under the weights of the schedules' end, as in validation: totals of two epochs compare."""
+    def _at_final_weights(self, terms: Means) -> Means:
+        """Training means with the schedules' final weights, as in validation, so that epochs can be compared."""
         weights = self.objective.terms.weights_of(self.players[0].name)
-        off = {name: weight(self.steps) * terms[name] - terms[f"{name}.weighted"] for name, weight in weights.items()}
-        return {**terms, "total": terms["total"] + sum(off.values())}
+        changes = (weight(self.steps) * terms[name] - terms[f"{name}.weighted"] for name, weight in weights.items())
+        return {**terms, "total": terms["total"] + sum(changes)}
 
     def _keep(self, terms: Means, outcome: Outcome) -> bool:
         key = self.training.best_by
@@ -244,7 +241,7 @@ class Loop:
 
     @torch.no_grad()
     def validate(self, batches: Batches) -> Means:
-        """Means over a split, with the same noise at every call and the weights of the schedules' end."""
+        """Means over a split, with the same noise at every call and the schedules' final weights."""
         meters = {name: Meter() for name in self.objective.players}
         self.objective.eval()
         for i, x in enumerate(batches.sequential(self.training.batch_size)):

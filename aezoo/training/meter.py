@@ -1,4 +1,4 @@
-"""Running means of loss terms, kept on the device until someone asks."""
+"""Running means of loss terms."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Means = dict[str, float]
 
 
 class Meter:
-    """Running means of all terms, on the device: nothing is read before someone asks."""
+    """Running means of all terms. Sums stay on the device until `means()`: reading one would wait for the device."""
 
-    #: Batches that are kept before they are summed: one stack costs less than an addition at every step.
+    #: Batches whose values are collected before they are summed: one stack costs less than an addition at every step.
     FOLD = 64
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Meter:
     def clear(self) -> None:
         self.names: list[str] = []
         self.sums: Tensor | None = None
-        self.kept: list[Tensor] = []
+        self.pending: list[Tensor] = []
         self.count = 0
 
     def add(self, losses: Losses, *, rows: int = 1) -> None:
@@ -37,21 +37,21 @@ class Meter:
             weighted = losses.weighted[name]
             if weighted is not value:
                 values.append(weighted.detach())
-        self.kept += values if rows == 1 else [value * rows for value in values]
+        self.pending += values if rows == 1 else [value * rows for value in values]
         self.count += rows
-        if len(self.kept) >= self.FOLD * len(self.names):
+        if len(self.pending) >= self.FOLD * len(self.names):
             self._fold()
 
     def _fold(self) -> None:
-        if not self.kept:
+        if not self.pending:
             return
         # float64: thousands of large terms summed in float32 would lose digits of the mean.
-        sums = torch.stack(self.kept).view(-1, len(self.names)).sum(0, dtype=torch.float64)
+        sums = torch.stack(self.pending).view(-1, len(self.names)).sum(0, dtype=torch.float64)
         self.sums = sums if self.sums is None else self.sums + sums
-        self.kept.clear()
+        self.pending.clear()
 
     def means(self) -> Means:
-        """The means so far; this reads the device."""
+        """The means so far; this waits for the device."""
         self._fold()
         if self.sums is None:
             return {}

@@ -1,4 +1,4 @@
-"""Player: who takes turns in a step, and the randomness that is drawn in it."""
+"""Player: one optimizer and the weights that it moves, and the random streams of a step."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def _seed_global(seed: int, device: torch.device) -> None:
 
 
 class Player:
-    """One player: its parameters, its optimizer, its means, its share of a step.
+    """One player: its parameters, its optimizer, and the means of its losses.
 
     Args:
         name: Of the objective's players.
-        objective: Says what the player moves. It is not kept: each step is handed it.
+        objective: Says which parameters are the player's. It is not stored: each step is passed it.
         training: How players move unless their own table says otherwise.
         turn: The player's own table.
         steps: Length of the run.
@@ -71,7 +71,7 @@ class Player:
         self.turn = turn
         self.steps = steps
         self.parameters = list(objective.parameters_of(name))
-        # In a game, what is not its own stays as it is: no gradient is even worked out. Alone, all is its own.
+        # With several players, gradients of the others' weights are not even computed. A single player has all weights.
         self.inputs = self.parameters if len(objective.players) > 1 else None
         optimizer = turn.optimizer or training.optimizer
         self.schedule = curve(optimizer.lr)
@@ -97,9 +97,9 @@ class Player:
         def evaluate() -> Tensor:
             """The loss and its gradient; an optimizer with a line search asks for it more than once a step."""
             nonlocal evaluations
-            # The same noise at each evaluation of a step, or a line search would chase it.
+            # The same noise at each evaluation of a step: a line search compares losses, and would follow new noise.
             noise = streams.start("train", step, self.position)
-            for p in self.parameters:  # optimizer.zero_grad() does the same, and a good deal more
+            for p in self.parameters:  # optimizer.zero_grad() does the same at a higher cost
                 p.grad = None
             losses = objective(x, self.name, step, noise)
             losses.total.backward(inputs=self.inputs)
@@ -109,26 +109,26 @@ class Player:
             evaluations += 1
             return losses.total.detach()  # type: ignore[no-any-return]
 
-        # A gate reads the loss of this very batch: nothing is remembered, so a run's position is still its step alone.
+        # A gate reads the loss of this very batch, so that no state but the step is carried from batch to batch.
         if self.turn.gated and not self.turn.passes(float(evaluate())):
             return
         if self.line_search:
             self.optimizer.step(evaluate)  # type: ignore[arg-type]
             return
-        if not evaluations:  # else the gate has worked out the gradient already
+        if not evaluations:  # else the gate has computed the gradient already
             evaluate()
         self.optimizer.step()
 
     def _set_rate(self, step: int) -> None:
         rate = self.schedule(step, self.steps)
-        if rate == self.rate:  # what an optimizer does to its rate itself, it may do
+        if rate == self.rate:  # an optimizer may change its rate itself: a constant schedule must not write over that
             return
         self.rate = rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
     def _limit_gradient(self, objective: Objective) -> None:
-        """Tangents before the clip: what a constraint would undo takes no share of the norm."""
+        """Project, then clip: the part of a gradient that a constraint would undo takes no share of the norm."""
         if self.tangents:
             objective.project_gradients()
         if self.clip is not None:
@@ -136,6 +136,6 @@ class Player:
 
 
 def _asks_for_losses(optimizer: Optimizer) -> bool:
-    """Whether it cannot step without a closure, as a line search; for others a closure is a context more a step."""
+    """Whether it cannot step without a closure, as a line search; for others a closure costs time in each step."""
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     return closure is not None and closure.default is inspect.Parameter.empty

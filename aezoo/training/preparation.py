@@ -2,13 +2,13 @@
 
 Any module of an objective may have a method
 
-    prepare(given, *, model, generator)
+    prepare(first_input, *, model, generator)
 
-`given` is what the module is called with for the first batch, in evaluation mode and without a gradient: the features
-of a layer or latent, the whole `Output` of a penalty. A spec's corruption is applied to it, as to what is trained
-on and validated. `model` is the autoencoder, for what couples its parts; all that is drawn comes from `generator`.
-Modules are prepared once, one after another in the order of a pass, each after those before it: a second whitening
-layer is given what the first has whitened.
+`first_input` is what the module is called with for the first batch, in evaluation mode and without a gradient: the
+features of a layer or latent, the whole `Output` of a penalty. A spec's corruption is applied, as in training and
+validation. `model` is the autoencoder, for what couples its parts; random numbers are drawn from `generator`.
+Modules are prepared once, one after another in the order of a pass: a second whitening layer gets what the first has
+whitened.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from aezoo.spec.training import TrainingSpec
 class Preparable(Protocol):
     """A module that starts from data."""
 
-    def prepare(self, given: Any, *, model: Autoencoder, generator: Generator) -> None: ...
+    def prepare(self, first_input: Any, *, model: Autoencoder, generator: Generator) -> None: ...
 
 
 @torch.no_grad()
@@ -42,14 +42,14 @@ def prepare(objective: Objective, batches: Batches, training: TrainingSpec) -> N
         batches: The training split.
         training: Says the seed and the size of the first batch.
     """
-    # A weight or a layer that a module happens to call `prepare` is no method: its class has none.
-    asking = [part for part in objective.modules() if isinstance(part, Preparable) and hasattr(type(part), "prepare")]
-    if not asking:
+    # `hasattr` on the class: a submodule or weight named `prepare` would pass `isinstance` too, but is no method.
+    parts = [part for part in objective.modules() if isinstance(part, Preparable) and hasattr(type(part), "prepare")]
+    if not parts:
         return
     seed = training.seed
     x = next(batches.epoch(0, training.batch_size, seed))  # [B, *input], in data units
     objective.eval()
-    for position, part in enumerate(asking):
+    for position, part in enumerate(parts):
         generator = Generator(x.device).manual_seed(derive(seed, "prepare", position))
         for first_input in _first_input(part, objective, x, seed):
             part.prepare(first_input, model=objective.model, generator=generator)
@@ -57,7 +57,7 @@ def prepare(objective: Objective, batches: Batches, training: TrainingSpec) -> N
 
 
 def _first_input(part: nn.Module, objective: Objective, x: Tensor, seed: int) -> Iterator[Any]:
-    """What the module is called with first; nothing if no player's pass comes by it."""
+    """What the module is called with first; nothing if no player's pass calls it."""
     inputs: list[Any] = []
     handle = part.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
     noise = Noise(Generator(x.device), Generator(x.device))

@@ -1,4 +1,4 @@
-"""Shows a run while it works: a bar on a terminal, else a line now and then. Refreshed by time, never by step."""
+"""Progress of a run: a bar on a terminal, else lines. Refreshed by time, not by step: reading losses costs time."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from typing import Protocol, TextIO
 
-#: Seconds between two looks: on a terminal, and in a log.
+#: Seconds between two refreshes: on a terminal, and in a log.
 BAR, LINE = 0.2, 10.0
 
 
 class Progress(Protocol):
-    """Who wants to see the losses, and how often (`interval` in seconds)."""
+    """Shows the losses, every `interval` seconds."""
 
     interval: float
 
@@ -22,7 +22,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Shows nothing; looks twice a second for a loss that is not finite."""
+    """Shows nothing. Its interval still counts: losses are checked to be finite when they are shown."""
 
     interval = 0.5
 

@@ -1,4 +1,4 @@
-"""Record of a run: what only this run and this machine know, as training.json holds it beside the history."""
+"""Record of a run: device, versions, seed, time and results, as written to training.json."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def _plugins(spec: Spec) -> dict[str, str]:
 
 
 def _is_bundled(spec: Spec) -> bool:
-    """Whether the spec is one that everybody has, under its name."""
+    """Whether the spec is one that comes with the package, under its name."""
     return spec.name in bundled_specs() and read(spec.name).run == spec.run

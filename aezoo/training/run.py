@@ -1,4 +1,4 @@
-"""train: a spec and its data -> a Run: trained, judged, and kept in a folder if one is named."""
+"""train: a spec and its data -> a Run: trained, evaluated, and saved in a folder if one is named."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
 from aezoo.storage.layout import METRICS, TRAINING
 from aezoo.storage.writer import HISTORY, Writer, writing
-from aezoo.training.afterwards import Afterwards, Mapped
+from aezoo.training.failures import FailureCollector
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
+from aezoo.training.mapped_files import MappedFiles
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 from aezoo.training.record import record_of
@@ -76,7 +77,7 @@ def train(
 ) -> Run:
     """Train the model of a spec.
 
-    The weights are in `out`, and can be loaded, before the model is judged and drawn: whatever fails then, they stay.
+    The weights are in `out`, and can be loaded, before the model is evaluated: they stay, whatever fails then.
 
     Args:
         source: A spec, or what `read` takes.
@@ -90,29 +91,29 @@ def train(
 
     Raises:
         RunFailed, PluginError: A loss turned not finite, a part failed, or something after the last step did; the
-            message says where the weights are, and the error's `run` holds what was reached.
+            message says where the weights are, and the error's `run` holds the run so far.
         Interrupted: By Ctrl-C or SIGTERM; the best weights so far are in `out`.
         DataError, NotFound, Refused, SpecError: Before the first step.
     """
     spec = _resolve(source, data, seed)
-    with stoppable() as stop, _claimed(out, force=force) as writer:
-        opened = _open(spec, data, device=device, threads=threads)
-        model, loop = _assemble(spec, opened, writer, progress, stop)
-        with stop.held():  # the first signal ends the loop, and waits until the weights are kept
+    with stoppable() as stop, _output_writer(out, force=force) as writer:
+        setup = _set_up(spec, data, device=device, threads=threads)
+        model, loop = _assemble(spec, setup, writer, progress, stop)
+        with stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
             outcome = loop.run()
             with stop.shielded():
-                reached = _keep(model, outcome, opened, loop.history, writer)
-        return _finish(reached, opened, writer, stop)
+                trained = _save(model, outcome, setup, loop.history, writer)
+        return _finish(trained, setup, writer, stop)
 
 
-class Opened(NamedTuple):
-    """The data of a run, opened, checked and split, and what it computes on.
+class Setup(NamedTuple):
+    """The data of a run, opened, checked and split, and the device that it computes on.
 
     Attributes:
         samples: All of them.
         rows: Of each split.
         batches: Of each split that has samples.
-        mapped: The files that the samples are mapped from.
+        mapped_files: The files that the samples are mapped from.
         device: Where the run computes.
         threads: Of the CPU.
     """
@@ -120,36 +121,36 @@ class Opened(NamedTuple):
     samples: Samples
     rows: dict[str, Rows]
     batches: dict[str, Batches]
-    mapped: Mapped
+    mapped_files: MappedFiles
     device: devices.Device
     threads: int
 
 
-class Kept(NamedTuple):
+class SavedWeights(NamedTuple):
     """Where the weights of a run are.
 
     Attributes:
-        words: As a message says it; nothing if they are in memory alone.
+        message: Says where; empty if they are in memory alone.
         as_model: Whether they are the model of the run's folder.
     """
 
-    words: str = ""
+    message: str = ""
     as_model: bool = False
 
 
-class Reached(NamedTuple):
-    """What the steps of a run have led to: the weights are restored, and kept.
+class Trained(NamedTuple):
+    """A run after its last step: the chosen weights are in the model, and saved.
 
     Attributes:
         run: Without scores.
         outcome: How the steps went.
-        kept: Where the weights are.
+        saved: Where the weights are.
         history: Every record.
     """
 
     run: Run
     outcome: Outcome
-    kept: Kept
+    saved: SavedWeights
     history: History
 
 
@@ -162,8 +163,8 @@ def _resolve(source: Spec | Source, data: Any, seed: int | None) -> Spec:
 
 
 @contextmanager
-def _claimed(out: str | Path | None, *, force: bool) -> Iterator[Writer | None]:
-    """The folder, held; refused before any work if something is there, or somebody writes there."""
+def _output_writer(out: str | Path | None, *, force: bool) -> Iterator[Writer | None]:
+    """The folder, locked; refused before any work if it exists, or another process writes to it."""
     if out is None:
         yield None
         return
@@ -171,28 +172,28 @@ def _claimed(out: str | Path | None, *, force: bool) -> Iterator[Writer | None]:
         yield writer
 
 
-def _open(spec: Spec, data: Any, *, device: str, threads: int | None) -> Opened:
+def _set_up(spec: Spec, data: Any, *, device: str, threads: int | None) -> Setup:
     """Open, check and split the data, once for the whole run."""
-    workers = devices.prepare(threads=threads)
+    n_threads = devices.prepare(threads=threads)
     chosen = devices.choose(device)
     samples = open_samples(data, spec, seed=spec.training.seed)
     check(samples, spec)
     warn_of_precision(samples, spec)
-    mapped = Mapped(samples.values)
+    mapped_files = MappedFiles(samples.values)
     rows = split(samples, spec.data, seed=spec.training.seed)
     batches = {name: Batches(samples, spec, part, device=chosen.device) for name, part in rows.items() if len(part)}
-    return Opened(samples, rows, batches, mapped, chosen, workers)
+    return Setup(samples, rows, batches, mapped_files, chosen, n_threads)
 
 
 def _assemble(
-    spec: Spec, opened: Opened, writer: Writer | None, progress: Progress | None, stop: Stop
+    spec: Spec, setup: Setup, writer: Writer | None, progress: Progress | None, stop: Stop
 ) -> tuple[Model, Loop]:
     """The model, ready for its first step, and the loop that trains it."""
-    batches = opened.batches
-    model = _fresh(spec, opened)
+    batches = setup.batches
+    model = _new_model(spec, setup)
     steps = spec.training.total_steps(batches["train"].steps_per_epoch(spec.training.batch_size))
     loop = Loop(
-        _prepared(model, batches["train"], steps),
+        _prepared_objective(model, batches["train"], steps),
         spec.training,
         batches["train"],
         validation=batches.get("validation"),
@@ -205,17 +206,17 @@ def _assemble(
     return model, loop
 
 
-def _fresh(spec: Spec, opened: Opened) -> Model:
+def _new_model(spec: Spec, setup: Setup) -> Model:
     """The model on its device, with the moments of the training split if it standardizes."""
-    batches = opened.batches["train"]
-    model = build(spec).to(opened.device.device)
-    _refuse_tiny(model, batches)
+    batches = setup.batches["train"]
+    model = build(spec).to(setup.device.device)
+    _refuse_batches_of_one(model, batches)
     if spec.input.normalize == "standardize":
         model.network.normalizer.fit(batches.head(FIT_ROWS))  # type: ignore[operator]
     return model
 
 
-def _prepared(model: Model, batches: Batches, steps: int) -> Objective:
+def _prepared_objective(model: Model, batches: Batches, steps: int) -> Objective:
     """The objective of the model, its parts that start from data prepared."""
     training = model.spec.training
     objective = objective_of(model, steps=steps).to(batches.device).train()
@@ -225,70 +226,71 @@ def _prepared(model: Model, batches: Batches, steps: int) -> Objective:
     return objective
 
 
-def _keep(model: Model, outcome: Outcome, opened: Opened, history: History, writer: Writer | None) -> Reached:
-    """Give the model its weights, and bring them to the disk before anything else is tried."""
+def _save(model: Model, outcome: Outcome, setup: Setup, history: History, writer: Writer | None) -> Trained:
+    """Give the model its weights, and write them to disk before anything else is tried."""
     _restore(model, outcome)
-    record = record_of(model.spec, outcome, opened.samples, opened.rows, device=opened.device, threads=opened.threads)
+    record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
     run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
-    return Reached(run, outcome, _written(run, outcome, writer), history)
+    return Trained(run, outcome, _save_weights(run, outcome, writer), history)
 
 
-def _finish(reached: Reached, opened: Opened, writer: Writer | None, stop: Stop) -> Run:
-    """Fit the prior, judge the model, and put what is known of it beside its weights."""
-    run, outcome, kept, history = reached
+def _finish(trained: Trained, setup: Setup, writer: Writer | None, stop: Stop) -> Run:
+    """Fit the prior, evaluate the model, and write record, scores, pictures and card beside its weights."""
+    run, outcome, saved, history = trained
     failure = outcome.failure
-    if stop.asked and failure is None:
+    if stop.requested and failure is None:
         failure = Interrupted("interrupted after the last step")
-    rest = Afterwards(stop, failure)
-    folder = writer if kept.as_model else None
-    rest.attempt("fitting the prior", lambda: _fit_prior(reached, opened.batches["train"], folder))
-    if len(opened.rows.get("test", ())) and failure is None:
-        run = replace(run, scores=rest.attempt("evaluation", lambda: _evaluate(reached.run.model, opened)))
+    failures = FailureCollector(stop, failure)
+    folder = writer if saved.as_model else None
+    failures.attempt("fitting the prior", lambda: _fit_prior(trained, setup.batches["train"], folder))
+    if len(setup.rows.get("test", ())) and failure is None:
+        run = replace(run, scores=failures.attempt("evaluation", lambda: _evaluate(trained.run.model, setup)))
     if folder:
-        _describe(run, history, folder, rest)
-    rest.finish(run, kept.words)
+        _write_reports(run, history, folder, failures)
+    failures.raise_first(run, saved.message)
     return run
 
 
 def _restore(model: Model, outcome: Outcome) -> None:
-    """Give the model the weights that were chosen, for use."""
+    """Give the model the weights that were chosen, in evaluation mode."""
     network = model.network.eval()
-    now = network.state_dict()
+    current = network.state_dict()
     for name, value in outcome.state.items():
-        if name in now and now[name].shape != value.shape:  # a buffer that grew: what is kept will say so
-            place, _, own = name.rpartition(".")
-            setattr(network.get_submodule(place), own, value)
+        # A buffer that changed its shape in training: `load_state_dict` would raise here, before the weights are saved.
+        if name in current and current[name].shape != value.shape:
+            module, _, buffer = name.rpartition(".")
+            setattr(network.get_submodule(module), buffer, value)
     network.load_state_dict(outcome.state)
 
 
-def _written(run: Run, outcome: Outcome, writer: Writer | None) -> Kept:
-    """Where the weights of a run were written.
+def _save_weights(run: Run, outcome: Outcome, writer: Writer | None) -> SavedWeights:
+    """Write the weights of a run.
 
-    A run that failed, or was interrupted before its first weights, does not take the place of an older model.
+    A run that failed, or was interrupted before its first weights, does not replace an older model.
     """
     from aezoo.storage.folder import keep, keep_unfinished
 
     if writer is None:
-        return Kept()
+        return SavedWeights()
     weights = f"the weights of step {outcome.best_step}"
     older = f"{writer.folder} holds the model that was there before"
     if writer.replaces and not outcome.best_step:
-        return Kept(older)
+        return SavedWeights(older)
     try:
         if writer.replaces and outcome.stop_reason in ("not finite", "failed"):
-            return Kept(f"{weights} are in {keep_unfinished(writer, run.model)}; {older}")
+            return SavedWeights(f"{weights} are in {keep_unfinished(writer, run.model)}; {older}")
         keep(writer, run)
     except AezooError as error:
         error.run = run
         raise
-    return Kept(f"{weights} are kept in {writer.folder}", as_model=True)
+    return SavedWeights(f"{weights} are kept in {writer.folder}", as_model=True)
 
 
-def _fit_prior(reached: Reached, batches: Batches, writer: Writer | None) -> None:
-    """Fit the prior to the training codes; if that fails, the model is what it was before."""
+def _fit_prior(trained: Trained, batches: Batches, writer: Writer | None) -> None:
+    """Fit the prior to the training codes; if that fails, the model stays as it was."""
     from aezoo.storage.folder import keep
 
-    run, weights = reached.run, reached.outcome.state
+    run, weights = trained.run, trained.outcome.state
     network = run.model.network
     if network.prior is None:
         return
@@ -309,30 +311,30 @@ def _fit(network: Autoencoder, prior: Prior, batches: Batches) -> None:
     prior.fit(torch.cat(codes))
 
 
-def _evaluate(model: Model, opened: Opened) -> Scores:
-    """The scores on the test split of the samples that the model was trained on: as they were opened, not again."""
-    opened.mapped.refuse_changed()
-    scores = evaluate_split(model, opened.samples, opened.rows)
-    opened.mapped.refuse_changed()
+def _evaluate(model: Model, setup: Setup) -> Scores:
+    """The scores on the test split of the samples that the run has opened: they are not opened again."""
+    setup.mapped_files.refuse_changed()
+    scores = evaluate_split(model, setup.samples, setup.rows)
+    setup.mapped_files.refuse_changed()
     return scores
 
 
-def _describe(run: Run, history: History, writer: Writer, rest: Afterwards) -> None:
-    """Records, scores, pictures and card, each put beside the model for itself."""
+def _write_reports(run: Run, history: History, writer: Writer, failures: FailureCollector) -> None:
+    """Write record, scores, pictures and card beside the model, each in a task of its own."""
     from aezoo.storage import folder
 
     scores = run.scores
-    rest.attempt(f"writing {TRAINING}", lambda: folder.keep_record(writer, run))
+    failures.attempt(f"writing {TRAINING}", lambda: folder.keep_record(writer, run))
     if history.broken:
-        rest.attempt(f"writing {HISTORY}", lambda: writer.add(lambda stage: history.write(stage / HISTORY)))
+        failures.attempt(f"writing {HISTORY}", lambda: writer.add(lambda stage: history.write(stage / HISTORY)))
     if scores is not None:
-        rest.attempt(f"writing {METRICS}", lambda: folder.keep_scores(writer, scores))
-    rest.attempt("drawing the pictures", lambda: folder.keep_pictures(writer, run.model, scores))
-    rest.attempt("writing the card", lambda: folder.keep_card(writer, run))
+        failures.attempt(f"writing {METRICS}", lambda: folder.keep_scores(writer, scores))
+    failures.attempt("drawing the pictures", lambda: folder.keep_pictures(writer, run.model, scores))
+    failures.attempt("writing the card", lambda: folder.keep_card(writer, run))
 
 
-def _refuse_tiny(model: Model, batches: Batches) -> None:
-    """A batch of one has no variance: batch normalization cannot train on it."""
+def _refuse_batches_of_one(model: Model, batches: Batches) -> None:
+    """Batch normalization cannot train on a batch of one sample: it has no variance."""
     smallest = min(model.spec.training.batch_size, len(batches))
     if smallest > 1 or not any(isinstance(part, _BatchNorm) for part in model.network.modules()):
         return

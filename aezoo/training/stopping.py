@@ -17,38 +17,38 @@ ECHO = 1.0
 
 
 class Stop:
-    """Whether the user asked for an end.
+    """Whether the user asked to stop.
 
     Args:
         clock: Gives seconds.
 
     Attributes:
-        asked: A signal came while it was held back: whoever works looks at this between two steps.
+        requested: A signal was deferred: the loop reads this between two steps.
         received: A signal came at all: a `KeyboardInterrupt` is the user's.
-        urgent: A second one came while weights were written: nothing more is to be begun.
+        urgent: A second one came while weights were written: no further task is begun.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.asked = False
+        self.requested = False
         self.received = False
         self.urgent = False
-        self._held = False
+        self._deferring = False
         self._shielded = False
         self._clock = clock
         self._first: dict[int, float] = {}
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold back the first signal: what is done here ends by itself. A second one interrupts at once."""
-        before, self._held = self._held, True
+    def deferred(self) -> Iterator[None]:
+        """Note the first signal in `requested` and let the code within end by itself; a second one interrupts it."""
+        before, self._deferring = self._deferring, True
         try:
             yield
         finally:
-            self._held = before
+            self._deferring = before
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """Hold back every signal, while weights are brought to the disk."""
+        """Note signals and interrupt nothing, while weights are written to disk."""
         self._shielded = True
         try:
             yield
@@ -56,15 +56,15 @@ class Stop:
             self._shielded = False
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """Take a signal, as its handler."""
+        """Handle a signal."""
         if self._is_echo(number):
             return
         self.received = True
         if self._shielded:
-            self.urgent = self.asked
-        elif self.asked or not self._held:
+            self.urgent = self.requested
+        elif self.requested or not self._deferring:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
     def _is_echo(self, number: int) -> bool:
         now, first = self._clock(), self._first.get(number)
@@ -76,17 +76,17 @@ class Stop:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """A `Stop` that hears signals; one that the process ignores stays ignored, as in a job in the background.
+    """A `Stop` that handles signals; one that the process ignores stays ignored, as in a job in the background.
 
-    Outside of the main thread it hears none: Python delivers them there alone.
+    Outside of the main thread it handles none: Python delivers them there alone.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
     # None: a handler that Python did not set, and could not set again.
-    heard = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-    before = {number: signal.signal(number, stop.receive) for number in heard}
+    handled = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, stop.receive) for number in handled}
     try:
         yield stop
     finally:

@@ -85,7 +85,7 @@ def address(source: str | PathLike[str]) -> Address:
     if not isinstance(source, str) or is_there(text) or _looks_like_a_path(text):
         return Local(Path(source))
     if "/" in text.partition("@")[0]:
-        return _unless_here(remote(text))
+        return _unless_mistyped(remote(text))
     return Embedded(_embedded(text))
 
 
@@ -95,8 +95,8 @@ def remote(text: str) -> Remote:
     owner, _, name = repo.partition("/")
     wrong = [part for part in (owner, name) if not PART.fullmatch(part)]
     if wrong:
-        told = f"{text[:200]!r} names no repository: {wrong[0][:100]!r} is no part of owner/name"
-        raise UsageError(told, hint="letters, digits, '-', '_' and '.', 96 at most, as in owner/name@v1")
+        message = f"{text[:200]!r} names no repository: {wrong[0][:100]!r} is no part of owner/name"
+        raise UsageError(message, hint="letters, digits, '-', '_' and '.', 96 at most, as in owner/name@v1")
     if at and not REVISION.fullmatch(revision):
         raise UsageError(f"{revision[:100]!r} is no tag, branch or commit", hint="owner/name@v1, owner/name@main")
     return Remote(owner, name, revision or MAIN)
@@ -104,8 +104,8 @@ def remote(text: str) -> Remote:
 
 def asked(source: str, otherwise: str) -> str:
     """The revision that a model's name asks for; `otherwise`, if it is not one of the Hub's."""
-    found = address(source)
-    return found.revision if isinstance(found, Remote) else otherwise
+    wanted = address(source)
+    return wanted.revision if isinstance(wanted, Remote) else otherwise
 
 
 def is_there(text: str) -> bool:
@@ -122,12 +122,12 @@ def _looks_like_a_path(text: str) -> bool:
     return spelled or name.count("/") > 1 or name.endswith(".safetensors")
 
 
-def _unless_here(found: Remote) -> Remote:
-    """Refuse what is a path mistyped: a model of a stranger must not come for it."""
-    if Path(found.owner).is_dir():
-        hint = f"`{PREFIX}{found}` asks the Hub for a model of that name"
-        raise NotFound(f"{found.owner}/{found.name}: no such folder in {found.owner}", hint=hint)
-    return found
+def _unless_mistyped(wanted: Remote) -> Remote:
+    """Refuse a mistyped local path: it must never download somebody else's model."""
+    if Path(wanted.owner).is_dir():
+        hint = f"`{PREFIX}{wanted}` asks the Hub for a model of that name"
+        raise NotFound(f"{wanted.owner}/{wanted.name}: no such folder in {wanted.owner}", hint=hint)
+    return wanted
 
 
 def known(name: str) -> str:
@@ -144,5 +144,7 @@ def known(name: str) -> str:
 def _embedded(text: str) -> str:
     name, at, revision = text.partition("@")
     if at and name in embedded.names():
-        raise UsageError(f"{text}: a model in the box has no revisions", hint=f"{name}, or owner/name@{revision}")
+        raise UsageError(
+            f"{text}: a model that comes with aezoo has no revisions", hint=f"{name}, or owner/name@{revision}"
+        )
     return known(text)

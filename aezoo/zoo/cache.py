@@ -1,7 +1,7 @@
 """Cache: the models that were pulled, each commit in a folder of its own.
 
     HOME/models/<hub>/<owner>--<name>/<commit>/       a model, with its lock
-                                      refs/<revision>   the commit that it was when last asked
+                                      refs/<revision>   the commit that it was at the last request
                                       .lock             held by whoever writes here
                                       .stage-<random>/  a pull at work, or what a crash left of one
 
@@ -31,7 +31,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 STAGE = ".stage-"
 #: How often a folder is looked at again that other processes keep replacing.
 MOST_LOOKS = 20
-#: The folder of what came out of the wheel, in place of a hub's name.
+#: The folder of what came out of the wheel, instead of a hub's name.
 IN_THE_BOX = "embedded"
 
 
@@ -39,10 +39,10 @@ def home() -> Path:
     """`AEZOO_HOME`, or `aezoo` in the user's folder for what can be fetched again.
 
     Raises:
-        NotFound: Nobody says where that is.
+        NotFound: Neither these variables nor HOME are set.
     """
-    if said := os.environ.get("AEZOO_HOME"):
-        return expanded(Path(said))
+    if folder := os.environ.get("AEZOO_HOME"):
+        return expanded(Path(folder))
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else expanded(Path("~")) / ".cache") / "aezoo"
 
@@ -56,10 +56,10 @@ class Kept(NamedTuple):
     Attributes:
         name: `owner/name`, or that of an embedded model.
         commit: Of the repository.
-        revisions: Those that were this commit when last asked.
+        revisions: Those that were this commit at the last request.
         folder: Where it is.
         lock: Where it came from; None if the lock is damaged.
-        pinned: Whether somebody asked for this very commit.
+        pinned: Whether it was pulled by its commit.
     """
 
     name: str
@@ -71,10 +71,10 @@ class Kept(NamedTuple):
 
     @property
     def wanted(self) -> bool:
-        """Whether a revision leads here, somebody asked for this very commit, or it came out of the wheel."""
-        boxed = self.lock is not None and not self.lock.endpoint
+        """Whether a revision leads here, or it was pulled by its commit or came out of the wheel."""
+        embedded = self.lock is not None and not self.lock.endpoint
         first = self.lock is not None and self.lock.revision == self.commit
-        return bool(self.revisions) or self.pinned or boxed or first
+        return bool(self.revisions) or self.pinned or embedded or first
 
     @property
     def size(self) -> int:
@@ -82,12 +82,12 @@ class Kept(NamedTuple):
         return steady(self.folder, lambda: _size(self.folder)) or 0
 
     def faults(self) -> list[str] | None:
-        """What of it is not as it was pulled, in words; None if another process has taken it away meanwhile."""
+        """How it differs from what was pulled, in words; None if another process removed it meanwhile."""
         return steady(self.folder, lambda: _faults(self.folder))
 
 
 class Shelf:
-    """The place of one repository.
+    """The part of the store that belongs to one repository.
 
     Args:
         folder: In the store.
@@ -107,7 +107,7 @@ class Shelf:
         return self.folder / commit
 
     def ref(self, revision: str) -> str | None:
-        """The commit that a revision was when last asked."""
+        """The commit that a revision was at the last request."""
         try:
             text = self._ref(revision).read_text(encoding="ascii").strip()
         except (OSError, ValueError):
@@ -115,7 +115,7 @@ class Shelf:
         return text if COMMIT.fullmatch(text) else None
 
     def note(self, revision: str, commit: str) -> None:
-        """Note that a revision is a commit now; of a commit, that somebody asked for it. The place is held."""
+        """Record that `revision` is `commit`; a commit recorded as itself is pinned. The caller holds the lock."""
         if self.ref(revision) == commit:
             return
         path = self._ref(revision)
@@ -126,7 +126,7 @@ class Shelf:
         atomic_write(path, f"{commit}\n")
 
     def refs(self) -> dict[str, str]:
-        """Every tag and branch that was asked for, and its commit."""
+        """Every tag and branch that was pulled, and its commit."""
         names = [unquote(path.name) for path in sorted((self.folder / "refs").glob("[!.]*"))]
         return {name: commit for name in names if (commit := self.ref(name)) and commit != name}
 
@@ -140,7 +140,7 @@ class Shelf:
     def _names(self) -> list[str]:
         try:
             return sorted(os.listdir(self.folder))
-        except FileNotFoundError:  # somebody has taken all of it away
+        except FileNotFoundError:  # another process removed all of it
             return []
 
     def _kept(self, folder: Path, refs: Mapping[str, str]) -> Kept:
@@ -150,23 +150,23 @@ class Shelf:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the place against other processes; what a crash left behind is swept away."""
+        """Lock it against other processes; what a crash left behind is removed."""
         from filelock import FileLock
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            held = FileLock(self.folder / ".lock")
-            held.acquire()
+            lock = FileLock(self.folder / ".lock")
+            lock.acquire()
         except OSError as error:
             raise unwritable(self.folder, error) from error
         try:
             self._sweep()
             yield
         finally:
-            held.release()
+            lock.release()
 
     def leavings(self) -> list[Path]:
-        """Pulls and notes at work, or what is left of them: nobody is at work while the place is held."""
+        """Pulls and notes at work, or what is left of them: nobody is at work while the lock is held."""
         return [*self.folder.glob(f"{STAGE}*"), *self.folder.glob("refs/.*.tmp")]
 
     def _sweep(self) -> None:
@@ -186,10 +186,10 @@ class Shelf:
             yield stage
             for path in (*(path for path in stage.rglob("*")), stage):
                 sync(path)
-            place = self.commit(commit)
-            if place.exists():  # a damaged one: what is here is whole
-                place.rename(self.folder / f"{STAGE}{secrets.token_hex(4)}")
-            stage.rename(place)
+            target = self.commit(commit)
+            if target.exists():  # a damaged one: what is here is whole
+                target.rename(self.folder / f"{STAGE}{secrets.token_hex(4)}")
+            stage.rename(target)
             sync(self.folder)
         except OSError as error:
             raise unwritable(self.folder, error) from error
@@ -197,9 +197,9 @@ class Shelf:
             self._sweep()
 
     def remove(self, commit: str, *, unwanted: bool = False) -> bool:
-        """Take a commit away, and the revisions that were it.
+        """Remove a commit, and the revisions that were it.
 
-        The place itself stays, with the file that is locked: another process may be waiting for that.
+        The folder of the repository stays, with the file that is locked: another process may be waiting for that.
 
         Args:
             commit: It.
@@ -231,7 +231,7 @@ class Shelf:
 
 
 def shelf(name: str, *, endpoint: str = "") -> Shelf:
-    """The place of a repository, or of an embedded model.
+    """The part of the store that belongs to a repository or an embedded model.
 
     Args:
         name: `owner/name`, or the name of an embedded model.
@@ -273,7 +273,7 @@ def local(folder: Path) -> Path:
 
 
 def shelves() -> list[Shelf]:
-    """Every place of the store; there is none where nobody says where it would be."""
+    """Every repository in the store; none where there is no home folder to hold one."""
     try:
         home()
     except NotFound:
@@ -281,10 +281,10 @@ def shelves() -> list[Shelf]:
     return [Shelf(folder) for folder in sorted((home() / "models").glob("*/*")) if folder.is_dir()]
 
 
-def unwritable(place: Path, error: OSError) -> RunFailed:
+def unwritable(folder: Path, error: OSError) -> RunFailed:
     """The error of a store that cannot be written to."""
     return RunFailed(
-        f"{place} cannot be written to: {error.strerror or error}", hint="AEZOO_HOME names another folder for models"
+        f"{folder} cannot be written to: {error.strerror or error}", hint="AEZOO_HOME names another folder for models"
     )
 
 
@@ -292,7 +292,7 @@ def unwritable(place: Path, error: OSError) -> RunFailed:
 
 
 def steady(folder: Path, look: Callable[[], T]) -> T | None:
-    """What a look at a folder gives, taken anew if another process replaced it meanwhile; None once it is gone."""
+    """What `look` returns, called again if another process replaced the folder meanwhile; None once it is gone."""
     for _ in range(MOST_LOOKS):
         before = _identity(folder)
         if before is None:

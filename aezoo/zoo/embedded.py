@@ -1,4 +1,4 @@
-"""Embedded: the models in the wheel. They need no network, and are held to the same checks as a stranger's."""
+"""Embedded: the models in the wheel. They need no network, and pass the same checks as those of the Hub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent / "models"
-#: What the listing tells of each, so that it need not open them.
+#: What the listing shows of each, so that it need not open them.
 INDEX = FOLDER / "index.json"
 
 
@@ -17,8 +17,8 @@ def index() -> dict[str, dict[str, Any]]:
     """Every model by its name, with what is known of it."""
     if not INDEX.is_file():
         return {}
-    found: dict[str, dict[str, Any]] = json.loads(INDEX.read_bytes())
-    return found
+    models: dict[str, dict[str, Any]] = json.loads(INDEX.read_bytes())
+    return models
 
 
 def names() -> list[str]:
@@ -31,6 +31,6 @@ def folder(name: str) -> Path:
     return FOLDER / name
 
 
-def holds(place: Path) -> bool:
+def holds(folder: Path) -> bool:
     """Whether a folder is that of a model in the wheel."""
-    return place.parent == FOLDER and place.name in index()
+    return folder.parent == FOLDER and folder.name in index()

@@ -12,13 +12,13 @@ from aezoo.errors import AezooError, HubError, NotFound, RunFailed, UsageError
 from aezoo.names import inert
 from aezoo.zoo.address import Remote
 
-#: What the operating system says of a place that takes no files.
+#: What the operating system reports where no file can be written.
 UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.ENOSPC})
 #: What the client raises where an answer is of another form than it relies on: `{}`, null, a page.
 NO_ANSWER = (KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError, UnicodeDecodeError)
 
 
-def complaint(
+def translate(
     error: Exception, endpoint: str, wanted: Remote | None, *, writing: bool = False, revisions: str = ""
 ) -> AezooError:
     """What one of the client's errors means to a user, and what to do about it.
@@ -46,9 +46,9 @@ def complaint(
         if isinstance(answer, errors.HfHubHTTPError):
             return _answered(answer, where, writing=writing)
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
-        told = f"{where} was not fetched: {error.strerror}" + (f": {error.filename}" if error.filename else "")
+        message = f"{where} was not fetched: {error.strerror}" + (f": {error.filename}" if error.filename else "")
         hint = "AEZOO_HOME names another folder for models, TMPDIR for what is looked at, HF_HOME for logins"
-        return RunFailed(told, hint=hint)
+        return RunFailed(message, hint=hint)
     cause = _cause(error)
     if isinstance(cause, NO_ANSWER):
         return unreadable(where, _words(cause))
@@ -65,15 +65,14 @@ def _answered(error: Any, where: str, *, writing: bool) -> AezooError:
     """Of an HTTP status."""
     status = getattr(getattr(error, "response", None), "status_code", 0)
     message = printable(getattr(error, "server_message", "") or "")
-    told = f": {message}" if message else ""
+    reason = f": {message}" if message else ""
     if status in (401, 403):
-        return HubError(f"{where}: the Hub refuses ({status}){told}", hint=_who(writing))
+        return HubError(f"{where}: the Hub refuses ({status}){reason}", hint=_who(writing))
     if status == 412:
-        told = f"{where} was changed by somebody else meanwhile"
-        return HubError(told, hint="look at what changed, then push again")
+        return HubError(f"{where} was changed by somebody else meanwhile", hint="look at what changed, then push again")
     if status == 429:
         return HubError(f"{where}: too many requests (429)", hint="wait some minutes, then try again")
-    return HubError(f"{where}: the Hub answers {status or 'nothing'}{told}", hint="try again later")
+    return HubError(f"{where}: the Hub answers {status or 'nothing'}{reason}", hint="try again later")
 
 
 def _who(writing: bool) -> str:
@@ -98,15 +97,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _words(error: BaseException) -> str:
     lines = str(error).splitlines()
     # What stands in an address behind the question mark opens what it leads to.
-    told = printable(re.sub(r"\?[^\s'\")]+", "", lines[0][:2000])) if lines else ""
-    return f"{type(error).__name__}: {told}" if told else type(error).__name__
+    first_line = printable(re.sub(r"\?[^\s'\")]+", "", lines[0][:2000])) if lines else ""
+    return f"{type(error).__name__}: {first_line}" if first_line else type(error).__name__
 
 
 def printable(text: str) -> str:
-    """The beginning of a stranger's text, without the token, should it hold that."""
-    told = inert(text, 2000)
+    """The beginning of a text from the Hub, without the token, should it hold that."""
+    clean = inert(text, 2000)
     secret = _token()
-    return (told.replace(secret, "<token>") if secret else told)[:200]
+    return (clean.replace(secret, "<token>") if secret else clean)[:200]
 
 
 def _token() -> str | None:
@@ -115,8 +114,8 @@ def _token() -> str | None:
     return get_token()
 
 
-def tells_token(error: BaseException | None) -> bool:
-    """Whether an error, or one beneath it, holds the token: a server may say it back."""
+def holds_token(error: BaseException | None) -> bool:
+    """Whether an error, or one beneath it, holds the token: a server may repeat it."""
     secret = _token()
     while error is not None and secret:
         if secret in str(error) or secret in repr(error):

@@ -2,10 +2,10 @@
 
     requests    so many; the token goes to the Hub itself alone, whoever a reply, a page or a redirect names
     replies     so many bytes, counted as they come and after unpacking; no header that moves a cursor or names a path
-    time        so long in all, by the size of what is asked for, all tries together; and so long for each wait
+    time        so long in all, by the size of what is fetched or sent, all tries together; and so long for each wait
 
-The client's HTTP library calls it through its hooks, before any body is read. Outside of a conversation of ours the
-hooks do nothing.
+The HTTP library calls it through event hooks, before any body is read. Outside of a conversation of aezoo's the hooks
+do nothing. Each check stands beside what it stops.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -25,21 +24,19 @@ from aezoo.errors import HubError, Refused
 #: Requests of one conversation, redirects and further tries among them.
 MOST_REQUESTS = 64
 #: Bytes of what is no file: a list, a page, an error.
-MOST_TOLD = 8 << 20
+MOST_BYTES = 8 << 20
 #: The same of one that publishes: a large file goes in thousands of parts, each with an answer.
-MOST_REQUESTS_WRITING, MOST_TOLD_WRITING = 50_000, 128 << 20
+MOST_REQUESTS_WRITING, MOST_BYTES_WRITING = 50_000, 128 << 20
 #: Seconds for one conversation; a file gets those more that it takes at so many bytes a second.
 SECONDS, SLOWEST = 300, 20 << 10
 #: Seconds without a byte; the client sets none for some of its requests.
 SILENCE = 30
 #: Seconds that a server may let the client wait for a further try.
 PATIENCE = 60
-#: Packed bytes are unpacked in pieces of this size.
-PIECE = 1 << 20
 #: The path of the request that makes a commit.
 COMMITS = re.compile(r"/api/models/[^/]+/[^/]+/commit/[^/]+$")
-#: Answers that say that nothing was done: asked elsewhere, or refused. Whoever fails (5xx), or sends on to a page (302,
-#: 303), may have done it.
+#: Answers that say that nothing was done: the client is sent elsewhere, or refused. A Hub that fails (5xx), or sends on
+#: to a page (302, 303), may have done it.
 NOT_DONE = frozenset({307, 308, *range(400, 500)}) - {408}
 #: What the client takes for part of a file's name.
 ETAG = re.compile(r'(?:W/)?"?[A-Za-z0-9_=+.-]*"?')
@@ -51,7 +48,7 @@ class Conversation:
     Args:
         endpoint: Address of the Hub.
         most: Bytes that may come.
-        size: Of the files that are asked for or sent.
+        size: Of the files that are fetched or sent.
         requests: That may be made.
     """
 
@@ -60,61 +57,77 @@ class Conversation:
         self.most = most
         self.most_requests = MOST_REQUESTS if requests is None else requests
         # Not their numbers, which a thread that is started later gets again.
-        self.others = {*threading.enumerate()} - {threading.current_thread()}
-        self.come = 0
+        self.other_threads = {*threading.enumerate()} - {threading.current_thread()}
+        self.received = 0
         self.requests = 0
-        #: Commits that were asked for, less those that an answer says were not made.
+        #: Commits that were requested, less those that an answer says were not made.
         self.unsettled = 0
         self.seconds = SECONDS + size / SLOWEST
         self.end = time.monotonic() + self.seconds
 
     def asks(self, request: Any) -> None:
         """Before a request, each redirect among them."""
+        # Stops redirects and pages that lead on for ever.
         self.requests += 1
         if self.requests > self.most_requests:
             raise HubError(f"{self.endpoint} sends us around: {self.most_requests} requests led nowhere", hint=LATER)
-        self._hurry()
-        address = str(request.url)
-        if origin(address) != origin(self.endpoint):
-            request.headers.pop("authorization", None)
-            if urlsplit(self.endpoint).scheme == "https" and urlsplit(address).scheme != "https":
-                raise Refused(f"{self.endpoint} sends us to an address that is not encrypted", hint=NO_HUB)
+        self._refuse_lateness()
+        self._guard_token(request)
+        # Stops a server that accepts a connection and sends nothing.
         waits = request.extensions.get("timeout") or {}
         names = ("connect", "read", "write", "pool")
         request.extensions["timeout"] = {name: waits.get(name) or SILENCE for name in names}
         self.unsettled += _commits(request)
 
+    def _guard_token(self, request: Any) -> None:
+        address = str(request.url)
+        if origin(address) == origin(self.endpoint):
+            return
+        # Stops a reply that names an address of its own to collect tokens.
+        request.headers.pop("authorization", None)
+        # Stops a redirect to where everybody on the way can read and change what is sent.
+        if urlsplit(self.endpoint).scheme == "https" and urlsplit(address).scheme != "https":
+            raise Refused(f"{self.endpoint} sends us to an address that is not encrypted", hint=NO_HUB)
+
     def answers(self, response: Any) -> None:
         """After the headers of a reply, before its body."""
+        from aezoo.zoo.http_body import Counted
+
         headers = response.headers
         if response.status_code in NOT_DONE:
             self.unsettled -= _commits(response.request)
+        # Stops escape sequences, which move the cursor of a terminal, in what the client prints.
         if not all(value.isprintable() for value in headers.values()):
             raise Refused(f"{self.endpoint} sends headers that no Hub sends", hint=NO_HUB)
         if response.request.method == "HEAD":
+            # Stops a path in place of a hash: the client names files by it.
             if not all(ETAG.fullmatch(headers.get(name, "")) for name in ("etag", "x-linked-etag")):
                 raise Refused(f"{self.endpoint} sends a hash that is none", hint=NO_HUB)
-            # Files come over HTTP, where every byte is counted: through Xet a library of the client's fetches them,
-            # from wherever a reply says and with the token, and stops for no one.
+            # Stops downloads through Xet: a library of the client's makes them from wherever a reply says, with the
+            # token, and counts nothing. Over HTTP every byte is counted.
             headers.pop("x-xet-hash", None)
+        # Stops uploads through Xet to a folder (`local:`) or over a connection that is not encrypted.
         storage = headers.get("x-xet-cas-url")
         if storage and urlsplit(storage).scheme != "https" and not loopback(self.endpoint):
             raise Refused(f"{self.endpoint} names a storage that is no https address", hint=NO_HUB)
-        headers.pop("x-hf-warning", None)  # which the client logs, whatever it says
-        _calm(headers)
-        response.stream = _measured(response.stream, self._take, _packing(headers))
+        # Stops text of the server's own in the client's log.
+        headers.pop("x-hf-warning", None)
+        _shorten_waits(headers)
+        # Stops replies without end, and small ones that unpack to large ones.
+        response.stream = Counted(response.stream, self._receive, packed=_packed(headers))
 
-    def _take(self, count: int) -> None:
-        self.come += count
-        if self.come > self.most:
-            told = f"{self.endpoint} sends more than the {self.most:,} bytes that such a reply may have"
-            raise Refused(told, hint=NO_HUB)
-        self._hurry()
+    def _receive(self, count: int) -> None:
+        self.received += count
+        if self.received > self.most:
+            message = f"{self.endpoint} sends more than the {self.most:,} bytes that such a reply may have"
+            raise Refused(message, hint=NO_HUB)
+        self._refuse_lateness()
 
-    def _hurry(self) -> None:
+    def _refuse_lateness(self) -> None:
+        """Stops a server that sends a byte now and then."""
         if time.monotonic() > self.end:
-            told = f"{self.endpoint} is too slow: what was asked for had not come after {self.seconds / 60:.0f} minutes"
-            raise HubError(told, hint=LATER)
+            minutes = f"{self.seconds / 60:.0f} minutes"
+            raise HubError(f"{self.endpoint} is too slow: the call was not done after {minutes}", hint=LATER)
 
 
 NO_HUB = "no Hub does so: is HF_ENDPOINT right, and the network to be trusted?"
@@ -126,35 +139,35 @@ _writing: list[Conversation] = []
 
 @contextmanager
 def conversation(
-    endpoint: str, most: int = MOST_TOLD, *, size: int = 0, writing: bool = False
+    endpoint: str, most: int = MOST_BYTES, *, size: int = 0, writing: bool = False
 ) -> Iterator[Conversation]:
     """Hold all that the client does in here to the limits.
 
     Args:
         endpoint: Address of the Hub.
         most: Bytes that may come in all.
-        size: Of the files that are asked for or sent.
+        size: Of the files that are fetched or sent.
         writing: Whether something is published.
     """
     if writing:
-        held = Conversation(endpoint, MOST_TOLD_WRITING, size=size, requests=MOST_REQUESTS_WRITING)
-        _writing.append(held)
+        talk = Conversation(endpoint, MOST_BYTES_WRITING, size=size, requests=MOST_REQUESTS_WRITING)
+        _writing.append(talk)
     else:
-        held = Conversation(endpoint, most, size=size)
-    token = _current.set(held)
+        talk = Conversation(endpoint, most, size=size)
+    token = _current.set(talk)
     try:
-        yield held
+        yield talk
     finally:
         _current.reset(token)
         if writing:
-            _writing.remove(held)
+            _writing.remove(talk)
 
 
-def _held() -> Conversation | None:
-    """The conversation of this thread. One without any that was started while something is published, whoever
-    started it, is taken for one of the client's that sends a part."""
-    own, here = _current.get(), threading.current_thread()
-    return own or next((held for held in _writing if here not in held.others), None)
+def _ours() -> Conversation | None:
+    """The conversation of this thread. A thread without one, started while something is published, whoever started
+    it, counts as one of the client's that sends a part."""
+    own, thread = _current.get(), threading.current_thread()
+    return own or next((talk for talk in _writing if thread not in talk.other_threads), None)
 
 
 def origin(address: str) -> tuple[str, str, int]:
@@ -178,39 +191,31 @@ def loopback(address: str) -> bool:
 
 
 def _asks(request: Any) -> None:
-    if held := _held():
-        held.asks(request)
+    if talk := _ours():
+        talk.asks(request)
 
 
 def _answers(response: Any) -> None:
-    if held := _held():
-        held.answers(response)
+    if talk := _ours():
+        talk.answers(response)
 
 
-def watch(session: Any, client: Any) -> None:
-    """Hook a session, and those that the client opens in its place after a broken connection.
+class HookedFactory:
+    """Opens sessions as another factory does, and hooks them.
 
     Args:
-        session: Of the HTTP library.
-        client: The module that opens sessions, whose own name for what makes them is not public.
+        factory: The other one.
     """
-    _hooked(session)
-    factory = getattr(client, "_GLOBAL_CLIENT_FACTORY", None)
-    if factory is not None and not hasattr(factory, "inner"):
-        client._GLOBAL_CLIENT_FACTORY = _Factory(factory)
 
-
-class _Factory:
-    """What makes a session, and hooks it."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
+    def __init__(self, factory: Callable[[], Any]) -> None:
+        self.factory = factory
 
     def __call__(self) -> Any:
-        return _hooked(self.inner())
+        return hooked(self.factory())
 
 
-def _hooked(session: Any) -> Any:
+def hooked(session: Any) -> Any:
+    """The same session, which calls the hooks from now on."""
     hooks = session.event_hooks
     if _asks not in hooks["request"]:
         session.event_hooks = {"request": [*hooks["request"], _asks], "response": [*hooks["response"], _answers]}
@@ -225,60 +230,23 @@ def _commits(request: Any) -> bool:
 # --- replies ----------------------------------------------------------------------------------------------
 
 
-def _calm(headers: Any) -> None:
-    """A server may not put the client to sleep for a year."""
-    said = headers.get("retry-after", "")
-    if said.isdigit() and (len(said) > 4 or int(said) > PATIENCE):
+def _shorten_waits(headers: Any) -> None:
+    """Stops a server that puts the client to sleep for a year."""
+    seconds = headers.get("retry-after", "")
+    if seconds.isdigit() and (len(seconds) > 4 or int(seconds) > PATIENCE):
         headers["retry-after"] = str(PATIENCE)
     waits = re.search(r";\s*t\s*=\s*(\d+)", headers.get("ratelimit", ""))
     if waits and (len(waits[1]) > 4 or int(waits[1]) > PATIENCE):
         headers.pop("ratelimit", None)
 
 
-def _packing(headers: Any) -> bool:
+def _packed(headers: Any) -> bool:
     """Whether the body is packed, in the one way that can be unpacked piece by piece. The header goes with it."""
     words = {word.strip().lower() for word in headers.get("content-encoding", "").split(",")} - {"", "identity"}
     if not words:
         return False
     if not words <= {"gzip", "deflate"} or "," in headers["content-encoding"]:
-        raise Refused("a reply is packed in a way that nobody asked for", hint=NO_HUB)
+        raise Refused("a reply is packed in a way that was not requested", hint=NO_HUB)
     del headers["content-encoding"]
     headers.pop("content-length", None)  # of the packed bytes
     return True
-
-
-def _measured(stream: Any, take: Any, packed: bool) -> Any:
-    """The stream of a body, each piece counted before it is handed on."""
-    kind: Any = type(stream)
-
-    class Measured(kind):  # type: ignore[misc]
-        """A stream of the kind that the HTTP library checks for."""
-
-        def __init__(self) -> None:
-            pass
-
-        def __iter__(self) -> Iterator[bytes]:
-            for piece in _unpacked(stream) if packed else stream:
-                take(len(piece))
-                yield piece
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(stream, name)
-
-        def close(self) -> None:
-            stream.close()
-
-    return Measured()
-
-
-def _unpacked(stream: Any) -> Iterator[bytes]:
-    """What gzip and deflate hold, never more than a piece at once."""
-    open_ = zlib.decompressobj(wbits=47)
-    try:
-        for piece in stream:
-            while piece:
-                yield open_.decompress(piece, PIECE)
-                piece = open_.unconsumed_tail
-        yield open_.flush()
-    except zlib.error:
-        raise Refused("a reply came damaged: it cannot be unpacked", hint=LATER) from None

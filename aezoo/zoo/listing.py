@@ -14,10 +14,10 @@ from aezoo.zoo.cache import Kept, shelves
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
-    from aezoo.zoo.client import Found
+    from aezoo.zoo.client import SearchResult
 
-#: What tells most about a model, the first that it has: the share of variance that it leaves unexplained is the same
-#: whatever the data's units.
+#: The metrics that say most about a model; the first that it has is shown. The share of variance that it leaves
+#: unexplained is the same whatever the data's units.
 KEY_METRICS = ("fvu", "squared_error")
 #: How many models of the Hub are listed.
 MOST = 100
@@ -54,17 +54,17 @@ class Listed(NamedTuple):
 
 
 def listed(*, remote: bool = False, search: str | None = None) -> list[Listed]:
-    """The models in the wheel and in the store, and those of the Hub if it is to be asked.
+    """The models in the wheel and in the store, and those of the Hub if `remote`.
 
     Raises:
         HubError: The Hub does not answer.
     """
-    found = [*_embedded(), *_cached()]
+    rows = [*_embedded(), *_cached()]
     if remote:
         from aezoo.zoo.client import Hub
 
-        found += [_found(one) for one in Hub().search(search, limit=MOST)]
-    return [one for one in found if _matches(one, search or "")]
+        rows += [_remote(one) for one in Hub().search(search, limit=MOST)]
+    return [one for one in rows if _matches(one, search or "")]
 
 
 def _matches(one: Listed, search: str) -> bool:
@@ -72,7 +72,7 @@ def _matches(one: Listed, search: str) -> bool:
 
 
 def described(folder: Path, spec: Spec) -> dict[str, Any]:
-    """What the index of the embedded zoo tells of a model."""
+    """What the index of the embedded zoo holds of a model."""
     from aezoo.storage.card import families
     from aezoo.storage.verification import read_facts
 
@@ -91,23 +91,23 @@ def described(folder: Path, spec: Spec) -> dict[str, Any]:
 
 
 def key_metric(metrics: object) -> tuple[str, float | None]:
-    """The name and value of the metric that tells most."""
+    """The name and value of the metric that says most."""
     from aezoo.storage.card import numbers
 
-    told = numbers(metrics)
-    name = next((name for name in (*KEY_METRICS, *told) if name in told), "")
-    return name, told.get(name)
+    values = numbers(metrics)
+    name = next((name for name in (*KEY_METRICS, *values) if name in values), "")
+    return name, values.get(name)
 
 
 def _embedded() -> Iterator[Listed]:
-    for name, told in embedded.index().items():
-        known = {key: told[key] for key in Listed._fields if key in told}
-        yield Listed(**{**known, "name": name, "input": tuple(told["input"]), "where": "embedded"})
+    for name, entry in embedded.index().items():
+        known = {key: entry[key] for key in Listed._fields if key in entry}
+        yield Listed(**{**known, "name": name, "input": tuple(entry["input"]), "where": "embedded"})
 
 
 def _cached() -> Iterator[Listed]:
-    for place in shelves():
-        for kept in place.kept():
+    for repository in shelves():
+        for kept in repository.kept():
             if kept.lock is None or kept.lock.endpoint:  # what came out of the wheel is listed as such
                 yield _kept(kept)
 
@@ -118,17 +118,17 @@ def _kept(kept: Kept) -> Listed:
     name = kept.name if "main" in kept.revisions else f"{kept.name}@{_shortest(kept)}"
     row = Listed(inert(name, 200), size=kept.size, where="cached", commit=kept.commit)
     try:
-        told = described(kept.folder, manifest.read_manifest(kept.folder))
+        description = described(kept.folder, manifest.read_manifest(kept.folder))
     except AezooError:  # of a plugin that is not here, or damaged: it is listed all the same
         return row
     return row._replace(
-        family=inert(told["family"]),
-        input=tuple(told["input"]),
-        parameters=told["parameters"],
-        metric=inert(told["metric"]),
-        value=told["value"],
-        license=inert(told["license"]),
-        description=inert(told["description"], 400),
+        family=inert(description["family"]),
+        input=tuple(description["input"]),
+        parameters=description["parameters"],
+        metric=inert(description["metric"]),
+        value=description["value"],
+        license=inert(description["license"]),
+        description=inert(description["description"], 400),
     )
 
 
@@ -136,24 +136,24 @@ def _shortest(kept: Kept) -> str:
     return min(kept.revisions, key=len, default=kept.commit)
 
 
-def _found(one: Found) -> Listed:
+def _remote(result: SearchResult) -> Listed:
     """A row from a card, which may hold anything."""
     from aezoo.storage.card import FAMILIES
 
-    card = one.card
+    card = result.card
     facts = card["aezoo"] if isinstance(card.get("aezoo"), dict) else {}
     metric, value = _indexed(card.get("model-index"))
     shape, parameters = facts.get("input"), facts.get("parameters")
     return Listed(
-        name=inert(one.repo),
-        family=inert(" ".join(tag for tag in one.tags if tag in FAMILIES)),
+        name=inert(result.repo),
+        family=inert(" ".join(tag for tag in result.tags if tag in FAMILIES)),
         input=tuple(n for n in shape if _counts(n))[:8] if isinstance(shape, list) else (),
         parameters=parameters if _counts(parameters) else None,
         metric=inert(metric),
         value=value,
         license=inert(card.get("license")),
         where="hub",
-        commit=inert(one.commit),
+        commit=inert(result.commit),
     )
 
 

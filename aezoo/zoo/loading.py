@@ -1,17 +1,14 @@
-"""load: a name or a path -> a Model. The zoo says where its folder is, storage reads it."""
+"""load: a name or a path -> a Model. The zoo gives its files, checked; storage builds the network."""
 
 from __future__ import annotations
 
 from os import PathLike
-from pathlib import Path
 
-from aezoo.errors import AezooError
 from aezoo.model import Model
 from aezoo.registry.attribution import attributed
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.storage import folder, manifest, weights
-from aezoo.zoo import embedded
-from aezoo.zoo.pulling import locate
+from aezoo.storage.folder import model_of
+from aezoo.zoo.pulling import verified
 
 
 @attributed()
@@ -33,24 +30,4 @@ def load(source: str | PathLike[str], *, device: str = "auto", limits: Limits = 
         Refused: It is damaged, or spec and weights do not belong together.
         SpecError, PluginError: Its spec cannot be read here.
     """
-    while True:
-        place = locate(source, limits=limits)
-        before = _state(place)
-        try:
-            return folder.load(place, pulled=embedded.holds(place), device=device, limits=limits)
-        except (AezooError, OSError):
-            if _state(locate(source, limits=limits)) == before:
-                raise
-            # Another model took its place meanwhile: that one is read, from its beginning.
-
-
-def _state(place: Path) -> tuple[object, ...]:
-    """Which files a model is read from: others, once another model took its place."""
-    states: list[tuple[int, ...]] = []
-    for path in (place / manifest.NAME, place / weights.NAME):
-        try:
-            stat = path.stat()
-            states.append((stat.st_ino, stat.st_mtime_ns, stat.st_size))
-        except OSError:
-            states.append(())
-    return place, *states
+    return model_of(verified(source, limits=limits), device=device)

@@ -18,7 +18,7 @@ TAGS = "the same command again sets the tag"
 
 
 class Outcome:
-    """What is known of a commit, from before it is asked for until all that follows it is done.
+    """What is known of a commit, from before it is requested until all that follows it is done.
 
     Args:
         hub: Where it is made.
@@ -36,7 +36,7 @@ class Outcome:
         self.tag = tag
         self.commit = ""
         self.hidden = False
-        self.taken = False
+        self.tag_is_taken = False
 
     @contextmanager
     def stated(self) -> Iterator[None]:
@@ -78,14 +78,14 @@ class Outcome:
         except AezooError as error:
             failure = error
         try:
-            taken = self.hub.tags(made).get(self.tag)
+            tagged = self.hub.tags(made).get(self.tag)
         except AezooError as error:
             raise failure or error from error
-        if taken == self.commit:  # by us, or by whoever was faster
+        if tagged == self.commit:  # by us, or by whoever was faster
             self.tag = ""
-        elif taken is not None:
-            self.taken = True
-            message = f"{made.repo} has a tag {self.tag!r} already, at {taken[:12]}"
+        elif tagged is not None:
+            self.tag_is_taken = True
+            message = f"{made.repo} has a tag {self.tag!r} already, at {tagged[:12]}"
             raise Refused(message, hint="push again with the next version as its tag")
         else:
             raise failure or HubError(f"{made.repo}: the Hub took the tag {self.tag!r}, and does not show it")
@@ -116,7 +116,7 @@ class Outcome:
         look = f"look at {self._page()}{'/discussions' if self.request else ''}"
         if self.commit or not self.request:
             look += f", or `aezoo pull {name}`"
-        if self.commit and self.tag and not self.taken:
+        if self.commit and self.tag and not self.tag_is_taken:
             return "; ".join(part for part in (look, hint, TAGS) if part)
         return f"{look}; {hint or AGAIN}"
 

@@ -3,7 +3,7 @@
     folder ──survey──> files ──examine, load──> card ──compare──> one commit ──read back──> owner/name@commit
                                                      unchanged: none
 
-The folder is held to all that a pull would hold it to, so nobody pulls what nobody can load.
+The folder passes all checks that a pull makes, so nobody pulls what nobody can load.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 
 from aezoo.errors import HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
-from aezoo.reading.text import read_text
 from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.storage import layout, weights
+from aezoo.storage import layout, lockfile, weights
 from aezoo.storage.card import around, card
 from aezoo.storage.layout import File
-from aezoo.storage.verification import examine, read_facts
+from aezoo.storage.model_files import ModelFiles
+from aezoo.storage.verification import Verified, examine, read_facts
 from aezoo.zoo import embedded
 from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
 from aezoo.zoo.cache import local
@@ -111,7 +111,7 @@ def push(
         tag: A version for the commit: `v1`. One that another commit has is refused.
         private: Whether a new repository is shown to its owner alone. One that everybody sees already is refused.
         request: Whether to propose the commit, as a pull request, instead.
-        address: What the card tells people to load; `repo` by default.
+        address: What the card says to load; `repo` by default.
         license: Of the weights, for a card whose spec names none: `apache-2.0`, `cc-by-4.0` ...
         keep_paths: Whether paths of this machine may stand in what is published.
         limits: How large the model may be.
@@ -119,7 +119,7 @@ def push(
     Raises:
         NotFound, SpecError, PluginError: The folder holds no model that can be read here.
         UsageError: It is no name of a repository, or no tag; or a pull request was to have a tag.
-        Refused: It is damaged, has no licence, or holds what must not be published; or the tag is taken.
+        Refused: It is damaged, has no licence, or holds what must not be published; or another commit has the tag.
         HubError: Network, authentication or the Hub; nothing is published by half.
     """
     target = _target(repo)
@@ -128,8 +128,8 @@ def push(
     with _prepared(Path(folder), address or target.repo, license, keep_paths, limits) as sending:
         hub.create(target, private=private)
         if private and not hub.private(target):
-            told = f"{target.repo} is there already, and everybody can see it: nothing was published"
-            raise Refused(told, hint="make it private in its settings on the Hub, or leave --private out")
+            message = f"{target.repo} is there already, and everybody can see it: nothing was published"
+            raise Refused(message, hint="make it private in its settings on the Hub, or leave --private out")
         base = target.at(hub.resolve(target))
         there = {row.name: row for row in hub.rows(base, layout.NAMES)}
         _merge_card(hub, base, there, sending, address or target.repo)
@@ -165,7 +165,7 @@ def written_card(folder: Path, spec: Spec, address: str, *, kept: tuple[str, str
     Args:
         folder: Of the model.
         spec: Of the model.
-        address: What it tells people to load.
+        address: What it says to load.
         kept: What people wrote around it.
     """
     pictures = [name for name in layout.PICTURES if (folder / f"samples/{name}.png").is_file()]
@@ -173,7 +173,7 @@ def written_card(folder: Path, spec: Spec, address: str, *, kept: tuple[str, str
     return card(spec, *facts, pictures=pictures, address=address, around=kept)
 
 
-# --- before the Hub is asked ----------------------------------------------------------------------------
+# --- before any request ----------------------------------------------------------------------------
 
 
 def refuse_tag(tag: str | None, *, request: bool = False) -> None:
@@ -195,21 +195,21 @@ def _target(repo: str) -> Remote:
 def _prepared(folder: Path, address: str, license: str | None, keep_paths: bool, limits: Limits) -> Iterator[_Sending]:
     """The files to send, after everything that a pull and a load would check."""
     if not folder.is_dir():
-        boxed = f"`aezoo zoo publish {folder} NAMESPACE` publishes a model of the box"
-        hint = boxed if str(folder) in embedded.names() else "name a folder that 'aezoo train' wrote"
+        publish = f"`aezoo zoo publish {folder} NAMESPACE` publishes a model that comes with aezoo"
+        hint = publish if str(folder) in embedded.names() else "name a folder that 'aezoo train' wrote"
         raise NotFound(f"{folder}: no such folder", hint=hint)
     folder = local(folder)
     files, left = layout.survey(folder)
-    spec = examine(folder, limits=limits)
-    _try(folder, limits)
+    verified = _verified(folder, limits)
+    spec = verified.spec
     licence = _licence(folder, spec, license)
     if not keep_paths:
-        _refuse_paths(folder)
-    own = _told(folder / layout.CARD)
+        _refuse_paths(verified)
+    own = _text_of(folder / layout.CARD)
     with TemporaryDirectory(prefix="aezoo-") as stage:
         paths = {file.name: folder / file.name for file in files}
         if license and licence != spec.license:
-            paths[layout.CONFIG] = _config(folder, Path(stage), licence)
+            paths[layout.CONFIG] = _config(verified, Path(stage), licence)
         spec = spec.model_copy(update={"license": licence})
         paths[layout.CARD] = Path(stage) / layout.CARD
         sending = _Sending(folder, spec, paths, left, around(own))
@@ -227,10 +227,10 @@ def _licence(folder: Path, spec: Spec, license: str | None) -> str:
     own = identified(spec.license)
     if not license:
         if own is None:
-            told = f"names {spec.license[:80]!r}, which the Hub knows no licence by" if spec.license else ""
+            fault = f"names {spec.license[:80]!r}, which the Hub knows no licence by" if spec.license else ""
             hint = f"{nearest(spec.license)} `--license ID` publishes it under that" if spec.license else ""
             raise Refused(
-                f"{folder}: the spec {told or 'names no licence, so nobody may use the model'}",
+                f"{folder}: the spec {fault or 'names no licence, so nobody may use the model'}",
                 hint=hint or '--license apache-2.0, or another; in a spec, license = "apache-2.0"',
             )
         return own
@@ -242,10 +242,9 @@ def _licence(folder: Path, spec: Spec, license: str | None) -> str:
     return chosen
 
 
-def _config(folder: Path, stage: Path, licence: str) -> Path:
-    """A copy of config.json whose spec has the licence, on which no fingerprint depends: whoever pulls it is told."""
-    document = dict(read_text(folder / layout.CONFIG))
-    document["spec"] = {**document["spec"], "license": licence}
+def _config(verified: Verified, stage: Path, licence: str) -> Path:
+    """A copy of config.json whose spec has the licence, on which no fingerprint depends."""
+    document = {**verified.document, "spec": {**verified.document["spec"], "license": licence}}
     path = stage / layout.CONFIG
     path.write_text(to_json(document) + "\n", encoding="utf-8", newline="\n")
     return path
@@ -256,26 +255,30 @@ def _write_card(sending: _Sending, address: str, kept: tuple[str, str]) -> None:
     sending.paths[layout.CARD].write_text(text, encoding="utf-8", newline="\n")
 
 
-def _try(folder: Path, limits: Limits) -> None:
-    """Load the model once: names and shapes of its tensors are compared there."""
-    from aezoo.storage.folder import load
+def _verified(folder: Path, limits: Limits) -> Verified:
+    """Check a folder as a pull and a load would; names and shapes of its tensors are compared by the latter."""
+    from aezoo.storage.folder import model_of
 
-    load(folder, device="cpu", limits=limits)
+    files = ModelFiles(folder)
+    verified = examine(files, limits=limits)
+    lockfile.verify(folder, digest=files.digest)
+    model_of(verified, device="cpu")
+    return verified
 
 
-def _told(path: Path) -> str:
+def _text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
-def _refuse_paths(folder: Path) -> None:
-    """Refuse what tells strangers where its author keeps things."""
+def _refuse_paths(verified: Verified) -> None:
+    """Refuse paths of this machine in what is published."""
     # The header of the weights holds a spec of its own, which may be that of the folder or an earlier one.
-    header = weights.read_header(folder / layout.WEIGHTS).metadata
+    folder, header = verified.files.folder, verified.header.metadata
     noted = {layout.WEIGHTS: [json.loads(text) if key == weights.KEY else text for key, text in header.items()]}
-    noted |= {layout.CONFIG: [read_text(folder / layout.CONFIG)]}
+    noted |= {layout.CONFIG: [verified.document]}
     noted |= {name: [read_facts(folder, name)] for name in (layout.METRICS, layout.TRAINING)}
-    for name, told in noted.items():
-        for text in _texts(told):
+    for name, documents in noted.items():
+        for text in _texts(documents):
             if PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute():
                 hint = "train in the folder of the data, by a relative path; --keep-paths publishes it as it is"
                 raise Refused(f"{folder / name} names a path of this machine: {text[:80]!r}", hint=hint)
@@ -309,11 +312,11 @@ def _changes(there: dict[str, Row], sending: _Sending) -> _Changes:
 
 def _tagged(hub: Hub, base: Remote, tag: str, changes: _Changes) -> bool:
     """Whether the commit that is published has the tag already. Raises `Refused` if another one has it."""
-    taken = hub.tags(base).get(tag)
-    if taken is not None and (taken != base.revision or any(changes)):
-        told = f"{base.repo} has a tag {tag!r} already, at {taken[:12]}; whoever relies on it must go on finding that"
-        raise Refused(told, hint="take the next version; nothing was published")
-    return taken is not None
+    commit = hub.tags(base).get(tag)
+    if commit is not None and (commit != base.revision or any(changes)):
+        message = f"{base.repo} has a tag {tag!r} already, at {commit[:12]}, on which others may rely"
+        raise Refused(message, hint="take the next version; nothing was published")
+    return commit is not None
 
 
 def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending, address: str) -> None:
@@ -326,11 +329,11 @@ def _merge_card(hub: Hub, base: Remote, there: dict[str, Row], sending: _Sending
         path = hub.fetch(base, row, Path(stage))
         if not row.holds(path):
             raise HubError(f"{row.name} of {base} came damaged; nothing was published", hint="push again")
-        theirs = around(_told(path), foreign=True)
+        theirs = around(_text_of(path), foreign=True)
     if any(theirs):
         if any(sending.around) and sending.around != theirs:
-            told = f"what stands around the card on the Hub is kept, what stands in {sending.folder}"
-            warnings.warn(PushWarning(f"{told} is another text, and is not published"), stacklevel=2)
+            message = f"what stands around the card on the Hub is kept, what stands in {sending.folder}"
+            warnings.warn(PushWarning(f"{message} is another text, and is not published"), stacklevel=2)
         _write_card(sending, address, theirs)
 
 

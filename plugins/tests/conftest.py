@@ -1,4 +1,4 @@
-"""Which plugins are installed is told on the command line; aezoo runs in a process of its own."""
+"""The command line says which plugins are installed; aezoo runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ torch.set_num_threads(1)
 
 def official() -> dict[str, Path]:
     """Every plugin of this repository: its namespace, and the folder of its source."""
-    found = {}
+    folders = {}
     for path in (Path(__file__).resolve().parent.parent).glob("*/pyproject.toml"):
         (namespace,) = tomllib.loads(path.read_text(encoding="utf-8"))["project"]["entry-points"]["aezoo"]
-        found[namespace] = path.parent
-    return found
+        folders[namespace] = path.parent
+    return folders
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    told = "namespaces of the plugins that are installed here, and no others: quantize,sparse"
-    parser.addoption("--installed", required=True, help=told)
+    message = "namespaces of the plugins that are installed here, and no others: quantize,sparse"
+    parser.addoption("--installed", required=True, help=message)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`present`: each plugin that is installed; `absent`: each that is not; `named`: two or more of the installed."""
     here = sorted(metafunc.config.getoption("installed").split(","))
-    found = {
+    values = {
         "present": here,
         "absent": sorted({*official()} - {*here}),
         "named": [some for n in range(2, len(here) + 1) for some in combinations(here, n)],
     }
-    for name in found.keys() & {*metafunc.fixturenames}:
-        metafunc.parametrize(name, found[name], ids=str if name != "named" else "+".join)
+    for name in values.keys() & {*metafunc.fixturenames}:
+        metafunc.parametrize(name, values[name], ids=str if name != "named" else "+".join)
 
 
 @pytest.fixture(scope="session")
 def here(request: pytest.FixtureRequest) -> list[str]:
-    """The namespaces of all that is said to be installed."""
+    """The namespaces of all plugins that are declared as installed."""
     return sorted(request.config.getoption("installed").split(","))
 
 

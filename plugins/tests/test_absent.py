@@ -21,10 +21,10 @@ def test_its_spec_is_refused_with_the_command_that_installs_it(
     absent: str, spec: Path, site: Site, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     done = site.aezoo(words[0], spec, *words[1:], cwd=tmp_path)
-    said = done.out + done.err
-    assert done.code == 4, said
-    assert f"no installed plugin provides the namespace '{absent}'" in said
-    assert f"pip install aezoo-{absent}" in said
+    output = done.out + done.err
+    assert done.code == 4, output
+    assert f"no installed plugin provides the namespace '{absent}'" in output
+    assert f"pip install aezoo-{absent}" in output
     assert not list(tmp_path.iterdir())
 
 

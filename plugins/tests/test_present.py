@@ -1,4 +1,4 @@
-"""A plugin that pip has installed from its wheel: found by its metadata, whole, and not the source next door."""
+"""A plugin that pip has installed from its wheel: discovered by metadata, complete, and not the source."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def distribution(namespace: str) -> Distribution:
 
 
 def test_these_plugins_are_installed_and_no_others_and_all_are_good(here: list[str], site: Site) -> None:
-    told = json.loads(site.aezoo("plugins", "list", "--load", "--json").out)
-    assert {one["namespace"]: (one["state"], one["torch"]) for one in told} == dict.fromkeys(here, ("loaded", False))
+    plugins = json.loads(site.aezoo("plugins", "list", "--load", "--json").out)
+    assert {one["namespace"]: (one["state"], one["torch"]) for one in plugins} == dict.fromkeys(here, ("loaded", False))
 
 
 def test_what_is_imported_is_what_is_installed(present: str, sources: dict[str, Path]) -> None:
@@ -34,6 +34,6 @@ def test_what_is_imported_is_what_is_installed(present: str, sources: dict[str, 
 def test_the_wheel_holds_every_file_of_the_package(present: str, sources: dict[str, Path]) -> None:
     package = sources[present] / f"aezoo_{present}"
     ours = {path.relative_to(package.parent).as_posix() for path in package.rglob("*") if path.is_file()}
-    held = {path.as_posix() for path in distribution(present).files or () if path.parts[0] == package.name}
-    assert {name for name in ours | held if "__pycache__" not in name and name not in ours & held} == set()
-    assert f"{package.name}/py.typed" in held, "types are of use to others only with this marker"
+    installed = {path.as_posix() for path in distribution(present).files or () if path.parts[0] == package.name}
+    assert {name for name in ours | installed if "__pycache__" not in name and name not in ours & installed} == set()
+    assert f"{package.name}/py.typed" in installed, "types are of use to others only with this marker"

@@ -22,7 +22,7 @@ def spec_of(shape=(1, 4, 4), range=(0.0, 1.0)):
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.model_dump_json(exclude_defaults=True))
-def test_a_declared_corruption_spoils_images_and_reads_back_equal(spec):
+def test_a_declared_corruption_changes_images_and_reads_back_equal(spec):
     assert not list(spec.remarks(spec_of()))
     x = torch.rand(8, 3, 4, 4) * 0.5 + 0.25
     assert not spec.build((3, 4, 4), (0.0, 1.0))(x, torch.Generator()).equal(x)
@@ -93,7 +93,7 @@ def test_salt_and_pepper_cannot_be_built_without_a_range():
 @pytest.mark.parametrize(
     ("spec", "messages"),
     [
-        (MaskSpec(p=0.0), ["a mask of p = 0 spoils nothing"]),
+        (MaskSpec(p=0.0), ["a mask of p = 0 changes nothing"]),
         (MaskSpec(p=(0.0, 0.1)), []),
         (MaskSpec(p=1.0), ["a mask of p = 1 leaves nothing of any input"]),
         (MaskSpec(p=(0.5, 1.0)), []),
@@ -101,9 +101,9 @@ def test_salt_and_pepper_cannot_be_built_without_a_range():
         (MaskSpec(value=1.5), ["a mask fills in 1.5, and no value of the data lies outside [0, 1]"]),
         (MaskSpec(value=-0.5), ["a mask fills in -0.5, and no value of the data lies outside [0, 1]"]),
         (BlockSpec(size=2, value=1.5), ["a block fills in 1.5, and no value of the data lies outside [0, 1]"]),
-        (SaltAndPepperSpec(p=0.0), ["salt and pepper of p = 0 spoils nothing"]),
+        (SaltAndPepperSpec(p=0.0), ["salt and pepper of p = 0 changes nothing"]),
         (SaltAndPepperSpec(p=1.0), ["salt and pepper of p = 1 leaves nothing of any input"]),
-        (GaussianNoiseSpec(std=0.0), ["noise of std = 0 spoils nothing"]),
+        (GaussianNoiseSpec(std=0.0), ["noise of std = 0 changes nothing"]),
         (GaussianNoiseSpec(std=1.0), []),
         (GaussianNoiseSpec(std=1.5), ["noise of std 1.5 on values in [0, 1]: little of any input is left"]),
         (GaussianNoiseSpec(std=(0.5, 1.5)), []),
@@ -112,7 +112,7 @@ def test_salt_and_pepper_cannot_be_built_without_a_range():
     ],
     ids=lambda value: value.model_dump_json(exclude_defaults=True) if hasattr(value, "model_dump_json") else "",
 )
-def test_a_strength_that_spoils_nothing_or_all_draws_a_warning(spec, messages):
+def test_a_strength_that_changes_nothing_or_all_draws_a_warning(spec, messages):
     remarks = list(spec.remarks(spec_of()))
     assert [remark.message for remark in remarks] == messages
     assert all(remark.level == "warning" for remark in remarks)

@@ -166,7 +166,7 @@ def test_a_changed_byte_never_escapes_as_another_error(faces, name):
         (np.zeros((5, 2), bool), "values are bool"),
         (np.zeros((5, 2), np.complex64), "values are complex64"),
         (np.zeros((0, 2), np.float32), "holds no samples"),
-        (np.float32(1), "no set of samples"),
+        (np.float32(1), "not a set of samples"),
         (np.array([["a", "b"]]), "values are <U1"),
     ],
 )
@@ -194,11 +194,11 @@ def test_nothing_is_unpickled(tmp_path):
 
 def test_other_files_are_refused_by_name(tmp_path):
     (tmp_path / "a.mat").write_bytes(b"MATLAB")
-    with pytest.raises(DataError, match=r"is no \.npy, \.npz or \.safetensors"):
+    with pytest.raises(DataError, match=r"is not a \.npy, \.npz or \.safetensors"):
         ArraysSpec(path=str(tmp_path / "a.mat")).load()
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    with pytest.raises(DataError, match="no array"):
+    with pytest.raises(DataError, match="not an array"):
         ArraysSpec(path=str(tmp_path / "a.npz")).load()
     with pytest.raises(NotFound, match="no such file"):
         ArraysSpec(path=str(tmp_path / "absent.npy")).load()
@@ -373,7 +373,7 @@ def test_a_delimiter_is_suggested_as_it_is_typed(table):
     ):
         with pytest.raises(DataError) as caught:
             table(f"a{sign}b\n1{sign}2\n")
-        assert caught.value.hint == f"perhaps the delimiter is another: {typed}"
+        assert caught.value.hint == f"perhaps another delimiter: {typed}"
 
 
 def test_a_quoted_line_break_does_not_shift_the_line_number(table):

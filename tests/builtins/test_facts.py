@@ -76,14 +76,14 @@ def test_the_maps_that_are_declared_are_the_maps_that_are_built(part: LayerSpec 
 
 @pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=name)
 def test_what_a_tied_layer_borrows_is_what_its_maps_hold(layer: LayerSpec, shape: Shape) -> None:
-    held = sum(m.inputs * m.outputs // m.groups * prod(m.kernel) for m in layer.maps(shape) or ())
+    weights = sum(m.inputs * m.outputs // m.groups * prod(m.kernel) for m in layer.maps(shape) or ())
     if len(layer.maps(shape) or ()) == 1:
-        assert layer.borrowed(shape) == held
+        assert layer.borrowed(shape) == weights
 
 
 @pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=name)
 def test_the_batch_norms_that_are_declared_are_those_that_are_built(layer: LayerSpec, shape: Shape) -> None:
-    own = [layer.batch_norm(shape), *(inner.batch_norm(given) for _, inner, given in layer.inside(shape))]
+    own = [layer.batch_norm(shape), *(inner.batch_norm(inner_shape) for _, inner, inner_shape in layer.inside(shape))]
     norms = [m for m in built(layer, shape).modules() if isinstance(m, BATCH_NORMS)]
     assert [over[0] for over in own if over] == [norm.num_features for norm in norms]
     seen: list[Shape] = []

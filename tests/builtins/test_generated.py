@@ -137,8 +137,8 @@ def test_plain_samples_have_the_covariance_on_average():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({}, "not exactly one"),
-        ({"covariance": [[1.0]], "eigenvalues": [1.0]}, "not exactly one"),
+        ({}, "either covariance or eigenvalues"),
+        ({"covariance": [[1.0]], "eigenvalues": [1.0]}, "either covariance or eigenvalues"),
         ({"covariance": [[1.0, 0.0]]}, "not square"),
         ({"covariance": []}, "not square"),
         ({"eigenvalues": []}, "not square"),

@@ -61,8 +61,8 @@ def mixed(tmp_path):
 
 def test_every_mode_becomes_rgb(mixed):
     samples = load(mixed, (3, 4, 4), background=[0, 0, 255])
-    found = {name: pixel(samples, name) for name in samples.names}
-    assert found == {
+    pixels = {name: pixel(samples, name) for name in samples.names}
+    assert pixels == {
         "bit.png": (255, 255, 255),
         "clear-colour.png": (0, 0, 255),
         "cmyk.jpg": (255, 255, 255),
@@ -77,7 +77,7 @@ def test_every_mode_becomes_rgb(mixed):
         "rgba.png": (0, 0, 255),
     }
     assert samples.values.dtype == np.uint8
-    assert list(samples.names) == sorted(found)
+    assert list(samples.names) == sorted(pixels)
 
 
 def test_every_mode_becomes_grey(mixed):
@@ -508,7 +508,7 @@ def test_an_input_that_is_no_image_is_refused(tmp_path):
     remarks = list(ImagesSpec(path="x", background=[0, 0, 256]).remarks(spec_of((16,))))
     assert [remark.message for remark in remarks] == [
         "images give samples [C, H, W], the input is 16",
-        "data.background: [0, 0, 256] is no colour",
+        "data.background: [0, 0, 256] is not a colour",
     ]
 
 

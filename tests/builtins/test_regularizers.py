@@ -83,9 +83,9 @@ def test_two_cures_at_once_are_refused():
         KLSpec(free_bits=0.1, capacity=3.0)
 
 
-def test_a_small_batch_cannot_tell_a_rate():
+def test_a_small_batch_cannot_estimate_a_rate():
     (remark,) = KLSparsitySpec().remarks(spec_of(training=SimpleNamespace(batch_size=32)))
-    assert (remark.level, remark.message) == ("error", "a batch of 32 is too small to read a rate from")
+    assert (remark.level, remark.message) == ("error", "a batch of 32 is too small to estimate a rate")
     assert "momentum = 0.9" in remark.hint
     assert not list(KLSparsitySpec(momentum=0.9).remarks(spec_of(training=SimpleNamespace(batch_size=32))))
 

@@ -231,11 +231,11 @@ def test_the_fault_of_a_plugins_part_names_plugin_part_method_and_place(
     words = () if command == "check" else ("--out", tmp_path / "out", "--device", "cpu")
     done = aezoo(command, spec(layer), *words)
     assert done.code == 4, done.err
-    said = done.err.splitlines()[0]
+    first_line = done.err.splitlines()[0]
     assert "Traceback" not in done.err
-    assert re.search(r"plugin 'faulty' \(aezoo_faulty 0\.2\): layer faulty:\w+: ", said), said
-    assert f": {method} at {plugin}:{line or ''}" in said
-    assert told in said
+    assert re.search(r"plugin 'faulty' \(aezoo_faulty 0\.2\): layer faulty:\w+: ", first_line), first_line
+    assert f": {method} at {plugin}:{line or ''}" in first_line
+    assert told in first_line
     assert "`aezoo plugins check faulty`" in done.err
 
 

@@ -1,4 +1,4 @@
-"""`aezoo components`: the parts of the box and of plugins, as a table, in words, as JSON and as a page."""
+"""`aezoo components`: the built-in parts and those of plugins, as a table, in words, as JSON and as a page."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ def on_a_terminal(*words: str, **environment: str) -> str:
     """What `python -m aezoo` prints to a terminal."""
     ours, its = os.openpty()
     names = {"PATH", "OMP_NUM_THREADS", "HOME", "VIRTUAL_ENV", "PYTHONPATH"}
-    kept = {name: value for name, value in os.environ.items() if name in names}
-    told = {**kept, "TERM": "xterm", "COLUMNS": "80", "LINES": "24", **environment}
-    with subprocess.Popen([sys.executable, "-m", "aezoo", *words], stdout=its, stdin=its, env=told) as process:
+    inherited = {name: value for name, value in os.environ.items() if name in names}
+    variables = {**inherited, "TERM": "xterm", "COLUMNS": "80", "LINES": "24", **environment}
+    with subprocess.Popen([sys.executable, "-m", "aezoo", *words], stdout=its, stdin=its, env=variables) as process:
         os.close(its)
         text = b""
         while True:
@@ -141,11 +141,11 @@ def test_a_broken_spec_is_told_as_check_tells_it(aezoo: Run, vectors: Path, tmp_
     assert "AZ203" in result.err
 
 
-@pytest.mark.parametrize("room", [20, 40, 80])
-def test_no_line_is_wider_than_the_terminal(aezoo: Run, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    monkeypatch.setattr(output, "columns", lambda: room)
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_no_line_is_wider_than_the_terminal(aezoo: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setattr(output, "columns", lambda: width)
     lines = aezoo("diff", "vanilla-digits", "vdc-sprites64").out.splitlines()
-    assert max(map(len, lines)) <= room
+    assert max(map(len, lines)) <= width
     assert any(line.startswith("    ") for line in lines)
 
 

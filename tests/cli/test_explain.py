@@ -15,21 +15,21 @@ from tests.cli.conftest import Run
 
 @pytest.mark.parametrize("name", ["AZ501", "az501", "501", " 501 "])
 def test_a_fault_is_explained_with_its_cause_example_cure_and_paper(aezoo: Run, name: str) -> None:
-    told = aezoo("explain", name)
+    result = aezoo("explain", name)
     code = codes()["AZ501"]
-    assert (told.code, told.err) == (0, "")
-    assert told.out.startswith(f"error[AZ501]: {code.title}\n\n")
-    assert code.cause in " ".join(told.out.split())
-    assert "    regularizers.kl = { weight = 1.0 }\n" in told.out
-    assert f"Cure: {code.cure}" in told.out
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(f"error[AZ501]: {code.title}\n\n")
+    assert code.cause in " ".join(result.out.split())
+    assert "    regularizers.kl = { weight = 1.0 }\n" in result.out
+    assert f"Cure: {code.cure}" in result.out
     assert "Paper: " in aezoo("explain", "511").out
 
 
 @pytest.mark.parametrize("code", codes())
 def test_every_code_is_explained_with_all_that_its_example_needs(aezoo: Run, code: str) -> None:
-    entry, told = codes()[code], aezoo("explain", code).out
+    entry, result = codes()[code], aezoo("explain", code).out
     needs = [*entry.overrides, *entry.files, *entry.environment, *entry.plugin.split(), *entry.fixed.split()]
-    assert [need for need in needs if need not in told] == []
+    assert [need for need in needs if need not in result] == []
 
 
 def test_all_codes_are_listed_with_their_titles(aezoo: Run) -> None:
@@ -39,9 +39,9 @@ def test_all_codes_are_listed_with_their_titles(aezoo: Run) -> None:
 
 
 def test_an_unknown_code_is_not_found_and_the_nearest_is_named(aezoo: Run) -> None:
-    told = aezoo("explain", "AZ2O3")
-    assert (told.code, told.out) == (3, "")
-    assert told.err == "error: no fault has the code 'AZ2O3'\nhint: did you mean 'AZ203'?\n"
+    result = aezoo("explain", "AZ2O3")
+    assert (result.code, result.out) == (3, "")
+    assert result.err == "error: no fault has the code 'AZ2O3'\nhint: did you mean 'AZ203'?\n"
     assert "`aezoo explain` lists" in aezoo("explain", "nonsense").err
 
 

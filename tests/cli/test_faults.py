@@ -140,12 +140,12 @@ def test_strict_makes_a_warning_a_no(aezoo: Run, faulty: Path) -> None:
 def test_render_explains_where_each_value_came_from(aezoo: Run, faulty: Path) -> None:
     faulty.write_text('name = "t"\nextends = "vanilla-digits"\nvariants = ["denoising"]\nlatent.dim = 3\n')
     result = aezoo("render", faulty, "--explain", "--set", "training.epochs=2")
-    told = dict(line.split("  # ") for line in result.out.splitlines())
-    told = {key.split(" = ")[0]: who for key, who in told.items()}
-    assert told["latent.dim"] == "faulty.toml:4"
-    assert told["corruption[0].std"] == "variant 'denoising'"
-    assert told["training.epochs"] == "--set training.epochs=2"
-    assert told["training.seed"] == "default"
-    assert "vanilla-digits.toml:" in told["latent.type"]
+    origins = dict(line.split("  # ") for line in result.out.splitlines())
+    origins = {key.split(" = ")[0]: who for key, who in origins.items()}
+    assert origins["latent.dim"] == "faulty.toml:4"
+    assert origins["corruption[0].std"] == "variant 'denoising'"
+    assert origins["training.epochs"] == "--set training.epochs=2"
+    assert origins["training.seed"] == "default"
+    assert "vanilla-digits.toml:" in origins["latent.type"]
     rows = json.loads(aezoo("render", faulty, "--explain", "--json").out)
     assert {"path": "latent.dim", "value": 3, "from": "faulty.toml:4", "line": 4} in rows

@@ -19,8 +19,8 @@ def raised(limits: Limits) -> None:
 
 def test_limits_are_raised_by_name_each_on_its_own() -> None:
     assert CliRunner().invoke(raised, []).output.strip() == str(DEFAULT_LIMITS)
-    told = CliRunner().invoke(raised, ["--limit", "parameters=5e9", "--limit", " depth = 64"]).output
-    assert told.strip() == str(DEFAULT_LIMITS._replace(parameters=5_000_000_000, depth=64))
+    output = CliRunner().invoke(raised, ["--limit", "parameters=5e9", "--limit", " depth = 64"]).output
+    assert output.strip() == str(DEFAULT_LIMITS._replace(parameters=5_000_000_000, depth=64))
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,13 @@ def test_a_table_aligns_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.parametrize("room", [20, 25, 40, 48, 80])
+@pytest.mark.parametrize("width", [20, 25, 40, 48, 80])
 def test_a_table_never_is_wider_than_the_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, room: int
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
-    monkeypatch.setattr(output, "columns", lambda: room)
+    monkeypatch.setattr(output, "columns", lambda: width)
     table(HEADER, ROWS, right="llr", yields=1)
-    assert max(map(len, printed(capsys))) <= room
+    assert max(map(len, printed(capsys))) <= width
 
 
 def test_a_column_gives_way_before_the_table_becomes_paragraphs(

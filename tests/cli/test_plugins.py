@@ -12,7 +12,7 @@ import pytest
 
 from aezoo.errors import AezooError
 from aezoo.testing import Site, installed
-from aezoo.testing.law import Breach
+from aezoo.testing.law.definition import Breach
 
 PYPROJECT = """\
 [build-system]
@@ -149,7 +149,7 @@ def test_the_list_tells_what_metadata_tell(listed: dict[str, Any]) -> None:
         ("twice", "conflict", "'twice' is claimed by aezoo-one, aezoo-two; neither is loaded"),
         ("demanding", "incompatible", r"'demanding' \(aezoo-demanding\) wants aezoo>=99, [\d.]+ is installed"),
         ("my.ns", "invalid", "'my.ns' of aezoo-my-ns cannot be written in a spec"),
-        ("aezoo", "invalid", "'aezoo' is that of the parts in the box"),
+        ("aezoo", "invalid", "'aezoo' is reserved for the built-in parts"),
     ],
 )
 def test_what_is_wrong_with_metadata_is_known_without_an_import(
@@ -306,9 +306,9 @@ def test_new_prints_the_folder_and_says_what_comes_next(aezoo: Any, tmp_path: Pa
 
 def test_new_refuses_what_is_there_and_tells_machines_what_it_wrote(aezoo: Any, tmp_path: Path) -> None:
     words = ("plugins", "new", "kan", "--kind", "metric", "--out", tmp_path / "mine", "--json")
-    told = json.loads(aezoo(*words).out)
-    assert (told["namespace"], told["kind"]) == ("kan", "metric")
-    assert all((tmp_path / "mine" / name).is_file() for name in told["files"])
+    written = json.loads(aezoo(*words).out)
+    assert (written["namespace"], written["kind"]) == ("kan", "metric")
+    assert all((tmp_path / "mine" / name).is_file() for name in written["files"])
     refused = aezoo(*words)
     assert refused.code == 7
     assert json.loads(refused.err)["hint"].endswith("--force replaces its files")
@@ -350,10 +350,10 @@ def test_what_tells_of_all_plugins_tells_of_the_good_ones_and_warns_of_the_other
 
 def test_the_doctor_survives_them_all_and_names_the_broken(site: Site) -> None:
     done = site.aezoo("doctor", "--json", AEZOO_DISABLE_PLUGINS="canary")
-    found = json.loads(done.out)["plugins"]
-    assert (done.code, found["good"], found["canary"]) == (1, "loaded, 1 parts", "disabled")
-    assert {"crashing", "broken", "twice"} <= set(found["broken"].split(", "))
-    assert not {"good", "canary", "slow"} & set(found["broken"].split(", "))
+    states = json.loads(done.out)["plugins"]
+    assert (done.code, states["good"], states["canary"]) == (1, "loaded, 1 parts", "disabled")
+    assert {"crashing", "broken", "twice"} <= set(states["broken"].split(", "))
+    assert not {"good", "canary", "slow"} & set(states["broken"].split(", "))
 
 
 def test_a_good_plugin_works_beside_the_bad_ones_and_its_chatter_is_no_result(site: Site, spec: Any) -> None:

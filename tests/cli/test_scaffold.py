@@ -38,8 +38,8 @@ def results(roots: dict[str, Path], site: Site) -> ElementTree.Element:
     report = site.folder.parent / "report.xml"
     # One process for all of them, since each would import torch; hence no pyproject.toml of any one.
     options = ("-W", "error", "--import-mode=importlib", "-p", "no:cacheprovider", f"--junitxml={report}")
-    place = ("-c", os.devnull, "--rootdir", roots["layer"].parent)
-    site.python("-m", "pytest", "-q", *options, *place, *roots.values())
+    root_options = ("-c", os.devnull, "--rootdir", roots["layer"].parent)
+    site.python("-m", "pytest", "-q", *options, *root_options, *roots.values())
     return ElementTree.parse(report).getroot()
 
 

@@ -58,9 +58,9 @@ def test_one_document_is_printed_and_nothing_else(aezoo: Run) -> None:
 
 
 def test_what_render_prints_as_json_is_valid(aezoo: Run) -> None:
-    told = json.loads(aezoo("schema").out)
+    schema = json.loads(aezoo("schema").out)
     spec = json.loads(aezoo("render", "vdc-digits", "--to", "json").out)
-    jsonschema.Draft7Validator(told).validate(spec)
+    jsonschema.Draft7Validator(schema).validate(spec)
 
 
 def test_a_spec_that_names_its_schema_reads(aezoo: Run, tmp_path: Path) -> None:
@@ -102,12 +102,12 @@ def test_plugins_are_in_it_and_a_broken_one_is_a_warning(process: Run, tmp_path:
     install(tmp_path, name="kan", text=PLUGIN)
     install(tmp_path, name="broken", text="import nothing_of_this_name\n")
     result = process("schema", PYTHONPATH=str(tmp_path))
-    told = json.loads(result.out)
+    schema = json.loads(result.out)
     assert result.code == 0
-    assert told["definitions"]["layer.kan:spline"]["x-provider"] == "kan"
-    assert "layer.conv" in told["definitions"]
-    assert "kan:smooth" in json.dumps(told["properties"]["variants"])
-    assert "layer.kan:wavelet" not in told["definitions"]
+    assert schema["definitions"]["layer.kan:spline"]["x-provider"] == "kan"
+    assert "layer.conv" in schema["definitions"]
+    assert "kan:smooth" in json.dumps(schema["properties"]["variants"])
+    assert "layer.kan:wavelet" not in schema["definitions"]
     warnings = result.err.splitlines()
     assert [line for line in warnings if line.startswith("warning: ") and "'broken'" in line]
     assert [line for line in warnings if line.startswith("warning: ") and "aezoo_kan_missing" in line]

@@ -57,7 +57,7 @@ class TwiceSpec(LayerSpec):
 
 @pytest.fixture
 def plugged() -> Registry:
-    """The parts in the box and one of a plugin."""
+    """The built-in parts and one of a plugin."""
     registry = Registry()
     registry.add(part for part in default_registry().parts() if not part.namespace)
     registry.add([TwiceSpec], namespace="more")
@@ -86,10 +86,10 @@ def test_parameters_are_those_of_the_built_network_layer_by_layer(name: str) -> 
 @pytest.mark.parametrize("name", bundled_specs())
 def test_layers_are_called_by_their_taps_and_have_their_shapes(name: str) -> None:
     spec = read(name)
-    told = {row.stage: row.shape for row in layers(spec)}
+    shapes = {row.stage: row.shape for row in layers(spec)}
     for tap, shape in spec.taps.items():
         if tap.startswith(("encoder.", "decoder.")) or tap == "latent":
-            assert told[tap] == shape
+            assert shapes[tap] == shape
 
 
 def test_what_a_layer_holds_stands_below_it_and_is_counted_once(aezoo: Run) -> None:
@@ -238,10 +238,10 @@ def test_an_optimizer_keeps_as_much_as_it_says(table: dict[str, Any]) -> None:
 
     for _ in range(5):
         optimizer.step(loss)
-    said = spec.training.optimizer.state()
-    assert said is not None
-    assert 7 * said == kept(optimizer.state[x])
-    assert memory(spec).optimizer == said * memory(spec).weights
+    declared = spec.training.optimizer.state()
+    assert declared is not None
+    assert 7 * declared == kept(optimizer.state[x])
+    assert memory(spec).optimizer == declared * memory(spec).weights
 
 
 def kept(state: Any) -> int:
@@ -285,8 +285,8 @@ def test_a_model_is_shown_by_its_spec(aezoo: Run, vectors: Path, tmp_path: Path)
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text(to_json(manifest(read(vectors))))
-    told = "\nlicence: none is named: ask the author\n"
-    assert aezoo("show", folder).out == aezoo("show", vectors).out + told
+    licence = "\nlicence: none is named: ask the author\n"
+    assert aezoo("show", folder).out == aezoo("show", vectors).out + licence
     result = aezoo("show", folder, "--set", "latent.dim=4")
     assert (result.code, result.out) == (2, "")
 
@@ -299,12 +299,12 @@ def test_json_is_one_document(aezoo: Run) -> None:
     assert {layer["provider"] for layer in document["layers"]} == {"aezoo"}
 
 
-@pytest.mark.parametrize("room", [20, 40, 80, 200])
-def test_no_line_is_wider_than_the_terminal(aezoo: Run, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    monkeypatch.setattr(output, "columns", lambda: room)
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_no_line_is_wider_than_the_terminal(aezoo: Run, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setattr(output, "columns", lambda: width)
     for name in ("vdc-digits", "denoising-sparse-convolutional-variational"):
         lines = aezoo("show", name).out.splitlines()
-        assert max(map(len, lines)) <= max(room, 25), name  # the narrowest row of all is one long setting
+        assert max(map(len, lines)) <= max(width, 25), name  # the narrowest row of all is one long setting
 
 
 def test_on_eighty_columns_settings_go_on_below_and_none_is_lost(aezoo: Run, monkeypatch: pytest.MonkeyPatch) -> None:

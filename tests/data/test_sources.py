@@ -18,7 +18,7 @@ from aezoo.builtins import arrays, datasets, generated, pictures, tables
 from aezoo.data.sources import Batches, check, open_samples, split
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.randomness import generator, permutation
-from aezoo.registry.lazy import Room
+from aezoo.registry.lazy import LazyModule
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import InputSpec
 from aezoo.spec.samples import Samples
@@ -39,8 +39,8 @@ IMAGE = spec_of((1, 4, 4))
 @pytest.fixture(scope="module")
 def registry():
     registry = Registry()
-    for room in (arrays, datasets, generated, pictures, tables):
-        registry.add(Room(room.__name__).components())
+    for module in (arrays, datasets, generated, pictures, tables):
+        registry.add(LazyModule(module.__name__).components())
     return registry
 
 
@@ -88,7 +88,7 @@ def test_a_path_is_read_as_the_specs_own_data_are(tmp_path, registry):
     assert open_samples(tmp_path / "a.npz", spec, registry=registry).labels is not None
     assert open_samples(tmp_path / "b.npy", spec, registry=registry).labels is None
     with pytest.raises(DataError, match="holds 2 arrays"):
-        open_samples(tmp_path / "a.npz", spec, registry=registry, alike=False)
+        open_samples(tmp_path / "a.npz", spec, registry=registry, as_input=False)
 
 
 def test_a_source_that_is_none_of_these_is_refused(tmp_path, registry, monkeypatch):
@@ -206,14 +206,14 @@ def test_uint8_is_always_within_its_range():
 # --- split ---------------------------------------------------------------------------------------------
 
 
-def held(n, validation=0.1, test=0.1, seed=0):
+def rows_of(n, validation=0.1, test=0.1, seed=0):
     part = generated.AR1Spec(validation=validation, test=test)
     return split(Samples(np.empty((n, 1)), "mine"), part, seed)
 
 
 @given(n=st.integers(1, 400), validation=st.floats(0, 0.49), test=st.floats(0, 0.49), seed=st.integers(0, 3))
 def test_splits_are_disjoint_complete_and_leave_something_to_train_on(n, validation, test, seed):
-    rows = held(n, validation, test, seed)
+    rows = rows_of(n, validation, test, seed)
     assert list(rows) == ["train", "validation", "test"]
     assert np.array_equal(np.sort(np.concatenate(list(rows.values()))), np.arange(n))
     assert len(rows["train"]) >= 1
@@ -221,15 +221,15 @@ def test_splits_are_disjoint_complete_and_leave_something_to_train_on(n, validat
 
 
 def test_splits_have_the_declared_sizes():
-    assert [len(part) for part in held(100, 0.29, 0.1).values()] == [61, 29, 10]
-    assert [len(part) for part in held(100, 0.0, 0.0).values()] == [100, 0, 0]
+    assert [len(part) for part in rows_of(100, 0.29, 0.1).values()] == [61, 29, 10]
+    assert [len(part) for part in rows_of(100, 0.0, 0.0).values()] == [100, 0, 0]
     assert [len(part) for part in split(Samples(np.empty((50, 1)), "mine"), None).values()] == [40, 5, 5]
 
 
 def test_splits_of_very_few_samples():
-    assert [[len(part) for part in held(n).values()] for n in (1, 2, 3)] == [[1, 0, 0], [1, 0, 1], [1, 1, 1]]
+    assert [[len(part) for part in rows_of(n).values()] for n in (1, 2, 3)] == [[1, 0, 0], [1, 0, 1], [1, 1, 1]]
     with pytest.raises(DataError, match="no sample is left for training: 0 in all"):
-        held(0)
+        rows_of(0)
 
 
 def test_splits_depend_on_the_seed_and_the_number_of_samples_alone():
@@ -238,10 +238,10 @@ def test_splits_depend_on_the_seed_and_the_number_of_samples_alone():
 
     torch.manual_seed(1)
     np.random.seed(1)
-    assert as_lists(held(50)) == as_lists(held(50))
-    assert as_lists(held(50, seed=1)) != as_lists(held(50))
-    assert held(20)["test"].tolist() == [12, 16]  # in every version
-    assert held(50, validation=0.4)["test"].tolist() == held(50, validation=0.1)["test"].tolist()
+    assert as_lists(rows_of(50)) == as_lists(rows_of(50))
+    assert as_lists(rows_of(50, seed=1)) != as_lists(rows_of(50))
+    assert rows_of(20)["test"].tolist() == [12, 16]  # in every version
+    assert rows_of(50, validation=0.4)["test"].tolist() == rows_of(50, validation=0.1)["test"].tolist()
 
 
 def test_splits_that_a_set_fixes_are_kept():
@@ -391,27 +391,27 @@ def test_records_call_a_file_by_its_last_name_alone(tmp_path: Path) -> None:
 
 
 def test_shares_are_cut_down_to_whole_samples_but_for_roundings():
-    assert [len(part) for part in held(7, 0.3, 0.3).values()] == [3, 2, 2]
-    assert [len(part) for part in held(10, 0.29, 0.19).values()] == [7, 2, 1]
-    assert [len(part) for part in held(100, 0.07, 0.57).values()] == [36, 7, 57]  # 0.57 * 100 is 56.99999999999999
+    assert [len(part) for part in rows_of(7, 0.3, 0.3).values()] == [3, 2, 2]
+    assert [len(part) for part in rows_of(10, 0.29, 0.19).values()] == [7, 2, 1]
+    assert [len(part) for part in rows_of(100, 0.07, 0.57).values()] == [36, 7, 57]  # 0.57 * 100 is 56.99999999999999
 
 
 def test_a_share_too_small_for_a_sample_gets_one_and_no_share_gets_none():
-    assert [len(part) for part in held(5, 0.01, 0.0).values()] == [4, 1, 0]
-    assert [len(part) for part in held(5, 0.0, 0.01).values()] == [4, 0, 1]
+    assert [len(part) for part in rows_of(5, 0.01, 0.0).values()] == [4, 1, 0]
+    assert [len(part) for part in rows_of(5, 0.0, 0.01).values()] == [4, 0, 1]
 
 
 def test_test_rows_come_first_in_the_order_and_validation_rows_next():
     order = permutation(20, 3, "split")
-    rows = held(20, 0.2, 0.1, seed=3)
+    rows = rows_of(20, 0.2, 0.1, seed=3)
     assert rows["test"].tolist() == sorted(order[:2])
     assert rows["validation"].tolist() == sorted(order[2:6])
     assert rows["train"].tolist() == sorted(order[6:])
 
 
 def test_without_a_dataset_a_tenth_is_held_out_for_each():
-    rows, said = split(Samples(np.empty((30, 1)), "mine"), None, 4), held(30, 0.1, 0.1, seed=4)
-    assert all(np.array_equal(rows[name], part) for name, part in said.items())
+    rows, expected = split(Samples(np.empty((30, 1)), "mine"), None, 4), rows_of(30, 0.1, 0.1, seed=4)
+    assert all(np.array_equal(rows[name], part) for name, part in expected.items())
 
 
 @pytest.mark.parametrize(("dtype", "slack"), [(np.float32, 1e-5), (np.float64, 1e-5), (np.float16, 1e-3)])

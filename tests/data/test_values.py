@@ -26,7 +26,7 @@ def spec_of(shape: tuple[int, ...] = (4,), *, precision: str = "float32", **fiel
     )
 
 
-def told(array: np.ndarray, spec: Any) -> list[str]:
+def warnings_of(array: np.ndarray, spec: Any) -> list[str]:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         warn_of_precision(Samples(array, "mine"), spec)
@@ -80,10 +80,10 @@ NORMAL = np.random.default_rng(0).normal(size=(200, 4))
 def test_columns_that_fall_together_in_float32_are_named(offset: float, scale: float, lost: bool) -> None:
     array = NORMAL.copy()
     array[:, 2] = offset + scale * array[:, 2]
-    messages = told(array, spec_of())
+    messages = warnings_of(array, spec_of())
     assert bool(messages) is lost
     assert all("column 2 (counted from 0)" in message and "float64" in message for message in messages)
-    assert told(array, spec_of(precision="float64")) == []
+    assert warnings_of(array, spec_of(precision="float64")) == []
 
 
 def test_a_column_that_float32_flushes_to_zero_is_named_whether_it_is_flushed_or_not() -> None:
@@ -91,23 +91,23 @@ def test_a_column_that_float32_flushes_to_zero_is_named_whether_it_is_flushed_or
     array[:, 1] *= np.float32(1e-40)
     for flushed in (False, True):
         torch.set_flush_denormal(flushed)
-        assert len(told(array, spec_of())) == 1
+        assert len(warnings_of(array, spec_of())) == 1
 
 
 def test_constant_columns_and_channels_without_loss_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(values, "_CHUNK", 7)
     array = NORMAL.copy()
     array[:, 0] = 1e9 + 0.3
-    assert told(array, spec_of()) == []
-    assert told(NORMAL.reshape(50, 2, 2, 4), spec_of((2, 2, 4), kind="image")) == []
+    assert warnings_of(array, spec_of()) == []
+    assert warnings_of(NORMAL.reshape(50, 2, 2, 4), spec_of((2, 2, 4), kind="image")) == []
     lost = NORMAL.reshape(50, 2, 2, 4) + np.array([0, 1e9]).reshape(1, 2, 1, 1)
-    assert "channel 1" in told(lost, spec_of((2, 2, 4), kind="image"))[0]
+    assert "channel 1" in warnings_of(lost, spec_of((2, 2, 4), kind="image"))[0]
 
 
 def test_values_with_squares_beyond_float32_are_told_unless_they_are_standardized() -> None:
     array = (NORMAL * 1e25).astype(np.float32)
-    assert "squares beyond float32" in told(array, spec_of())[0]
-    assert told(array, spec_of(normalize="standardize")) == []
+    assert "squares beyond float32" in warnings_of(array, spec_of())[0]
+    assert warnings_of(array, spec_of(normalize="standardize")) == []
 
 
 # --- hints ---------------------------------------------------------------------------------------------

@@ -87,12 +87,12 @@ def environment(folder: Path) -> Path:
     venv.create(folder, with_pip=False)
     purelib = get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)})
     (Path(purelib) / "here.pth").write_text(f"import site; site.addsitedir({get_path('purelib')!r})\n")
-    place = Path(get_path("scripts", "venv", {"base": str(folder), "platbase": str(folder)}))
+    scripts = Path(get_path("scripts", "venv", {"base": str(folder), "platbase": str(folder)}))
     for module in ("aezoo", "pip", "pytest"):
-        command = place / module
-        command.write_text(f'#!/bin/sh\nexec "{place / "python"}" -P -m {module} "$@"\n')
+        command = scripts / module
+        command.write_text(f'#!/bin/sh\nexec "{scripts / "python"}" -P -m {module} "$@"\n')
         command.chmod(0o755)
-    return place
+    return scripts
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the page is written for a POSIX shell")

@@ -39,16 +39,16 @@ def images(n: int = 200) -> np.ndarray:
 
 def pca_model(x: np.ndarray, dim: int = 4, **changes: Any) -> Model:
     """A linear autoencoder with the weights of PCA: closed form instead of training."""
-    found = model(latent={"type": "deterministic", "dim": dim}, **changes)
+    built = model(latent={"type": "deterministic", "dim": dim}, **changes)
     flat = torch.from_numpy(x).flatten(1)
     mean = flat.mean(dim=0)
     axes = torch.linalg.svd(flat - mean, full_matrices=False).Vh[:dim]
-    maps = [part for part in found.network.modules() if isinstance(part, torch.nn.Linear)]
+    maps = [part for part in built.network.modules() if isinstance(part, torch.nn.Linear)]
     with torch.no_grad():
         for part, weight, bias in zip(maps, (axes, axes.T), (-axes @ mean, mean), strict=True):
             part.weight.copy_(weight)
             part.bias.copy_(bias)
-    return found
+    return built
 
 
 def test_a_linear_autoencoder_at_its_optimum_scores_like_pca() -> None:
@@ -72,9 +72,9 @@ def _rows(name: str) -> np.ndarray:
 def test_the_metrics_are_those_of_the_split() -> None:
     x, tiny = images(), model()
     scores = aezoo.evaluate(tiny, x, split="validation")
-    held = x[_rows("validation")]
-    error = ((held - tiny.reconstruct(held)) ** 2).reshape(len(held), -1).sum(axis=1).mean()
-    assert scores.n == len(held) == 20
+    validation = x[_rows("validation")]
+    error = ((validation - tiny.reconstruct(validation)) ** 2).reshape(len(validation), -1).sum(axis=1).mean()
+    assert scores.n == len(validation) == 20
     assert scores.metrics["squared_error"] == pytest.approx(error, rel=1e-5)
     assert (scores.split, scores.dataset, scores.seed) == ("validation", "array", 0)
     assert set(scores.versions) == {"aezoo", "torch"}
@@ -124,10 +124,10 @@ def test_a_metric_that_the_spec_asks_for_takes_its_settings_and_changes_no_finge
 
 
 @pytest.mark.parametrize(
-    ("metrics", "said"), [(["rate"], "rate means nothing for this spec"), (["mse", "mse"], "mse stands twice")]
+    ("metrics", "message"), [(["rate"], "rate means nothing for this spec"), (["mse", "mse"], "mse stands twice")]
 )
-def test_a_metric_that_means_nothing_or_stands_twice_is_refused(metrics: list[str], said: str) -> None:
-    with pytest.raises(SpecError, match=said):
+def test_a_metric_that_means_nothing_or_stands_twice_is_refused(metrics: list[str], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         model(metrics=metrics)
 
 
@@ -245,19 +245,19 @@ def test_a_corruption_without_closed_form_has_no_wiener_filter() -> None:
     assert set(scores.baseline) == {"pca", "noisy input"}
 
 
-def test_examples_show_what_the_model_was_given() -> None:
+def test_examples_show_the_input_of_the_model() -> None:
     plain = aezoo.evaluate(model(), images()).examples
     assert plain is not None
     assert plain.originals.shape == plain.reconstructions.shape == (10, 1, 6, 6)
     assert plain.corrupted is None
-    spoilt = model(corruption=[{"type": "mask", "p": 0.5}])
-    shown = aezoo.evaluate(spoilt, images()).examples
+    denoiser = model(corruption=[{"type": "mask", "p": 0.5}])
+    shown = aezoo.evaluate(denoiser, images()).examples
     assert shown is not None
     assert shown.corrupted is not None
-    np.testing.assert_allclose(shown.reconstructions, spoilt.reconstruct(shown.corrupted), atol=1e-6)
+    np.testing.assert_allclose(shown.reconstructions, denoiser.reconstruct(shown.corrupted), atol=1e-6)
 
 
-def test_judging_leaves_the_network_as_it_was() -> None:
+def test_evaluation_leaves_the_network_as_it_was() -> None:
     tiny = model(encoder=[{"type": "flatten"}, {"type": "linear", "features": 8, "norm": "batch"}])
     tiny.network.train()
     before = {name: value.clone() for name, value in tiny.network.state_dict().items()}
@@ -307,7 +307,7 @@ def test_on_the_digits_in_the_box_the_baselines_are_those_of_mnist() -> None:
     assert scores.baseline["noisy input"]["denoising_psnr"] == pytest.approx(6.02, abs=0.02)
 
 
-def test_metrics_that_are_not_finite_are_told_and_named_beside_their_null() -> None:
+def test_metrics_that_are_not_finite_are_warned_of_and_named_beside_their_null() -> None:
     kind = {"kind": "tabular", "shape": [3], "normalize": "standardize"}
     document = {"name": "t", "input": kind, "latent": {"type": "deterministic", "dim": 2}, "likelihood": "mse"}
     data = np.full((20, 3), 3e38, np.float32)
@@ -318,26 +318,26 @@ def test_metrics_that_are_not_finite_are_told_and_named_beside_their_null() -> N
     assert scores.as_dict()["not_finite"]["mse"] == "inf"
 
 
-#: A fraction of no variance is no number, which is told.
+#: A fraction of no variance is not a number, and a warning says so.
 NO_VARIANCE = pytest.mark.filterwarnings("ignore:.*not finite:aezoo.errors.DataWarning")
 
 
 def point_model(**changes: Any) -> Model:
     """Takes any input to the posterior N(0, 1) and decodes z as it is."""
     spec = {"input": {"shape": [1], "normalize": "none"}, "latent": {"type": "gaussian", "dim": 1}}
-    found = model(**spec, regularizers={"kl": {}}, **changes)
+    built = model(**spec, regularizers={"kl": {}}, **changes)
     with torch.no_grad():
-        for part in found.network.parameters():
+        for part in built.network.parameters():
             part.zero_()
-        found.network.decoder[0].get_parameter("linear.weight").fill_(1.0)
-    return found
+        built.network.decoder[0].get_parameter("linear.weight").fill_(1.0)
+    return built
 
 
 def drawn(seed: int = 0, *, batch_size: int = 256) -> tuple[float, float, float]:
     """The mean squares of what was drawn for the latent, for the corruption and for the examples."""
     noise = [{"type": "gaussian_noise", "std": 1.0}]
-    judged = point_model(corruption=noise, likelihood={"type": "gaussian", "variance": "fixed", "sigma": 1.0})
-    scores = aezoo.evaluate(judged, np.zeros((10, 1), np.float32), split="all", seed=seed, batch_size=batch_size)
+    built = point_model(corruption=noise, likelihood={"type": "gaussian", "variance": "fixed", "sigma": 1.0})
+    scores = aezoo.evaluate(built, np.zeros((10, 1), np.float32), split="all", seed=seed, batch_size=batch_size)
     latent = -2 * scores.metrics["elbo"] - math.log(2 * math.pi)  # the rate of N(0, 1) is 0
     assert scores.metrics["rate"] == 0
     assert scores.examples is not None
@@ -358,21 +358,21 @@ def test_latent_noise_corruption_and_examples_draw_different_numbers() -> None:
 
 
 @NO_VARIANCE
-def test_every_corruption_is_judged_with_the_same_noise() -> None:
+def test_every_denoiser_is_measured_with_the_same_noise() -> None:
     noise = [{"type": "gaussian_noise", "std": 1.0}]
-    judged = point_model(corruption=noise)
-    with torch.no_grad():  # it decodes what it is given: the model is as good as no model
-        judged.network.latent.get_parameter("project.weight")[0].fill_(1.0)
-    scores = aezoo.evaluate(judged, np.zeros((50, 1), np.float32), split="all")
+    built = point_model(corruption=noise)
+    with torch.no_grad():  # the model returns its input
+        built.network.latent.get_parameter("project.weight")[0].fill_(1.0)
+    scores = aezoo.evaluate(built, np.zeros((50, 1), np.float32), split="all")
     noisy = scores.baseline["noisy input"]["denoising_squared_error"]
     assert scores.metrics["denoising_squared_error"] == pytest.approx(noisy, rel=1e-6)
 
 
 def test_the_metrics_of_three_samples_are_those_on_paper() -> None:
     # Decoded as 0, 0 and 0: squared errors 1, 4 and 9; the mean is 2, the variances sum to 2/3.
-    judged = point_model(likelihood="mse")
+    built = point_model(likelihood="mse")
     values = np.array([[1.0], [2.0], [3.0]], np.float32)
-    metrics = aezoo.evaluate(judged, values, split="all", batch_size=2).metrics
+    metrics = aezoo.evaluate(built, values, split="all", batch_size=2).metrics
     assert metrics["squared_error"] == pytest.approx(14 / 3)
     assert metrics["mse"] == pytest.approx(14 / 3)
     assert metrics["fvu"] == pytest.approx(14 / 2)

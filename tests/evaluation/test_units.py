@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 import aezoo
-from aezoo.cli.judging import tell
+from aezoo.cli.scores_table import print_scores
 from aezoo.evaluation.units import Units, drawable
 from aezoo.model import Model
 from aezoo.storage.card import card
@@ -58,5 +58,5 @@ def test_a_card_and_the_table_say_in_which_units_errors_are(capsys: Any) -> None
         assert ("reconstructions, in standardized units" in card(built.spec, pictures=["reconstructions"])) is (
             normalize == "standardize"
         )
-        tell(scores)
+        print_scores(scores)
         assert line in capsys.readouterr().out

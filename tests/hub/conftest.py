@@ -64,10 +64,10 @@ SPECS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny model of every family, by its name. Not to be changed."""
-    place = tmp_path_factory.mktemp("models")
+    folder = tmp_path_factory.mktemp("models")
     for name, spec in SPECS.items():
-        zoo.save(zoo.build(zoo.read({**spec, "name": name})), place / name)
-    return place
+        zoo.save(zoo.build(zoo.read({**spec, "name": name})), folder / name)
+    return folder
 
 
 @pytest.fixture
@@ -152,8 +152,8 @@ def outputs(model: Model) -> list[np.ndarray[Any, Any]]:
     shape = model.spec.input.shape
     data = np.random.default_rng(0).random((5, *shape), dtype="float32")
     codes = model.encode(data)
-    found = [np.asarray(codes), np.asarray(model.decode(codes)), np.asarray(model.reconstruct(data))]
-    return [*found, np.asarray(model.sample(4, seed=1))] if model.network.prior is not None else found
+    values = [np.asarray(codes), np.asarray(model.decode(codes)), np.asarray(model.reconstruct(data))]
+    return [*values, np.asarray(model.sample(4, seed=1))] if model.network.prior is not None else values
 
 
 @pytest.fixture(scope="session")

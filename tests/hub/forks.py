@@ -117,13 +117,13 @@ class Forks:
     def _listen(self) -> None:
         assert self.parent.stdout
         for line in self.parent.stdout:
-            told = json.loads(line)
-            child = self.children[told["number"]]
-            if "pid" in told:
-                child.pid = told["pid"]
+            document = json.loads(line)
+            child = self.children[document["number"]]
+            if "pid" in document:
+                child.pid = document["pid"]
                 child.born.set()
             else:
-                child.code = told["code"]
+                child.code = document["code"]
                 child.gone.set()
 
     def start(self, *words: object, **environment: str) -> Child:

@@ -42,13 +42,13 @@ def files() -> Files:
     )
     with tempfile.TemporaryDirectory() as folder:
         aezoo.save(model, Path(folder) / "m", scores=scores, run=run)
-        found = sorted(path for path in Path(folder, "m").rglob("*") if path.is_file())
-        return {path.relative_to(Path(folder, "m")).as_posix(): path.read_bytes() for path in found}
+        paths = sorted(path for path in Path(folder, "m").rglob("*") if path.is_file())
+        return {path.relative_to(Path(folder, "m")).as_posix(): path.read_bytes() for path in paths}
 
 
-def written(folder: Path, told: Files | None = None) -> Path:
+def written(folder: Path, content: Files | None = None) -> Path:
     """The files in a folder."""
-    for name, data in (files() if told is None else told).items():
+    for name, data in (files() if content is None else content).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     return folder
@@ -104,10 +104,10 @@ class Box:
 
     def there(self) -> dict[str, int]:
         """Every file and its size. An empty lock of the store is no more than a sign that somebody was there."""
-        found = {path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*")}
+        paths = {path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*")}
         return {
             name: path.lstat().st_size
-            for name, path in found.items()
+            for name, path in paths.items()
             if not path.is_dir() and not (path.name == ".lock" and "homes/aezoo" in name and not path.lstat().st_size)
         }
 

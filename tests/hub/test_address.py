@@ -51,7 +51,7 @@ def test_a_name_means_what_the_table_says(
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "told"),
+    ("text", "error", "message"),
     [
         ("", UsageError, "is empty"),
         ("tiny-boks", NotFound, "no model of the zoo is called so"),
@@ -79,11 +79,11 @@ def test_a_name_means_what_the_table_says(
     ],
 )
 def test_what_is_no_name_is_told_so(
-    text: str, error: type[AezooError], told: str, box: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    text: str, error: type[AezooError], message: str, box: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(error, match=told) as caught:
+    with pytest.raises(error, match=message) as caught:
         zoo.load(text, device="cpu")
     assert caught.value.hint
     assert "\n" not in caught.value.message
@@ -95,9 +95,9 @@ def test_a_path_mistyped_is_never_asked_from_the_hub(
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
     for command in (("pull",), ("show",), ("sample", "--out", "x.npy")):
-        told = aezoo(command[0], "runs/typo", *command[1:])
-        assert told.code == 3, told.err
-        assert "runs/typo" in told.err
+        result = aezoo(command[0], "runs/typo", *command[1:])
+        assert result.code == 3, result.err
+        assert "runs/typo" in result.err
     assert "`hub:runs/typo@main` asks the Hub" in aezoo("pull", "runs/typo").err
     assert not hub.log
     assert "has no such model" in aezoo("pull", "hub:runs/typo").err
@@ -116,20 +116,20 @@ TEXTS = st.one_of(
 @given(text=TEXTS)
 def test_any_text_is_a_name_or_an_error_of_ours(text: str) -> None:
     try:
-        found = address(text)
+        meant = address(text)
     except (UsageError, NotFound):
         return
-    assert isinstance(found, (Local, Embedded, Remote))
-    if isinstance(found, Remote):
-        assert remote(str(found)) == found
-        assert not {"", ".", ".."} & {*found.repo.split("/"), *found.revision.split("/")[:-1]}
+    assert isinstance(meant, (Local, Embedded, Remote))
+    if isinstance(meant, Remote):
+        assert remote(str(meant)) == meant
+        assert not {"", ".", ".."} & {*meant.repo.split("/"), *meant.revision.split("/")[:-1]}
 
 
 @settings(max_examples=200, deadline=None)
 @given(text=TEXTS)
 def test_any_text_that_the_hub_is_meant_by_is_a_repository_or_an_error_of_ours(text: str) -> None:
     try:
-        found = address(f"hub:{text}")
+        meant = address(f"hub:{text}")
     except UsageError:
         return
-    assert isinstance(found, Remote)
+    assert isinstance(meant, Remote)

@@ -23,6 +23,7 @@ from aezoo.errors import AezooError, HubError, NotFound, PluginMissing, Refused,
 from aezoo.storage import layout
 from aezoo.storage.weights import MAX_HEADER, MAX_TENSORS
 from aezoo.zoo import http_limits
+from aezoo.zoo.client import Hub as Client
 from aezoo.zoo.http_limits import Conversation
 from tests.hub.sandbox import (
     REPO,
@@ -76,15 +77,15 @@ def small(megabytes: float = 40) -> Iterator[None]:
         tracemalloc.stop()
 
 
-def publish(hub: Hub, told: Files) -> None:
+def publish(hub: Hub, content: Files) -> None:
     hub.repositories.pop(("model", REPO))
-    hub.publish(REPO, told)
+    hub.publish(REPO, content)
 
 
 def fetched(hub: Hub, name: str = "") -> list[str]:
     """The names of files that were asked for."""
-    asked = [request.path for request in hub.requests("GET", "/resolve/") + hub.requests("HEAD", "/resolve/")]
-    return [path for path in asked if path.endswith(name)]
+    paths = [request.path for request in hub.requests("GET", "/resolve/") + hub.requests("HEAD", "/resolve/")]
+    return [path for path in paths if path.endswith(name)]
 
 
 # --- names ------------------------------------------------------------------------------------------------
@@ -104,8 +105,8 @@ STRANGERS = {
 def test_only_the_listed_names_are_ever_fetched(hub: Hub, box: Box) -> None:
     hub.publish(REPO, STRANGERS)
     folder = aezoo.pull(REPO)
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found == {*layout.NAMES, "aezoo.lock.json"}
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert names == {*layout.NAMES, "aezoo.lock.json"}
     assert {path.rpartition(f"/{hub.repository(REPO).head.oid}/")[2] for path in fetched(hub)} == {*layout.NAMES}
     assert json.loads((folder / "aezoo.lock.json").read_bytes())["source"] == REPO, "its own, not the one that was sent"
 
@@ -149,13 +150,13 @@ def test_a_row_with_another_path_is_no_file_of_ours(hub: Hub, box: Box, path: st
     assert not fetched(hub)
 
 
-# --- what a Hub tells -------------------------------------------------------------------------------------
+# --- what a Hub sends -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sha", ["../../../x", "a" * 39, "A" * 40, "a" * 41, f"{'a' * 40}\n", None, 7, ["a" * 40], {}])
 def test_a_commit_that_is_none_is_refused(hub: Hub, box: Box, sha: Any) -> None:
-    hub.hook("GET", API, faults.edited(lambda told: {**told, "sha": sha}))
-    with refused(box, Refused, 7, "what the Hub calls a commit is none"):
+    hub.hook("GET", API, faults.edited(lambda answer: {**answer, "sha": sha}))
+    with refused(box, Refused, 7, "what the Hub sends as a commit is none"):
         aezoo.pull(REPO)
     assert not fetched(hub)
 
@@ -163,7 +164,7 @@ def test_a_commit_that_is_none_is_refused(hub: Hub, box: Box, sha: Any) -> None:
 @pytest.mark.parametrize("change", [{"size": -1}, {"size": "7"}, {"size": None}, {"oid": "../x"}, {"oid": "\x1b[2J"}])
 def test_a_size_or_a_hash_that_is_none_is_refused(hub: Hub, box: Box, change: dict[str, Any]) -> None:
     hub.hook("POST", ROWS, faults.edited(lambda rows: [{**row, **change} for row in rows]))
-    with refused(box, Refused, 7, "no size and no hash"):
+    with refused(box, Refused, 7, "without a size and a hash"):
         aezoo.pull(REPO)
     assert not fetched(hub)
 
@@ -382,8 +383,8 @@ def test_a_circle_of_redirects_and_failures_ends(hub: Hub, box: Box, monkeypatch
 
 
 def no_token(hub: Hub, origin: str = "third") -> bool:
-    asked = hub.requests(origin=origin)
-    return bool(asked) and not any(TOKEN in str(request.headers) + request.target for request in asked)
+    requests = hub.requests(origin=origin)
+    return bool(requests) and not any(TOKEN in str(request.headers) + request.target for request in requests)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -422,8 +423,8 @@ def test_xet_names_no_origin_that_gets_the_token_and_no_folder_that_is_written_t
     hub.publish(REPO, files())
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     third, outside = hub.open("third"), box.folder / "outside"
-    told = {"X-Xet-Hash": "a" * 64, "Link": f'<{third}/token>; rel="xet-auth"'}
-    hub.hook("HEAD", "resolve", lambda reply: reply.headers.update(told), times=None)
+    headers = {"X-Xet-Hash": "a" * 64, "Link": f'<{third}/token>; rel="xet-auth"'}
+    hub.hook("HEAD", "resolve", lambda reply: reply.headers.update(headers), times=None)
     hub.hook("GET", "xet-read-token", faults.header("X-Xet-Cas-Url", f"local://{outside}"), times=None)
     aezoo.pull(REPO)
     assert not hub.requests(origin="third")
@@ -450,16 +451,16 @@ def asked(url: str, method: str = "GET") -> Any:
 
 
 def test_a_hub_with_https_cannot_send_us_to_an_address_without() -> None:
-    held = Conversation("https://hub.example", 1)
+    talk = Conversation("https://hub.example", 1)
     with pytest.raises(Refused, match="not encrypted"):
-        held.asks(asked("http://cdn.example/x"))
+        talk.asks(asked("http://cdn.example/x"))
     with pytest.raises(Refused, match="not encrypted"):
-        held.asks(asked("http://hub.example/x"))
+        talk.asks(asked("http://hub.example/x"))
     request = asked("https://cdn.example/x")
-    held.asks(request)
+    talk.asks(request)
     assert request.headers == {}
     request = asked("https://hub.example/x")
-    held.asks(request)
+    talk.asks(request)
     assert request.headers == {"authorization": TOKEN}
 
 
@@ -522,8 +523,8 @@ CONFIGS: dict[str, tuple[Files, type[AezooError], int, str]] = {
 
 @pytest.mark.parametrize("case", CONFIGS)
 def test_a_config_is_refused_before_weights_are_asked_for(hub: Hub, box: Box, case: str) -> None:
-    told, error, code, match = CONFIGS[case]
-    publish(hub, told)
+    content, error, code, match = CONFIGS[case]
+    publish(hub, content)
     with box.unchanged(), soon(), pytest.raises(AezooError, match=match or None) as caught:
         aezoo.pull(REPO)
     assert (caught.value.exit_code, isinstance(caught.value, error) or code == 4) == (code, True)
@@ -677,8 +678,8 @@ def test_a_hub_that_has_uploads_confirmed_elsewhere_sends_no_token_there(
     third = hub.open("third", lambda request: Reply(200, b"{}"))
 
     def elsewhere(batch: dict[str, Any]) -> dict[str, Any]:
-        for told in batch["objects"]:
-            told.setdefault("actions", {})["verify"] = {"href": f"{third}/verify"}
+        for row in batch["objects"]:
+            row.setdefault("actions", {})["verify"] = {"href": f"{third}/verify"}
         return batch
 
     hub.hook("POST", "info/lfs/objects/batch", faults.edited(elsewhere), times=None)
@@ -704,6 +705,35 @@ def test_a_session_that_was_opened_anew_is_held_to_the_limits_too(hub: Hub, box:
     hub.hook("GET", API, faults.endless(), times=None)
     with refused(box, Refused, 7, "more"), soon():
         aezoo.pull(REPO)
+
+
+def test_a_session_that_the_client_opens_in_the_middle_of_a_call_is_hooked(hub: Hub, box: Box) -> None:
+    from huggingface_hub import close_session, get_session
+
+    with Client()._conversation(None):
+        close_session()  # as the client does when a connection breaks
+        assert http_limits._asks in get_session().event_hooks["request"]
+        assert http_limits._answers in get_session().event_hooks["response"]
+
+
+def test_what_a_program_set_to_open_sessions_stays_and_is_held_to_the_limits(hub: Hub, box: Box) -> None:
+    from huggingface_hub import get_session, set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    sessions: list[object] = []
+
+    def own() -> Any:
+        sessions.append(default_client_factory())
+        return sessions[-1]
+
+    set_client_factory(own)
+    try:
+        hub.hook("GET", API, faults.endless(), times=None)
+        with refused(box, Refused, 7, "more"), soon():
+            aezoo.pull(REPO)
+        assert get_session() is sessions[-1]
+    finally:
+        set_client_factory(default_client_factory)
 
 
 def test_the_limits_are_those_of_our_conversations_alone(hub: Hub, box: Box) -> None:

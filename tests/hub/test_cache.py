@@ -8,12 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import aezoo as zoo
 from aezoo.errors import Refused, RunFailed, UsageError
 from aezoo.storage import lockfile
+from aezoo.storage.model_files import ModelFiles
 from aezoo.zoo.cache import STAGE, Shelf, shelf, shelves
 from aezoo.zoo.pulling import PullWarning
 from tests.hub.conftest import REPO, Run, kept, publish, store
@@ -32,13 +34,13 @@ def test_ls_lists_what_was_pulled_as_text_and_as_json(
     newer = publish(hub, other, tag="")
     folder = zoo.pull(REPO)
     zoo.pull(box)
-    told = aezoo("cache", "ls")
-    assert told.code == 0
-    rows = {line.split()[0]: line for line in told.out.splitlines()[1:] if "v1" not in line}
+    result = aezoo("cache", "ls")
+    assert result.code == 0
+    rows = {line.split()[0]: line for line in result.out.splitlines()[1:] if "v1" not in line}
     assert newer[:12] in rows[REPO]
     assert "main" in rows[REPO]
     assert box in rows
-    assert "in 3 models" in told.err
+    assert "in 3 models" in result.err
     listed = {row["commit"]: row for row in json.loads(aezoo("cache", "ls", "--json").out)}
     assert listed[published]["revisions"] == ["v1"]
     assert (listed[newer]["revisions"], listed[newer]["folder"]) == (["main"], str(folder))
@@ -50,8 +52,8 @@ def test_an_empty_store_is_listed_pruned_and_verified(homes: Path, aezoo: Run) -
         assert aezoo("cache", words).code == 0
         assert json.loads(aezoo("cache", words, "--json").out) == []
     for words in ("ls", "verify"):
-        told = aezoo("cache", words)
-        assert (told.out, "nothing was pulled yet" in told.err) == ("", True)
+        result = aezoo("cache", words)
+        assert (result.out, "nothing was pulled yet" in result.err) == ("", True)
 
 
 def test_what_lies_in_the_store_and_is_no_model_bothers_nobody(
@@ -88,8 +90,8 @@ def test_rm_removes_what_is_named(
     for revision in commits:
         zoo.pull(f"{REPO}@{revision}")
     name = {"COMMIT": published, "SHORT": published[:8]}.get(name, name)
-    told = aezoo("cache", "rm", name, "--dry-run")
-    assert sorted(told.out.splitlines()) == sorted(f"would remove: {REPO}@{commits[one][:12]}" for one in gone)
+    result = aezoo("cache", "rm", name, "--dry-run")
+    assert sorted(result.out.splitlines()) == sorted(f"would remove: {REPO}@{commits[one][:12]}" for one in gone)
     assert len(kept(homes)) == 2
     assert aezoo("cache", "rm", name, name).code == 0, "named twice, removed once"
     assert kept(homes) == [commit for revision, commit in commits.items() if revision not in gone]
@@ -101,9 +103,9 @@ def test_rm_removes_what_is_named(
 def test_rm_of_what_is_not_there_is_not_found(hub: Hub, published: str, aezoo: Run) -> None:
     zoo.pull(REPO)
     for name in ("acme/tony", f"{REPO}@v9", "0000000", "\x1b[31m"):
-        told = aezoo("cache", "rm", name)
-        assert told.code == 3
-        assert "no such model was pulled" in told.err
+        result = aezoo("cache", "rm", name)
+        assert result.code == 3
+        assert "no such model was pulled" in result.err
     assert f"did you mean '{REPO}'" in aezoo("cache", "rm", "acme/tony").err.lower()
 
 
@@ -148,8 +150,8 @@ def test_what_was_asked_for_by_its_commit_later_and_what_came_out_of_the_wheel_s
     zoo.pull(box)
     newer = publish(hub, other, tag="")
     zoo.pull(REPO)
-    told = aezoo("cache", "prune")
-    assert (told.out, told.err) == ("", "nothing to remove\n")
+    result = aezoo("cache", "prune")
+    assert (result.out, result.err) == ("", "nothing to remove\n")
     assert len(kept(homes)) == 3
     rows = {row["commit"]: row["revisions"] for row in json.loads(aezoo("cache", "ls", "--json").out)}
     assert (rows[published], rows[newer]) == ([], ["main"])
@@ -159,12 +161,12 @@ def test_what_was_asked_for_by_its_commit_later_and_what_came_out_of_the_wheel_s
 
 def test_what_somebody_asks_for_while_it_is_judged_is_not_removed(hub: Hub, published: str, other: Path) -> None:
     folder = zoo.pull(REPO)
-    place = shelf(REPO, endpoint=hub.url)
+    repository = shelf(REPO, endpoint=hub.url)
     publish(hub, other, tag="")
     zoo.pull(REPO)
-    assert [one.wanted for one in place.kept() if one.commit == published] == [False]
+    assert [one.wanted for one in repository.kept() if one.commit == published] == [False]
     zoo.pull(f"{REPO}@{published}")
-    assert not place.remove(published, unwanted=True)
+    assert not repository.remove(published, unwanted=True)
     assert folder.is_dir()
 
 
@@ -210,10 +212,10 @@ def test_what_was_changed_is_found_and_healed_by_the_next_pull(
     good = {path.name: path.read_bytes() for path in folder.glob("*.*") if path.name != "aezoo.lock.json"}
     assert aezoo("cache", "verify").out == f"ok: {REPO}@{published[:12]}\n"
     spoil(folder)
-    told = aezoo("cache", "verify", REPO)
-    assert told.code == 1
-    assert told.out.startswith(f"damaged: {REPO}@{published[:12]}; {fault}")
-    assert told.err.splitlines()[0] == "error: 1 of 1 models are not as they were pulled"
+    result = aezoo("cache", "verify", REPO)
+    assert result.code == 1
+    assert result.out.startswith(f"damaged: {REPO}@{published[:12]}; {fault}")
+    assert result.err.splitlines()[0] == "error: 1 of 1 models are not as they were pulled"
     (row,) = json.loads(aezoo("cache", "verify", "--json").out)
     assert row["faults"][0].startswith(fault)
     healed = aezoo("pull", REPO)
@@ -242,25 +244,25 @@ def test_a_damaged_model_is_not_loaded_but_fetched_again_with_a_warning(hub: Hub
 
 def test_a_store_that_is_a_file_is_told_of(hub: Hub, published: str, tmp_path: Path, forks: Forks) -> None:
     (tmp_path / "file").write_text("x")
-    told = forks.run("pull", REPO, AEZOO_HOME=str(tmp_path / "file"))
-    assert told.code == 6
-    assert "cannot be written to" in told.err
-    assert "AEZOO_HOME names another folder" in told.err
+    result = forks.run("pull", REPO, AEZOO_HOME=str(tmp_path / "file"))
+    assert result.code == 6
+    assert "cannot be written to" in result.err
+    assert "AEZOO_HOME names another folder" in result.err
 
 
-def mounted(place: Path, *options: str) -> bool:
-    place.mkdir(parents=True, exist_ok=True)
-    return subprocess.run(["mount", *options, str(place)], capture_output=True, check=False).returncode == 0
+def mounted(folder: Path, *options: str) -> bool:
+    folder.mkdir(parents=True, exist_ok=True)
+    return subprocess.run(["mount", *options, str(folder)], capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
-    place = tmp_path / "disk"
-    if not shutil.which("mount") or not mounted(place, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+    folder = tmp_path / "disk"
+    if not shutil.which("mount") or not mounted(folder, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
         pytest.skip("no file system can be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_store_that_can_only_be_read_serves_what_it_has(
@@ -274,10 +276,10 @@ def test_a_store_that_can_only_be_read_serves_what_it_has(
         assert zoo.pull(f"{REPO}@{revision}") == folder, "a revision that cannot be noted is served all the same"
     newer = publish(hub, other)
     for words in (("pull", REPO), ("pull", f"{REPO}@{newer}"), ("cache", "rm", REPO)):
-        told = forks.run(*words)
-        assert told.code == 6, told.err
-        assert "Read-only file system" in told.err
-        assert len(told.err.splitlines()) == 2
+        result = forks.run(*words)
+        assert result.code == 6, result.err
+        assert "Read-only file system" in result.err
+        assert len(result.err.splitlines()) == 2
     assert zoo.load(f"{REPO}@{published}", device="cpu")
 
 
@@ -285,10 +287,10 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_fetched(
     hub: Hub, published: str, disk: Path, forks: Forks
 ) -> None:
     (disk / "filled").write_bytes(bytes((1 << 20) - 12_000))
-    told = forks.run("pull", REPO, AEZOO_HOME=str(disk))
-    assert told.code == 6
-    assert "are to be fetched" in told.err
-    assert "make room" in told.err
+    result = forks.run("pull", REPO, AEZOO_HOME=str(disk))
+    assert result.code == 6
+    assert "are to be fetched" in result.err
+    assert "make room" in result.err
     assert not hub.requests("GET", "/resolve/")
     assert not [*disk.rglob("config.json")]
 
@@ -306,9 +308,9 @@ def test_a_disk_that_fills_up_on_the_way_leaves_no_torn_model(
                 return
 
     hub.hook("GET", pattern, fill)
-    told = forks.run("pull", REPO, AEZOO_HOME=str(disk))
-    assert told.code == 6, told.err
-    assert "AEZOO_HOME names another folder" in told.err
+    result = forks.run("pull", REPO, AEZOO_HOME=str(disk))
+    assert result.code == 6, result.err
+    assert "AEZOO_HOME names another folder" in result.err
     assert not [*disk.rglob("config.json")]
     (disk / "filled").unlink()
     assert forks.run("pull", REPO, AEZOO_HOME=str(disk)).code == 0
@@ -381,12 +383,12 @@ def test_a_copy_takes_an_empty_folder_and_no_other(hub: Hub, published: str, tmp
     (tmp_path / "file").write_text("x")
     assert aezoo("pull", REPO, "--to", tmp_path / "empty").out == f"{tmp_path / 'empty'}\n"
     assert lockfile.verify(tmp_path / "empty")
-    asked = len(hub.log)
+    requests = len(hub.log)
     for name in ("full", "file"):
-        told = aezoo("pull", REPO, "--to", tmp_path / name)
-        assert told.code == 7
-        assert "exists and is not empty" in told.err
-    assert len(hub.log) == asked, "it was refused before anything was asked"
+        result = aezoo("pull", REPO, "--to", tmp_path / name)
+        assert result.code == 7
+        assert "exists and is not empty" in result.err
+    assert len(hub.log) == requests, "it was refused before anything was asked"
     assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] == ".") == []
 
 
@@ -406,9 +408,9 @@ def test_a_folder_is_not_pulled(tiny: Path, homes: Path) -> None:
 
 
 def test_what_is_no_name_and_not_there_is_not_found(homes: Path, aezoo: Run) -> None:
-    told = aezoo("pull", "a/b/c")
-    assert told.code == 3
-    assert told.err.splitlines() == [
+    result = aezoo("pull", "a/b/c")
+    assert result.code == 3
+    assert result.err.splitlines() == [
         "error: a/b/c: no such model",
         "hint: vae-mnist, or owner/name@revision of the Hub",
     ]
@@ -417,9 +419,9 @@ def test_what_is_no_name_and_not_there_is_not_found(homes: Path, aezoo: Run) -> 
 def test_limits_hold_for_what_is_here_too(hub: Hub, published: str, box: str, aezoo: Run) -> None:
     for name in (REPO, box):
         assert aezoo("pull", name).code == 0
-        told = aezoo("pull", name, "--limit", "parameters=1")
-        assert told.code == 1, told.err
-        assert "parameters" in told.err
+        result = aezoo("pull", name, "--limit", "parameters=1")
+        assert result.code == 1, result.err
+        assert "parameters" in result.err
 
 
 def test_a_copy_of_what_is_in_the_box_is_found_in_a_store_that_can_only_be_read(
@@ -457,16 +459,20 @@ def test_the_store_is_where_the_variables_say(homes: Path, monkeypatch: pytest.M
 
 def while_hashed(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
     """Let something happen once, in the middle of a look at a model: between its first file and the next."""
-    digest, happened = lockfile.digest_of, list[str]()
+    happened: list[str] = []
 
-    def hashed(path: Path) -> str:
-        told = digest(path)
-        if not happened:
-            happened.append("")
-            meanwhile()
-        return str(told)
+    def then(digest: Callable[..., str]) -> Callable[..., str]:
+        def hashed(*arguments: Any) -> str:
+            value = digest(*arguments)
+            if not happened:
+                happened.append("")
+                meanwhile()
+            return value
 
-    monkeypatch.setattr(lockfile, "digest_of", hashed)
+        return hashed
+
+    monkeypatch.setattr(lockfile, "digest_of", then(lockfile.digest_of))
+    monkeypatch.setattr(ModelFiles, "digest", then(ModelFiles.digest))
 
 
 def test_a_model_that_is_removed_while_it_is_verified_is_not_called_damaged(
@@ -476,9 +482,9 @@ def test_a_model_that_is_removed_while_it_is_verified_is_not_called_damaged(
     newer = publish(hub, other)
     zoo.pull(f"{REPO}@{newer}")
     while_hashed(monkeypatch, lambda: [one.remove(min(published, newer)) for one in shelves()])
-    told = aezoo("cache", "verify")
-    assert (told.code, told.err) == (0, "")
-    assert told.out == f"ok: {REPO}@{max(published, newer)[:12]}\n"
+    result = aezoo("cache", "verify")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == f"ok: {REPO}@{max(published, newer)[:12]}\n"
 
 
 def test_a_model_that_is_healed_while_it_is_verified_is_whole(
@@ -492,9 +498,9 @@ def test_a_model_that_is_healed_while_it_is_verified_is_whole(
             zoo.pull(REPO)
 
     while_hashed(monkeypatch, heal)
-    told = aezoo("cache", "verify", "--json")
-    assert (told.code, told.err) == (0, "")
-    assert [row["faults"] for row in json.loads(told.out)] == [[]]
+    result = aezoo("cache", "verify", "--json")
+    assert (result.code, result.err) == (0, "")
+    assert [row["faults"] for row in json.loads(result.out)] == [[]]
 
 
 @pytest.mark.parametrize("words", [("ls",), ("ls", "--json"), ("verify",), ("prune",), ("rm", REPO)])
@@ -512,9 +518,9 @@ def test_a_model_that_goes_at_any_moment_is_no_traceback(
         return method(path, *more, **named)
 
     monkeypatch.setattr(owner, name, gone)
-    told = aezoo("cache", *words)
-    assert told.code in (0, 3), told.err
-    assert "damaged" not in told.out + told.err
+    result = aezoo("cache", *words)
+    assert result.code in (0, 3), result.err
+    assert "damaged" not in result.out + result.err
 
 
 def test_ls_and_verify_beside_pulls_and_removals_find_no_damage(
@@ -527,9 +533,9 @@ def test_ls_and_verify_beside_pulls_and_removals_find_no_damage(
         children = [forks.start(*words) for words in work]
         while not all(child.gone.is_set() for child in children):
             for words in (("ls",), ("verify",), ("verify", "--json")):
-                told = aezoo("cache", *words)
-                assert told.code == 0, told.err
-                assert "damaged" not in told.out + told.err
+                result = aezoo("cache", *words)
+                assert result.code == 0, result.err
+                assert "damaged" not in result.out + result.err
         left = [child.wait() for child in children]
         assert {one.code for one in left} <= {0, 3}, left
     assert aezoo("cache", "verify").code == 0

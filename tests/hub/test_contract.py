@@ -87,14 +87,14 @@ def test_a_model_is_trained_pushed_pulled_elsewhere_and_used_by_four_commands(
     assert np.load(codes).tobytes() == direct.tobytes()
 
 
-def _test_rows(run: Path, place: Path) -> bool:
+def _test_rows(run: Path, folder: Path) -> bool:
     """The test split of a run's own data, as a file."""
     from aezoo.data.sources import open_samples, split
 
     spec = zoo.load(run, device="cpu").spec
     samples = open_samples(None, spec, seed=spec.training.seed)
     rows = split(samples, spec.data, seed=spec.training.seed)["test"]
-    np.save(place / "x.npy", samples.values[rows])
+    np.save(folder / "x.npy", samples.values[rows])
     return len(rows) > 0
 
 
@@ -117,9 +117,9 @@ def test_the_hub_holds_the_files_of_the_folder_and_the_lock_their_hashes(
 def test_what_is_pulled_as_json_names_every_file_and_its_hash(
     published: str, aezoo: Callable[..., object], process: Callable[..., object], forks: Forks
 ) -> None:
-    told = json.loads(forks.run("pull", REPO, "--json").out)
-    assert (told["source"], told["commit"], Path(told["folder"]).name) == (REPO, published, published)
-    assert layout.WEIGHTS in told["files"]
+    document = json.loads(forks.run("pull", REPO, "--json").out)
+    assert (document["source"], document["commit"], Path(document["folder"]).name) == (REPO, published, published)
+    assert layout.WEIGHTS in document["files"]
 
 
 def test_a_foreign_reader_finds_a_model_as_it_expects_one(hub: Hub, login: str, tiny: Path, tmp_path: Path) -> None:

@@ -116,38 +116,38 @@ def test_an_error_is_a_code_a_line_and_a_hint_after_few_tries(
     hub.add_user("carol", token="hf_" + "carol" * 7)
     hub.add_user("alice", role="read", orgs=["acme"], token="hf_" + "reader" * 6)
     happen(hub)
-    told = forks.run(*(str(tiny) if word == "DIR" else word for word in words), **environment)
+    result = forks.run(*(str(tiny) if word == "DIR" else word for word in words), **environment)
     assert len(hub.log) < 40, "it was tried again and again"
-    assert (told.code, told.out) == (code, ""), told.err
-    first, second = told.err.splitlines()
+    assert (result.code, result.out) == (code, ""), result.err
+    first, second = result.err.splitlines()
     assert first.startswith("error: ")
     assert line in first
     assert second.startswith("hint: ")
     assert hint in second
-    keep_quiet(told, homes)
+    keep_quiet(result, homes)
     assert kept(homes) == []
     assert not [entry for entry in store(homes) if ".stage" in entry]
 
 
-def keep_quiet(told: Left, homes: Path) -> None:
+def keep_quiet(result: Left, homes: Path) -> None:
     """No token is shown, and none is written."""
     written = "".join(path.read_bytes().decode("latin-1") for path in homes.rglob("*") if path.is_file())
     for secret in (TOKEN, BAD, "reader" * 6, "carol" * 7):
-        assert secret not in told.out + told.err + written
+        assert secret not in result.out + result.err + written
 
 
 @pytest.mark.parametrize("pattern", ["cdn /", "hub /acme/tiny/resolve"])
 def test_two_cuts_are_borne_in_silence(pattern: str, hub: Hub, published: str, forks: Forks) -> None:
     hub.hook("GET", pattern, faults.cut(100), times=2)
-    told = forks.run("pull", REPO)
-    assert (told.code, told.err) == (0, "")
+    result = forks.run("pull", REPO)
+    assert (result.code, result.err) == (0, "")
     assert zoo.load(REPO, device="cpu")
 
 
 def test_a_hub_that_is_busy_is_waited_for_as_it_asks(hub: Hub, published: str, forks: Forks) -> None:
     hub.hook("HEAD", "/resolve/", faults.refuse(429, retry_after=0))
-    told = forks.run("pull", REPO)
-    assert (told.code, told.err) == (0, "")
+    result = forks.run("pull", REPO)
+    assert (result.code, result.err) == (0, "")
 
 
 def test_bytes_that_came_wrong_once_are_fetched_again_and_twice_are_refused(
@@ -156,10 +156,10 @@ def test_bytes_that_came_wrong_once_are_fetched_again_and_twice_are_refused(
     hub.hook("GET", "cdn /", faults.flip())
     assert forks.run("pull", REPO).code == 0
     hub.hook("GET", "cdn /", faults.flip(), times=None)
-    told = forks.run("pull", REPO, AEZOO_HOME=str(homes / "other"))
-    assert told.code == 7
-    assert "model.safetensors of acme/tiny@" in told.err
-    assert "came damaged, twice" in told.err
+    result = forks.run("pull", REPO, AEZOO_HOME=str(homes / "other"))
+    assert result.code == 7
+    assert "model.safetensors of acme/tiny@" in result.err
+    assert "came damaged, twice" in result.err
     assert not [*(homes / "other").rglob("config.json")]
 
 
@@ -190,15 +190,15 @@ def test_an_error_as_json_is_one_document(hub: Hub, published: str, forks: Forks
     import json
 
     hub.hook("GET", "/resolve/", faults.refuse(500), times=None)
-    told = json.loads(forks.run("pull", REPO, "--json").err)
-    assert (told["exit_code"], bool(told["hint"])) == (5, True)
+    document = json.loads(forks.run("pull", REPO, "--json").err)
+    assert (document["exit_code"], bool(document["hint"])) == (5, True)
 
 
 def test_a_traceback_shows_no_token(hub: Hub, published: str, forks: Forks, homes: Path) -> None:
     hub.hook("GET", "/api/", faults.refuse(500), times=None)
-    told = forks.run("pull", REPO, "--debug", HF_TOKEN=TOKEN)
-    assert "Traceback" in told.err
-    keep_quiet(told, homes)
+    result = forks.run("pull", REPO, "--debug", HF_TOKEN=TOKEN)
+    assert "Traceback" in result.err
+    keep_quiet(result, homes)
 
 
 def test_a_password_in_the_address_of_a_hub_is_not_written_down() -> None:
@@ -209,11 +209,11 @@ def test_a_password_in_the_address_of_a_hub_is_not_written_down() -> None:
 
 def test_a_repository_that_is_no_model_is_not_found(hub: Hub, forks: Forks, built: Path) -> None:
     hub.publish("acme/words", {"README.md": b"# words"})
-    told = forks.run("pull", "acme/words")
-    assert told.code == 3
-    assert "holds no config.json: it is no model of aezoo" in told.err
+    result = forks.run("pull", "acme/words")
+    assert result.code == 3
+    assert "holds no config.json: it is no model of aezoo" in result.err
     publish(hub, built / "vanilla", "acme/half")
     del hub.repository("acme/half").head.tree["model.safetensors"]
-    told = forks.run("pull", "acme/half")
-    assert told.code == 3
-    assert "holds no model.safetensors" in told.err
+    result = forks.run("pull", "acme/half")
+    assert result.code == 3
+    assert "holds no model.safetensors" in result.err

@@ -15,9 +15,9 @@ from tests.hub_server.hub import Hub
 
 
 def rows(aezoo: Run, *words: str) -> dict[str, dict[str, Any]]:
-    told = aezoo("list", "models", "--json", *words)
-    assert told.code == 0, told.err
-    return {row["name"]: row for row in json.loads(told.out)["models"]}
+    result = aezoo("list", "models", "--json", *words)
+    assert result.code == 0, result.err
+    return {row["name"]: row for row in json.loads(result.out)["models"]}
 
 
 def test_a_list_tells_of_the_box_the_store_and_if_asked_of_the_hub(
@@ -26,13 +26,13 @@ def test_a_list_tells_of_the_box_the_store_and_if_asked_of_the_hub(
     zoo.push(built / "variational", REPO)
     zoo.push(built / "convolutional", "acme/conv")
     zoo.pull(REPO)
-    asked = len(hub.log)
+    requests = len(hub.log)
     here = rows(aezoo)
     assert {name: row["where"] for name, row in here.items()} == {box: "embedded", REPO: "cached"}
-    assert len(hub.log) == asked
+    assert len(hub.log) == requests
     assert here[REPO]["parameters"] == here[box]["parameters"] > 0
-    told = aezoo("list", "models", "--remote", "--json")
-    remote = {row["name"]: row for row in json.loads(told.out)["models"] if row["where"] == "hub"}
+    result = aezoo("list", "models", "--remote", "--json")
+    remote = {row["name"]: row for row in json.loads(result.out)["models"] if row["where"] == "hub"}
     assert remote.keys() == {REPO, "acme/conv"}
     assert (remote["acme/conv"]["family"], remote["acme/conv"]["license"]) == ("convolutional", "mit")
     assert remote["acme/conv"]["input"] == [1, 8, 8]
@@ -72,8 +72,8 @@ def test_a_list_of_the_hub_takes_models_of_aezoo_alone(hub: Hub, aezoo: Run) -> 
     ],
 )
 def test_a_strangers_card_is_shown_as_far_as_it_makes_sense(card: dict[str, Any], hub: Hub, aezoo: Run) -> None:
-    told = yaml.safe_dump({"library_name": "aezoo", **card})
-    hub.publish("acme/odd", {"README.md": f"---\n{told}---\n".encode()})
+    front_matter = yaml.safe_dump({"library_name": "aezoo", **card})
+    hub.publish("acme/odd", {"README.md": f"---\n{front_matter}---\n".encode()})
     row = rows(aezoo, "--remote")["acme/odd"]
     assert all(type(side) is int for side in row["input"])
     for value in row.values():
@@ -96,9 +96,9 @@ def test_a_model_that_cannot_be_read_is_listed_all_the_same(hub: Hub, published:
 def test_a_look_at_a_model_fetches_no_weights_and_keeps_nothing(
     hub: Hub, published: str, homes: Path, aezoo: Run
 ) -> None:
-    told = aezoo("show", REPO)
-    assert told.code == 0, told.err
-    assert "licence: mit" in told.out
+    result = aezoo("show", REPO)
+    assert result.code == 0, result.err
+    assert "licence: mit" in result.out
     fetched = {request.path.rsplit("/", 1)[1] for request in hub.requests("", "/resolve/")}
     assert fetched == {"config.json", "README.md"}
     assert not hub.requests("", "", origin="cdn")
@@ -108,19 +108,19 @@ def test_a_look_at_a_model_fetches_no_weights_and_keeps_nothing(
 
 def test_a_look_at_what_is_in_the_store_fetches_nothing(hub: Hub, published: str, aezoo: Run) -> None:
     zoo.pull(REPO)
-    files, asked = len(hub.requests("", "/resolve/")), len(hub.log)
-    told = aezoo("show", REPO)
-    assert f"from {REPO}@main, commit {published[:12]}" in told.out
-    assert (len(hub.requests("", "/resolve/")), len(hub.log)) == (files, asked + 1)
+    files, requests = len(hub.requests("", "/resolve/")), len(hub.log)
+    result = aezoo("show", REPO)
+    assert f"from {REPO}@main, commit {published[:12]}" in result.out
+    assert (len(hub.requests("", "/resolve/")), len(hub.log)) == (files, requests + 1)
     assert aezoo("show", f"{REPO}@{published}").code == 0
-    assert len(hub.log) == asked + 1
+    assert len(hub.log) == requests + 1
 
 
 def test_the_revision_told_is_the_one_asked_for(hub: Hub, published: str, aezoo: Run) -> None:
-    for asked in ("main", "v1", published):
-        name = f"{REPO}@{asked}"
-        assert json.loads(aezoo("pull", name, "--json").out)["revision"] == asked
-        assert json.loads(aezoo("show", name, "--json").out)["model"]["source"]["revision"] == asked
+    for revision in ("main", "v1", published):
+        name = f"{REPO}@{revision}"
+        assert json.loads(aezoo("pull", name, "--json").out)["revision"] == revision
+        assert json.loads(aezoo("show", name, "--json").out)["model"]["source"]["revision"] == revision
 
 
 def test_a_seed_of_nought_is_shown(hub: Hub, published: str, tiny: Path, aezoo: Run) -> None:
@@ -131,11 +131,11 @@ def test_a_seed_of_nought_is_shown(hub: Hub, published: str, tiny: Path, aezoo: 
 def test_the_card_of_a_model_is_printed_without_what_moves_a_cursor(hub: Hub, published: str, aezoo: Run) -> None:
     card = hub.read(hub.repository(REPO).head.tree["README.md"]).decode()
     hub.publish(REPO, {"README.md": (card + "\n\x1b[2J\x1b]0;owned\x07end\u202e\n").encode()})
-    told = aezoo("show", REPO, "--card")
-    assert told.code == 0
-    assert "# variational" in told.out
-    assert "[2J]0;ownedend" in told.out
-    assert all(line.isprintable() for line in told.out.splitlines())
+    result = aezoo("show", REPO, "--card")
+    assert result.code == 0
+    assert "# variational" in result.out
+    assert "[2J]0;ownedend" in result.out
+    assert all(line.isprintable() for line in result.out.splitlines())
     assert not hub.requests("", "", origin="cdn")
 
 
@@ -144,8 +144,8 @@ def test_what_has_no_card_says_so(hub: Hub, published: str, tiny: Path, aezoo: R
     assert aezoo("show", REPO, "--card").code == 3
     (tiny / "README.md").unlink()
     assert aezoo("show", tiny, "--card").code == 3
-    told = aezoo("show", "vanilla-digits", "--card")
-    assert (told.code, "is a spec" in told.err) == (2, True)
+    result = aezoo("show", "vanilla-digits", "--card")
+    assert (result.code, "is a spec" in result.err) == (2, True)
 
 
 def test_a_look_offline_takes_what_is_here(
@@ -163,7 +163,7 @@ def test_a_pulled_models_words_move_no_cursor(hub: Hub, published: str, built: P
     document["spec"]["license"] = "mit\x1b]0;owned\x07"
     (folder / "config.json").write_text(json.dumps(document))
     (folder / "metrics.json").write_text(json.dumps({"metrics": {"\x1b[2Jfvu\n": 0.5}}))
-    told = aezoo("list", "models")
-    assert REPO in told.out
-    assert "[2Jfvu 0.5" in told.out
-    assert all(line.isprintable() for line in told.out.splitlines())
+    result = aezoo("list", "models")
+    assert REPO in result.out
+    assert "[2Jfvu 0.5" in result.out
+    assert all(line.isprintable() for line in result.out.splitlines())

@@ -1,4 +1,4 @@
-"""Without a network: no socket is opened, what was pulled is there, and what was not is told clearly."""
+"""Without a network: no socket is opened, what was pulled is there, and what was not is an error that says so."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_what_was_pulled_loads_offline_by_commit_and_by_the_revisions_last_known
     for source in (REPO, f"{REPO}@v1"):
         zoo.pull(source)
     publish(hub, other)  # main and v1 move, and nobody here knows
-    asked = len(hub.log)
+    requests = len(hub.log)
     monkeypatch.setenv(variable, "1")
     no_sockets_later.append("off")
     name = REPO + revision.replace("commit", published)
@@ -39,26 +39,26 @@ def test_what_was_pulled_loads_offline_by_commit_and_by_the_revisions_last_known
         outputs(zoo.load(built / "variational", device="cpu")), outputs(zoo.load(name, device="cpu")), strict=True
     ):
         assert had.tobytes() == has.tobytes()
-    assert len(hub.log) == asked
+    assert len(hub.log) == requests
 
 
 def test_what_is_not_here_is_an_error_that_says_what_is(
     hub: Hub, published: str, aezoo: Run, no_sockets_later: list[str]
 ) -> None:
     zoo.pull(f"{REPO}@v1")
-    asked = len(hub.log)
+    requests = len(hub.log)
     no_sockets_later.append("off")
     for source, has in ((REPO, True), (f"{REPO}@{'0' * 40}", True), ("acme/none", False)):
         for command in ("pull", "show"):
-            told = aezoo(command, source, "--offline")
+            result = aezoo(command, source, "--offline")
             name = source if "@" in source else f"{source}@main"
             hint = f"the store has {REPO}@v1; " if has else ""
-            assert (told.code, told.out) == (5, "")
-            assert told.err.splitlines() == [
+            assert (result.code, result.out) == (5, "")
+            assert result.err.splitlines() == [
                 f"error: {name} is not in the store, and the network is switched off",
                 f"hint: {hint}leave out --offline, or unset AEZOO_OFFLINE and HF_HUB_OFFLINE, to fetch it",
             ]
-    assert len(hub.log) == asked
+    assert len(hub.log) == requests
 
 
 def test_a_damaged_model_is_refused_offline_and_not_called_missing(
@@ -66,9 +66,9 @@ def test_a_damaged_model_is_refused_offline_and_not_called_missing(
 ) -> None:
     (zoo.pull(REPO) / "config.json").write_text("{}")
     no_sockets_later.append("off")
-    told = aezoo("pull", REPO, "--offline")
-    assert told.code == 7
-    assert "was changed since it was pulled: config.json has 2 bytes" in told.err
+    result = aezoo("pull", REPO, "--offline")
+    assert result.code == 7
+    assert "was changed since it was pulled: config.json has 2 bytes" in result.err
 
 
 def test_a_push_and_a_search_refuse_to_go_offline(
@@ -76,9 +76,9 @@ def test_a_push_and_a_search_refuse_to_go_offline(
 ) -> None:
     monkeypatch.setenv("AEZOO_OFFLINE", "1")
     for words in (("push", tiny, REPO), ("list", "--remote")):
-        told = aezoo(*words)
-        assert told.code == 5
-        assert told.err.splitlines()[0] == "error: the network is switched off"
+        result = aezoo(*words)
+        assert result.code == 5
+        assert result.err.splitlines()[0] == "error: the network is switched off"
     assert aezoo("push", tiny, REPO, "--dry-run").code == 0
     assert not hub.log
 
@@ -86,9 +86,9 @@ def test_a_push_and_a_search_refuse_to_go_offline(
 def test_a_list_needs_no_network(hub: Hub, published: str, aezoo: Run, no_sockets_later: list[str]) -> None:
     zoo.pull(REPO)
     no_sockets_later.append("off")
-    told = aezoo("list", "models", "--offline")
-    assert told.code == 0
-    assert REPO in told.out
+    result = aezoo("list", "models", "--offline")
+    assert result.code == 0
+    assert REPO in result.out
 
 
 def test_a_model_in_the_box_needs_no_network(box: str, hub: Hub, aezoo: Run, no_sockets: None) -> None:
@@ -100,10 +100,10 @@ def test_a_model_in_the_box_needs_no_network(box: str, hub: Hub, aezoo: Run, no_
 
 def test_a_process_offline_opens_no_socket_either(hub: Hub, published: str, forks: Forks) -> None:
     folder = zoo.pull(REPO)
-    asked = len(hub.log)
-    told = forks.run("pull", REPO, HF_HUB_OFFLINE="1", HF_ENDPOINT=hub.url)
-    assert (told.code, told.out) == (0, f"{folder}\n")
-    assert len(hub.log) == asked
+    requests = len(hub.log)
+    result = forks.run("pull", REPO, HF_HUB_OFFLINE="1", HF_ENDPOINT=hub.url)
+    assert (result.code, result.out) == (0, f"{folder}\n")
+    assert len(hub.log) == requests
 
 
 def test_off_means_off(hub: Hub, published: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,10 +120,10 @@ def test_what_is_here_is_named_where_the_hub_cannot_be_reached(
 ) -> None:
     folder = zoo.pull(REPO)
     hub.close()
-    told = aezoo("pull", REPO)
-    assert told.code == 5
-    hint = "reachable? then try again; --offline, or AEZOO_OFFLINE=1, takes the commit that it was when last asked"
-    assert told.err.splitlines()[1].endswith(hint)
+    result = aezoo("pull", REPO)
+    assert result.code == 5
+    hint = "reachable? then try again; --offline, or AEZOO_OFFLINE=1, takes the commit that it was at the last request"
+    assert result.err.splitlines()[1].endswith(hint)
     assert aezoo("pull", REPO, "--offline").out == f"{folder}\n"
 
 

@@ -126,7 +126,7 @@ LOST: dict[str, Fault] = {
     "500": faults.refuse(500),
     "504": faults.refuse(504),
     "408": faults.refuse(408),
-    "no commit": faults.edited(lambda told: {**told, "commitOid": "none"}),
+    "no commit": faults.edited(lambda answer: {**answer, "commitOid": "none"}),
 } | {name: faults.body(change) for name, change in NO_ANSWERS.items()}
 
 
@@ -136,14 +136,14 @@ def test_a_commit_of_which_nothing_is_heard_may_be_public_and_one_is_told_where_
     hub: Hub, login: str, tiny: Path, aezoo: Run, fault: Fault, json_: tuple[str, ...]
 ) -> None:
     hub.hook(*COMMIT, fault, times=None)
-    told = aezoo("push", tiny, REPO, "--tag", "v1", *json_)
-    assert told.code in (5, 7)
-    assert f"{REPO} may be published all the same, and may be public, without its tag 'v1'" in told.err
-    assert f"look at {hub.url}/{REPO}, or `aezoo pull {REPO}`" in told.err
-    assert "nothing was published" not in told.err
+    result = aezoo("push", tiny, REPO, "--tag", "v1", *json_)
+    assert result.code in (5, 7)
+    assert f"{REPO} may be published all the same, and may be public, without its tag 'v1'" in result.err
+    assert f"look at {hub.url}/{REPO}, or `aezoo pull {REPO}`" in result.err
+    assert "nothing was published" not in result.err
     assert commits(hub) == 1
     hub.hooks.clear()
-    assert aezoo("pull", REPO).code == 0, "what is told works when it is typed"
+    assert aezoo("pull", REPO).code == 0, "the command in the hint works"
     assert zoo.push(tiny, REPO, tag="v1").changed is False
     assert "refs/tags/v1" in hub.repository(REPO).refs
 
@@ -207,11 +207,11 @@ def test_a_commit_that_cannot_be_read_back_is_published(
     hub: Hub, login: str, tiny: Path, aezoo: Run, fault: Fault
 ) -> None:
     each_request(hub, at("/commit/", lambda: hub.hook(*TREE, fault, times=None)))
-    told = aezoo("push", tiny, REPO)
+    result = aezoo("push", tiny, REPO)
     head = hub.repository(REPO).head.oid
-    assert (told.code, commits(hub)) == (5, 1)
-    assert f"{REPO}@{head} is published, and may be public" in told.err
-    assert f"`aezoo pull {REPO}@{head}`" in told.err
+    assert (result.code, commits(hub)) == (5, 1)
+    assert f"{REPO}@{head} is published, and may be public" in result.err
+    assert f"`aezoo pull {REPO}@{head}`" in result.err
 
 
 def test_a_private_model_that_cannot_be_read_back_is_said_to_be_private(hub: Hub, login: str, tiny: Path) -> None:
@@ -233,9 +233,9 @@ def test_a_repository_made_public_before_the_commit_gets_none(
 ) -> None:
     zoo.push(tiny, REPO, private=True)
     each_request(hub, at(pattern, lambda: expose(hub)))
-    told = aezoo("push", other, REPO, "--private")
-    assert told.code == 7
-    assert f"{REPO} was made public meanwhile; nothing was published" in told.err
+    result = aezoo("push", other, REPO, "--private")
+    assert result.code == 7
+    assert f"{REPO} was made public meanwhile; nothing was published" in result.err
     assert commits(hub) == 1
 
 
@@ -243,12 +243,12 @@ def test_a_repository_made_public_with_the_commit_is_told_to_be_public(
     hub: Hub, login: str, tiny: Path, aezoo: Run
 ) -> None:
     each_request(hub, at("/commit/", lambda: expose(hub)))
-    told = aezoo("push", tiny, REPO, "--private", "--tag", "v1")
+    result = aezoo("push", tiny, REPO, "--private", "--tag", "v1")
     head = hub.repository(REPO).head.oid
-    assert told.code == 7
-    assert "was made public meanwhile: everybody can see the model" in told.err
-    assert f"{REPO}@{head} is published, and may be public, without its tag 'v1'" in told.err
-    assert f"{hub.url}/{REPO}/settings" in told.err
+    assert result.code == 7
+    assert "was made public meanwhile: everybody can see the model" in result.err
+    assert f"{REPO}@{head} is published, and may be public, without its tag 'v1'" in result.err
+    assert f"{hub.url}/{REPO}/settings" in result.err
 
 
 # --- tags ------------------------------------------------------------------------------------------------
@@ -260,10 +260,10 @@ def test_a_tag_that_is_taken_after_the_commit_is_refused(
     first = zoo.push(tiny, REPO)
     tags = hub.repository(REPO).refs
     each_request(hub, at("/tag/", lambda: tags.update({"refs/tags/v1": first.commit})))
-    told = aezoo("push", other, REPO, "--tag", "v1")
-    assert told.code == 7
-    assert f"has a tag 'v1' already, at {first.commit[:12]}" in told.err
-    assert "push again with the next version as its tag" in told.err
+    result = aezoo("push", other, REPO, "--tag", "v1")
+    assert result.code == 7
+    assert f"has a tag 'v1' already, at {first.commit[:12]}" in result.err
+    assert "push again with the next version as its tag" in result.err
     hub.arrivals.clear()
     assert zoo.push(other, REPO, tag="v2").changed is False
 
@@ -277,10 +277,10 @@ def test_a_tag_that_was_set_though_its_answer_is_lost_is_set(hub: Hub, login: st
 
 def test_a_tag_that_the_hub_takes_and_does_not_show_is_told(hub: Hub, login: str, tiny: Path, aezoo: Run) -> None:
     each_request(hub, at("/refs", lambda: hub.repository(REPO).refs.pop("refs/tags/v1", None)))
-    told = aezoo("push", tiny, REPO, "--tag", "v1")
-    assert told.code == 5
-    assert "took the tag 'v1', and does not show it" in told.err
-    assert "without its tag 'v1'" in told.err
+    result = aezoo("push", tiny, REPO, "--tag", "v1")
+    assert result.code == 5
+    assert "took the tag 'v1', and does not show it" in result.err
+    assert "without its tag 'v1'" in result.err
     hub.arrivals.clear()
     assert aezoo("push", tiny, REPO, "--tag", "v1").code == 0
 
@@ -300,7 +300,7 @@ def test_of_several_models_those_before_the_one_that_failed_are_named(
                 raise Refusal(500, "no")
 
     each_request(hub, second)
-    told = aezoo("zoo", "publish", "--all", "acme", "--json")
-    document = json.loads(told.err)
+    result = aezoo("zoo", "publish", "--all", "acme", "--json")
+    document = json.loads(result.err)
     assert document["exit_code"] == 5
     assert f"published before it: acme/{box}@" in document["error"]

@@ -17,9 +17,9 @@ from tests.hub_server.hub import Hub
 def test_the_copies_on_the_hub_have_the_hashes_of_those_in_the_box(
     words: tuple[str, ...], hub: Hub, login: str, box: str, aezoo: Run
 ) -> None:
-    told = aezoo("zoo", "publish", *words, "--tag", "v1")
-    assert told.code == 0, told.err
-    assert told.out == f"acme/{box}@{hub.repository(f'acme/{box}').head.oid}\n"
+    result = aezoo("zoo", "publish", *words, "--tag", "v1")
+    assert result.code == 0, result.err
+    assert result.out == f"acme/{box}@{hub.repository(f'acme/{box}').head.oid}\n"
     here, there = lockfile.read(embedded.folder(box)), lockfile.read(zoo.pull(f"acme/{box}@v1"))
     assert here is not None
     assert there is not None
@@ -30,12 +30,12 @@ def test_the_copies_on_the_hub_have_the_hashes_of_those_in_the_box(
 
 
 def test_a_dry_run_of_the_box_asks_nobody(hub: Hub, box: str, aezoo: Run, no_sockets: None) -> None:
-    told = aezoo("zoo", "publish", "--all", "acme", "--dry-run")
-    assert told.code == 0
+    result = aezoo("zoo", "publish", "--all", "acme", "--dry-run")
+    assert result.code == 0
     noted = lockfile.read(embedded.folder(box))
     assert noted is not None
     for file in noted.files:
-        assert file.sha256 in told.out
+        assert file.sha256 in result.out
     listed = json.loads(aezoo("zoo", "publish", box, "acme", "--dry-run", "--json").out)
     assert {(row["name"], row["sha256"]) for row in listed} == {(file.name, file.sha256) for file in noted.files}
 

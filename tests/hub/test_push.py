@@ -111,9 +111,9 @@ def test_a_tag_is_set_once_and_stays_where_it_is(hub: Hub, login: str, tiny: Pat
     same = zoo.push(tiny, REPO, tag="v1")
     assert (same.changed, same.commit) == (False, first.commit)
     assert zoo.push(tiny, REPO, tag="v1.0").commit == first.commit
-    taken = aezoo("push", other, REPO, "--tag", "v1")
-    assert taken.code == 7
-    assert f"{REPO} has a tag 'v1' already, at {first.commit[:12]}" in taken.err
+    refused = aezoo("push", other, REPO, "--tag", "v1")
+    assert refused.code == 7
+    assert f"{REPO} has a tag 'v1' already, at {first.commit[:12]}" in refused.err
     assert (commits(hub), hub.repository(REPO).head.oid) == (1, first.commit), "it was refused before the commit"
     second = zoo.push(other, REPO, tag="v2")
     assert hub.repository(REPO).named("tags") == {"v1": first.commit, "v1.0": first.commit, "v2": second.commit}
@@ -135,10 +135,10 @@ def test_a_tag_that_could_not_be_set_is_set_by_the_next_push(hub: Hub, login: st
 
     for number in range(1, 30):
         hub.at_request(number, refuse)
-    told = aezoo("push", tiny, REPO, "--tag", "v1")
-    assert (told.code, commits(hub)) == (5, 1)
+    result = aezoo("push", tiny, REPO, "--tag", "v1")
+    assert (result.code, commits(hub)) == (5, 1)
     head = hub.repository(REPO).head.oid
-    message, hint = told.err.splitlines()
+    message, hint = result.err.splitlines()
     assert message.endswith(f"{REPO}@{head} is published, and may be public, without its tag 'v1'")
     assert "check the name; or the token in use" in hint
     assert hint.endswith("the same command again sets the tag")
@@ -157,9 +157,9 @@ def test_a_tag_without_a_token_is_told_of_the_token(
         patch.setenv("HF_TOKEN", TOKEN)
         zoo.push(tiny, REPO)
     monkeypatch.setattr(HfApi, "create_repo", create)
-    told = aezoo("push", tiny, REPO, "--tag", "v7")
-    assert told.code == 5
-    assert "no token was used" in told.err.splitlines()[1], told.err
+    result = aezoo("push", tiny, REPO, "--tag", "v7")
+    assert result.code == 5
+    assert "no token was used" in result.err.splitlines()[1], result.err
 
 
 def test_what_a_push_says_names_its_tag(hub: Hub, login: str, tiny: Path, aezoo: Run) -> None:
@@ -170,8 +170,8 @@ def test_what_a_push_says_names_its_tag(hub: Hub, login: str, tiny: Path, aezoo:
 
 def test_a_dry_run_refuses_the_tag_that_a_push_refuses(tiny: Path, aezoo: Run) -> None:
     for words in (("--tag", "main"), ("--tag", "v1", "--create-pr")):
-        told = aezoo("push", tiny, REPO, "--dry-run", *words)
-        assert (told.code, told.out) == (2, "")
+        result = aezoo("push", tiny, REPO, "--dry-run", *words)
+        assert (result.code, result.out) == (2, "")
 
 
 def test_the_hub_may_be_named_before_the_repository(hub: Hub, login: str, tiny: Path) -> None:
@@ -211,18 +211,18 @@ def test_a_private_push_makes_a_private_repository_and_never_a_public_commit(
 def test_a_dry_run_asks_nobody_and_tells_every_file_with_its_hash_and_the_card(
     hub: Hub, tiny: Path, aezoo: Run, no_sockets: None
 ) -> None:
-    told = aezoo("push", tiny, REPO, "--dry-run")
-    assert (told.code, told.err) == (0, "")
+    result = aezoo("push", tiny, REPO, "--dry-run")
+    assert (result.code, result.err) == (0, "")
     for file in layout.survey(tiny).files:
         if file.name != layout.CARD:
-            assert f"{file.name}" in told.out
-            assert f"{file.size:,}" in told.out
-            assert file.sha256 in told.out
-    assert f'model = aezoo.load("{REPO}")' in told.out
-    assert 'license: "mit"' in told.out
+            assert f"{file.name}" in result.out
+            assert f"{file.size:,}" in result.out
+            assert file.sha256 in result.out
+    assert f'model = aezoo.load("{REPO}")' in result.out
+    assert 'license: "mit"' in result.out
     document = json.loads(aezoo("push", tiny, REPO, "--dry-run", "--json").out)
     assert {row["name"] for row in document["files"]} == {file.name for file in layout.survey(tiny).files}
-    assert document["card"] in told.out
+    assert document["card"] in result.out
     assert not hub.log
 
 
@@ -230,10 +230,10 @@ def test_words_of_a_folder_move_no_cursor_in_a_dry_run(tiny: Path, aezoo: Run) -
     (tiny / "\x1b[2Jnotes.txt").write_text("x")
     card = tiny / "README.md"
     card.write_text(card.read_text() + "\n\x1b]0;owned\x07\u202e\n")
-    told = aezoo("push", tiny, REPO, "--dry-run")
-    assert told.code == 0
-    assert all(line.isprintable() for line in told.out.splitlines())
-    assert "stays here: \\x1b[2Jnotes.txt" in told.out
+    result = aezoo("push", tiny, REPO, "--dry-run")
+    assert result.code == 0
+    assert all(line.isprintable() for line in result.out.splitlines())
+    assert "stays here: \\x1b[2Jnotes.txt" in result.out
 
 
 def test_a_dry_run_foretells_what_a_push_does(hub: Hub, login: str, tiny: Path) -> None:
@@ -247,9 +247,9 @@ def test_a_dry_run_foretells_what_a_push_does(hub: Hub, login: str, tiny: Path) 
 
 def test_a_dry_run_refuses_what_a_push_refuses(tiny: Path, hub: Hub, aezoo: Run) -> None:
     (tiny / ".env").write_text("SECRET=1")
-    told = aezoo("push", tiny, REPO, "--dry-run")
-    assert (told.code, told.out) == (7, "")
-    assert ".env is hidden" in told.err
+    result = aezoo("push", tiny, REPO, "--dry-run")
+    assert (result.code, result.out) == (7, "")
+    assert ".env is hidden" in result.err
 
 
 # --- what is there ---------------------------------------------------------------------------------------
@@ -324,10 +324,10 @@ def test_a_model_without_a_licence_is_not_published_until_somebody_names_one(
     hub: Hub, login: str, tmp_path: Path, aezoo: Run
 ) -> None:
     folder = build(tmp_path, license=None)
-    told = aezoo("push", folder, REPO)
-    assert (told.code, len(told.err.splitlines())) == (7, 2)
-    assert "names no licence" in told.err
-    assert "--license apache-2.0" in told.err
+    result = aezoo("push", folder, REPO)
+    assert (result.code, len(result.err.splitlines())) == (7, 2)
+    assert "names no licence" in result.err
+    assert "--license apache-2.0" in result.err
     assert not hub.log
     assert aezoo("push", folder, REPO, "--license", "cc-by-4.0").code == 0
     card = remote_files(hub)["README.md"].decode()
@@ -344,13 +344,13 @@ def test_a_model_without_a_licence_is_not_published_until_somebody_names_one(
 
 def test_a_licence_that_the_hub_does_not_know_is_refused(hub: Hub, login: str, tmp_path: Path, aezoo: Run) -> None:
     folder = build(tmp_path, license="Appache-2.0")
-    told = aezoo("push", folder, REPO)
-    assert told.code == 7
-    assert "did you mean 'apache-2.0'?" in told.err
+    result = aezoo("push", folder, REPO)
+    assert result.code == 7
+    assert "did you mean 'apache-2.0'?" in result.err
     for words in ((), ("--dry-run",)):
-        told = aezoo("push", folder, REPO, "--license", "foo-bar", *words)
-        assert (told.code, told.out) == (2, "")
-        assert "the Hub knows no licence by that id" in told.err
+        result = aezoo("push", folder, REPO, "--license", "foo-bar", *words)
+        assert (result.code, result.out) == (2, "")
+        assert "the Hub knows no licence by that id" in result.err
     assert not hub.log
     assert aezoo("push", folder, REPO, "--license", "Apache-2.0").code == 0, "in place of what nobody knows"
     assert 'license: "apache-2.0"' in remote_files(hub)["README.md"].decode()
@@ -358,15 +358,15 @@ def test_a_licence_that_the_hub_does_not_know_is_refused(hub: Hub, login: str, t
 
 
 def test_a_model_of_the_box_is_published_by_another_command(tiny: Path, box: str, aezoo: Run) -> None:
-    told = aezoo("push", box, REPO)
-    assert told.code == 3
-    assert f"`aezoo zoo publish {box} NAMESPACE`" in told.err
+    result = aezoo("push", box, REPO)
+    assert result.code == 3
+    assert f"`aezoo zoo publish {box} NAMESPACE`" in result.err
 
 
 def test_a_licence_that_the_spec_contradicts_is_refused(hub: Hub, login: str, tiny: Path, aezoo: Run) -> None:
-    told = aezoo("push", tiny, REPO, "--license", "apache-2.0")
-    assert told.code == 2
-    assert "the spec says 'mit', --license 'apache-2.0'" in told.err
+    result = aezoo("push", tiny, REPO, "--license", "apache-2.0")
+    assert result.code == 2
+    assert "the spec says 'mit', --license 'apache-2.0'" in result.err
     assert aezoo("push", tiny, REPO, "--license", "mit").code == 0
 
 
@@ -409,7 +409,7 @@ def _cut(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "message"),
     [
         (_link, "is a symbolic link"),
         (_linked_folder, "is a symbolic link"),
@@ -427,12 +427,12 @@ def _cut(folder: Path) -> None:
     ],
 )
 def test_a_folder_that_must_not_be_published_is_refused_before_anybody_is_asked(
-    hub: Hub, login: str, tiny: Path, aezoo: Run, spoil: Callable[[Path], object], told: str
+    hub: Hub, login: str, tiny: Path, aezoo: Run, spoil: Callable[[Path], object], message: str
 ) -> None:
     spoil(tiny)
     refused = aezoo("push", tiny, REPO)
     assert refused.code == 7, refused.err
-    assert told in refused.err
+    assert message in refused.err
     assert refused.err.startswith("error: ")
     assert "Traceback" not in refused.err
     assert not hub.log
@@ -459,10 +459,10 @@ def test_a_path_of_this_machine_is_not_published_unless_it_is_meant(
 ) -> None:
     np.save(tmp_path / "x.npy", np.zeros((40, 6), dtype="float32"))
     folder = build(tmp_path, data={"type": "arrays", "path": str(tmp_path / "x.npy")})
-    told = aezoo("push", folder, REPO)
-    assert told.code == 7
-    assert "names a path of this machine" in told.err
-    assert "--keep-paths" in told.err
+    result = aezoo("push", folder, REPO)
+    assert result.code == 7
+    assert "names a path of this machine" in result.err
+    assert "--keep-paths" in result.err
     assert not hub.log
     assert aezoo("push", folder, REPO, "--keep-paths").code == 0
 

@@ -1,4 +1,4 @@
-"""Words of strangers: plugins that a spec names, cards, facts, tags, and what must never be told to anybody."""
+"""Text from others: plugins that a spec names, cards, facts and tags; and secrets that nobody else may see."""
 
 from __future__ import annotations
 
@@ -164,10 +164,10 @@ def test_the_command_exits_with_4_and_a_hint(hub: Hub, box: Box, aezoo: Run) -> 
 
 
 def test_a_distribution_that_is_missing_is_told_of_once_and_by_the_repository(hub: Hub, box: Box, aezoo: Run) -> None:
-    told = dict(with_part("kan:spline", plugins={"kan": "aezoo-kan>=0.3"}))
-    document = json.loads(told["config.json"])
+    content = dict(with_part("kan:spline", plugins={"kan": "aezoo-kan>=0.3"}))
+    document = json.loads(content["config.json"])
     document["spec"]["requires"] = ["Aezoo_Kan>=0.1", "aezoo-other>=1"]
-    hub.publish(REPO, {**told, "config.json": json.dumps(document).encode()})
+    hub.publish(REPO, {**content, "config.json": json.dumps(document).encode()})
     for words in (("pull", REPO), ("show", REPO)):
         result = aezoo(*words)
         assert result.code == 4
@@ -221,8 +221,8 @@ def test_what_a_card_on_the_hub_says_around_ours_is_kept_as_text(hub: Hub, box: 
     start = time.process_time()
     zoo.push(written(box.folder / "here" / "m"), "acme/other")
     assert time.process_time() - start < 10
-    told = hub.read(hub.repository("acme/other").head.tree["README.md"]).decode()
-    head = told.split("\n---\n")[0]
+    readme = hub.read(hub.repository("acme/other").head.tree["README.md"]).decode()
+    head = readme.split("\n---\n")[0]
     assert head.startswith("---\nlibrary_name: aezoo")
     assert "python/object" not in head
     assert not [*box.folder.rglob("owned")]
@@ -342,8 +342,8 @@ def test_an_error_of_a_stranger_is_one_line_and_a_hint(hub: Hub, box: Box, aezoo
 
 def nowhere(box: Box, *texts: str) -> bool:
     """The token is in no file and in no text."""
-    found = [path for path in box.folder.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
-    return not found and not any(TOKEN in text for text in texts)
+    paths = [path for path in box.folder.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+    return not paths and not any(TOKEN in text for text in texts)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -24,12 +24,12 @@ def metadata(readme: bytes) -> dict[str, Any]:
     if not match:
         return {}
     try:
-        found = yaml.safe_load(match[1])
+        document = yaml.safe_load(match[1])
     except yaml.YAMLError as error:
         raise ValueError(f"invalid metadata: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ValueError("invalid metadata: repo card metadata block should be a dict")
-    return found
+    return document
 
 
 def tolerant(readme: bytes) -> dict[str, Any]:
@@ -59,9 +59,9 @@ def parameters(weights: bytes) -> dict[str, Any] | None:
     try:
         tensors = json.loads(weights[8 : 8 + int.from_bytes(weights[:8], "little")])
         counts: dict[str, int] = {}
-        for name, told in tensors.items():
+        for name, entry in tensors.items():
             if name != "__metadata__":
-                counts[told["dtype"]] = counts.get(told["dtype"], 0) + math.prod(told["shape"])
+                counts[entry["dtype"]] = counts.get(entry["dtype"], 0) + math.prod(entry["shape"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return {"parameters": counts, "total": sum(counts.values())}

@@ -62,15 +62,15 @@ def client_at(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "HF_TOKEN_PATH": home / "token",
         "HF_STORED_TOKENS_PATH": home / "stored_tokens",
     }
-    for name, place in places.items():
-        monkeypatch.setattr(constants, name, str(place))
+    for name, folder in places.items():
+        monkeypatch.setattr(constants, name, str(folder))
     monkeypatch.setattr(_cache_manager, "HF_HUB_CACHE", constants.HF_HUB_CACHE)  # these two took copies of the names
     monkeypatch.setattr(_cache_assets, "HF_ASSETS_CACHE", constants.HF_ASSETS_CACHE)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 
 
 def client_of(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the client in this process, and those in others, use a hub where they are told no endpoint."""
+    """Let the client in this process, and those in others, use a hub where no endpoint is set."""
     from huggingface_hub import constants, hf_api
 
     monkeypatch.delenv("HF_HUB_DISABLE_XET", raising=False)
@@ -113,5 +113,5 @@ def hub(hub_of: HubOf) -> Hub:
 
 @pytest.fixture
 def token(hub: Hub) -> str:
-    """A token that writes to `hub`, for alice and for acme; no client knows it unless it is told."""
+    """A token that writes to `hub`, for alice and for acme; no client knows it unless it is set."""
     return TOKEN

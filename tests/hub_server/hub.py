@@ -58,7 +58,7 @@ class Hub:
     Args:
         folder: Where objects are stored; a temporary one if it is left out.
         xet: Whether clients may send through Xet. If not, they need HF_HUB_DISABLE_XET=1: they do not fall back.
-        page_size: How many rows of a tree or a list are told at once.
+        page_size: How many rows of a tree or a list are sent at once.
         part_size: Objects above this many bytes are sent in parts; None sends all at once.
     """
 
@@ -125,10 +125,10 @@ class Hub:
 
     def met(self, request: Request) -> list[Hook]:
         with self.lock:
-            found = [hook for hook in self.hooks if hook.meets(request)]
-            for hook in found:
+            hooks = [hook for hook in self.hooks if hook.meets(request)]
+            for hook in hooks:
                 hook.times = None if hook.times is None else hook.times - 1
-        return found
+        return hooks
 
     def hook(self, method: str, pattern: str, fault: Fault, times: int | None = 1) -> Hook:
         """Apply a fault to the next `times` replies, all if None, to a method (or `*`) and an `origin /path` searched
@@ -161,9 +161,9 @@ class Hub:
 
     def environment(self, token: str | None = None) -> dict[str, str]:
         """The variables by which a client in a process of its own finds this hub."""
-        told = {"HF_ENDPOINT": self.url, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-        told |= {} if self.xet else {"HF_HUB_DISABLE_XET": "1"}
-        return told | ({} if token is None else {"HF_TOKEN": token})
+        result = {"HF_ENDPOINT": self.url, "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+        result |= {} if self.xet else {"HF_HUB_DISABLE_XET": "1"}
+        return result | ({} if token is None else {"HF_TOKEN": token})
 
     def repository(self, name: str, kind: str = "model") -> Repository:
         return self.repositories[kind, name]

@@ -45,9 +45,9 @@ class Objects:
         self.signatures[signature] = oid
         return signature
 
-    def complete(self, oid: str, told: list[tuple[int, str]]) -> None:
+    def complete(self, oid: str, listed: list[tuple[int, str]]) -> None:
         """Join the parts of an object if they are those that the client tells by number and md5."""
         parts = self.parts.pop(oid, {})
-        if told != [(number, hashlib.md5(part).hexdigest()) for number, part in sorted(parts.items())]:
+        if listed != [(number, hashlib.md5(part).hexdigest()) for number, part in sorted(parts.items())]:
             raise Refusal(400, "bad multi-part completion")
         self.write(oid, b"".join(part for _, part in sorted(parts.items())))

@@ -40,8 +40,8 @@ def test_an_object_that_came_through_xet_is_served_over_plain_http_as_well(
     first: str, hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-    found = hf_hub_download(REPO, "model.safetensors")
-    assert Path(found).read_bytes() == (folder / "model.safetensors").read_bytes()
+    path = hf_hub_download(REPO, "model.safetensors")
+    assert Path(path).read_bytes() == (folder / "model.safetensors").read_bytes()
     assert len(hub.requests("GET", origin="cdn")) == 1
 
 
@@ -68,9 +68,9 @@ def test_a_folder_gets_the_files_that_patterns_name(first: str, tmp_path: Path) 
 
 
 def test_a_dry_run_tells_the_sizes_and_fetches_nothing(first: str, hub: Hub, folder: Path) -> None:
-    told = {row.filename: row for row in snapshot_download(REPO, dry_run=True)}
-    assert told["model.safetensors"].file_size == (folder / "model.safetensors").stat().st_size
-    assert all(row.will_download for row in told.values())
+    rows = {row.filename: row for row in snapshot_download(REPO, dry_run=True)}
+    assert rows["model.safetensors"].file_size == (folder / "model.safetensors").stat().st_size
+    assert all(row.will_download for row in rows.values())
     assert hub.requests("GET", "/resolve/") == hub.requests("GET", origin="cdn") == []
 
 
@@ -110,8 +110,8 @@ def test_a_download_that_is_cut_goes_on_where_the_client_last_wrote(hub: Hub) ->
     hub.publish(REPO, {"model.safetensors": weights})
     hub.hook("GET", "cdn /", faults.cut(11_000_000))
     assert Path(hf_hub_download(REPO, "model.safetensors")).read_bytes() == weights
-    asked = [(request.headers.get("range"), request.status) for request in hub.requests("GET", origin="cdn")]
-    assert asked == [(None, 200), ("bytes=10485760-", 206)]
+    requests = [(request.headers.get("range"), request.status) for request in hub.requests("GET", origin="cdn")]
+    assert requests == [(None, 200), ("bytes=10485760-", 206)]
 
 
 def test_the_client_takes_a_flipped_bit_and_finds_it_when_it_is_told_to_verify(api: HfApi, hub: Hub) -> None:

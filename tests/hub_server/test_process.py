@@ -1,4 +1,4 @@
-"""Hub and client in processes of their own: what is told to each, and what is left when one is killed."""
+"""Hub and client in processes of their own: what each has to know, and what is left when one is killed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def test_a_hub_of_its_own_says_how_to_find_it(mode: str, homes: Path) -> None:
         assert process.stdout is not None
         try:
             lines = itertools.takewhile(str.strip, process.stdout)  # up to the empty one, or its end
-            told = dict(line.strip().split("=", 1) for line in lines)
-            assert ("HF_HUB_DISABLE_XET" in told) == (mode == "lfs")
-            assert HfApi(endpoint=told["HF_ENDPOINT"], token=told["HF_TOKEN"]).whoami()["name"] == "alice"
+            variables = dict(line.strip().split("=", 1) for line in lines)
+            assert ("HF_HUB_DISABLE_XET" in variables) == (mode == "lfs")
+            assert HfApi(endpoint=variables["HF_ENDPOINT"], token=variables["HF_TOKEN"]).whoami()["name"] == "alice"
             process.send_signal(signal.SIGINT)
             assert process.wait(600) == 0
         finally:

@@ -13,8 +13,8 @@ from tests.hub_server.hub import Hub
 
 
 def test_the_user_behind_a_token(api: HfApi) -> None:
-    told = api.whoami()
-    assert (told["name"], [org["name"] for org in told["orgs"]]) == ("alice", ["acme"])
+    user = api.whoami()
+    assert (user["name"], [org["name"] for org in user["orgs"]]) == ("alice", ["acme"])
     with pytest.raises(HfHubHTTPError, match="Invalid"):
         HfApi(endpoint=api.endpoint, token="hf_bad").whoami()
 
@@ -49,8 +49,8 @@ def test_a_tree_is_told_in_pages_with_the_folders_before_the_files(first: str, a
     assert len(list(api.list_repo_tree(REPO, recursive=True))) == 7
     assert len(hub.requests("GET", "/tree/")) == 5, "two pages of three rows, and three"
     assert [row.path for row in api.list_repo_tree(REPO, "samples")] == ["samples/grid.png"]
-    asked = ["model.safetensors", "samples", "nope"]
-    assert [row.path for row in api.get_paths_info(REPO, asked)] == ["samples", "model.safetensors"]
+    names = ["model.safetensors", "samples", "nope"]
+    assert [row.path for row in api.get_paths_info(REPO, names)] == ["samples", "model.safetensors"]
     assert api.file_exists(REPO, "spec.json")
     assert not api.file_exists(REPO, "nope")
 
@@ -61,9 +61,9 @@ def test_the_parameters_of_the_weights(first: str, api: HfApi) -> None:
 
 def test_models_are_found_by_tag_author_and_words(first: str, api: HfApi, hub: Hub) -> None:
     hub.publish("other/gan", {"README.md": b"---\ntags: [gan]\n---\n"})
-    found = list(api.list_models(filter=["aezoo"], full=True, cardData=True))
-    assert [(model.id, model.sha) for model in found] == [(REPO, first)]
-    assert found[0].card_data is not None
+    models = list(api.list_models(filter=["aezoo"], full=True, cardData=True))
+    assert [(model.id, model.sha) for model in models] == [(REPO, first)]
+    assert models[0].card_data is not None
     assert [model.id for model in api.list_models(author="other")] == ["other/gan"]
     assert [model.id for model in api.list_models(search="tiny")] == [REPO]
     assert list(api.list_models(author="nobody")) == []

@@ -69,8 +69,8 @@ class Refusal(Exception):
 
     def __init__(self, status: int, message: str, code: str = "", headers: Headers | None = None) -> None:
         super().__init__(message)
-        told = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(headers or {})}
-        self.reply = answer({"error": message}, status, told)
+        all_headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **(headers or {})}
+        self.reply = answer({"error": message}, status, all_headers)
 
 
 def answer(data: Any, status: int = 200, headers: Headers | None = None) -> Reply:

@@ -406,7 +406,7 @@ def layer(what: str, when: str = "always", kind: str = "giving") -> dict[str, An
     return {"type": f"giver:{kind}", "what": what, "when": when}
 
 
-def told(document: dict[str, Any]) -> str:
+def message_of(document: dict[str, Any]) -> str:
     """What training says."""
     with pytest.raises(PluginError) as caught:
         aezoo.train(document, device="cpu")
@@ -440,7 +440,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 @pytest.mark.parametrize("when", ["real", "training", "late", "large"])
 def test_what_a_layer_gives_is_held_to_what_it_declares(what: str, when: str) -> None:
-    message = told(spec(encoder=[{"type": "linear", "features": 4}, layer(what, when)]))
+    message = message_of(spec(encoder=[{"type": "linear", "features": 4}, layer(what, when)]))
     assert "layer giver:giving: " in message
     # The last batch of an epoch is smaller than the others.
     wanted = WRONG[what] if when != "late" else WRONG[what].partition(" for a batch")[0][:12]
@@ -456,12 +456,12 @@ def test_a_layer_that_is_wrong_everywhere_is_found_before_anything_is_trained(wh
 @pytest.mark.parametrize("what", WRONG)
 def test_a_layer_within_one_of_the_box_is_held_too(what: str) -> None:
     body = {"type": "residual", "body": [layer(what, "training")]}
-    assert "layer giver:giving: " in told(spec(encoder=[body]))
+    assert "layer giver:giving: " in message_of(spec(encoder=[body]))
 
 
 @pytest.mark.parametrize("what", ["none", "function"])
 def test_what_is_no_module_is_refused(what: str) -> None:
-    assert "NothingSpec.build at" in (message := told(spec(encoder=[layer(what, kind="nothing")])))
+    assert "NothingSpec.build at" in (message := message_of(spec(encoder=[layer(what, kind="nothing")])))
     assert "not a module of torch" in message
 
 
@@ -469,7 +469,7 @@ def test_what_is_no_module_is_refused(what: str) -> None:
 @pytest.mark.parametrize("field", ["z", "level", "code"])
 def test_every_field_of_a_code_is_held(what: str, field: str) -> None:
     latent = {"type": "giver:coding", "dim": 3, "what": what, "field": field}
-    message = told(spec(encoder=[{"type": "linear", "features": 3}], latent=latent))
+    message = message_of(spec(encoder=[{"type": "linear", "features": 3}], latent=latent))
     assert "latent giver:coding: " in message
 
 
@@ -485,52 +485,52 @@ def test_what_a_prior_draws_is_held(what: str) -> None:
 @pytest.mark.parametrize("method", ["mean", "nll"])
 @pytest.mark.parametrize("what", ["none", "int64", "first", "scalar", "meta"])
 def test_what_a_likelihood_gives_is_held(method: str, what: str) -> None:
-    message = told(spec(likelihood={"type": "giver:likely", "method": method, "what": what}))
+    message = message_of(spec(likelihood={"type": "giver:likely", "method": method, "what": what}))
     assert f"Likely.{method} at" in message
     assert "likelihood giver:likely: " in message
 
 
 @pytest.mark.parametrize("what", ["none", "text", "int64", "vector", "right"])
 def test_a_penalty_is_one_number(what: str) -> None:
-    message = told(spec(regularizers={"term": {"type": "giver:penalty", "what": what}}))
+    message = message_of(spec(regularizers={"term": {"type": "giver:penalty", "what": what}}))
     assert "regularizer giver:penalty: " in message
     assert "without axes" in message
 
 
 @pytest.mark.parametrize("what", ["none", "int64", "float64", "first", "wide", "meta"])
 def test_a_corruption_leaves_shape_and_type(what: str) -> None:
-    assert "corruption giver:spoilt: " in told(spec(corruption=[{"type": "giver:spoilt", "what": what}]))
+    assert "corruption giver:spoilt: " in message_of(spec(corruption=[{"type": "giver:spoilt", "what": what}]))
 
 
 @pytest.mark.parametrize("what", ["none", "empty", "text", "vector", "right"])
 def test_terms_of_an_objective_are_numbers_by_name(what: str) -> None:
-    assert "objective giver:aim: " in told(spec(objective={"type": "giver:aim", "what": what}))
+    assert "objective giver:aim: " in message_of(spec(objective={"type": "giver:aim", "what": what}))
 
 
 @pytest.mark.parametrize("what", ["nan", "text", "none"])
 def test_the_value_of_a_schedule_is_a_finite_number(what: str) -> None:
     rate = {"type": "adam", "lr": {"type": "giver:rate", "what": what}}
-    message = told(spec(training={"epochs": 2, "batch_size": 16, "optimizer": rate}))
+    message = message_of(spec(training={"epochs": 2, "batch_size": 16, "optimizer": rate}))
     assert "schedule giver:rate: RateSpec.value at" in message
     assert "not a finite number" in message
 
 
 def test_an_optimizer_is_one_of_torch() -> None:
-    message = told(spec(training={"epochs": 1, "optimizer": {"type": "giver:moving"}}))
+    message = message_of(spec(training={"epochs": 1, "optimizer": {"type": "giver:moving"}}))
     assert "MovingSpec.build at" in message
     assert "gives a str, not an optimizer of torch" in message
 
 
 @pytest.mark.parametrize("what", ["text", "none", "list", "complex"])
 def test_a_metric_is_a_number(what: str) -> None:
-    message = told(spec(metrics=[{"type": "giver:judging", "what": what}]))
+    message = message_of(spec(metrics=[{"type": "giver:judging", "what": what}]))
     assert "metric giver:judging: " in message
     assert "not a number" in message
 
 
 @pytest.mark.parametrize("what", ["none", "array", "list", "narrow"])
 def test_a_dataset_gives_samples_of_the_shape_that_it_declares(what: str) -> None:
-    assert "dataset giver:rows: " in told(spec(data={"type": "giver:rows", "what": what}))
+    assert "dataset giver:rows: " in message_of(spec(data={"type": "giver:rows", "what": what}))
 
 
 @pytest.mark.parametrize("what", ["one", "two", "text", "in_place", "inference", "kept"])

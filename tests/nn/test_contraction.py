@@ -203,8 +203,8 @@ def test_what_the_pass_has_left_is_used_again_and_changes_nothing(crowded):
 def test_the_penalty_is_taken_at_the_clean_input():
     net = one_layer()
     out = passed(net)
-    spoiled = net(out.x, torch.zeros_like(out.x))
-    assert Contraction()(spoiled).equal(Contraction()(out))
+    corrupted = net(out.x, torch.zeros_like(out.x))
+    assert Contraction()(corrupted).equal(Contraction()(out))
 
 
 def test_signs_come_from_the_generator_of_the_pass_alone():

@@ -29,11 +29,11 @@ def every(level=0.3):
 def test_shape_is_kept_and_the_input_is_not_written_to(shape):
     x = data(shape)
     kept = x.clone()
-    spoilers = every() + ([Block(2)] if len(shape) > 1 else [])
-    for corruption in spoilers:
-        spoiled = corruption(x, seeded())
-        assert spoiled.shape == x.shape
-        assert not spoiled.equal(x)
+    corruptions = every() + ([Block(2)] if len(shape) > 1 else [])
+    for corruption in corruptions:
+        corrupted = corruption(x, seeded())
+        assert corrupted.shape == x.shape
+        assert not corrupted.equal(x)
         assert x.equal(kept)
 
 
@@ -52,11 +52,11 @@ def test_the_generator_alone_decides(corruption):
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_a_mask_hides_its_share_and_rescales_nothing(p):
     x = data()
-    spoiled = Mask(p, value=-1.0)(x, seeded())
-    hidden = spoiled == -1
+    corrupted = Mask(p, value=-1.0)(x, seeded())
+    hidden = corrupted == -1
     # 4 sigma of a binomial
     assert abs(hidden.float().mean().item() - p) < 4 * (p * (1 - p) / x.numel()) ** 0.5
-    assert spoiled[~hidden].equal(x[~hidden])
+    assert corrupted[~hidden].equal(x[~hidden])
 
 
 def test_a_mask_by_pixel_hides_all_channels_together():
@@ -85,19 +85,19 @@ def test_gaussian_noise_has_its_deviation(std):
 
 
 def test_clipped_noise_stays_in_the_range():
-    spoiled = GaussianNoise(2.0, range=UNIT)(data(), seeded())
-    assert spoiled.min() == 0
-    assert spoiled.max() == 1
+    corrupted = GaussianNoise(2.0, range=UNIT)(data(), seeded())
+    assert corrupted.min() == 0
+    assert corrupted.max() == 1
 
 
 def test_salt_and_pepper_share_their_odds():
     x = data()
-    spoiled = SaltAndPepper(0.2, range=(-1.0, 2.0))(x, seeded())
+    corrupted = SaltAndPepper(0.2, range=(-1.0, 2.0))(x, seeded())
     sigma = (0.1 * 0.9 / x.numel()) ** 0.5
-    assert abs((spoiled == -1).float().mean().item() - 0.1) < 4 * sigma
-    assert abs((spoiled == 2).float().mean().item() - 0.1) < 4 * sigma
-    untouched = (spoiled != -1) & (spoiled != 2)
-    assert spoiled[untouched].equal(x[untouched])
+    assert abs((corrupted == -1).float().mean().item() - 0.1) < 4 * sigma
+    assert abs((corrupted == 2).float().mean().item() - 0.1) < 4 * sigma
+    untouched = (corrupted != -1) & (corrupted != 2)
+    assert corrupted[untouched].equal(x[untouched])
 
 
 @pytest.mark.parametrize(("shape", "count"), [((3, 40), 5), ((3, 12, 12), 25), ((2, 6, 6, 6), 125)])
@@ -149,9 +149,9 @@ def test_gaussian_noise_is_the_generators_noise_times_its_deviation():
 def test_salt_and_pepper_share_the_lower_and_the_upper_half_of_p(per_pixel):
     x = data(batch=4)
     u = torch.rand(4, 1 if per_pixel else 3, 12, 12, generator=seeded(3)).expand(x.shape)
-    spoiled = SaltAndPepper(0.4, range=(-1.0, 2.0), per_pixel=per_pixel)(x, seeded(3))
+    corrupted = SaltAndPepper(0.4, range=(-1.0, 2.0), per_pixel=per_pixel)(x, seeded(3))
     expected = torch.where(u < 0.2, torch.tensor(-1.0), torch.where(u < 0.4, torch.tensor(2.0), x))
-    assert spoiled.equal(expected)
+    assert corrupted.equal(expected)
 
 
 def test_a_block_starts_anywhere_from_the_first_position_to_the_last_that_fits():

@@ -69,7 +69,7 @@ def test_topk_has_at_most_k_active_units(k):
 
 
 def known(mean, logvar):
-    """A Gaussian latent whose map gives these numbers, whatever it is given."""
+    """A Gaussian latent whose map gives these numbers, whatever its input."""
     project = nn.Linear(1, 2 * len(mean))
     with torch.no_grad():
         project.weight.zero_()
@@ -90,13 +90,13 @@ def test_a_draw_is_the_mean_and_the_deviation_times_the_generators_noise():
     torch.testing.assert_close(latent(h, torch.Generator().manual_seed(7)).z, expected)
 
 
-@pytest.mark.parametrize(("logvar", "held"), [(-11.0, -10.0), (-9.5, -9.5), (9.5, 9.5), (11.0, 10.0)])
-def test_a_log_variance_is_held_between_minus_ten_and_ten_and_has_no_gradient_outside(logvar, held):
+@pytest.mark.parametrize(("logvar", "clamped"), [(-11.0, -10.0), (-9.5, -9.5), (9.5, 9.5), (11.0, 10.0)])
+def test_a_log_variance_is_clamped_between_minus_ten_and_ten_and_has_no_gradient_outside(logvar, clamped):
     latent = known([0.0], [logvar])
     code = latent(torch.zeros(1, 1))
-    assert code.logvar.item() == held
+    assert code.logvar.item() == clamped
     code.logvar.sum().backward()
-    assert latent.project.bias.grad.tolist() == [0.0, float(logvar == held)]
+    assert latent.project.bias.grad.tolist() == [0.0, float(logvar == clamped)]
 
 
 def test_a_spatial_gaussian_splits_its_channels():

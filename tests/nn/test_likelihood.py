@@ -69,7 +69,7 @@ def test_the_gradient_of_continuous_bernoulli_is_finite_at_zero():
 def test_a_fixed_gaussian_keeps_its_constant(sigma):
     raw, x = draw()
     expected = -Normal(raw, sigma).log_prob(x).sum((1, 2, 3))
-    # 1e-6: the scale is held in float32
+    # 1e-6: the scale is a float32
     torch.testing.assert_close(Gaussian(SHAPE, scale=sigma).nll(raw, x), expected, rtol=1e-6, atol=1e-5)
 
 
@@ -119,8 +119,8 @@ def test_the_optimal_variance_needs_no_gradient():
     raw, x = draw()
     raw.requires_grad_()
     (through,) = torch.autograd.grad(0.5 * math.prod(SHAPE) * (raw - x).square().mean().log(), raw)
-    (given,) = torch.autograd.grad(OptimalGaussian().nll(raw, x).mean(), raw)
-    torch.testing.assert_close(given, through)
+    (gradient,) = torch.autograd.grad(OptimalGaussian().nll(raw, x).mean(), raw)
+    torch.testing.assert_close(gradient, through)
 
 
 def test_in_evaluation_the_optimal_variance_is_that_of_training():

@@ -389,8 +389,8 @@ def test_matrices_are_what_mixes_values_and_nothing_else():
     module = nn.Sequential(nn.Linear(3, 1), nn.LayerNorm(3), nn.Conv1d(1, 4, 1), nn.GRU(2, 2))
     module.register_parameter("vector", nn.Parameter(torch.zeros(4, 1, 1)))
     module.register_parameter("matrix", nn.Parameter(torch.zeros(4, 2)))
-    found = {tuple(part.shape) for part in matrices(module)}
-    assert found == {(1, 3), (4, 1, 1), (6, 2), (4, 2)}
+    shapes = {tuple(part.shape) for part in matrices(module)}
+    assert shapes == {(1, 3), (4, 1, 1), (6, 2), (4, 2)}
     assert not any(part is module.vector for part in matrices(module))
 
 

@@ -1,4 +1,4 @@
-"""The objective: which terms a player is told, with which weight at a step, and what it may move."""
+"""The objective: the terms of each player, their weights at a step, and the parameters that it moves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def network(latent: nn.Module | None = None) -> Autoencoder:
     )
 
 
-class Told(nn.Module):
+class Scored(nn.Module):
     """Constant terms for a first player and a critic; the critic reads the code."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Told(nn.Module):
         self.seen.append(out)
         self.recorded.append(out.raw.requires_grad)
         if player == "critic":
-            return {"told": 7.0 * self.value, "also": 11.0 * self.value}
+            return {"score": 7.0 * self.value, "also": 11.0 * self.value}
         return {"first": torch.tensor(2.0), "second": torch.tensor(3.0)}
 
     def own(self, player: str) -> Iterator[nn.Parameter]:
@@ -57,7 +57,7 @@ def noise(seed: int = 0) -> Noise:
     return Noise(Generator().manual_seed(seed), Generator().manual_seed(seed + 1))
 
 
-def told(
+def losses_of(
     objective: Objective, player: str = "model", step: int = 4
 ) -> tuple[float, dict[str, float], dict[str, float]]:
     losses = objective(X, player, step, noise())
@@ -70,45 +70,45 @@ def told(
 
 def test_terms_without_weights_are_summed() -> None:
     raw = {"first": 2.0, "second": 3.0}
-    assert told(Objective(network(), Terms(Told()))) == (5.0, raw, raw)
+    assert losses_of(Objective(network(), Terms(Scored()))) == (5.0, raw, raw)
 
 
 def test_a_weight_is_that_of_the_step_and_raw_terms_stay_raw() -> None:
     terms = Terms(
-        Told(),
+        Scored(),
         regularizers={"five": Five(), "pop": Five(), "plain": Five()},
         weights={"five": lambda step: step, "pop": lambda step: 0.5, "plain": None, "second": lambda step: 10 * step},
     )
     objective = Objective(network(), terms)
-    total, raw, weighted = told(objective, step=4)
+    total, raw, weighted = losses_of(objective, step=4)
     assert raw == {"first": 2.0, "second": 3.0, "five": 5.0, "pop": 5.0, "plain": 5.0}
     assert weighted == {"first": 2.0, "second": 120.0, "five": 20.0, "pop": 2.5, "plain": 5.0}
     assert total == 149.5
-    assert told(objective, step=0)[0] == 2 + 0 + 0 + 2.5 + 5
+    assert losses_of(objective, step=0)[0] == 2 + 0 + 0 + 2.5 + 5
 
 
-def test_a_later_player_is_told_its_own_terms_with_weights_by_its_name_and_no_penalty() -> None:
+def test_a_later_player_gets_its_own_terms_with_weights_by_its_name_and_no_penalty() -> None:
     weights = {
         "five": None,
-        "critic.told": lambda step: 2 * step,
+        "critic.score": lambda step: 2 * step,
         "first": lambda step: 3.0,
-        "told": lambda step: 99,
+        "score": lambda step: 99,
     }
-    terms = Terms(Told(), players=("model", "critic"), regularizers={"five": Five()}, weights=weights)
-    total, raw, weighted = told(Objective(network(), terms), "critic")
-    assert raw == {"told": 7.0, "also": 11.0}
-    assert weighted == {"told": 56.0, "also": 11.0}
+    terms = Terms(Scored(), players=("model", "critic"), regularizers={"five": Five()}, weights=weights)
+    total, raw, weighted = losses_of(Objective(network(), terms), "critic")
+    assert raw == {"score": 7.0, "also": 11.0}
+    assert weighted == {"score": 56.0, "also": 11.0}
     assert total == 67.0
 
 
 def test_the_weights_of_another_player_are_not_the_first_ones() -> None:
     weights = {"critic.first": lambda step: 9, "first": lambda step: 2}
-    terms = Terms(Told(), players=("model", "critic"), weights=weights)
-    assert told(Objective(network(), terms)) == (7.0, {"first": 2.0, "second": 3.0}, {"first": 4.0, "second": 3.0})
+    terms = Terms(Scored(), players=("model", "critic"), weights=weights)
+    assert losses_of(Objective(network(), terms)) == (7.0, {"first": 2.0, "second": 3.0}, {"first": 4.0, "second": 3.0})
 
 
 def test_a_player_that_moves_nothing_of_the_model_needs_no_way_back_through_it() -> None:
-    play = Told()
+    play = Scored()
     objective = Objective(network(), Terms(play, players=("model", "critic")))
     objective(X, "model", 0, noise())
     objective(X, "critic", 0, noise())
@@ -118,7 +118,7 @@ def test_a_player_that_moves_nothing_of_the_model_needs_no_way_back_through_it()
 
 
 def test_a_split_says_which_parts_of_the_model_each_player_moves() -> None:
-    class Shared(Told):
+    class Shared(Scored):
         def split(self, model: Any) -> dict[str, list[nn.Module]]:
             return {"model": [model.decoder, model.decoder], "critic": [model.latent]}
 
@@ -143,7 +143,7 @@ class Plus(nn.Module):
 
 
 def test_corruptions_are_applied_in_order_to_what_is_encoded_and_not_to_the_target() -> None:
-    play = Told()
+    play = Scored()
     objective = Objective(network(), Terms(play), corruption=[Plus(2.0), Plus(3.0)])
     objective(X, "model", 0, noise(5))
     generator = Generator().manual_seed(5)
@@ -154,7 +154,7 @@ def test_corruptions_are_applied_in_order_to_what_is_encoded_and_not_to_the_targ
 
 
 def test_latent_noise_comes_from_its_own_generator() -> None:
-    play = Told()
+    play = Scored()
     objective = Objective(network(Gaussian(nn.Identity(), shared=(2,))), Terms(play))
     objective(X, "model", 0, noise(5))
     expected = X + torch.randn(2, 2, generator=Generator().manual_seed(6))
@@ -163,13 +163,13 @@ def test_latent_noise_comes_from_its_own_generator() -> None:
 
 
 def test_regularizers_read_the_taps_that_are_named() -> None:
-    play = Told()
+    play = Scored()
     Objective(network(), Terms(play, taps=("decoder.0",)))(X, "model", 0, noise())
     assert set(play.seen[0].taps) == {"decoder.0"}
 
 
 def test_lower_precision_is_for_products_and_terms_are_computed_in_full() -> None:
-    play = Told()
+    play = Scored()
     terms = Terms(play, taps=("decoder.0",))
     plain, lower = (Objective(network(), terms, autocast=kind) for kind in (None, torch.bfloat16))
     lower.model.load_state_dict(plain.model.state_dict())
@@ -193,7 +193,7 @@ def test_what_lies_beside_the_model_is_all_but_its_weights() -> None:
         def forward(self, out: Output) -> Tensor:
             return torch.tensor(0.0)
 
-    objective = Objective(network(), Terms(Told(), regularizers={"r": Remembering()}))
+    objective = Objective(network(), Terms(Scored(), regularizers={"r": Remembering()}))
     assert set(objective.auxiliary_state) == {"loss_terms.value", "regularizers.0.mean"}
 
 
@@ -204,12 +204,12 @@ def test_constraints_and_tangents_are_applied_in_order(method: str) -> None:
     functions: dict[str, Any] = {
         name: [lambda n=n, name=name: done.append(f"{name}{n}") for n in range(2)] for name in calls.values()
     }
-    getattr(Objective(network(), Terms(Told()), Constraints(**functions)), method)()
+    getattr(Objective(network(), Terms(Scored()), Constraints(**functions)), method)()
     assert done == [f"{calls[method]}{n}" for n in range(2)]
 
 
 def test_a_player_that_only_looks_on_sees_the_same_pass() -> None:
-    play = Told()
+    play = Scored()
     terms = Terms(play, players=("model", "critic"), taps=("decoder.0",))
     objective = Objective(network(), terms, corruption=[Plus(2.0)])
     for player in ("model", "critic"):

@@ -52,7 +52,7 @@ def test_dead_units_do_not_stop_the_fit():
 
 
 def test_a_fitted_gaussian_refuses_to_sample_before_it_has_seen_codes():
-    with pytest.raises(UsageError, match="not seen any codes") as caught:
+    with pytest.raises(UsageError, match="is not fitted yet") as caught:
         FittedGaussian((4,)).sample(3)
     assert "train" in caught.value.hint
 
@@ -71,10 +71,10 @@ def test_a_fit_needs_two_codes():
 
 
 def test_a_fit_refuses_codes_of_a_model_that_has_diverged():
-    spoiled = codes(n=10)
-    spoiled[3, 1] = float("nan")
+    broken = codes(n=10)
+    broken[3, 1] = float("nan")
     with pytest.raises(RunFailed, match="codes that are not finite"):
-        FittedGaussian((4,)).fit(spoiled)
+        FittedGaussian((4,)).fit(broken)
 
 
 def test_a_standard_normal_leaves_nothing_to_save():
@@ -152,7 +152,7 @@ def test_a_standard_normal_does_not_learn():
 
 
 def test_before_the_fit_there_is_no_density_either():
-    with pytest.raises(UsageError, match="not seen any codes"):
+    with pytest.raises(UsageError, match="is not fitted yet"):
         FittedGaussian((2,)).log_prob(torch.zeros(1, 2))
 
 

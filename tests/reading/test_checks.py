@@ -31,7 +31,7 @@ def spec_of(**changes: Any) -> Table:
     return {**base, **changes}
 
 
-def told(registry: Registry | None = None, **changes: Any) -> list[Fault]:
+def faults_in(registry: Registry | None = None, **changes: Any) -> list[Fault]:
     try:
         return check(spec_of(**changes), registry=registry)[1]
     except SpecError as error:
@@ -39,7 +39,7 @@ def told(registry: Registry | None = None, **changes: Any) -> list[Fault]:
 
 
 def codes(registry: Registry | None = None, **changes: Any) -> list[str]:
-    return [f"{fault.code} {fault.place}" for fault in told(registry, **changes)]
+    return [f"{fault.code} {fault.place}" for fault in faults_in(registry, **changes)]
 
 
 # --- everything at once -------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def test_names_in_a_decoder_are_judged_only_where_there_is_one() -> None:
 
 
 def test_a_name_is_answered_with_the_nearest_or_with_some() -> None:
-    faults = told(regularizers={"l2": {"on": "encodr.0"}, "l1": {"on": "xyz"}})
+    faults = faults_in(regularizers={"l2": {"on": "encodr.0"}, "l1": {"on": "xyz"}})
     assert faults[0].hint == "did you mean 'encoder.0'?"
     assert faults[1].hint.startswith("there are: input.clean, input.corrupted, latent, pre, output")
 
@@ -135,7 +135,7 @@ def test_best_by_takes_the_terms_that_are_logged(weight: Any, weighted: bool) ->
 
 
 def test_the_weighted_term_of_a_weight_of_one_is_answered_with_the_term() -> None:
-    (fault,) = told(regularizers={"l2": {}}, training={"best_by": "l2.weighted"})
+    (fault,) = faults_in(regularizers={"l2": {}}, training={"best_by": "l2.weighted"})
     assert (fault.code, fault.hint) == ("AZ507", "its weight is 1: take 'l2'")
 
 
@@ -166,7 +166,7 @@ TIED = {"decoder": {"tied": True}}
     ],
 )
 def test_a_decoder_that_cannot_be_tied_is_refused_without_building_it(changes: Table, why: str) -> None:
-    found = told(**{**TIED, **changes})
+    found = faults_in(**{**TIED, **changes})
     assert [(fault.code, fault.path) for fault in found] == ([("AZ407", ("decoder", "tied"))] if why else [])
     assert why in (found[0].message if found else "")
     if not why:

@@ -143,17 +143,17 @@ def test_an_edit_of_an_edit_means_the_list_as_it_came_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         ({"4": {}}, "no entry '4' (there are positions 0 to 3)"),
         ({"-1": {}}, "no entry '-1' (there are positions 0 to 3)"),
         ({"body": {"channels": 3}}, "no entry 'body' (there are positions 0 to 3)"),
     ],
 )
-def test_an_edit_of_an_entry_that_is_not_there_is_refused(edit: Table, told: str) -> None:
+def test_an_edit_of_an_entry_that_is_not_there_is_refused(edit: Table, message: str) -> None:
     (fault,) = refused({"encoder": edit}, LAYERS)
     assert "AZ207" in fault
-    assert told in fault
+    assert message in fault
 
 
 # --- unset --------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def test_what_is_unset_can_be_said_anew() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "message"),
     [
         ("regularizers.k", "did you mean 'kl'?"),
         ("encoder.0", "say the list anew: unset takes out keys, not entries"),
@@ -180,10 +180,10 @@ def test_what_is_unset_can_be_said_anew() -> None:
         ("name.x", "there are: no keys"),
     ],
 )
-def test_unset_of_what_is_not_there_is_refused_with_what_is(path: str, told: str) -> None:
+def test_unset_of_what_is_not_there_is_refused_with_what_is(path: str, message: str) -> None:
     (fault,) = refused({"unset": [path]}, {**LAYERS, "name": "t", "regularizers": {"kl": {}}})
     assert "AZ208" in fault
-    assert told in fault
+    assert message in fault
 
 
 @pytest.mark.parametrize("unset", ["encoder..x", [1], {"a": 1}, 3])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aezoo
-from aezoo.errors import Path
+from aezoo.errors import KeyPath
 from aezoo.reading.alignment import MOST, Pair, pairs
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.diff import Change, differences
@@ -40,10 +40,10 @@ def between(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, st
 def applied(changes: list[Change], document: dict[str, Any]) -> dict[str, Any]:
     """The document with the changes made: values first, and inner lists first, while old numbers are still true."""
     document = copy.deepcopy(document)
-    entries = [change for change in changes if len(change.place.first) != len(change.place.second)]
+    entries = [change for change in changes if len(change.paths.first) != len(change.paths.second)]
     for change in changes:
         if change not in entries:
-            put(at(document, change.place.first[:-1]), change.place.first[-1], change.after)
+            put(at(document, change.paths.first[:-1]), change.paths.first[-1], change.after)
     for place in sorted({shorter(change) for change in entries}, key=len, reverse=True):
         here = [change for change in entries if shorter(change) == place]
         for change in reversed([change for change in here if change.kind == "removed"]):
@@ -53,9 +53,9 @@ def applied(changes: list[Change], document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def shorter(change: Change) -> Path:
+def shorter(change: Change) -> KeyPath:
     """The list, in the first spec, that gains or loses an entry."""
-    return change.place.first if change.kind == "added" else change.place.first[:-1]
+    return change.paths.first if change.kind == "added" else change.paths.first[:-1]
 
 
 def put(table: Any, key: Any, value: Any) -> None:
@@ -65,7 +65,7 @@ def put(table: Any, key: Any, value: Any) -> None:
         table[key] = value
 
 
-def at(document: Any, path: Path) -> Any:
+def at(document: Any, path: KeyPath) -> Any:
     for step in path:
         document = document[step]
     return document
@@ -103,13 +103,13 @@ def test_a_change_behind_an_inserted_layer_says_where_it_was() -> None:
     first, second = aezoo.read(VECTORS), aezoo.read({**VECTORS, "encoder": encoder})
     added, changed = differences(first, second)
     assert (added.kind, added.path) == ("added", ("encoder", 0))
-    assert (changed.place.first, changed.path) == (("encoder", 1, "features"), ("encoder", 2, "features"))
+    assert (changed.paths.first, changed.path) == (("encoder", 1, "features"), ("encoder", 2, "features"))
 
 
 def test_a_part_of_another_type_is_one_replacement() -> None:
     latent = {"type": "topk", "dim": 4, "k": 1}
-    told = {"type": "deterministic", "dim": 2}
-    assert between({}, {"latent": latent}) == [("changed", "latent", told, latent)]
+    before = {"type": "deterministic", "dim": 2}
+    assert between({}, {"latent": latent}) == [("changed", "latent", before, latent)]
     assert between({}, {"encoder": [LAYERS[4], VECTORS["encoder"][1]]}) == [
         ("changed", "encoder.0", VECTORS["encoder"][0], LAYERS[4])
     ]

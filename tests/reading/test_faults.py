@@ -33,7 +33,7 @@ def faults(source: Any, **more: Any) -> Sequence[Fault]:
     return caught.value.faults
 
 
-def told(text: str, name: str = "a.toml", **more: Any) -> list[tuple[str, str, str]]:
+def positions_of(text: str, name: str = "a.toml", **more: Any) -> list[tuple[str, str, str]]:
     """Place, code and the text that the caret stands under, for each fault of this file."""
     Path(name).write_text(text, encoding="utf-8")
     return [(where(fault), fault.code, meant(fault)) for fault in faults(name, **more)]
@@ -70,7 +70,7 @@ wieght = 1.0
 [training]
 epochs = 0
 """
-    assert told(text) == [
+    assert positions_of(text) == [
         ("a.toml:2:1", "AZ203", "colour"),
         ("a.toml:6:14", "AZ301", '"linaer"'),
         ("a.toml:7:5", "AZ202", '{ type = "linear", featurs = 3 }'),
@@ -94,7 +94,7 @@ def test_json_has_places_too() -> None:
     )
     line = next(i for i, text in enumerate(text.split("\n"), start=1) if "features" in text)
     unknown = next(i for i, text in enumerate(text.split("\n"), start=1) if "activatoin" in text)
-    assert told(text, "a.json") == [
+    assert positions_of(text, "a.json") == [
         (f"a.json:{line}:19", "AZ201", "0"),
         (f"a.json:{unknown}:5", "AZ203", '"activatoin"'),
     ]
@@ -102,18 +102,18 @@ def test_json_has_places_too() -> None:
 
 def test_a_fault_in_a_base_points_into_the_base() -> None:
     Path("base.toml").write_text(WHOLE + 'latent = { type = "deterministic", dim = 0 }\n')
-    assert told('name = "a"\nextends = "base.toml"\n') == [("base.toml:4:42", "AZ201", "0")]
+    assert positions_of('name = "a"\nextends = "base.toml"\n') == [("base.toml:4:42", "AZ201", "0")]
 
 
 def test_a_fault_in_what_overrides_a_base_points_at_what_overrides() -> None:
     Path("base.toml").write_text(WHOLE + 'latent = { type = "deterministic", dim = 3 }\n')
     text = 'name = "a"\nextends = "base.toml"\nlatent.dim = -1\nencoder.0.start = 1\n'
-    assert told(text) == [("a.toml:3:14", "AZ201", "-1"), ("a.toml:4:11", "AZ203", "start")]
+    assert positions_of(text) == [("a.toml:3:14", "AZ201", "-1"), ("a.toml:4:11", "AZ203", "start")]
 
 
 def test_a_fault_in_one_copy_of_each_points_at_its_value() -> None:
     text = WHOLE.replace('["flatten"]', '[{ type = "conv", each = { channels = [8, 0] } }]')
-    assert told(text + 'latent = { type = "deterministic", dim = 3 }\n') == [("a.toml:3:53", "AZ201", "0")]
+    assert positions_of(text + 'latent = { type = "deterministic", dim = 3 }\n') == [("a.toml:3:53", "AZ201", "0")]
 
 
 def test_a_fault_of_a_flag_names_the_flag() -> None:
@@ -129,9 +129,9 @@ def test_a_fault_of_a_flag_names_the_flag() -> None:
 
 def test_variants_that_disagree_point_at_their_names() -> None:
     text = WHOLE + 'variants = ["sparse", "contractive", "nothing"]\nlatent.dim = 3\n'
-    assert ("a.toml:4:38", "AZ301", '"nothing"') in told(text)
+    assert ("a.toml:4:38", "AZ301", '"nothing"') in positions_of(text)
     text = text.replace('"contractive", "nothing"', '"variational"').replace('["flatten"]', "3")
-    assert ("a.toml:3:11", "AZ201", "3") in told(text)
+    assert ("a.toml:3:11", "AZ201", "3") in positions_of(text)
 
 
 @pytest.mark.parametrize(
@@ -161,28 +161,28 @@ def test_a_shape_that_does_not_fit_points_at_its_layer() -> None:
     text = 'name = "t"\ninput = [1, 4, 4]\nlatent = { type = "deterministic", dim = 3 }\n'
     text += '\n[[encoder]]\ntype = "conv"\nchannels = 2\n'
     text += '\n[[encoder]]\ntype = "conv"\nkernel = 9\npadding = 0\nchannels = 2\n'
-    (found,) = told(text)
+    (found,) = positions_of(text)
     assert found == ("a.toml:9:3", "AZ401", "encoder")
 
 
 def test_what_does_not_follow_from_a_fault_is_told_beside_it() -> None:
     text = WHOLE.replace('["flatten"]', '[{ type = "conv", kernel = 99, padding = 0, channels = 2 }]')
     text += 'latent = { type = "deterministic", dim = 3 }\nregularizers.l1 = { on = "encodr.0" }\ntraining.epoch = 3\n'
-    assert [code for _, code, _ in told(text)] == ["AZ401", "AZ502", "AZ203"], "names of taps hang on no shape"
+    assert [code for _, code, _ in positions_of(text)] == ["AZ401", "AZ502", "AZ203"], "names of taps hang on no shape"
     text = text.replace("kernel = 99", "kernel = 3")
-    assert [code for _, code, _ in told(text)] == ["AZ502", "AZ203"]
+    assert [code for _, code, _ in positions_of(text)] == ["AZ502", "AZ203"]
 
 
 def test_what_follows_from_a_fault_is_not_told_beside_it() -> None:
     text = WHOLE + 'latent = { type = "deterministic", dim = 3 }\n'
     text += 'decoder = [{ type = "linear", features = "784" }, { type = "reshape", shape = [1, 28, 28] }]\n'
-    assert [code for _, code, _ in told(text)] == ["AZ201"], "no word about the shape that 784 would have made"
+    assert [code for _, code, _ in positions_of(text)] == ["AZ201"], "no word about the shape that 784 would have made"
 
 
 def test_a_missing_base_hides_neither_syntax_nor_keys_and_invents_nothing_missing() -> None:
     text = 'name = "a"\nextends = ["absent.toml", "broken.toml"]\nlatent.dim = "x"\ncolour = 1\n'
     Path("broken.toml").write_text("name = \n")
-    codes = [(place, code) for place, code, _ in told(text)]
+    codes = [(place, code) for place, code, _ in positions_of(text)]
     assert ("a.toml:2:12", "AZ305") in codes
     assert ("a.toml:4:1", "AZ203") in codes
     assert any(place.startswith("broken.toml:1:") and code == "AZ103" for place, code in codes)
@@ -202,7 +202,7 @@ def test_an_absent_plugin_is_told_with_the_other_faults_and_with_its_own_exit_co
 
 def test_a_requirement_is_judged_by_its_version() -> None:
     text = WHOLE + 'latent = { type = "deterministic", dim = 3 }\nrequires = ["aezoo>=0.1", "aezoo>=99", "a b c"]\n'
-    assert told(text) == [("a.toml:5:27", "AZ304", '"aezoo>=99"'), ("a.toml:5:40", "AZ201", '"a b c"')]
+    assert positions_of(text) == [("a.toml:5:27", "AZ304", '"aezoo>=99"'), ("a.toml:5:40", "AZ201", '"a b c"')]
 
 
 def test_a_circle_is_told_with_its_steps() -> None:
@@ -249,7 +249,7 @@ def test_a_spec_from_elsewhere_may_extend_what_lies_beside_it_and_what_is_bundle
 
 
 def test_a_newer_format_is_refused_and_nothing_else_is_said() -> None:
-    assert told("aezoo = 2\nnews = 1\n") == [("a.toml:1:9", "AZ209", "2")]
+    assert positions_of("aezoo = 2\nnews = 1\n") == [("a.toml:1:9", "AZ209", "2")]
 
 
 def test_a_json_spec_may_name_its_schema() -> None:

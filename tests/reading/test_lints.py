@@ -126,7 +126,7 @@ PARTS = [
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    """The parts in the box, and the ones above as a plugin's."""
+    """The built-in parts, and the ones above as a plugin's."""
     everything = Registry()
     load(everything, "aezoo")
     everything.add(PARTS, namespace="odd")
@@ -142,7 +142,7 @@ def latent(**fields: Any) -> Table:
     return {"type": "deterministic", **fields}
 
 
-def told(registry: Registry, **changes: Any) -> list[Fault]:
+def faults_in(registry: Registry, **changes: Any) -> list[Fault]:
     """All that is said of a spec."""
     try:
         return check(spec_of(**changes), registry=registry)[1]
@@ -152,7 +152,7 @@ def told(registry: Registry, **changes: Any) -> list[Fault]:
 
 def codes(registry: Registry, **changes: Any) -> list[str]:
     """Code and place, and `!` for an error."""
-    return [f"{fault.code} {fault.place}{'!' * (fault.level == 'error')}" for fault in told(registry, **changes)]
+    return [f"{fault.code} {fault.place}{'!' * (fault.level == 'error')}" for fault in faults_in(registry, **changes)]
 
 
 def test_the_bundled_specs_draw_no_lint() -> None:
@@ -446,7 +446,7 @@ def test_parts_inside_parts_are_asked_for_their_remarks(registry: Registry) -> N
 
 @pytest.mark.parametrize(("code", "shown"), [("AZ515", "AZ515"), ("AZ203", "AZ505"), ("nonsense", "AZ505")])
 def test_a_plugins_remark_carries_a_code_of_meaning(registry: Registry, code: str, shown: str) -> None:
-    (fault,) = told(registry, encoder=[{"type": "odd:talkative", "code": code}, "flatten"])
+    (fault,) = faults_in(registry, encoder=[{"type": "odd:talkative", "code": code}, "flatten"])
     assert fault.code == shown
 
 

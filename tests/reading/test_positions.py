@@ -13,7 +13,7 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aezoo.errors import Path
+from aezoo.errors import KeyPath
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.positions import Place, Span, json_places, toml_places
 
@@ -41,7 +41,7 @@ n = 2
 """
 
 
-def steps(value: Any, path: Path = ()) -> Iterator[Path]:
+def steps(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
     """The path of everything in a document but the document itself."""
     if path:
         yield path
@@ -49,7 +49,7 @@ def steps(value: Any, path: Path = ()) -> Iterator[Path]:
         yield from steps(item, (*path, key))
 
 
-def at(document: Any, path: Path) -> Any:
+def at(document: Any, path: KeyPath) -> Any:
     for step in path:
         document = document[step]
     return document
@@ -69,7 +69,7 @@ def rest(text: str, span: Span) -> str:
     return "\n".join([lines[0][span.column - 1 :], *lines[1:]])
 
 
-def hold(text: str, document: dict[str, Any], places: dict[Path, Place]) -> None:
+def hold(text: str, document: dict[str, Any], places: dict[KeyPath, Place]) -> None:
     """Every path has a place, its key reads as the key, and its value is the longest prefix there that parses."""
     assert set(places) == set(steps(document))
     for path, place in places.items():

@@ -47,7 +47,7 @@ def test_every_bundled_spec_reads_without_a_warning_and_survives_both_spellings(
 
 
 def test_all_faults_are_said_at_once_each_in_its_place() -> None:
-    told = faults(
+    message = faults(
         base(
             encoder=[
                 {"type": "flatten"},
@@ -59,29 +59,29 @@ def test_all_faults_are_said_at_once_each_in_its_place() -> None:
             colour="red",
         )
     )
-    text = "\n".join(told)
+    text = "\n".join(message)
     assert "encoder[1].features" in text
     assert "AZ301" in text
     assert "did you mean 'linear'" in text
     assert "latent.dim" in text
     assert "regularizers.kl.wieght: unknown key" in text
     assert "colour: unknown key" in text
-    assert len(told) == 5
+    assert len(message) == 5
 
 
 def test_a_layer_that_does_not_fit_is_named() -> None:
-    (told,) = faults(base(encoder=[{"type": "conv", "channels": 8, "kernel": 99, "padding": 0}]))
-    assert told.startswith("error[AZ401]: encoder[0]:")
+    (message,) = faults(base(encoder=[{"type": "conv", "channels": 8, "kernel": 99, "padding": 0}]))
+    assert message.startswith("error[AZ401]: encoder[0]:")
 
 
 def test_a_regularizer_whose_needs_are_not_met_is_refused() -> None:
-    (told,) = faults(base(regularizers={"kl": {"weight": 1.0}}))
-    assert "regularizers.kl: needs a posterior; the latent 'deterministic' provides" in told
+    (message,) = faults(base(regularizers={"kl": {"weight": 1.0}}))
+    assert "regularizers.kl: needs a posterior; the latent 'deterministic' provides" in message
 
 
 def test_an_unknown_tap_gets_a_suggestion() -> None:
-    (told,) = faults(base(regularizers={"sparsity": {"type": "l1", "on": "encodr.1"}}))
-    assert "did you mean 'encoder.1'?" in told
+    (message,) = faults(base(regularizers={"sparsity": {"type": "l1", "on": "encodr.1"}}))
+    assert "did you mean 'encoder.1'?" in message
 
 
 def test_a_gaussian_latent_without_a_rate_term_is_a_warning() -> None:
@@ -115,16 +115,16 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
 def test_hostile_text_is_refused_in_one_line(tmp_path: Path, text: bytes, code: str) -> None:
     path = tmp_path / "spec.toml"
     path.write_bytes(text)
-    (told,) = faults(path)
-    assert code in told
+    (message,) = faults(path)
+    assert code in message
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": NaN}', '{"a": null}', "[1]", "[" * 100_000])
 def test_json_that_toml_cannot_say_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "spec.json"
     path.write_text(text)
-    (told,) = faults(path)
-    assert "AZ10" in told
+    (message,) = faults(path)
+    assert "AZ10" in message
 
 
 def test_a_spec_may_extend_a_file_beside_it_and_a_bundled_one(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_a_spec_may_extend_a_file_beside_it_and_a_bundled_one(tmp_path: Path) ->
 
 def test_fingerprints_ignore_names_order_and_defaults_that_are_written() -> None:
     plain = read(base())
-    told = read(dict(reversed(list(plain.document().items()))) | {"name": "other", "description": "words"})
-    assert (told.arch, told.run) == (plain.arch, plain.run)
+    message = read(dict(reversed(list(plain.document().items()))) | {"name": "other", "description": "words"})
+    assert (message.arch, message.run) == (plain.arch, plain.run)
     wider = read(base(latent={"type": "deterministic", "dim": 9}))
     assert wider.arch != plain.arch
     longer = read(base(training={"epochs": 3}))

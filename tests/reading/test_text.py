@@ -83,7 +83,7 @@ def test_the_value_of_a_flag_is_toml_or_else_text(text: str, value: Any) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "under", "told"),
+    ("text", "line", "column", "under", "message"),
     [
         ("a = 1\nname = foo", 2, 8, "foo", 'foo is no value (text stands in straight quotes: "...")'),
         ("x = True", 1, 5, "True", "True is no value (write `true` or `false`)"),
@@ -139,15 +139,15 @@ def test_the_value_of_a_flag_is_toml_or_else_text(text: str, value: Any) -> None
         ("[a]\n[b]\n[a]", 3, 2, "a", "a is there already (say each key and each table once)"),
     ],
 )
-def test_broken_toml_is_told_with_its_place(text: str, line: int, column: int, under: str, told: str) -> None:
+def test_broken_toml_is_told_with_its_place(text: str, line: int, column: int, under: str, message: str) -> None:
     (fault,) = refused(text)
     assert spot(fault) == ("AZ103", line, column)
     assert marked(fault) == under
-    assert str(fault) == f"error[AZ103]: {told}"
+    assert str(fault) == f"error[AZ103]: {message}"
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "told"),
+    ("text", "line", "column", "message"),
     [
         ("", 1, 1, "a value is missing here"),
         ('{"a": 1,\n}', 2, 1, "a key in double quotes is missing here"),
@@ -160,10 +160,10 @@ def test_broken_toml_is_told_with_its_place(text: str, line: int, column: int, u
         ("{} {}", 1, 4, "something follows the end of the document"),
     ],
 )
-def test_broken_json_is_told_with_its_place(text: str, line: int, column: int, told: str) -> None:
+def test_broken_json_is_told_with_its_place(text: str, line: int, column: int, message: str) -> None:
     (fault,) = refused(text, "a.json")
     assert spot(fault) == ("AZ103", line, column)
-    assert fault.message == told
+    assert fault.message == message
     assert fault.hint
 
 

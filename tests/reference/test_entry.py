@@ -77,15 +77,15 @@ def test_a_part_without_a_docstring_says_nothing_and_borrows_none_from_its_base(
 
 
 def test_fields_are_told_as_a_spec_would_write_them_required_ones_first(fans: Registry) -> None:
-    told = {field.name: (field.required, field.default) for field in fields_of(Fan)}
-    assert told == {
+    fields = {field.name: (field.required, field.default) for field in fields_of(Fan)}
+    assert fields == {
         "dim": (True, None),
         "blades": (True, None),
         "prior": (False, "fans:normal"),
         "from": (False, [1, 2]),
         "speed": (False, 0.5),
     }
-    assert list(told)[:2] == ["dim", "blades"]
+    assert list(fields)[:2] == ["dim", "blades"]
 
 
 def test_what_no_spec_could_write_as_a_default_is_told_and_breaks_nothing() -> None:
@@ -96,11 +96,11 @@ def test_what_no_spec_could_write_as_a_default_is_told_and_breaks_nothing() -> N
         c: frozenset[str] = frozenset({"x"})
         d: Path = Path("x")
 
-    told = {field.name: (field.takes, field.default) for field in fields_of(Odd)}
-    assert told["a"] == ("integer >= 1", 2)
-    assert told["b"] == ("integer", None)
-    assert told["c"] == ("frozenset", "frozenset({'x'})")
-    assert told["d"] == ("Path", "x")
+    fields = {field.name: (field.takes, field.default) for field in fields_of(Odd)}
+    assert fields["a"] == ("integer >= 1", 2)
+    assert fields["b"] == ("integer", None)
+    assert fields["c"] == ("frozenset", "frozenset({'x'})")
+    assert fields["d"] == ("Path", "x")
 
 
 def test_tables_of_the_spec_keep_their_order_and_their_type() -> None:
@@ -134,12 +134,12 @@ def test_a_part_made_in_an_interpreter_has_no_file() -> None:
 
 
 def test_a_latent_says_what_it_provides_and_a_metric_which_way_is_better(registry: Registry) -> None:
-    said = {(part.kind, part.tag()): list(facts(part)) for part in registry.parts()}
+    sentences = {(part.kind, part.tag()): list(facts(part)) for part in registry.parts()}
     assert list(facts(Fan)) == ["Provides `angle`, `width`."]
-    assert said["regularizer", "kl"] == ["Needs `logvar`, `mean` of the latent."]
-    assert said["metric", "elbo"] == ["Higher is better."]
-    assert said["dataset", "images"][0].startswith("Reads folders, `.png`,")
-    assert said["objective", "standard"] == said["layer", "conv"] == said["metric", "rate"] == []
+    assert sentences["regularizer", "kl"] == ["Needs `logvar`, `mean` of the latent."]
+    assert sentences["metric", "elbo"] == ["Higher is better."]
+    assert sentences["dataset", "images"][0].startswith("Reads folders, `.png`,")
+    assert sentences["objective", "standard"] == sentences["layer", "conv"] == sentences["metric", "rate"] == []
 
 
 @pytest.mark.parametrize(

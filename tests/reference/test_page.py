@@ -64,12 +64,12 @@ def test_empty_blocks_leave_no_trace() -> None:
 
 
 def test_slots_are_found_in_specs_in_kinds_and_in_parts(kan: Registry) -> None:
-    found = slots(kan.parts())
-    assert list(found) == list(KINDS)
-    assert found["layer"] == ["`encoder`", "`decoder.layers`", "`inner` of layer `kan:spline`"]
-    assert found["prior"] == ["`prior` of every latent"]
-    assert found["optimizer"] == ["`training.optimizer`"]
-    assert found["metric"] == ["`metrics`"]
+    places = slots(kan.parts())
+    assert list(places) == list(KINDS)
+    assert places["layer"] == ["`encoder`", "`decoder.layers`", "`inner` of layer `kan:spline`"]
+    assert places["prior"] == ["`prior` of every latent"]
+    assert places["optimizer"] == ["`training.optimizer`"]
+    assert places["metric"] == ["`metrics`"]
 
 
 def test_a_plugin_gets_the_page_of_its_own_parts(kan: Registry) -> None:

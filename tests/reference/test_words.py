@@ -65,17 +65,17 @@ WORDS = {
 }
 
 
-def told(name: str, **wording: Any) -> str:
+def phrase(name: str, **wording: Any) -> str:
     field = Table.model_fields[name]
     return takes(field.annotation, field.metadata, Wording(**wording))
 
 
 @pytest.mark.parametrize("name", Table.model_fields)
 def test_what_a_field_takes_is_told_in_words(name: str) -> None:
-    assert told(name) == WORDS[name]
+    assert phrase(name) == WORDS[name]
 
 
 def test_choices_and_parts_can_be_set_in_another_way() -> None:
-    assert told("word", choice="/".join) == "flat/spatial"
-    assert told("prior", slot=lambda kind, many: f"<{kind}>") == "<prior>"
-    assert told("body", slot=lambda kind, many: f"<{kind}{'s' * many}>") == "list of <layers> (not empty)"
+    assert phrase("word", choice="/".join) == "flat/spatial"
+    assert phrase("prior", slot=lambda kind, many: f"<{kind}>") == "<prior>"
+    assert phrase("body", slot=lambda kind, many: f"<{kind}{'s' * many}>") == "list of <layers> (not empty)"

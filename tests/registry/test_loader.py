@@ -18,11 +18,11 @@ from aezoo.registry.registry import Registry
 from aezoo.registry.status import standing
 
 HOOKS = """
-from aezoo.plugin import Room, hookimpl
+from aezoo.plugin import LazyModule, hookimpl
 
 @hookimpl
 def aezoo_components():
-    return [Room("{module}.layers", layer=("double",)), Room("{module}.broken", layer=("wreck",))]
+    return [LazyModule("{module}.layers", layer=("double",)), LazyModule("{module}.broken", layer=("wreck",))]
 
 @hookimpl
 def aezoo_variants():
@@ -80,7 +80,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installed:
 
 @pytest.fixture
 def fresh() -> Registry:
-    """The parts in the box, and plugins as specs name them; not the registry of this process."""
+    """The built-in parts, and plugins as specs name them; not the registry of this process."""
     registry = Registry(load)
     load(registry, IN_THE_BOX)
     return registry
@@ -96,7 +96,7 @@ def test_a_plugin_is_imported_when_a_spec_names_a_part_of_it(install: Installed,
     assert fresh.loaded == {IN_THE_BOX, "toy"}
 
 
-def test_a_plugins_rooms_open_one_by_one(install: Installed, fresh: Registry) -> None:
+def test_a_plugins_lazy_modules_are_imported_one_by_one(install: Installed, fresh: Registry) -> None:
     package = install()
     assert fresh.variant("toy:loud") == {"description": "loud"}
     assert package in sys.modules
@@ -105,7 +105,7 @@ def test_a_plugins_rooms_open_one_by_one(install: Installed, fresh: Registry) ->
     assert f"{package}.layers" in sys.modules
 
 
-def test_a_broken_room_is_a_fault_of_the_spec_that_names_it_and_of_no_other(
+def test_a_broken_module_is_a_fault_of_the_spec_that_names_it_and_of_no_other(
     install: Installed, fresh: Registry
 ) -> None:
     package = install()
@@ -246,7 +246,7 @@ def test_a_message_that_begins_with_the_name_of_a_class_keeps_its_capital(fresh:
 # --- whose a class is -------------------------------------------------------------------------------------
 
 REEXPORT = """
-from aezoo.plugin import Room, hookimpl
+from aezoo.plugin import LazyModule, hookimpl
 from {where} import {name}
 
 class MineSpec({name}):
@@ -266,7 +266,7 @@ def reexport(where: str, name: str, given: str) -> str:
     ("where", "name", "kind", "tag"),
     [
         ("aezoo.layers.basic", "LinearSpec", "layer", "linear"),
-        ("aezoo.builtins.residual", "ResidualSpec", "layer", "residual"),  # in a room that nothing has opened
+        ("aezoo.builtins.residual", "ResidualSpec", "layer", "residual"),  # in a module that nothing has imported
         ("aezoo.builtins.metrics", "SquaredErrorSpec", "metric", "squared_error"),
         ("aezoo.plugin", "ConstantSpec", "schedule", "constant"),
     ],
@@ -278,7 +278,7 @@ def test_a_plugin_cannot_take_a_class_of_the_box(
     install(reexport(where, name, name))
     if opened:
         fresh.get(kind, tag)
-    with pytest.raises(PluginError, match=f"{name} belongs to the parts in the box: derive a class of your own"):
+    with pytest.raises(PluginError, match=f"{name} belongs to the built-in parts: derive a class of your own"):
         load(fresh, "toy")
     assert fresh.get(kind, tag).tag() == tag
 
@@ -346,7 +346,7 @@ def test_whatever_an_import_raises_is_told_as_the_plugins(
 @pytest.mark.parametrize(
     "text", ["raise KeyboardInterrupt", "raise GeneratorExit", "def __getattr__(name):\n    raise SystemExit(0)"]
 )
-def test_whatever_a_room_raises_is_told_as_the_plugins(
+def test_whatever_a_lazy_module_raises_is_attributed_to_its_plugin(
     install: Installed, fresh: Registry, tmp_path: Path, text: str
 ) -> None:
     package = install()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aezoo.cli.probe import trial
+from aezoo.cli.probe import probe
 from aezoo.cli.scaffold import scaffold
 from aezoo.registry.loader import IN_THE_BOX, load
 from aezoo.registry.registry import Registry
@@ -63,8 +63,8 @@ def model(there: Site, spec: Path) -> Path:
 
 
 def test_a_model_notes_the_distribution_behind_every_part(model: Path) -> None:
-    told = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    assert told["plugins"] == {"kan": "aezoo-kan>=0.1.0"}
+    document = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    assert document["plugins"] == {"kan": "aezoo-kan>=0.1.0"}
     record = json.loads((model / "training.json").read_text(encoding="utf-8"))
     assert record["plugins"] == {"aezoo-kan": "0.1.0"}
     assert re.search(r"Versions: .*, aezoo-kan 0\.1\.0\.", (model / "README.md").read_text(encoding="utf-8"))
@@ -95,8 +95,8 @@ def test_a_model_of_an_absent_plugin_names_the_version_it_was_made_with(gone: Si
 def test_a_model_that_notes_something_else_than_a_distribution_is_not_believed(
     gone: Site, model: Path, tmp_path: Path, value: Any
 ) -> None:
-    told = json.loads((model / "config.json").read_text(encoding="utf-8"))
-    (tmp_path / "config.json").write_text(json.dumps({**told, "plugins": {"kan": value}}), encoding="utf-8")
+    document = json.loads((model / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps({**document, "plugins": {"kan": value}}), encoding="utf-8")
     done = gone.aezoo("show", tmp_path)
     assert done.code == 4
     assert "pip install aezoo-kan`" in done.err
@@ -116,8 +116,8 @@ def test_a_spec_of_an_absent_plugin_is_shown_as_it_is_written(gone: Site, spec: 
     done = gone.aezoo("show", spec, "--set", "encoder.0.pieces=4")
     assert done.code == 4
     assert "error[AZ302]" in done.err
-    told = tomllib.loads(done.out)
-    assert told["encoder"][0] == {"type": "kan:maxout", "features": 32, "pieces": 4}
+    document = tomllib.loads(done.out)
+    assert document["encoder"][0] == {"type": "kan:maxout", "features": 32, "pieces": 4}
     assert json.loads(gone.aezoo("show", spec, "--json").out)["spec"]["encoder"][0]["pieces"] == 3
 
 
@@ -160,19 +160,19 @@ def write(folder: Path, name: str, source: str) -> None:
 def test_a_plugin_that_is_never_done_importing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "endless", "import time\ntime.sleep(6000)")
     monkeypatch.syspath_prepend(tmp_path)
-    found = trial("endless", patience=2)
+    found = probe("endless", patience=2)
     assert (found.state, found.reason) == ("broken", "plugin 'endless' is not imported after 2 s")
 
 
 def test_what_a_plugin_leaves_running_keeps_no_trial_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "lingering", "import threading, time\nthreading.Thread(target=time.sleep, args=(6000,)).start()")
     monkeypatch.syspath_prepend(tmp_path)
-    assert trial("lingering", patience=600).state == "loaded"
+    assert probe("lingering", patience=600).state == "loaded"
 
 
 def test_a_trial_leaves_this_process_as_it_was() -> None:
     before = set(sys.modules)
-    found = trial(IN_THE_BOX)
+    found = probe(IN_THE_BOX)
     assert found.state == "loaded"
     assert {part["kind"] for part in found.parts} >= {"layer", "latent", "metric"}
     assert set(sys.modules) == before

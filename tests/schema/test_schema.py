@@ -55,7 +55,7 @@ SPEC: Document = {
 
 
 def box() -> Registry:
-    """The parts in the box, whatever plugins this machine has."""
+    """The built-in parts, whatever plugins this machine has."""
     registry = Registry()
     load(registry, IN_THE_BOX)
     return registry
@@ -65,8 +65,8 @@ BOX = box()
 
 
 def refusals_of(registry: Registry) -> Refusals:
-    told = schema(registry.parts(), variants=registry.variants())
-    validator = jsonschema.validators.validator_for(told, default=None)(told)
+    document = schema(registry.parts(), variants=registry.variants())
+    validator = jsonschema.validators.validator_for(document, default=None)(document)
     return lambda document: [f"{error.json_path}: {error.message}" for error in validator.iter_errors(document)]
 
 
@@ -87,9 +87,9 @@ def read(document: Document) -> None:
 
 
 def test_it_is_valid_against_the_metaschema_of_draft_7() -> None:
-    told = schema(BOX.parts())
-    assert jsonschema.validators.validator_for(told, default=None) is jsonschema.Draft7Validator
-    jsonschema.Draft7Validator.check_schema(told)
+    document = schema(BOX.parts())
+    assert jsonschema.validators.validator_for(document, default=None) is jsonschema.Draft7Validator
+    jsonschema.Draft7Validator.check_schema(document)
 
 
 def test_no_reference_has_company_and_each_description_is_among_the_clauses() -> None:
@@ -102,27 +102,28 @@ def test_no_reference_has_company_and_each_description_is_among_the_clauses() ->
     references = [node for node in found if isinstance(node.get("$ref"), str)]
     assert len(references) > 100
     assert all(len(node) == 1 for node in references)
-    told = [node for node in found if isinstance(node.get("allOf"), list) and "description" in node]
-    assert told
-    assert all(node["allOf"][0] == {"description": node["description"]} for node in told)
+    described = [node for node in found if isinstance(node.get("allOf"), list) and "description" in node]
+    assert described
+    assert all(node["allOf"][0] == {"description": node["description"]} for node in described)
 
 
 def test_the_language_is_the_one_in_the_golden_file(golden: bool) -> None:
-    told = schema(BOX.parts(), variants=BOX.variants())
+    document = schema(BOX.parts(), variants=BOX.variants())
     if golden:
-        GOLDEN.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    assert json.loads(GOLDEN.read_text(encoding="utf-8")) == told, "pytest --golden writes it anew: read the difference"
+        GOLDEN.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    golden_document = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert golden_document == document, "pytest --golden writes it anew: read the difference"
 
 
 def test_every_part_is_defined_once_with_its_docs_its_provider_and_its_keys() -> None:
     definitions = schema(BOX.parts())["definitions"]
     for part in BOX.parts():
-        told = definitions[f"{part.kind}.{part.tag()}"]
-        assert told["description"] == text_of(part).summary
-        assert told["x-provider"] == "aezoo"
-        assert told["additionalProperties"] is False
+        definition = definitions[f"{part.kind}.{part.tag()}"]
+        assert definition["description"] == text_of(part).summary
+        assert definition["x-provider"] == "aezoo"
+        assert definition["additionalProperties"] is False
         keys = {field.alias or name for name, field in part.model_fields.items()}
-        assert told["properties"].keys() - {"each"} == keys
+        assert definition["properties"].keys() - {"each"} == keys
     conv = definitions["layer.conv"]["properties"]
     assert conv["kernel"] == {
         "description": "positions along each axis that one output sees",
@@ -139,12 +140,12 @@ def test_every_name_of_a_part_has_a_description() -> None:
 
 
 def test_every_reference_leads_somewhere() -> None:
-    told = schema(BOX.parts())
-    for path in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(told)):
-        found: Any = told
+    document = schema(BOX.parts())
+    for path in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
+        node: Any = document
         for step in path.split("/"):
-            found = found[step]
-        assert isinstance(found, dict)
+            node = node[step]
+        assert isinstance(node, dict)
 
 
 # --- what it takes --------------------------------------------------------------------------------------------------
@@ -350,10 +351,10 @@ def test_a_spec_over_another_may_not_say(case: str) -> None:
     ],
 )
 def test_each_fault_is_said_where_it_is(said: Document, place: str, words: str) -> None:
-    told = REFUSALS({**SPEC, **said})
-    assert told
-    assert {each.partition(": ")[0] for each in told} == {place}
-    assert all(words in each for each in told)
+    messages = REFUSALS({**SPEC, **said})
+    assert messages
+    assert {each.partition(": ")[0] for each in messages} == {place}
+    assert all(words in each for each in messages)
 
 
 # --- all that can be drawn ------------------------------------------------------------------------------------------
@@ -445,7 +446,7 @@ class Blend(RegularizerSpec):
 
 @pytest.fixture(scope="module")
 def plugged() -> Refusals:
-    """The parts in the box and a plugin's."""
+    """The built-in parts and a plugin's."""
     registry = box()
     registry.add([Spline, Blend], variants={"smooth": {}}, namespace="kan")
     return refusals_of(registry)
@@ -497,10 +498,10 @@ def test_a_plugins_parts_are_checked_like_any_other(plugged: Refusals, said: Doc
 def test_a_plugins_part_says_whose_it_is() -> None:
     registry = box()
     registry.add([Spline], variants={"smooth": {}}, namespace="kan")
-    told = schema(registry.parts(), variants=registry.variants())
-    assert told["definitions"]["layer.kan:spline"]["x-provider"] == "kan"
-    assert "kan:spline" in told["definitions"]["type.layer"]["enum"]
-    assert "kan:smooth" in json.dumps(told["properties"]["variants"])
+    document = schema(registry.parts(), variants=registry.variants())
+    assert document["definitions"]["layer.kan:spline"]["x-provider"] == "kan"
+    assert "kan:spline" in document["definitions"]["type.layer"]["enum"]
+    assert "kan:smooth" in json.dumps(document["properties"]["variants"])
 
 
 class Only(LatentSpec):

@@ -39,18 +39,18 @@ def spec(name: str = "variational-digits") -> Spec:
 
 def front_matter(text: str) -> dict[str, Any]:
     assert text.startswith("---\n")
-    found = yaml.safe_load(text.split("---\n")[1])
-    assert isinstance(found, dict)
-    return found
+    document = yaml.safe_load(text.split("---\n")[1])
+    assert isinstance(document, dict)
+    return document
 
 
 def test_the_front_matter_is_yaml_with_licence_tags_and_library(scores: dict[str, Any]) -> None:
-    found = front_matter(card(spec(), scores, RECORD))
-    assert found["library_name"] == "aezoo"
-    assert found["license"] == "apache-2.0"
-    assert {"aezoo", "autoencoder", "variational", "gaussian", "kl", "image"} <= set(found["tags"])
-    assert found["aezoo"] == {"format": 1, "input": [1, 28, 28], "code": [16], "parameters": 1_079_600}
-    assert found["pipeline_tag"] == "image-feature-extraction"
+    document = front_matter(card(spec(), scores, RECORD))
+    assert document["library_name"] == "aezoo"
+    assert document["license"] == "apache-2.0"
+    assert {"aezoo", "autoencoder", "variational", "gaussian", "kl", "image"} <= set(document["tags"])
+    assert document["aezoo"] == {"format": 1, "input": [1, 28, 28], "code": [16], "parameters": 1_079_600}
+    assert document["pipeline_tag"] == "image-feature-extraction"
 
 
 def test_the_model_index_holds_every_metric_that_is_a_number(scores: dict[str, Any]) -> None:

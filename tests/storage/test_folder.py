@@ -16,12 +16,13 @@ import torch
 from PIL import Image
 
 import aezoo
-from aezoo.cli import sources
+from aezoo.cli import spec_source
 from aezoo.errors import NotFound, PluginError, Refused, RunFailed, SpecError
+from aezoo.files import digest_of
 from aezoo.model import Model
 from aezoo.registry.attribution import BUILT_BY
 from aezoo.spec.limits import DEFAULT_LIMITS
-from aezoo.storage import folder
+from aezoo.storage import folder, verification
 from aezoo.storage import writer as folders
 from aezoo.storage.weights import MAX_HEADER, read_header, write_weights
 from aezoo.training.run import Run
@@ -66,6 +67,13 @@ def rewrite(path: Path, change: dict[str, Any] | None = None, *, data: bytes = b
         table.pop(key) if value is None else table.update({key: value})
     packed = header or json.dumps(table).encode()
     path.write_bytes(struct.pack("<Q", len(packed)) + packed + raw[8 + length :] + data)
+
+
+def note_digest(path: Path) -> None:
+    """Let config.json say that these are its weights."""
+    config, document = config_of(path)
+    document["weights"]["sha256"] = digest_of(path)
+    config.write_text(json.dumps(document))
 
 
 # --- there and back --------------------------------------------------------------------------------------
@@ -239,6 +247,7 @@ def test_weights_that_do_not_fit_are_told_apart(tmp_path: Path) -> None:
     raw = path.read_bytes()
     old = json.loads(raw[8 : 8 + struct.unpack("<Q", raw[:8])[0]])[name]
     rewrite(path, {name: {**old, "shape": [16, 3]}, "stranger": entry})
+    note_digest(path)
     with pytest.raises(Refused) as caught:
         aezoo.load(path.parent)
     assert "unexpected: stranger" in str(caught.value)
@@ -251,6 +260,7 @@ def test_missing_weights_are_listed_but_not_all_of_them(tmp_path: Path) -> None:
     other = model(encoder=[{"type": "flatten"}], name="other")
     path.write_bytes((aezoo.save(other, tmp_path / "o") / "model.safetensors").read_bytes())
     rewrite(path, {"__metadata__": None})
+    note_digest(path)
     with pytest.raises(Refused, match=r"does not fit its spec: missing: .+ and \d+ more"):
         aezoo.load(path.parent)
 
@@ -351,7 +361,7 @@ def test_a_flipped_bit_in_the_weights_is_found(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-4] ^= 1
     path.write_bytes(data)
-    with pytest.raises(Refused, match="its sha256 is not the one noted when it was written"):
+    with pytest.raises(Refused, match=r"is not the file that was written with config\.json: its sha256 is another"):
         aezoo.load(path.parent)
 
 
@@ -404,18 +414,17 @@ def test_a_load_while_another_model_takes_the_place_reads_one_of_the_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = model(), model(seed=1)
-    place = aezoo.save(old, tmp_path / "m")
-    true, once = folder.examine_weights, [True]
+    target = aezoo.save(old, tmp_path / "m")
+    verify, once = verification.verify_weights, [True]
 
-    def overtaken(*given: Any, **named: Any) -> Any:
+    def overtaken(*arguments: Any, **options: Any) -> Any:
         if once:  # between config.json and the weights
             once.clear()
-            monkeypatch.setattr(folder, "examine_weights", true)
-            aezoo.save(new, place, force=True)
-        return true(*given, **named)
+            aezoo.save(new, target, force=True)
+        return verify(*arguments, **options)
 
-    monkeypatch.setattr(folder, "examine_weights", overtaken)
-    assert codes(aezoo.load(place, device="cpu")) == codes(new)
+    monkeypatch.setattr(verification, "verify_weights", overtaken)
+    assert codes(aezoo.load(target, device="cpu")) == codes(new)
 
 
 @pytest.mark.parametrize("reader", ["show", "evaluate", "push"])
@@ -429,7 +438,7 @@ def test_a_replacement_that_was_cut_short_is_what_every_reader_sees(
     monkeypatch.undo()
     assert (folder / ".aezoo-replacement").is_dir()
     if reader == "show":
-        assert sources.known_of(str(folder), limits=DEFAULT_LIMITS).name == "second"
+        assert spec_source.read_spec(str(folder), limits=DEFAULT_LIMITS).name == "second"
     elif reader == "evaluate":
         assert aezoo.load(folder).spec.name == "second"
     else:

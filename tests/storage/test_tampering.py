@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import aezoo
-from aezoo.cli import sources
+from aezoo.cli import spec_source
 from aezoo.data import outside
 from aezoo.errors import AezooError, NotFound, Refused
 from aezoo.files import digest_of, expanded
@@ -35,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def shown(folder: Path) -> object:
-    return sources.known_of(str(folder), limits=DEFAULT_LIMITS)
+    return spec_source.read_spec(str(folder), limits=DEFAULT_LIMITS)
 
 
 def published(folder: Path) -> object:
@@ -203,11 +203,11 @@ def test_the_data_of_a_pulled_model_are_asked_for_where_they_lie_outside(
         aezoo.evaluate(model)
     assert "--data FILE" in caught.value.hint
     assert aezoo.evaluate(model, "x.npy", split="all").n == 60
-    from aezoo.cli import using
+    from aezoo.cli import model_io
 
     with pytest.raises(Refused, match="not opened"):
-        using.samples_for(model, None, "test")
-    assert len(using.samples_for(model, Path("x.npy"), "test")) == 60
+        model_io.samples_for(model, None, "test")
+    assert len(model_io.samples_for(model, Path("x.npy"), "test")) == 60
 
 
 @pytest.mark.parametrize(("path", "pulled"), [("x.npy", True), ("x.npy", False), ("{here}/x.npy", False)])

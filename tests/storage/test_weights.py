@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,20 @@ from safetensors.torch import save_file
 
 import aezoo
 from aezoo.errors import NotFound, Refused
-from aezoo.storage import training_state, weights
-from aezoo.storage.weights import Entry, compare, read_header, read_weights, shown, strange, write_weights
+from aezoo.storage import model_files, training_state, weights
+from aezoo.storage.model_files import ModelFiles
+from aezoo.storage.weights import (
+    Entry,
+    compare,
+    header_of,
+    not_finite,
+    opened,
+    read_header,
+    read_weights,
+    shown,
+    tensors_of,
+    write_weights,
+)
 
 TYPES = {
     "F64": torch.float64,
@@ -193,22 +206,13 @@ def test_what_is_not_finite_is_found_in_every_type_wherever_it_lies(
         bad[at] = value
         good = torch.tensor([0, -1, torch.finfo(TYPES[name]).max, torch.finfo(TYPES[name]).tiny], dtype=TYPES[name])
         save_file({"a": good, "b": bad, "c": good.clone()}, tmp_path / "w")
-        assert strange(tmp_path / "w", read_header(tmp_path / "w")) == ["b"]
+        assert not_finite((tmp_path / "w").read_bytes(), read_header(tmp_path / "w")) == ["b"]
 
 
 def test_whole_numbers_of_any_bits_are_finite(tmp_path: Path) -> None:
     tensors = {name: torch.full((9,), -1).to(kind) for name, kind in TYPES.items() if name not in FLOATS}
     save_file(tensors, tmp_path / "w")
-    assert strange(tmp_path / "w", read_header(tmp_path / "w")) == []
-
-
-def test_a_file_that_is_cut_while_it_is_read_is_refused(tmp_path: Path) -> None:
-    save_file({"a": torch.zeros(9)}, tmp_path / "w")
-    header, data = read_header(tmp_path / "w"), (tmp_path / "w").read_bytes()
-    for less in (2, 36):
-        (tmp_path / "w").write_bytes(data[:-less])
-        with pytest.raises(Refused, match="cut while it was read"):
-            strange(tmp_path / "w", header)
+    assert not_finite((tmp_path / "w").read_bytes(), read_header(tmp_path / "w")) == []
 
 
 # --- writing and reading -----------------------------------------------------------------------------------
@@ -229,20 +233,44 @@ def test_what_is_written_is_read_and_the_same_values_give_the_same_bytes(tmp_pat
 
 
 @pytest.mark.parametrize("large", [False, True])
-def test_a_file_is_read_under_its_own_digest_alone(
+@pytest.mark.parametrize("name", TYPES)
+def test_every_type_is_read_bit_by_bit_from_memory_and_from_a_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, large: bool
+) -> None:
+    tensors = {"a": torch.tensor([[0, 1, 1]]).to(TYPES[name]), "b": torch.ones(()).to(TYPES[name])}
+    tensors["c"] = torch.zeros(0, 2).to(TYPES[name])
+    save_file(tensors, tmp_path / "w")
+    size = (tmp_path / "w").stat().st_size
+    monkeypatch.setattr(model_files, "AT_ONCE", size - 1 if large else size)
+    content = opened(ModelFiles(tmp_path), "w")
+    assert isinstance(content.data, mmap if large else bytes)
+    back = read_weights(tmp_path / "w")
+    assert back.keys() == tensors.keys()
+    for key, tensor in tensors.items():
+        assert back[key].dtype == tensor.dtype
+        assert torch.equal(back[key], tensor)
+
+
+def test_a_tensor_that_begins_between_two_values_is_read(tmp_path: Path) -> None:
+    header = {"a": entry(0, 1, [1], "U8"), "b": entry(1, 9)}
+    path = written(tmp_path / "w", header, b"\x07" + np.array([1.5, -2], "<f4").tobytes())
+    tensors = read_weights(path)
+    assert (tensors["a"].tolist(), tensors["b"].tolist()) == ([7], [1.5, -2])
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_file_that_is_replaced_after_it_was_opened_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
+    monkeypatch.setattr(model_files, "AT_ONCE", 0 if large else 1 << 30)
     write_weights(tmp_path / "w", {"a": torch.ones(3)}, "text")
-    size = (tmp_path / "w").stat().st_size
-    monkeypatch.setattr(weights, "AT_ONCE", size - 1 if large else size)
     digest = sha256((tmp_path / "w").read_bytes()).hexdigest()
-    assert read_weights(tmp_path / "w", digest=digest)["a"].tolist() == [1, 1, 1]
-    assert read_weights(tmp_path / "w")["a"].tolist() == [1, 1, 1]
-    with pytest.raises(Refused, match="sha256 is not the one noted"):
-        read_weights(tmp_path / "w", digest="0" * 64)
-    (tmp_path / "w").write_bytes(b"\x02" + bytes(7) + b"{")
-    with pytest.raises(Refused, match="is refused"):
-        read_weights(tmp_path / "w")
+    content = opened(ModelFiles(tmp_path), "w")
+    write_weights(tmp_path / "w", {"a": torch.zeros(3)}, "text")
+    tensors = tensors_of(content.data, header_of(tmp_path / "w", content.data))
+    assert (content.sha256, tensors["a"].tolist()) == (digest, [1, 1, 1])
+    tensors["a"].add_(1)
+    assert read_weights(tmp_path / "w")["a"].tolist() == [0, 0, 0]
 
 
 # --- what only training needs ------------------------------------------------------------------------------

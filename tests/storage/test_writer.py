@@ -30,22 +30,24 @@ def filled(version: str, *others: str) -> Callable[[Path], None]:
     return fill
 
 
-def put(place: Path, version: str, *others: str) -> None:
-    with writing(place, force=True) as writer:
+def put(target: Path, version: str, *others: str) -> None:
+    with writing(target, force=True) as writer:
         writer.replace(filled(version, *others))
 
 
-def version_of(place: Path) -> str:
+def version_of(model: Path) -> str:
     """Of the model that a reader sees; all its files agree."""
-    seen = current(place)
-    found = {(seen / name).read_text() for name in ("config.json", "model.safetensors", "samples/reconstructions.png")}
-    found |= {path.read_text() for path in (seen / "metrics.json", seen / "README.md") if path.exists()}
-    assert len(found) == 1, found
-    return found.pop()
+    seen = current(model)
+    versions = {
+        (seen / name).read_text() for name in ("config.json", "model.safetensors", "samples/reconstructions.png")
+    }
+    versions |= {path.read_text() for path in (seen / "metrics.json", seen / "README.md") if path.exists()}
+    assert len(versions) == 1, versions
+    return versions.pop()
 
 
-def names(place: Path) -> list[str]:
-    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+def names(model: Path) -> list[str]:
+    return sorted(path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file())
 
 
 def killed(number: int, act: Callable[..., None], *given: object) -> bool:
@@ -85,15 +87,15 @@ def test_a_kill_at_any_step_leaves_the_old_model_or_the_new_one(
         monkeypatch.setattr(os, "link", unlinked)
     seen, number = set(), 0
     while True:
-        place = tmp_path / str(number)
-        put(place, "old", "metrics.json")
-        (place / "notes.txt").write_text("mine")
-        over = not killed(number, put, place, "new", "README.md")
-        seen.add(version_of(place))
-        assert (place / "notes.txt").read_text() == "mine"
-        put(place, "third", "README.md")
-        assert version_of(place) == "third"
-        assert names(place) == sorted(
+        target = tmp_path / str(number)
+        put(target, "old", "metrics.json")
+        (target / "notes.txt").write_text("mine")
+        over = not killed(number, put, target, "new", "README.md")
+        seen.add(version_of(target))
+        assert (target / "notes.txt").read_text() == "mine"
+        put(target, "third", "README.md")
+        assert version_of(target) == "third"
+        assert names(target) == sorted(
             ["README.md", "config.json", "model.safetensors", "notes.txt", "samples/reconstructions.png"]
         )
         if over:
@@ -225,14 +227,14 @@ def test_records_grow_in_an_empty_folder_and_aside_where_a_model_is(tmp_path: Pa
 
 @pytest.mark.parametrize("names", [(), ("config.json",), ("model.safetensors",)])
 def test_a_replacement_that_is_not_whole_takes_the_place_of_nothing(tmp_path: Path, names: tuple[str, ...]) -> None:
-    place = tmp_path / "model"
-    put(place, "old")
-    pending = place / folders.REPLACEMENT
+    target = tmp_path / "model"
+    put(target, "old")
+    pending = target / folders.REPLACEMENT
     pending.mkdir()
     for name in names:
         (pending / name).write_text("half")
-    assert version_of(place) == "old"
-    with writing(place, force=True) as writer:
+    assert version_of(target) == "old"
+    with writing(target, force=True) as writer:
         assert writer.replaces
-    assert version_of(place) == "old"
+    assert version_of(target) == "old"
     assert not pending.exists()

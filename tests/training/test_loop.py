@@ -53,7 +53,7 @@ print(hashlib.sha256(b"".join(state[name].numpy().tobytes() for name in sorted(s
 def test_the_same_spec_and_seed_give_the_same_bits_in_two_processes() -> None:
     import json
 
-    found = set()
+    digests = set()
     for hash_seed in ("0", "1"):
         done = subprocess.run(
             [sys.executable, "-c", CHILD, json.dumps(spec())],
@@ -62,8 +62,8 @@ def test_the_same_spec_and_seed_give_the_same_bits_in_two_processes() -> None:
             check=True,
             env={**os.environ, "PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": "1"},
         )
-        found.add(done.stdout.strip())
-    assert found == {digest(aezoo.train(spec()))}
+        digests.add(done.stdout.strip())
+    assert digests == {digest(aezoo.train(spec()))}
 
 
 def test_another_seed_gives_other_bits() -> None:
@@ -121,8 +121,8 @@ def test_patience_stops_a_run_that_no_longer_improves() -> None:
 
 def test_the_best_weights_by_a_named_term_are_kept() -> None:
     run = aezoo.train(spec(best_by="kl", epochs=5))
-    judged = [r for r in run.history if r["split"] == "validation"]
-    best = min(judged, key=lambda r: r["kl"])
+    validations = [r for r in run.history if r["split"] == "validation"]
+    best = min(validations, key=lambda r: r["kl"])
     assert run.record["best_step"] == best["step"]
 
 
@@ -188,9 +188,9 @@ def test_without_a_validation_split_a_rising_weight_does_not_choose_the_weights(
     rising["regularizers"]["kl"]["weight"] |= {"end": 4.0, "steps": 60}
     rising["data"] |= {"validation": 0.0}
     run = aezoo.train(rising)
-    judged = [r for r in run.history if "epoch" in r]
-    settled = {r["step"]: r["total"] - r["kl.weighted"] + 4 * r["kl"] for r in judged}
-    assert run.record["best_step"] == min(settled, key=settled.__getitem__)
+    validations = [r for r in run.history if "epoch" in r]
+    totals = {r["step"]: r["total"] - r["kl.weighted"] + 4 * r["kl"] for r in validations}
+    assert run.record["best_step"] == min(totals, key=totals.__getitem__)
 
 
 def test_bfloat16_products_leave_the_terms_in_full_precision() -> None:

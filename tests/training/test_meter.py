@@ -66,4 +66,4 @@ def test_no_graph_is_kept() -> None:
     value = torch.tensor(2.0, requires_grad=True)
     meter = Meter()
     meter.add(Losses(value * 1, {"error": value * 1}, {"error": value * 3}), rows=2)
-    assert not any(tensor.requires_grad for tensor in meter.kept)
+    assert not any(tensor.requires_grad for tensor in meter.pending)

@@ -179,8 +179,8 @@ def test_a_gradient_is_first_made_tangent_to_the_constraint_and_then_clipped(mon
                 part.grad.mul_(100.0)
 
     spec = document(clip=0.1)
-    spec["constraints"] = {"held": {"type": "unit_norm", "on": "decoder.0"}}
-    monkeypatch.setattr(type(aezoo.read(spec).constraints["held"]), "build", lambda self: Held())
+    spec["constraints"] = {"norm": {"type": "unit_norm", "on": "decoder.0"}}
+    monkeypatch.setattr(type(aezoo.read(spec).constraints["norm"]), "build", lambda self: Held())
     at = [start_of(spec)]
     for _ in range(3):
         slope = gradient(at[-1], TRAIN, 0.0)
@@ -198,8 +198,8 @@ def test_a_constraint_acts_after_each_step(monkeypatch: pytest.MonkeyPatch) -> N
                 part.mul_(0.5)
 
     spec = document()
-    spec["constraints"] = {"held": {"type": "unit_norm", "on": "decoder.0"}}
-    monkeypatch.setattr(type(aezoo.read(spec).constraints["held"]), "build", lambda self: Halved())
+    spec["constraints"] = {"norm": {"type": "unit_norm", "on": "decoder.0"}}
+    monkeypatch.setattr(type(aezoo.read(spec).constraints["norm"]), "build", lambda self: Halved())
     at = [start_of(spec)]
     for _ in range(3):
         after = at[-1].moved(gradient(at[-1], TRAIN, 0.0), RATE)
@@ -318,11 +318,11 @@ def test_a_better_value_restarts_the_count() -> None:
 
 def averaged(at: list[Weights], decay: float) -> dict[int, Weights]:
     """By step: from the first on, at every eighth, older than the run is at most."""
-    shadow, found = at[0], {}
+    shadow, averages = at[0], {}
     for step in range(8, len(at), 8):
         shadow = shadow.blended(at[step], max(1 - decay**8, 8 / (step + 8)))
-        found[step] = shadow
-    return found
+        averages[step] = shadow
+    return averages
 
 
 @pytest.mark.parametrize("decay", [0.5, 0.999])
@@ -549,7 +549,7 @@ def test_a_run_that_fails_in_its_first_epoch_keeps_what_it_started_from(tmp_path
     assert record["best_step"] == 0
 
 
-def test_a_run_ends_within_an_epoch_if_it_is_told_so_many_steps() -> None:
+def test_a_run_ends_within_an_epoch_if_its_steps_are_fewer() -> None:
     spec = document(steps=5, batch_size=3)  # an epoch has four
     train = (1.0,) * 12
     run = aezoo.train(spec, samples(train=train))
@@ -557,7 +557,7 @@ def test_a_run_ends_within_an_epoch_if_it_is_told_so_many_steps() -> None:
     assert [record["step"] for record in logged(run, "validation", epochs=True)] == [4, 5]
 
 
-def test_epochs_are_counted_where_no_steps_are_given() -> None:
+def test_epochs_are_counted_where_steps_are_not_set() -> None:
     spec = document(batch_size=2, epochs=3)
     del spec["training"]["steps"]
     run = aezoo.train(spec, samples(train=TRAIN * 2))
@@ -598,18 +598,18 @@ def test_a_constraint_is_applied_to_the_average_too(monkeypatch: pytest.MonkeyPa
             for part in module.parameters():
                 part.copy_(part.sign() / 2)
 
-    def held(weights: Weights) -> Weights:
+    def signs(weights: Weights) -> Weights:
         return weights._replace(c=math.copysign(0.5, weights.c), d=math.copysign(0.5, weights.d))
 
     spec = document(steps=8, ema=0.9)
-    spec["constraints"] = {"held": {"type": "unit_norm", "on": "decoder.0"}}
-    monkeypatch.setattr(type(aezoo.read(spec).constraints["held"]), "build", lambda self: Signs())
+    spec["constraints"] = {"norm": {"type": "unit_norm", "on": "decoder.0"}}
+    monkeypatch.setattr(type(aezoo.read(spec).constraints["norm"]), "build", lambda self: Signs())
     at = [start_of(spec)]
     for _ in range(8):
-        at.append(held(at[-1].moved(gradient(at[-1], TRAIN, 0.0), RATE)))
+        at.append(signs(at[-1].moved(gradient(at[-1], TRAIN, 0.0), RATE)))
     average = at[0].blended(at[8], max(1 - 0.9**8, 0.5))
     assert abs(average.c) != 0.5
-    assert weights_of(aezoo.train(spec, samples()).model) == near(held(average))
+    assert weights_of(aezoo.train(spec, samples()).model) == near(signs(average))
 
 
 def test_a_weight_of_one_counts_in_the_total_that_chooses_without_a_validation_split() -> None:

@@ -23,21 +23,21 @@ from aezoo.training.loop import Loop, Outcome
 
 
 class Chase(nn.Module):
-    """The model reconstructs; a second player, one value, is told its squared distance from 3."""
+    """The model reconstructs; a second player, one value, has its squared distance from 3 as loss."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.place = nn.Parameter(torch.zeros(()))
-        self.told = 0
+        self.position = nn.Parameter(torch.zeros(()))
+        self.calls = 0
 
     def forward(self, out: Any, player: str) -> dict[str, Tensor]:
         if player == "model":
             return {"reconstruction": out.model.likelihood.nll(out.raw, out.x).mean()}
-        self.told += 1
-        return {"distance": (self.place - 3).square() + 0.0 * out.x.sum()}
+        self.calls += 1
+        return {"distance": (self.position - 3).square() + 0.0 * out.x.sum()}
 
     def own(self, player: str) -> Iterator[nn.Parameter]:
-        yield self.place
+        yield self.position
 
 
 def sgd(lr: float) -> SGDSpec:
@@ -68,50 +68,50 @@ def after(moves: int) -> float:
 @pytest.mark.parametrize(
     ("every", "start", "moves"), [(1, 0, 12), (3, 0, 4), (5, 0, 3), (1, 7, 5), (3, 7, 2), (1, 12, 0)]
 )
-def test_a_player_moves_at_the_steps_it_is_said_to(every: int, start: int, moves: int) -> None:
+def test_a_player_moves_at_the_steps_that_its_table_names(every: int, start: int, moves: int) -> None:
     game, _, _ = play(PlayerSpec(optimizer=sgd(0.1), every=every, start=start))
-    assert game.place.item() == pytest.approx(after(moves))
-    assert game.told == moves  # between its turns it costs nothing
+    assert game.position.item() == pytest.approx(after(moves))
+    assert game.calls == moves  # between its turns it costs nothing
 
 
 def test_a_player_waits_where_its_loss_is_not_above_the_bound() -> None:
-    # Its losses are 9 x 0.64^n: 9, 5.76, 3.69, 2.36, 1.51; it stays where it is told less than 2.
+    # Its losses are 9 x 0.64^n: 9, 5.76, 3.69, 2.36, 1.51; it stays where its loss is below 2.
     game, _, _ = play(PlayerSpec(optimizer=sgd(0.1), above=2.0))
-    assert game.place.item() == pytest.approx(after(4))
+    assert game.position.item() == pytest.approx(after(4))
 
 
 def test_a_player_moves_only_below_the_bound() -> None:
-    assert play(PlayerSpec(optimizer=sgd(0.1), below=9.5))[0].place.item() == pytest.approx(after(12))
-    assert play(PlayerSpec(optimizer=sgd(0.1), below=9.0))[0].place.item() == 0.0
+    assert play(PlayerSpec(optimizer=sgd(0.1), below=9.5))[0].position.item() == pytest.approx(after(12))
+    assert play(PlayerSpec(optimizer=sgd(0.1), below=9.0))[0].position.item() == 0.0
 
 
-def test_what_a_player_is_told_is_logged_whether_it_moves_or_not() -> None:
+def test_a_players_losses_are_logged_whether_it_moves_or_not() -> None:
     _, _, loop = play(PlayerSpec(optimizer=sgd(0.1), below=9.0))
     assert loop.history.records[-1]["chaser.distance"] == 9.0
 
 
 def test_a_gate_changes_nothing_but_who_moves() -> None:
     open_, plain = (play(PlayerSpec(optimizer=sgd(0.1), above=above)) for above in (0.0, None))
-    assert open_[0].place.item() == plain[0].place.item()
+    assert open_[0].position.item() == plain[0].position.item()
     assert all(torch.equal(value, plain[1].state[name]) for name, value in open_[1].state.items())
 
 
 def test_a_line_search_waits_at_the_gate_too() -> None:
     search = LBFGSSpec()
-    assert play(PlayerSpec(optimizer=search, below=9.0))[0].place.item() == 0.0
-    assert play(PlayerSpec(optimizer=search, above=1e-6))[0].place.item() == pytest.approx(3.0, abs=1e-2)
+    assert play(PlayerSpec(optimizer=search, below=9.0))[0].position.item() == 0.0
+    assert play(PlayerSpec(optimizer=search, above=1e-6))[0].position.item() == pytest.approx(3.0, abs=1e-2)
 
 
 def test_each_player_has_an_optimizer_and_a_largest_gradient_of_its_own() -> None:
     # A gradient of length 0.5 and a rate of 0.1: twelve steps of 0.05.
     game, _, _ = play(PlayerSpec(optimizer=sgd(0.1), clip=0.5))
-    assert game.place.item() == pytest.approx(12 * 0.05)
+    assert game.position.item() == pytest.approx(12 * 0.05)
 
 
 def test_what_a_player_knows_is_kept_with_the_weights() -> None:
     game, outcome, _ = play(PlayerSpec(optimizer=sgd(0.1)))
-    assert set(outcome.auxiliary_state) == {"loss_terms.place"}
-    assert outcome.auxiliary_state["loss_terms.place"] == game.place
+    assert set(outcome.auxiliary_state) == {"loss_terms.position"}
+    assert outcome.auxiliary_state["loss_terms.position"] == game.position
 
 
 def test_a_gate_that_no_loss_passes_is_refused() -> None:
@@ -181,11 +181,11 @@ def test_from_the_verb_to_the_gradient_there_are_at_most_three_calls(
     ways: set[tuple[str, ...]] = set()
     backward = Tensor.backward
 
-    def watched(self: Tensor, *given: Any, **named: Any) -> None:
+    def watched(self: Tensor, *args: Any, **kwargs: Any) -> None:
         here = str(Path(aezoo.__file__).parent)
         frames = [frame.name for frame in traceback.extract_stack() if frame.filename.startswith(here)]
         ways.add(tuple(frames[frames.index("train") :]))
-        backward(self, *given, **named)
+        backward(self, *args, **kwargs)
 
     monkeypatch.setattr(Tensor, "backward", watched)
     spec = {

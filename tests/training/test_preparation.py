@@ -1,4 +1,4 @@
-"""Preparation: parts that start from the first batch are given it once, in order, and from counted randomness."""
+"""Preparation: parts that start from the first batch see it once, in order, with random numbers from the seed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VALUES = np.random.default_rng(0).standard_normal((20, 3)).astype("float32") * 5
 
 
 class Whitening(nn.Module):
-    """Takes mean and deviation from what it is given first."""
+    """Takes mean and deviation from its first input."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -41,10 +41,10 @@ class Whitening(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return (x - self.shift) / self.scale
 
-    def prepare(self, given: Tensor, *, model: Autoencoder, generator: Generator) -> None:
-        self.calls.append((given.clone(), self.training, int(torch.randint(2**40, (), generator=generator))))
-        self.shift.copy_(given.mean(dim=0))  # type: ignore[operator]
-        self.scale.copy_(given.std(dim=0))  # type: ignore[operator]
+    def prepare(self, first_input: Tensor, *, model: Autoencoder, generator: Generator) -> None:
+        self.calls.append((first_input.clone(), self.training, int(torch.randint(2**40, (), generator=generator))))
+        self.shift.copy_(first_input.mean(dim=0))  # type: ignore[operator]
+        self.scale.copy_(first_input.std(dim=0))  # type: ignore[operator]
 
 
 class Watching(nn.Module):
@@ -55,8 +55,8 @@ class Watching(nn.Module):
     def forward(self, out: Output) -> Tensor:
         return out.raw.square().mean()
 
-    def prepare(self, given: Output, *, model: Autoencoder, generator: Generator) -> None:
-        self.seen = given
+    def prepare(self, first_input: Output, *, model: Autoencoder, generator: Generator) -> None:
+        self.seen = first_input
 
 
 def objective(*layers: nn.Module, penalty: nn.Module | None = None) -> tuple[Objective, Batches, Any]:
@@ -69,18 +69,18 @@ def objective(*layers: nn.Module, penalty: nn.Module | None = None) -> tuple[Obj
     return made.train(), Batches(Samples(VALUES, "made up"), model.spec), model.spec.training
 
 
-def test_a_part_is_given_the_first_batch_in_evaluation_and_all_train_afterwards() -> None:
+def test_a_part_is_prepared_with_the_first_batch_in_evaluation_mode_and_all_train_afterwards() -> None:
     layer = Whitening(3)
     made, batches, training = objective(layer)
     prepare(made, batches, training)
-    ((given, trained, _),) = layer.calls
-    assert torch.equal(given, next(batches.epoch(0, training.batch_size, training.seed)))
+    ((first_input, trained, _),) = layer.calls
+    assert torch.equal(first_input, next(batches.epoch(0, training.batch_size, training.seed)))
     assert not trained
     assert all(part.training for part in made.modules())
     assert all(p.grad is None for p in made.parameters())
 
 
-def test_each_is_given_what_those_before_it_have_made_of_it_once_prepared() -> None:
+def test_each_part_is_prepared_with_the_output_of_the_prepared_parts_before_it() -> None:
     first, second = Whitening(3), Whitening(4)
     made, batches, training = objective(first, second)
     prepare(made, batches, training)
@@ -100,7 +100,7 @@ def test_each_draws_from_a_generator_of_its_own_that_the_seed_alone_decides() ->
     assert drawn[0][0] != drawn[0][1]
 
 
-def test_a_penalty_is_given_the_whole_pass() -> None:
+def test_a_penalty_is_prepared_with_the_output_of_the_whole_pass() -> None:
     penalty = Watching()
     made, batches, training = objective(penalty=penalty)
     prepare(made, batches, training)
@@ -128,11 +128,11 @@ def test_a_layer_or_a_buffer_called_prepare_is_no_method() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.prepare(x)  # type: ignore[no-any-return]
 
-    held = nn.Identity()
-    held.register_buffer("prepare", torch.zeros(1))
+    layer = nn.Identity()
+    layer.register_buffer("prepare", torch.zeros(1))
     watching = Whitening(4)
     made, batches, training = objective(Named(), watching)
-    made.model.encoder.insert(0, held)
+    made.model.encoder.insert(0, layer)
     prepare(made, batches, training)
     assert len(watching.calls) == 1
 
@@ -140,8 +140,8 @@ def test_a_layer_or_a_buffer_called_prepare_is_no_method() -> None:
 def test_a_run_prepares_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
 
-    def start(self: nn.Module, given: Tensor, *, model: Autoencoder, generator: Generator) -> None:
-        seen.append(model.encoder[0].weight.detach().clone() if hasattr(model.encoder[0], "weight") else given)
+    def start(self: nn.Module, first_input: Tensor, *, model: Autoencoder, generator: Generator) -> None:
+        seen.append(model.encoder[0].weight.detach().clone() if hasattr(model.encoder[0], "weight") else first_input)
 
     monkeypatch.setattr("aezoo.nn.latent.Deterministic.prepare", start, raising=False)
     aezoo.train(SPEC, VALUES, device="cpu")

@@ -1,4 +1,4 @@
-"""A whole run: what is trained, judged and kept."""
+"""A whole run: what is trained, evaluated and saved."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def test_the_data_of_a_run_are_opened_checked_and_split_once(tmp_path: Path, mon
     def counted(name: str) -> Any:
         function = getattr(sources, name)
 
-        def call(*given: Any, **named: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             calls.append(name)
-            return function(*given, **named)
+            return function(*args, **kwargs)
 
         return call
 
@@ -54,8 +54,8 @@ def test_the_data_of_a_run_are_opened_checked_and_split_once(tmp_path: Path, mon
     assert calls == ["open_samples", "check", "split"]
 
 
-def test_an_interrupt_while_the_model_is_judged_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*given: object) -> None:
+def test_an_interrupt_while_the_model_is_evaluated_keeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(running, "evaluate_split", interrupted)
@@ -73,7 +73,7 @@ def test_a_run_too_short_to_average_keeps_what_it_learned() -> None:
 # --- other data than the spec's own -------------------------------------------------------------------------
 
 
-def test_a_model_trained_on_a_file_says_so_and_is_judged_on_the_same_rows(
+def test_a_model_trained_on_a_file_says_so_and_is_evaluated_on_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -97,13 +97,14 @@ def test_a_model_trained_on_an_array_has_no_data_of_its_own() -> None:
 def test_a_path_elsewhere_is_kept_by_its_last_name(tmp_path: Path) -> None:
     np.save(tmp_path / "mine.npy", np.zeros((20, 6), np.float32))
     described = aezoo.read({**spec(), "description": "d", "license": "mit", "paper": "p"})
-    told = restated(described, tmp_path / "mine.npy")
-    assert (told.description, told.license, told.paper) == ("", "", "")
+    changed = restated(described, tmp_path / "mine.npy")
+    assert (changed.description, changed.license, changed.paper) == ("", "", "")
     assert restated(described, tmp_path / "mine.npy", kept=["license"]).license == "mit"
-    assert told.data is not None
-    assert restated(described, told.data.model_copy(update={"path": str(tmp_path / "mine.npy")})).data == told.data
-    assert told.data is not None
-    assert told.data.model_dump()["path"] == "mine.npy"
+    assert changed.data is not None
+    assert (
+        restated(described, changed.data.model_copy(update={"path": str(tmp_path / "mine.npy")})).data == changed.data
+    )
+    assert changed.data.model_dump()["path"] == "mine.npy"
 
 
 STANDARDIZED = {

@@ -19,6 +19,7 @@ from aezoo.errors import NotFound, UsageError
 from aezoo.reading.bundled import bundled_specs
 from aezoo.storage import layout, lockfile
 from aezoo.storage.card import FAMILIES
+from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.verification import examine
 from aezoo.zoo import embedded
 from aezoo.zoo.listing import described, listed
@@ -37,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def told(*words: str) -> Any:
+def printed(*words: str) -> Any:
     """What the command line prints, as JSON."""
     done = subprocess.run([sys.executable, "-m", "aezoo", *words, "--json"], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -49,10 +50,10 @@ def told(*words: str) -> Any:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_passes_every_check_and_is_of_the_bundled_spec_of_its_name(name: str) -> None:
     folder = embedded.folder(name)
-    found = lockfile.verify(folder)
-    assert found is not None
-    assert (found.source, found.commit) == (name, lockfile.content_id(found.files))
-    spec = examine(folder)
+    lock = lockfile.verify(folder)
+    assert lock is not None
+    assert (lock.source, lock.commit) == (name, lockfile.content_id(lock.files))
+    spec = examine(ModelFiles(folder)).spec
     assert spec == aezoo.read(name)
     assert spec.license
 
@@ -60,12 +61,12 @@ def test_a_model_passes_every_check_and_is_of_the_bundled_spec_of_its_name(name:
 @pytest.mark.parametrize("name", NAMES)
 def test_its_metrics_are_what_an_evaluation_finds(name: str) -> None:
     noted = json.loads((embedded.folder(name) / layout.METRICS).read_text())
-    found = aezoo.evaluate(aezoo.load(name, device="cpu"))
-    assert (found.dataset, found.split, found.n) == (noted["dataset"], noted["split"], noted["n"])
-    assert found.metrics.keys() == noted["metrics"].keys()
+    scores = aezoo.evaluate(aezoo.load(name, device="cpu"))
+    assert (scores.dataset, scores.split, scores.n) == (noted["dataset"], noted["split"], noted["n"])
+    assert scores.metrics.keys() == noted["metrics"].keys()
     for metric, value in noted["metrics"].items():
         # Another processor sums in another order: float32 over a thousand samples keeps five digits or so.
-        assert math.isclose(found.metrics[metric], value, rel_tol=1e-3, abs_tol=1e-3), metric
+        assert math.isclose(scores.metrics[metric], value, rel_tol=1e-3, abs_tol=1e-3), metric
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -142,7 +143,7 @@ def test_a_folder_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_list_tells_all_that_is_asked_of_it() -> None:
-    rows = {row["name"]: row for row in told("list", "models")["models"]}
+    rows = {row["name"]: row for row in printed("list", "models")["models"]}
     assert [*rows] == NAMES
     row = rows["vae-mnist"]
     assert row["input"] == [1, 28, 28]
@@ -171,8 +172,8 @@ def test_show_tells_layers_and_what_the_model_reaches(capsys: pytest.CaptureFixt
 
 
 def test_with_something_to_set_the_spec_of_that_name_is_meant() -> None:
-    assert told("show", "vae-mnist", "--set", "latent.dim=3")["code"] == [3]
-    assert "model" in told("show", "vae-mnist")
+    assert printed("show", "vae-mnist", "--set", "latent.dim=3")["code"] == [3]
+    assert "model" in printed("show", "vae-mnist")
 
 
 def test_models_in_the_box_are_put_to_use_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

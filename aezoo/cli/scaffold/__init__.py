@@ -1,4 +1,4 @@
-"""Scaffold: a whole distribution for a new plugin, from templates that are one themselves.
+"""Write the distribution of a new plugin from templates.
 
 The templates are a plugin called `newborn`: a text is made from one by putting another name in its place. Those
 under `common` belong to every plugin; each kind adds its part, a spec and tests, or takes the place of a common one.
@@ -99,9 +99,9 @@ def _templates(kind: str) -> dict[str, str]:
     """Path -> text, for the plugin that is called `newborn`."""
     adds, use = KINDS[kind]
     root = files(__name__) / "templates"
-    found = {path: text for part in ("common", kind) for path, text in _texts(root / part, PurePosixPath())}
-    readme = found["README.md"].replace("NEWBORN_USE", f"```toml\n# fragment\n{use}\n```")
-    return {path: text.replace("NEWBORN_ADDS", adds) for path, text in {**found, "README.md": readme}.items()}
+    texts = {path: text for part in ("common", kind) for path, text in _texts(root / part, PurePosixPath())}
+    readme = texts["README.md"].replace("NEWBORN_USE", f"```toml\n# fragment\n{use}\n```")
+    return {path: text.replace("NEWBORN_ADDS", adds) for path, text in {**texts, "README.md": readme}.items()}
 
 
 def _texts(folder: Traversable, path: PurePosixPath) -> Iterator[tuple[str, str]]:

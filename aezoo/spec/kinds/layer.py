@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf, prod
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
-from aezoo.errors import NoMirror, Path
+from aezoo.errors import KeyPath, NoMirror
 from aezoo.spec.component import Component, Range
 from aezoo.spec.shape import Shape, flat
 
@@ -118,26 +118,26 @@ class LayerSpec(Component):
         """How many of these a tied layer has from its source: those of its map, without bias and norm."""
         return sum(one.weights for one in self.maps(shape) or ())
 
-    def inside(self, shape: Shape) -> Iterator[tuple[Path, LayerSpec, Shape]]:
-        """The layers that it holds: for each its place in this table, itself, and the shape that it is given.
+    def inside(self, shape: Shape) -> Iterator[tuple[KeyPath, LayerSpec, Shape]]:
+        """The layers that it holds: for each its key path in this table, itself, and its input shape.
 
         Unless a layer says otherwise, each of its lists of layers is a chain that begins at `shape`.
         """
         for name in type(self).model_fields:
-            held = getattr(self, name)
-            given = shape
-            for i, layer in enumerate(held if isinstance(held, tuple) else (held,)):
+            layers = getattr(self, name)
+            input_shape = shape
+            for i, layer in enumerate(layers if isinstance(layers, tuple) else (layers,)):
                 if isinstance(layer, LayerSpec):
-                    yield (name, i) if isinstance(held, tuple) else (name,), layer, given
-                    given = layer.output_shape(given)
+                    yield (name, i) if isinstance(layers, tuple) else (name,), layer, input_shape
+                    input_shape = layer.output_shape(input_shape)
 
     def modules(self, shape: Shape) -> int:
         """How many layers it is made of: itself and those inside; a map with its norm and activation is one."""
-        return 1 + sum(layer.modules(given) for _, layer, given in self.inside(shape))
+        return 1 + sum(layer.modules(input_shape) for _, layer, input_shape in self.inside(shape))
 
     def activations(self, shape: Shape) -> int:
         """How many values a forward pass keeps of a sample: what comes out, and what comes out of those inside."""
-        within = sum(layer.activations(given) for _, layer, given in self.inside(shape))
+        within = sum(layer.activations(input_shape) for _, layer, input_shape in self.inside(shape))
         return flat(self.output_shape(shape)) + within
 
     def maps(self, shape: Shape) -> Sequence[Affine] | None:

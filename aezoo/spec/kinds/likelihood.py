@@ -37,8 +37,8 @@ class LikelihoodSpec(Component):
         if self.support is None:
             return
         low, high = self.support
-        said = spec.input.range if spec.input.normalize == "none" else None
-        if said is None or not low <= said[0] < said[1] <= high:
+        declared = spec.input.range if spec.input.normalize == "none" else None
+        if declared is None or not low <= declared[0] < declared[1] <= high:
             yield Remark(
                 f"{self.tag()} takes data in [{low:g}, {high:g}], and the input does not declare them",
                 f'input = {{shape = [...], range = [{low:g}, {high:g}], normalize = "none"}}, or another likelihood',

@@ -11,7 +11,7 @@ from aezoo.spec.component import AnySpec, Component, Remark
 class MetricSpec(Component):
     """One number that judges a model on a split.
 
-    An evaluation takes every metric that means something for the spec: in the box, of a plugin that the spec names,
+    An evaluation takes every metric that means something for the spec: built in, of a plugin that the spec names,
     and those in its `metrics`.
     """
 

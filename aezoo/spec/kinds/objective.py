@@ -48,7 +48,7 @@ class PlayerSpec(Frozen):
         return step >= self.start and (step - self.start) % self.every == 0
 
     def passes(self, loss: float) -> bool:
-        """Whether it moves in its turn, told this loss."""
+        """Whether it moves in its turn, with this loss."""
         return (self.above is None or loss > self.above) and (self.below is None or loss < self.below)
 
 
@@ -84,12 +84,12 @@ class ObjectiveSpec(Component):
 
         Parameters of its own (a critic's) belong to the players after the first: `own(player) -> parameters`. The first
         player moves the model, unless there is a method `split(model) -> {player: modules of the model that it moves}`.
-        What a player does not move is held still in its turn.
+        What a player does not move is frozen in its turn.
         """
         raise NotImplementedError
 
 
 def turns_of(objective: ObjectiveSpec) -> dict[str, PlayerSpec]:
     """How those players move that do not move as `[training]` says."""
-    told = {name: objective.player(name) for name in objective.players}
-    return {name: player for name, player in told.items() if player is not None}
+    players = {name: objective.player(name) for name in objective.players}
+    return {name: player for name, player in players.items() if player is not None}

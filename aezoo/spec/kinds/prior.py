@@ -18,6 +18,8 @@ class PriorSpec(Component):
     learned: ClassVar[bool] = False
     #: Whether its module has `log_prob`; one without can be drawn from, and no rate is measured against it.
     density: ClassVar[bool] = True
+    #: Whether that is a density per unit of volume; on a sphere or in a hyperbolic space it is none.
+    euclidean: ClassVar[bool] = True
 
     def parameters(self, shape: Shape, spec: AnySpec) -> int:
         """How many weights it has for codes of this shape (counted without torch)."""

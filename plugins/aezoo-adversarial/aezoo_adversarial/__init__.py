@@ -5,7 +5,7 @@
                   critic of        critic of
                     codes           samples
 
-A critic learns to tell two kinds of codes, or samples, apart; what it has learnt is the gradient that makes them alike.
+A critic learns to discriminate two kinds of codes, or of samples; its gradient then makes the two distributions equal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far codes are from the prior, and from independent values: sums over a split."""
+"""Accumulators of metrics: distance of codes from the prior, and from independent values."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Discrepancy:
     """Squared maximum mean discrepancy of codes and prior, unbiased, under a mean of cosines (random Fourier features).
 
     Rahimi and Recht 2007, "Random features for large-scale kernel machines": cos(w (a - b)) with w ~ N(0, I / D) is on
-    average exp(-|a - b|^2 / 2 D), and a mean of such cosines is a kernel of its own. So sums are enough, whatever the
-    number of codes; and as Gretton et al. 2012 (JMLR 13:723, equation 3) the pairs of a code with itself are left out.
+    average exp(-|a - b|^2 / 2 D), and a mean of such cosines is a kernel of its own. So sums over codes are
+    enough; as in Gretton et al. 2012 (JMLR 13:723, equation 3), pairs of a code with itself are left out.
     """
 
     def __init__(self) -> None:
@@ -46,20 +46,20 @@ class Discrepancy:
         self.prior = self._total(out.model.prior.sample(DRAWN, generator).flatten(1))
 
     def _total(self, codes: Tensor) -> Tensor:
-        """Sum of the features of all, a few at a time: those of all draws would take 300 MB."""
+        """Sum of the features of all, in parts: those of all draws at once would take 300 MB."""
         return torch.stack(
-            [self._features(few).sum(dim=0, dtype=torch.float64) for few in torch.split(codes, 256)]
+            [self._features(part).sum(dim=0, dtype=torch.float64) for part in torch.split(codes, 256)]
         ).sum(dim=0)
 
     def _features(self, codes: Tensor) -> Tensor:
         """[B, 2 * DIRECTIONS], of length 1."""
-        turns = codes @ self.directions
-        features: Tensor = torch.cat([turns.cos(), turns.sin()], dim=1) / DIRECTIONS**0.5
+        angles = codes @ self.directions
+        features: Tensor = torch.cat([angles.cos(), angles.sin()], dim=1) / DIRECTIONS**0.5
         return features
 
 
 def _paired(mean: Tensor, count: int) -> Tensor:
-    """Mean kernel of two different ones out of `count`, from the mean of their features."""
+    """Mean kernel over pairs of different ones out of `count`, from the mean of their features."""
     return (mean @ mean * count - 1) / (count - 1)
 
 
@@ -85,7 +85,7 @@ class TotalCorrelation:
 
 
 def gaussian_total_correlation(covariance: Tensor) -> float:
-    """(sum ln C_ii - ln det C) / 2, in nats; infinite where a value follows from others.
+    """(sum ln C_ii - ln det C) / 2, in nats; infinite where a value is a linear function of others.
 
     Shape:
         covariance: [D, D]

@@ -9,12 +9,12 @@ from aezoo.plugin import Component, MetricSpec, Spec, flat
 if TYPE_CHECKING:
     from aezoo.nn.code import Accumulator
 
-#: Codes wider than this have no covariance that a split can tell.
+#: Widest code whose covariance can be estimated from a split.
 WIDEST = 512
 
 
 class MMDSpec(MetricSpec):
-    """Squared maximum mean discrepancy between the codes of a split and draws from the prior; 0 if they are alike.
+    """Squared maximum mean discrepancy between the codes of a split and draws from the prior; 0 if both are equal.
 
     The kernel is a mean of 1,024 cosines, near exp(-|a - b|^2 / 2 D) for codes of D values; the estimate is unbiased
     (Gretton et al. 2012, JMLR 13:723) and so may fall a little below zero.
@@ -37,10 +37,10 @@ class MMDSpec(MetricSpec):
 
 
 class TotalCorrelationSpec(MetricSpec):
-    """Nats that code values tell of each other, as if codes were Gaussian: (sum ln C_ii - ln det C) / 2.
+    """Information that code values share, in nats, as if codes were Gaussian: (sum ln C_ii - ln det C) / 2.
 
-    C is the covariance of codes, drawn ones of a noisy latent. Less than the total correlation of codes that are no
-    Gaussian may be.
+    C is the covariance of codes, drawn ones of a noisy latent. For codes that are not
+    Gaussian the total correlation may be larger.
 
     Example:
         type = "adversarial:total_correlation"

@@ -32,73 +32,74 @@ if TYPE_CHECKING:
     from aezoo_adversarial.critic import Critic
 
 Layers = Annotated[tuple[LayerSpec, ...], BeforeValidator(as_tuple)]
-#: What a critic is made of unless a spec says otherwise: two wide layers, leaky so that no gradient dies.
+#: Default layers of a critic: two wide ones, leaky so that no unit loses its gradient.
 DENSE = ({"type": "linear", "features": 256, "activation": "leaky_relu"},) * 2
 
 
 class CriticSpec(PlayerSpec):
-    """A network that tells two kinds apart, and how it moves."""
+    """A network that discriminates two kinds, and its optimizer."""
 
-    layers: Layers = Field(DENSE, description="from what it judges to its features; a map to one logit follows")  # type: ignore[arg-type]
+    layers: Layers = Field(DENSE, description="from its input to features; a map to one logit follows")  # type: ignore[arg-type]
 
     def parameters(self, shape: Shape) -> int:
         """How many weights it has (counted without torch)."""
         shapes = trace(self.layers, shape)
-        layers = sum(layer.parameters(given) for layer, given in zip(self.layers, shapes, strict=False))
+        layers = sum(layer.parameters(s) for layer, s in zip(self.layers, shapes, strict=False))
         return layers + flat_parameters(shapes[-1], (1,))
 
     def remarks(self, shape: Shape) -> Iterator[Remark]:
-        """What does not fit."""
+        """Report layers that do not fit the input."""
         try:
             trace(self.layers, shape)
         except ShapeError as error:
-            yield Remark(f"its layers do not fit what it judges: {error}", "take others", at="critic")
+            yield Remark(f"its layers do not fit its input: {error}", "take others", at="critic")
 
     def build(self, shape: Shape) -> Critic:
         from aezoo_adversarial.critic import Critic
 
         shapes = trace(self.layers, shape)
-        layers = [made(layer, given) for layer, given in zip(self.layers, shapes, strict=False)]
+        layers = [made(layer, s) for layer, s in zip(self.layers, shapes, strict=False)]
         return Critic(layers, flat(shapes[-1]))
 
 
 class _GameSpec(ObjectiveSpec):
-    """What objectives with a critic have in common; it judges codes as vectors, unless a game says otherwise."""
+    """Base of objectives with a critic, which by default reads codes as vectors."""
 
-    #: Whether codes are drawn from the prior while it trains.
+    #: Whether codes are drawn from the prior in training.
     draws: ClassVar[bool] = True
-    critic: CriticSpec = Field(default_factory=dict, description="who tells the two kinds apart, and how it learns")  # type: ignore[assignment]
+    critic: CriticSpec = Field(default_factory=dict, description="the network that discriminates, and how it learns")  # type: ignore[assignment]
 
-    def judged(self, spec: Spec) -> Shape:
-        """Shape of what the critic is given."""
+    def critic_input(self, spec: Spec) -> Shape:
+        """Shape of the critic's input."""
         return (flat(spec.code_shape),)
 
     def player(self, name: str) -> PlayerSpec | None:
         return self.critic if name == "critic" else None
 
     def parameters(self, spec: Spec) -> int:
-        return self.critic.parameters(self.judged(spec))
+        return self.critic.parameters(self.critic_input(spec))
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        yield from self.critic.remarks(self.judged(spec))
+        yield from self.critic.remarks(self.critic_input(spec))
         prior = spec.latent.prior
         if self.draws and (prior is None or prior.fitted):
             what = "has no prior" if prior is None else f"has a prior, {prior.tag()!r}, that is fitted after training"
-            told = f"{self.tag()} draws codes from the prior while it trains, and the latent {what}"
-            yield Remark(told, 'latent.prior = "standard_normal"')
+            message = f"{self.tag()} draws codes from the prior in training, and the latent {what}"
+            yield Remark(message, 'latent.prior = "standard_normal"')
 
 
 def _by_total(spec: Spec) -> Iterator[Remark]:
     if spec.training.best_by == "total":
-        told = "the total holds what the critic thinks, and another epoch has another critic: totals do not compare"
-        yield Remark(told, 'training.best_by = "last"', "warning")
+        message = "the total contains the critic's output, and the critic changes: totals of two epochs do not compare"
+        yield Remark(message, 'training.best_by = "last"', "warning")
 
 
 class AAESpec(_GameSpec):
-    """The adversarial autoencoder: codes that a critic takes for draws from the prior (arXiv:1511.05644).
+    """The adversarial autoencoder: codes that a critic cannot tell from draws of the prior (arXiv:1511.05644).
 
-    Each step has three turns: the model reconstructs; the critic learns to tell codes from draws of `latent.prior`; the
-    encoder, alone, learns to mislead it. `critic.discrimination` is a cross-entropy: ln 2 = 0.693 is a guess.
+    Each step has three turns: the model reconstructs; the critic learns to discriminate codes from draws of
+    `latent.prior`; the encoder, alone, learns to mislead it. `critic.discrimination` is a cross-entropy: chance is
+    ln 2 = 0.693.
 
     Example:
         [latent]
@@ -122,16 +123,16 @@ class AAESpec(_GameSpec):
         return self.encoder if name == "encoder" else super().player(name)
 
     def build(self, spec: Spec) -> nn.Module:
-        from aezoo_adversarial.matching import AdversarialAutoencoder
+        from aezoo_adversarial.prior_matching import AdversarialAutoencoder
 
-        return AdversarialAutoencoder(self.critic.build(self.judged(spec)))
+        return AdversarialAutoencoder(self.critic.build(self.critic_input(spec)))
 
 
 class WAEGANSpec(_GameSpec):
     """The Wasserstein autoencoder with a critic of codes, WAE-GAN (arXiv:1711.01558, algorithm 1).
 
-    The model is told the reconstruction and `weight` times the adversarial loss, in one step; the critic, in another,
-    to tell codes from draws of `latent.prior`.
+    The model learns from the reconstruction and `weight` times the adversarial loss, in one step; the critic learns, in
+    another, to discriminate codes from draws of `latent.prior`.
 
     Example:
         [latent]
@@ -162,16 +163,16 @@ class WAEGANSpec(_GameSpec):
         yield from _by_total(spec)
 
     def build(self, spec: Spec) -> nn.Module:
-        from aezoo_adversarial.matching import WassersteinAutoencoder
+        from aezoo_adversarial.prior_matching import WassersteinAutoencoder
 
-        return WassersteinAutoencoder(self.critic.build(self.judged(spec)))
+        return WassersteinAutoencoder(self.critic.build(self.critic_input(spec)))
 
 
 class FactorVAESpec(_GameSpec):
     """FactorVAE: a VAE whose code values are made independent, by their total correlation (arXiv:1802.05983).
 
-    A critic learns to tell codes from codes whose values come from different samples; its mean logit over codes is the
-    estimate of `total_correlation`, in nats, which the model pays `weight` times, beside a `kl`.
+    A critic learns to discriminate codes from codes whose values come from different samples; its mean logit over codes
+    estimates `total_correlation`, in nats, a term of the model with `weight`, beside a `kl`.
 
     Example:
         [latent]
@@ -206,17 +207,17 @@ class FactorVAESpec(_GameSpec):
             yield Remark("a code of one value has no total correlation", "latent.dim = 2 or more", "warning")
 
     def build(self, spec: Spec) -> nn.Module:
-        from aezoo_adversarial.factors import FactorVAE
+        from aezoo_adversarial.factor_vae import FactorVAE
 
-        return FactorVAE(self.critic.build(self.judged(spec)))
+        return FactorVAE(self.critic.build(self.critic_input(spec)))
 
 
 class VAEGANSpec(_GameSpec):
-    """VAE-GAN: samples compared by what a critic of samples sees in them (arXiv:1512.09300).
+    """VAE-GAN: samples compared by the features of a critic of samples (arXiv:1512.09300).
 
-    The encoder is told the squared error of the critic's features and the penalties (a `kl`); the decoder `weight`
-    times that error and the adversarial loss of what it makes, reconstructed and from the prior; the critic to tell
-    these from data. The likelihood gives the mean, and its density is not asked.
+    The encoder's loss is the squared error of the critic's features and the penalties (a `kl`); the decoder's loss is
+    `weight` times this error and the adversarial loss of decoded samples, reconstructed and from the prior. The critic
+    learns to discriminate these from data. The likelihood gives the mean; its density is not used.
 
     Example:
         [latent]
@@ -245,9 +246,9 @@ class VAEGANSpec(_GameSpec):
     players: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "critic")
     terms: ClassVar[frozenset[str]] = frozenset({"feature_error"})
     weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the decoder's feature error: gamma")
-    decoder: PlayerSpec = Field(PlayerSpec(), description="how the decoder moves")
+    decoder: PlayerSpec = Field(PlayerSpec(), description="optimizer of the decoder")
 
-    def judged(self, spec: Spec) -> Shape:
+    def critic_input(self, spec: Spec) -> Shape:
         return spec.input.shape
 
     def player(self, name: str) -> PlayerSpec | None:
@@ -259,13 +260,13 @@ class VAEGANSpec(_GameSpec):
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from super().remarks(spec)
         if spec.training.best_by != "last":
-            told = "features are the critic's, and another epoch has another critic: errors do not compare"
-            yield Remark(told, 'training.best_by = "last"', "warning")
+            message = "features are the critic's, and the critic changes: errors of two epochs do not compare"
+            yield Remark(message, 'training.best_by = "last"', "warning")
 
     def build(self, spec: Spec) -> nn.Module:
-        from aezoo_adversarial.likeness import VAEGAN
+        from aezoo_adversarial.vae_gan import VAEGAN
 
-        return VAEGAN(self.critic.build(self.judged(spec)))
+        return VAEGAN(self.critic.build(self.critic_input(spec)))
 
 
 COMPONENTS: list[type[Component]] = [AAESpec, WAEGANSpec, FactorVAESpec, VAEGANSpec]

@@ -27,7 +27,7 @@ SEEDS = (0, 1, 2)
 FRESH = 500_000
 
 
-class Judged(NamedTuple):
+class Measured(NamedTuple):
     """What a trained critic says of fresh codes, in nats, and what is so."""
 
     estimate: float
@@ -40,14 +40,14 @@ def main() -> None:
     print(f"{'variance':>8}  {'seed':>4}{'closed form':>13}{'estimate':>10}{'+-':>8}{'off by':>9}")
     for variance in VARIANCES:
         for seed in SEEDS:
-            found = judge(variance, seed)
-            off = found.estimate / found.truth - 1
-            told = f"{found.truth:>13.4f}{found.estimate:>10.4f}{found.standard_error:>8.4f}{off:>9.1%}"
-            print(f"{variance:>8g}  {seed:>4}{told}", flush=True)
+            result = measure(variance, seed)
+            off = result.estimate / result.truth - 1
+            row = f"{result.truth:>13.4f}{result.estimate:>10.4f}{result.standard_error:>8.4f}{off:>9.1%}"
+            print(f"{variance:>8g}  {seed:>4}{row}", flush=True)
 
 
-def judge(variance: float, seed: int) -> Judged:
-    """Train a critic; ask it about codes that it has not seen."""
+def measure(variance: float, seed: int) -> Measured:
+    """Train a critic; estimate the total correlation on other codes."""
     eigenvalues = [variance, variance, 1.0, 1.0, 1.0, 1.0]
     spec = aezoo.read(SPEC, overrides=[f"data.eigenvalues={eigenvalues}", f"training.seed={seed}", f"data.seed={seed}"])
     with TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def judge(variance: float, seed: int) -> Judged:
     with torch.no_grad():
         bias = model.network.latent.project.bias[: len(covariance)]
         logits = critic((draws @ torch.linalg.cholesky(covariance).T).float() + bias)
-    return Judged(float(logits.mean()), float(logits.std() / FRESH**0.5), gaussian_total_correlation(covariance))
+    return Measured(float(logits.mean()), float(logits.std() / FRESH**0.5), gaussian_total_correlation(covariance))
 
 
 def _covariance(model: aezoo.Model, data: torch.Tensor) -> torch.Tensor:

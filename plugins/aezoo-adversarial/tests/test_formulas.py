@@ -1,4 +1,4 @@
-"""What each player is told, from logits that are known."""
+"""The losses of each player, from known logits."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 from aezoo_adversarial.critic import Critic, noise
-from aezoo_adversarial.factors import FactorVAE, independent
-from aezoo_adversarial.likeness import VAEGAN
-from aezoo_adversarial.matching import AdversarialAutoencoder, WassersteinAutoencoder
+from aezoo_adversarial.factor_vae import FactorVAE, independent
+from aezoo_adversarial.prior_matching import AdversarialAutoencoder, WassersteinAutoencoder
+from aezoo_adversarial.vae_gan import VAEGAN
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.autoencoder import Autoencoder
@@ -76,9 +76,9 @@ def test_the_critic_of_codes_takes_draws_from_the_prior_for_the_first_kind() -> 
     expected = {"discrimination": cost_of_telling(logits(prior()), logits(Z))}
     for play in (AdversarialAutoencoder(critic()), WassersteinAutoencoder(critic())):
         z = Z.clone().requires_grad_()
-        told = play(passed(z), "critic")
-        assert values(told) == expected
-        told["discrimination"].backward()  # type: ignore[no-untyped-call]
+        losses = play(passed(z), "critic")
+        assert values(losses) == expected
+        losses["discrimination"].backward()  # type: ignore[no-untyped-call]
         assert z.grad is None  # the codes are what they are
 
 
@@ -96,10 +96,10 @@ def test_total_correlation_is_the_mean_logit_and_the_critic_tells_codes_from_tur
     expected = {"reconstruction": RECONSTRUCTION, "total_correlation": float(logits(Z).mean())}
     assert values(play(passed(), "model")) == expected
     z = Z.clone().requires_grad_()
-    told = play(passed(z), "critic")
+    losses = play(passed(z), "critic")
     turned = independent(Z, Generator().manual_seed(3))
-    assert values(told) == {"discrimination": cost_of_telling(logits(Z), logits(turned))}
-    told["discrimination"].backward()
+    assert values(losses) == {"discrimination": cost_of_telling(logits(Z), logits(turned))}
+    losses["discrimination"].backward()
     assert z.grad is None
 
 
@@ -123,14 +123,14 @@ def test_samples_are_compared_by_features_and_weigh_two_to_one_to_one() -> None:
     misled = (cost_of_taking_for_the_first(logits(again)) + cost_of_taking_for_the_first(logits(made))) / 2
     assert values(play(passed(), "decoder")) == {"feature_error": error, "adversarial": misled}
     z = Z.clone().requires_grad_()
-    told = play(passed(z), "critic")
+    losses = play(passed(z), "critic")
     expected = (
         2 * cost_of_taking_for_the_first(logits(X))
         + cost_of_taking_for_the_first(-logits(again))
         + cost_of_taking_for_the_first(-logits(made))
     ) / 4
-    assert values(told) == {"discrimination": expected}
-    told["discrimination"].backward()
+    assert values(losses) == {"discrimination": expected}
+    losses["discrimination"].backward()
     assert z.grad is None
 
 

@@ -1,4 +1,4 @@
-"""Who moves what, who is told what, and what a run keeps of each player."""
+"""Which weights each player moves, its losses, and its state in a run."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def test_in_its_turn_a_player_moves_what_is_its_own_and_nothing_else(name: str, 
 def test_all_that_a_player_may_move_it_does_move(name: str, player: str) -> None:
     objective = objective_of(aezoo.build(game(name)), steps=1)
     own = list(objective.parameters_of(player))
-    gradients = torch.autograd.grad(told(objective, player).total, own)
+    gradients = torch.autograd.grad(losses_of(objective, player).total, own)
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
 
 
-def told(objective: Objective, player: str, *, seed: int = 0) -> Losses:
+def losses_of(objective: Objective, player: str, *, seed: int = 0) -> Losses:
     x = torch.from_numpy(images(16))
     noise = Noise(Generator().manual_seed(seed), Generator().manual_seed(seed))
     losses: Losses = objective(x, player, 0, noise)
@@ -103,7 +103,7 @@ def guessing(objective: Objective) -> Objective:
 @pytest.mark.parametrize("name", GAMES)
 def test_a_critic_that_guesses_is_told_ln_2(name: str) -> None:
     objective = guessing(objective_of(aezoo.build(game(name)), steps=1))
-    assert told(objective, "critic").raw["discrimination"].item() == pytest.approx(math.log(2))
+    assert losses_of(objective, "critic").raw["discrimination"].item() == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize(
@@ -117,18 +117,18 @@ def test_a_critic_that_guesses_is_told_ln_2(name: str) -> None:
 )
 def test_what_the_others_are_told_of_a_critic_that_guesses(name: str, player: str, term: str, expected: float) -> None:
     objective = guessing(objective_of(aezoo.build(game(name)), steps=1))
-    assert told(objective, player).raw[term].item() == pytest.approx(expected, abs=1e-6)
+    assert losses_of(objective, player).raw[term].item() == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(("name", "player"), [("aae", "encoder"), ("wae_gan", "model")])
 def test_misleading_the_critic_lowers_how_well_it_tells(name: str, player: str) -> None:
     objective = objective_of(aezoo.build(game(name)), steps=1)
     weight = objective.model.latent.project.weight  # type: ignore[union-attr]
-    told(objective, player).raw["adversarial"].backward(inputs=[weight])  # type: ignore[no-untyped-call]
-    before = told(objective, "critic").total.item()
+    losses_of(objective, player).raw["adversarial"].backward(inputs=[weight])  # type: ignore[no-untyped-call]
+    before = losses_of(objective, "critic").total.item()
     with torch.no_grad():
         weight -= 0.1 * weight.grad / weight.grad.norm()  # type: ignore[operator,union-attr]
-    assert told(objective, "critic").total.item() > before
+    assert losses_of(objective, "critic").total.item() > before
 
 
 def test_the_weight_is_of_the_term_it_is_said_to_be_of() -> None:
@@ -139,7 +139,7 @@ def test_the_weight_is_of_the_term_it_is_said_to_be_of() -> None:
     ):
         document = game(name)
         document["objective"]["weight"] = 3.0
-        losses = told(objective_of(aezoo.build(document), steps=1), player)
+        losses = losses_of(objective_of(aezoo.build(document), steps=1), player)
         assert losses.weighted[term].item() == pytest.approx(3 * losses.raw[term].item())
         assert losses.total.item() == pytest.approx(sum(value.item() for value in losses.weighted.values()))
 
@@ -147,7 +147,7 @@ def test_the_weight_is_of_the_term_it_is_said_to_be_of() -> None:
 def test_samples_are_compared_by_half_the_squared_distance_of_their_features() -> None:
     objective = objective_of(aezoo.build(game("vae_gan")), steps=1)
     critic: Any = objective.loss_terms.critic
-    losses = told(objective, "encoder")
+    losses = losses_of(objective, "encoder")
     x = torch.from_numpy(images(16))
     out = objective.model(x, generator=Generator().manual_seed(0))
     gap = critic.features(x) - critic.features(out.model.likelihood.mean(out.raw))
@@ -170,8 +170,8 @@ def of_critic(steps: int, **table: Any) -> dict[str, Tensor]:
 def test_a_critic_takes_the_turns_that_its_table_says(table: dict[str, Any], steps: int) -> None:
     # As one that ends with its last turn; and, of the gates, as one that has none.
     alike = {key: value for key, value in table.items() if key == "every"}
-    found, expected = of_critic(10, **table), of_critic(steps, **alike)
-    assert all(torch.equal(value, expected[name]) for name, value in found.items())
+    actual, expected = of_critic(10, **table), of_critic(steps, **alike)
+    assert all(torch.equal(value, expected[name]) for name, value in actual.items())
 
 
 @pytest.mark.parametrize("table", [{"start": 10}, {"below": 0.01}, {"above": 9.0}])
@@ -192,11 +192,11 @@ def test_what_the_critic_knows_is_saved_and_restored(name: str, tmp_path: Path) 
     assert set(again.auxiliary_state) == set(fresh)
     assert all(torch.equal(value, run.auxiliary_state[key]) for key, value in again.auxiliary_state.items())
     assert not any(torch.equal(value, fresh[key]) for key, value in again.auxiliary_state.items())
-    # And with the weights of the model: each player is told what it would be told in the run.
+    # And with the weights of the model: each player has the losses that it would have in the run.
     trained = objective_of(run.model, steps=1)
     trained.load_state_dict(run.auxiliary_state, strict=False)
     for player in again.players:
-        assert told(again, player).total.item() == told(trained, player).total.item()
+        assert losses_of(again, player).total.item() == losses_of(trained, player).total.item()
 
 
 def test_the_critic_is_of_the_same_step_as_the_model_that_is_kept(tmp_path: Path) -> None:

@@ -65,10 +65,10 @@ def test_alike_codes_are_told_from_others_in_a_thousand() -> None:
 def test_the_kernel_is_near_a_gaussian_of_the_width_of_the_code(width: int) -> None:
     measure = fed(Discrepancy(), codes(2, width))
     a, b = codes(500, width, seed=1), codes(500, width, seed=2)
-    found = (measure._features(a) * measure._features(b)).sum(dim=1)
+    kernel = (measure._features(a) * measure._features(b)).sum(dim=1)
     expected = (-(a - b).double().square().sum(dim=1) / (2 * width)).exp()
     # A mean of so many cosines, each of a standard deviation of at most 1: five standard errors.
-    torch.testing.assert_close(found.double(), expected, rtol=0, atol=5 / math.sqrt(DIRECTIONS))
+    torch.testing.assert_close(kernel.double(), expected, rtol=0, atol=5 / math.sqrt(DIRECTIONS))
 
 
 def test_the_pairs_of_a_code_with_itself_are_left_out() -> None:

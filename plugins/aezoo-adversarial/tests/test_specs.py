@@ -73,14 +73,14 @@ def test_checking_a_spec_wakes_no_torch() -> None:
 
 @pytest.mark.parametrize("name", ["aae", "wae_gan", "vae_gan"])
 @pytest.mark.parametrize(
-    ("prior", "told"),
+    ("prior", "message"),
     [
         ({}, "the latent has no prior"),
         ({"prior": "fitted_gaussian"}, "'fitted_gaussian', that is fitted after training"),
     ],
 )
-def test_a_game_that_draws_codes_wants_a_prior_to_draw_from(name: str, prior: dict[str, str], told: str) -> None:
-    with pytest.raises(SpecError, match=rf"AZ505\]: objective: adversarial:{name} draws.*{told}.*standard_normal"):
+def test_a_game_that_draws_codes_wants_a_prior_to_draw_from(name: str, prior: dict[str, str], message: str) -> None:
+    with pytest.raises(SpecError, match=rf"AZ505\]: objective: adversarial:{name} draws.*{message}.*standard_normal"):
         aezoo.read(spec(name, {"type": "deterministic", "dim": 3, **prior}))
 
 
@@ -89,15 +89,15 @@ def test_independence_wants_no_prior() -> None:
 
 
 @pytest.mark.parametrize("name", ["wae_gan", "factor_vae"])
-def test_totals_that_hold_what_a_critic_thinks_are_doubted(name: str) -> None:
-    (told,) = doubts(spec(name, training={}))
-    what = "the total holds what the critic thinks, and another epoch has another critic: totals do not compare"
-    assert told == f"AZ505 objective: {what}"
+def test_totals_that_contain_the_output_of_a_critic_are_doubted(name: str) -> None:
+    (message,) = doubts(spec(name, training={}))
+    what = "the total contains the critic's output, and the critic changes: totals of two epochs do not compare"
+    assert message == f"AZ505 objective: {what}"
 
 
 def test_feature_errors_of_two_epochs_are_doubted() -> None:
-    told = "AZ505 objective: features are the critic's, and another epoch has another critic: errors do not compare"
-    assert doubts(spec("vae_gan", training={})) == [told]
+    message = "AZ505 objective: features are the critic's, and the critic changes: errors of two epochs do not compare"
+    assert doubts(spec("vae_gan", training={})) == [message]
 
 
 def test_reconstructions_of_two_epochs_compare() -> None:
@@ -105,16 +105,16 @@ def test_reconstructions_of_two_epochs_compare() -> None:
 
 
 def test_the_total_correlation_of_one_value_is_doubted() -> None:
-    found = doubts(spec("factor_vae", {**NORMAL, "dim": 1}))
-    assert found == ["AZ505 objective: a code of one value has no total correlation"]
+    messages = doubts(spec("factor_vae", {**NORMAL, "dim": 1}))
+    assert messages == ["AZ505 objective: a code of one value has no total correlation"]
 
 
 @pytest.mark.parametrize(
-    ("critic", "told"),
+    ("critic", "message"),
     [
         (
             {"layers": [{"type": "conv", "channels": 3}]},
-            r"objective\.critic: its layers do not fit what it judges: t",
+            r"objective\.critic: its layers do not fit its input: t",
         ),
         ({"layer": []}, r"objective\.critic\.layer: unknown key.*did you mean 'layers'"),
         ({"every": 0}, r"objective\.critic\.every: takes 1 or more, got 0"),
@@ -123,8 +123,8 @@ def test_the_total_correlation_of_one_value_is_doubted() -> None:
         ({"optimizer": {"type": "adamm"}}, r"objective\.critic\.optimizer.*adamm.*adam"),
     ],
 )
-def test_a_critic_that_cannot_be_is_refused_with_its_place(critic: dict[str, Any], told: str) -> None:
-    with pytest.raises(SpecError, match=told):
+def test_a_critic_that_cannot_be_is_refused_with_its_key(critic: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         aezoo.read(spec("aae", critic=critic))
 
 

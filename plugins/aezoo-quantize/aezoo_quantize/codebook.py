@@ -1,4 +1,4 @@
-"""Codebook: K vectors, the nearest of which stands for a vector; and how they learn without a gradient."""
+"""Codebook: K vectors, the nearest of which replaces a vector; learned by running means or a gradient."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from torch.nn import functional as F
 
 from aezoo_quantize.kmeans import kmeans, nearest
 
-#: Running counts below this are of codes that nothing has used for long: they stay where they are.
+#: Codes with a running count below this have not been used for long: they are not moved.
 UNUSED = 1e-5
 
 
-class Found(NamedTuple):
-    """What a codebook makes of vectors."""
+class Lookup(NamedTuple):
+    """Vectors, and their nearest codes."""
 
-    vectors: Tensor  # [N, D], what was given, on the unit sphere if the codebook goes by angles
+    vectors: Tensor  # [N, D], the input, of norm 1 if the codebook compares angles
     codes: Tensor  # [N, D], the nearest to each
     indices: Tensor  # [N]
 
 
 class Codebook(nn.Module):
-    """K codes, moved by running means or by a gradient, restarted where nobody uses them.
+    """K codes, moved by running means or by a gradient, restarted where they are not used.
 
     The running means are those of van den Oord et al. 2017, arXiv:1711.00937, appendix A.1:
 
         n_k <- decay n_k + (1 - decay) count of k      code_k = s_k / n_k
         s_k <- decay s_k + (1 - decay) sum of the vectors of k
 
-    They move in a forward pass in training, after the codes were looked up. A code that is out of use stays where it
-    is; Sonnet adds 1e-5 to its count instead, which draws it to the origin. A code whose n_k falls below `restart`
-    times the mean of all is put on a vector of the batch, with that mean as its n_k (Dhariwal et al. 2020,
-    arXiv:2005.00341, section 3.1). All of it is in buffers. What is drawn comes from the generator alone; without one
-    a start takes the farthest points and no code is restarted.
+    They are updated in a forward pass in training, after the lookup. A code that is not used does not move; Sonnet adds
+    1e-5 to its count instead, which draws it to the origin. A code whose n_k falls below `restart`
+    times the mean of all is moved to a vector of the batch, with that mean as its n_k (Dhariwal et al. 2020,
+    arXiv:2005.00341, section 3.1). All of it is in buffers. Random numbers come from the generator alone; without
+    one the first codes are the farthest points and no code is restarted.
 
     Args:
         codes: K.
         dim: Width D of a code.
-        learned: Whether codes are a parameter that a loss moves, instead of running means.
+        learned: Whether codes are a parameter of a loss, instead of running means.
         decay: Of the running means, for each batch.
-        kmeans: Whether the first batch in training is where the codes start.
+        kmeans: Whether the first codes are the k-means of the first batch in training.
         restart: Below which share of the mean count; 0 for never.
         cosine: Whether vectors and codes are scaled to norm 1.
 
@@ -78,31 +78,31 @@ class Codebook(nn.Module):
         self.register_buffer("counts", torch.ones(codes))
         self.register_buffer("started", torch.tensor(not kmeans))
 
-    def forward(self, x: Tensor, generator: Generator | None = None) -> Found:
-        # In the precision of the codes: three digits of bfloat16 do not tell neighbours apart.
-        with _in_full(x.device):
+    def forward(self, x: Tensor, generator: Generator | None = None) -> Lookup:
+        # In the precision of the codes: three digits of bfloat16 do not distinguish near codes.
+        with _without_autocast(x.device):
             x = x.to(self.codes.dtype)
             x = F.normalize(x, dim=-1) if self.cosine else x
-            given = x.detach()
+            detached = x.detach()
             if self.training and not self.started:
-                self._start(given, generator)
-            indices = nearest(given, self.codes.detach())
-            found = Found(x, self.embed(indices), indices)
+                self._start(detached, generator)
+            indices = nearest(detached, self.codes.detach())
+            lookup = Lookup(x, self.embed(indices), indices)
             if self.training:
-                self._learn(given, indices, generator)
-            return found
+                self._learn(detached, indices, generator)
+            return lookup
 
     def embed(self, indices: Tensor) -> Tensor:
         """The codes of these indices: [...] -> [..., D]."""
-        # What is looked up is a copy, as codes may move before the backward pass; so is what is scaled, whose
-        # gradient needs the codes as they were.
+        # A copy: `_learn` changes codes in place before the backward pass, which needs them as they were. Without
+        # `cosine` the lookup itself is a copy.
         codes = F.normalize(self.codes.clone(), dim=-1) if self.cosine else self.codes
         return F.embedding(indices, codes)
 
     @torch.no_grad()
     def _start(self, x: Tensor, generator: Generator | None) -> None:
         centres, counts = kmeans(x, len(self.codes), generator, cosine=self.cosine)
-        self._place(torch.ones_like(self.counts, dtype=torch.bool), centres, counts)
+        self._set(torch.ones_like(self.counts, dtype=torch.bool), centres, counts)
         self.started.fill_(True)
 
     @torch.no_grad()
@@ -112,30 +112,30 @@ class Codebook(nn.Module):
         self.counts.lerp_(members.sum(dim=0), 1 - self.decay)
         if not self.learned:
             self.sums.lerp_(members.t() @ x, 1 - self.decay)
-            self._follow()
+            self._move_to_means()
         if self.restart and generator is not None:
-            self._revive(x, generator)
+            self._restart(x, generator)
 
-    def _follow(self) -> None:
-        """Move each code to the mean of what it stands for."""
+    def _move_to_means(self) -> None:
+        """Move each code to the mean of its vectors."""
         means = self.sums / self.counts.clamp_min(UNUSED)[:, None]
         means = F.normalize(means, dim=-1) if self.cosine else means
         self.codes.copy_(torch.where(self.counts[:, None] > UNUSED, means, self.codes))
 
-    def _revive(self, x: Tensor, generator: Generator) -> None:
-        """Put codes that hardly anything uses on vectors of the batch; as many are drawn at every step."""
+    def _restart(self, x: Tensor, generator: Generator) -> None:
+        """Move codes that are hardly used to vectors of the batch. The number of draws does not depend on how many."""
         rows = torch.randint(len(x), (len(self.codes),), generator=generator, device=x.device)
-        fair = self.counts.mean()
-        self._place(self.counts < self.restart * fair, x[rows], fair.expand_as(self.counts))
+        mean_count = self.counts.mean()
+        self._set(self.counts < self.restart * mean_count, x[rows], mean_count.expand_as(self.counts))
 
-    def _place(self, which: Tensor, codes: Tensor, counts: Tensor) -> None:
-        """Set some codes, and what is remembered of them."""
+    def _set(self, which: Tensor, codes: Tensor, counts: Tensor) -> None:
+        """Set some codes, and their running means."""
         self.codes.copy_(torch.where(which[:, None], codes, self.codes))
         self.counts.copy_(torch.where(which, counts, self.counts))
         if not self.learned:
             self.sums.copy_(torch.where(which[:, None], codes * counts[:, None], self.sums))
 
 
-def _in_full(device: torch.device) -> AbstractContextManager[object]:
-    known = torch.amp.is_autocast_available(device.type)  # meta knows none
+def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    known = torch.amp.is_autocast_available(device.type)  # not on meta
     return torch.autocast(device.type, enabled=False) if known else nullcontext()

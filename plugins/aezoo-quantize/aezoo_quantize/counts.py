@@ -1,4 +1,4 @@
-"""Counts of codes over a split, and what they come to."""
+"""Counts of codes over a split, and figures of them."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def entropies(counts: Tensor) -> Tensor:
         [M, K] -> [M]
     """
     shares = counts.double() / counts.sum(dim=-1, keepdim=True).clamp_min(1)
-    found: Tensor = -torch.special.xlogy(shares, shares).sum(dim=-1)
-    return found
+    entropy: Tensor = -torch.special.xlogy(shares, shares).sum(dim=-1)
+    return entropy

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.latent import flatten_for
 from aezoo_quantize.vq import channels_first, straight_through
 
-#: How far the outermost values may lie beyond the outermost levels, of the width of all: they stay reachable.
+#: Share by which the tanh reaches beyond the outermost levels, so that these can be reached.
 SLACK = 1e-3
 
 
@@ -49,7 +49,7 @@ class FSQ(nn.Module):
     def __init__(self, project: nn.Module, levels: Sequence[int]) -> None:
         super().__init__()
         self.project = project
-        # Not saved: the declaration says them.
+        # Not saved: they follow from the spec.
         self.register_buffer("levels", torch.tensor(levels), persistent=False)
         self.register_buffer("radix", torch.tensor([1, *accumulate(levels[:-1], mul)]), persistent=False)
 
@@ -65,8 +65,8 @@ class FSQ(nn.Module):
         return ScalarCode(channels_first(rounded / (self.levels // 2)), pre, indices)
 
     def embed(self, indices: Tensor) -> Tensor:
-        """The levels that these indices name: [B, *grid] -> [B, D, *grid]."""
+        """The levels of these indices: [B, *grid] -> [B, D, *grid]."""
         half = self.levels // 2
         digits = indices[..., None] // self.radix % self.levels
-        # In the precision of the weights, which a state dict may have changed.
+        # In the type of the weights, since the buffers are integers.
         return channels_first(((digits - half) / half).to(next(self.project.parameters()).dtype))

@@ -1,4 +1,4 @@
-"""k-means: where codes start, and which code is the nearest."""
+"""k-means for the first codes, and the lookup of the nearest code."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ def nearest(x: Tensor, codes: Tensor) -> Tensor:
     Shape:
         x: [N, D], codes: [K, D] -> [N]
     """
-    # |x - c|^2 = |x|^2 - 2 (x c - |c|^2 / 2), about the middle of the codes: far from the origin the digits that
-    # tell codes apart would be lost.
-    middle = codes.mean(dim=0)
-    codes = codes - middle
-    return torch.addmm(codes.square().sum(dim=-1) / 2, x - middle, codes.t(), alpha=-1).argmin(dim=-1)
+    # |x - c|^2 = |x|^2 - 2 (x c - |c|^2 / 2), about the mean of the codes: far from the origin, differences between
+    # codes would be lost to rounding.
+    mean = codes.mean(dim=0)
+    codes = codes - mean
+    return torch.addmm(codes.square().sum(dim=-1) / 2, x - mean, codes.t(), alpha=-1).argmin(dim=-1)
 
 
 def kmeans(x: Tensor, k: int, generator: Generator | None, *, cosine: bool = False) -> tuple[Tensor, Tensor]:
     """Centres of `k` clusters, and how many vectors each has.
 
-    Seeded by k-means++ (Arthur and Vassilvitskii 2007): each seed is drawn with a chance that grows with its squared
-    distance from the seeds before; without a generator it is the farthest. A cluster that loses all its vectors stays
-    where it is.
+    Seeded by k-means++ (Arthur and Vassilvitskii 2007): each seed is drawn with a probability proportional to its
+    squared distance from the seeds before; without a generator it is the farthest. Centres of empty clusters stay.
 
     Args:
-        x: The vectors; fewer than `k` give centres that are alike.
+        x: The vectors; fewer than `k` give equal centres.
         k: How many clusters.
         generator: Draws the seeds.
         cosine: Whether centres are scaled to norm 1.
@@ -53,17 +52,17 @@ def _seeds(x: Tensor, k: int, generator: Generator | None) -> Tensor:
     seeds = x.new_empty(k, x.shape[1])
     distances = torch.ones_like(x[:, 0])
     for i in range(k):
-        seeds[i] = x[_chosen(distances, generator)]
-        to_it = (x - seeds[i]).square().sum(dim=-1)
-        distances = to_it if i == 0 else torch.minimum(distances, to_it)
+        seeds[i] = x[_draw(distances, generator)]
+        distance = (x - seeds[i]).square().sum(dim=-1)
+        distances = distance if i == 0 else torch.minimum(distances, distance)
     return seeds
 
 
-def _chosen(weights: Tensor, generator: Generator | None) -> Tensor:
-    """An index [1], drawn by weight; by no weight at all, if every vector is a seed already."""
+def _draw(weights: Tensor, generator: Generator | None) -> Tensor:
+    """An index [1], drawn by weight; uniform if all weights are 0, since every vector is a seed already."""
     if generator is None:
         return weights.argmax(dim=0, keepdim=True)
-    # A sum of zero cannot be drawn from. Cumulated, and not torch.multinomial: that takes 2^24 vectors at most.
+    # By cumulated weights: torch.multinomial takes at most 2^24 vectors, and no weights that sum to zero.
     edges = torch.where(weights.sum() > 0, weights, torch.ones_like(weights)).double().cumsum(dim=0)
     draw = torch.rand(1, generator=generator, device=weights.device, dtype=torch.float64) * edges[-1]
     return torch.searchsorted(edges, draw, right=True).clamp_max(len(weights) - 1)

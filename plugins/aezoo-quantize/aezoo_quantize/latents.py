@@ -1,4 +1,4 @@
-"""Latents whose code is one of finitely many, named by whole numbers."""
+"""Latents with discrete codes, named by integers."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ Levels = Annotated[tuple[Annotated[int, Field(ge=2)], ...], BeforeValidator(as_t
 
 
 class QuantizedSpec(LatentSpec):
-    """What quantized latents share: an affine map of the features to vectors, each replaced by a code."""
+    """Base of quantized latents: an affine map of the features to vectors, each replaced by a code."""
 
     provides: ClassVar[frozenset[str]] = frozenset({"pre", "indices"})
     quantized: ClassVar[bool] = True
     discrete: ClassVar[str] = "indices"
     layout: Literal["flat", "spatial"] = Field(
-        "flat", description="flat: one vector for a sample; spatial: one at each place of the features' grid"
+        "flat", description="flat: one vector for a sample; spatial: one at each position of the features' grid"
     )
 
     @property
     def codebooks(self) -> int:
-        """How many indices stand for one vector."""
+        """How many indices one vector has."""
         return 1
 
     @property
     def spatial(self) -> bool:
         return self.layout == "spatial"
 
-    def places(self, shape: Shape) -> Shape:
+    def positions(self, shape: Shape) -> Shape:
         """The grid of vectors; empty for one."""
         return grid(shape)[1] if self.spatial else ()
 
     def code_shape(self, shape: Shape) -> Shape:
-        return (self.dim, *self.places(shape))
+        return (self.dim, *self.positions(shape))
 
     def tap_shape(self, field: str, shape: Shape) -> Shape:
-        return self.places(shape) if field == "indices" else self.code_shape(shape)
+        return self.positions(shape) if field == "indices" else self.code_shape(shape)
 
     def parameters(self, shape: Shape) -> int:
         return flat_parameters(shape[:1] if self.spatial else shape, (self.dim,))
@@ -83,12 +83,12 @@ class QuantizedSpec(LatentSpec):
 
 
 class CodebookSpec(QuantizedSpec):
-    """What latents with learned codebooks share."""
+    """Base of latents with learned codebooks."""
 
     provides: ClassVar[frozenset[str]] = QuantizedSpec.provides | {"commitment", "codebook"}
     codes: int = Field(ge=2, le=MOST_CODES, description="vectors in a codebook")
     update: Literal["ema", "loss"] = Field(
-        "ema", description="how codes move: to the running mean of what they stand for, or by the term `codebook`"
+        "ema", description="how codes move: to the running mean of their vectors, or by the term `codebook`"
     )
     decay: float = Field(0.99, gt=0, lt=1, description="share of the past in the running means")
     start: Literal["kmeans", "uniform"] = Field(
@@ -98,7 +98,7 @@ class CodebookSpec(QuantizedSpec):
         0.1,
         ge=0,
         lt=1,
-        description="a code used less than this share of the mean is put on a vector of the batch; 0 for never",
+        description="a code used less than this share of the mean is moved to a vector of the batch; 0 for never",
     )
 
     def alphabet(self) -> int:
@@ -120,10 +120,10 @@ class CodebookSpec(QuantizedSpec):
             yield Remark("no term `codebook`: nothing moves the codes", hint, "warning", at="update")
         if "commitment" not in needed:
             hint = 'regularizers.commitment = {type = "quantize:commitment", weight = 0.25}'
-            yield Remark("no term `commitment`: vectors may run away from their codes", hint, "warning")
+            yield Remark("no term `commitment`: vectors may move away from their codes", hint, "warning")
 
     def codebook(self, *, cosine: bool = False) -> Codebook:
-        """One codebook, its codes on the unit sphere if it goes by angles."""
+        """One codebook, its codes on the unit sphere with `cosine`."""
         from aezoo_quantize.codebook import Codebook
 
         return Codebook(
@@ -165,7 +165,7 @@ class VQSpec(CodebookSpec):
 
 
 class ResidualVQSpec(CodebookSpec):
-    """A sum of codes, each the nearest to what those before it leave (Zeghidour et al. 2021, arXiv:2107.03312).
+    """A sum of codes, each the nearest to the residual of those before it (Zeghidour et al. 2021, arXiv:2107.03312).
 
     `indices` are [depth, *grid]. With `dropout`, a sample is decoded in training from its first few codes alone, so
     that every prefix of its indices can be decoded (section III.C of the paper).
@@ -213,7 +213,7 @@ class FSQSpec(QuantizedSpec):
     """
 
     type: Literal["fsq"] = "fsq"
-    dim: int = Field(0, ge=0, description="width of the code: as many as there are levels, and need not be said")
+    dim: int = Field(0, ge=0, description="width of the code: the number of levels, which is the default")
     levels: Levels = Field(min_length=1, description="levels of each value; five and more work best (section 4.1)")
 
     @model_validator(mode="before")
@@ -245,9 +245,9 @@ class FSQSpec(QuantizedSpec):
 
 
 class LFQSpec(QuantizedSpec):
-    """The sign of each value: 2^dim codes without a table to look them up in (Yu et al. 2023, arXiv:2310.05737).
+    """The sign of each value: 2^dim codes without a codebook (Yu et al. 2023, arXiv:2310.05737).
 
-    It wants the term `entropy`, or few of the codes are used. It provides `pre`, `indices`, `commitment`, and the log
+    It needs the term `entropy`, or few of the codes are used. It provides `pre`, `indices`, `commitment`, and the log
     odds of each sign, `logits` = 4 pre / temperature: those of weights exp(-|pre - c|^2 / temperature) of the codes c.
 
     Example:
@@ -264,7 +264,7 @@ class LFQSpec(QuantizedSpec):
     type: Literal["lfq"] = "lfq"
     provides: ClassVar[frozenset[str]] = QuantizedSpec.provides | {"commitment", "logits"}
     dim: int = Field(ge=1, le=20, description="signs, and so bits, of a code")
-    temperature: float = Field(1.0, gt=0, description="how softly the term `entropy` sees a sign")
+    temperature: float = Field(1.0, gt=0, description="softness of a sign in the term `entropy`")
 
     def alphabet(self) -> int:
         return int(2**self.dim)
@@ -272,7 +272,7 @@ class LFQSpec(QuantizedSpec):
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if not any("logits" in term.needs for term in spec.regularizers.values()):
             hint = 'regularizers.entropy = {type = "quantize:entropy", weight = 0.1}'
-            yield Remark("no term `entropy`: nothing keeps the signs decided and the codes in use", hint, "warning")
+            yield Remark("no term `entropy`: nothing keeps signs certain and codes in use", hint, "warning")
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo_quantize.lfq import LFQ

@@ -41,7 +41,7 @@ class LFQ(nn.Module):
         super().__init__()
         self.project = project
         self.temperature = temperature
-        # Not saved: the declaration says it.
+        # Not saved: they follow from the spec.
         self.register_buffer("powers", 2 ** torch.arange(dim), persistent=False)
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> SignCode:
@@ -53,6 +53,6 @@ class LFQ(nn.Module):
         return SignCode(straight_through(pre, signs), pre, indices, (pre - signs).square(), logits)
 
     def embed(self, indices: Tensor) -> Tensor:
-        """The signs that these indices name: [B, *grid] -> [B, D, *grid]."""
+        """The signs of these indices: [B, *grid] -> [B, D, *grid]."""
         bits = indices[..., None] // self.powers % 2
         return channels_first((2 * bits - 1).to(next(self.project.parameters()).dtype))

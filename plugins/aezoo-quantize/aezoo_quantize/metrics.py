@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class _CountedSpec(MetricSpec):
-    """A number worked out from how often each code occurs in the split."""
+    """A number computed from the counts of the codes in the split."""
 
     better: ClassVar[str] = "higher"
 
@@ -22,7 +22,7 @@ class _CountedSpec(MetricSpec):
 
 
 class PerplexitySpec(_CountedSpec):
-    """exp(entropy) of the codes over the split: K if all K are used alike, 1 if one is used alone.
+    """exp(entropy) of the codes over the split: K if all K are used equally, 1 if only one is used.
 
     Of several codebooks the geometric mean. It cannot exceed the number of vectors in the split.
 

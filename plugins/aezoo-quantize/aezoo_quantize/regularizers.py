@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class _CodeTermSpec(RegularizerSpec):
-    """A term that reads what it needs of the code."""
+    """Base of terms that read fields of the code."""
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if self.on != "latent":
@@ -66,8 +66,8 @@ class CodebookTermSpec(_CodeTermSpec):
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from super().remarks(spec)
         if getattr(spec.latent, "update", "loss") == "ema":
-            told = "running means move the codes: the gradient of this term reaches none"
-            yield Remark(told, 'leave the term out, or latent.update = "loss"', "warning")
+            message = "running means move the codes: this term has no gradient"
+            yield Remark(message, 'leave the term out, or latent.update = "loss"', "warning")
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo_quantize.terms import Sum
@@ -76,7 +76,7 @@ class CodebookTermSpec(_CodeTermSpec):
 
 
 class EntropySpec(_CodeTermSpec):
-    """Decided codes that are used alike: E[H(c | x)] - gamma H(E[c | x]) for each vector (arXiv:2310.05737, section 3).
+    """Certain codes, equally used: E[H(c | x)] - gamma H(E[c | x]) for each vector (arXiv:2310.05737, section 3).
 
     In nats, summed over a sample's vectors. The expectation is over all vectors of the batch, and exact.
 

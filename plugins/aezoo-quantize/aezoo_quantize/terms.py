@@ -1,4 +1,4 @@
-"""Terms of the loss that quantized codes want."""
+"""Terms of the loss for quantized codes."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Sum(nn.Module):
 
 
 class Entropy(nn.Module):
-    """How undecided the signs are, less how evenly their combinations are used.
+    """Uncertainty of the signs, minus the entropy of the mean over their combinations.
 
     Args:
-        gamma: Weight of the evenness.
+        gamma: Weight of the entropy of the mean.
     """
 
     def __init__(self, *, gamma: float = 1.0) -> None:
@@ -57,7 +57,8 @@ def evenness(logits: Tensor) -> Tensor:
     """Entropy of the mean distribution over all 2^D codes, in nats.
 
     The mean over vectors of a product of D signs' probabilities is one product of two matrices: one has the
-    combinations of the first half of the signs for each vector, the other those of the rest. No vector needs all 2^D.
+    combinations of the first half of the signs for each vector, the other those of the rest. So no vector is
+    expanded to 2^D.
 
     Shape:
         [N, D] -> []

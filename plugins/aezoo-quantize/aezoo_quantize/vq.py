@@ -13,7 +13,7 @@ from aezoo_quantize.codebook import Codebook
 
 
 class VectorCode(NamedTuple):
-    """A code that stands in a codebook, or a sum of such."""
+    """A code of a codebook, or a sum of such."""
 
     z: Tensor  # [B, D, *grid], its gradient goes to `pre`
     pre: Tensor  # [B, D, *grid], before quantization
@@ -24,17 +24,18 @@ class VectorCode(NamedTuple):
 
 def straight_through(pre: Tensor, code: Tensor) -> Tensor:
     """`code`, with the gradient of `pre` (Bengio et al. 2013, arXiv:1308.3432)."""
-    # In this order it is `code` to the last bit, so that a code and its index decode to the same.
+    # In this order the value is `code` to the last bit; `pre + (code - pre)` would round, and decode differently from
+    # the index.
     return code.detach() + (pre - pre.detach())
 
 
 def vectors(h: Tensor) -> Tensor:
-    """Each place's channels as a vector: [B, D, *grid] -> [N, D]."""
+    """The channels at each position as a vector: [B, D, *grid] -> [N, D]."""
     return h.movedim(1, -1).flatten(0, -2)
 
 
 def planes(x: Tensor, like: Tensor) -> Tensor:
-    """Vectors back in the places they came from: [N, D] -> [B, D, *grid]."""
+    """Vectors back at their positions: [N, D] -> [B, D, *grid]."""
     return channels_first(x.view(len(like), *like.shape[2:], -1))
 
 
@@ -61,27 +62,27 @@ class VQ(nn.Module):
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> VectorCode:
         h = self.project(flatten_for(self.project, h))
-        found = self.codebook(vectors(h), generator)
-        pre, code = planes(found.vectors, h), planes(found.codes, h)
+        lookup = self.codebook(vectors(h), generator)
+        pre, code = planes(lookup.vectors, h), planes(lookup.codes, h)
         return VectorCode(
             straight_through(pre, code),
             pre,
-            found.indices.view(len(h), *h.shape[2:]),
+            lookup.indices.view(len(h), *h.shape[2:]),
             (pre - code.detach()).square(),
             (pre.detach() - code).square(),
         )
 
     def embed(self, indices: Tensor) -> Tensor:
-        """The codes that these indices name: [B, *grid] -> [B, D, *grid]."""
+        """The codes of these indices: [B, *grid] -> [B, D, *grid]."""
         return channels_first(self.codebook.embed(indices))
 
 
 class ResidualVQ(nn.Module):
-    """A sum of codes, each the nearest to what those before it leave of a vector.
+    """A sum of codes, each the nearest to the residual of those before it.
 
     Zeghidour et al. 2021, "SoundStream", arXiv:2107.03312, section III.C. With `dropout` that share of the samples
-    takes the first n codes alone, n uniform in 1..depth and drawn for each sample (arXiv:2306.06546, section 3.2).
-    Codebooks learn from all samples: what is left for the code n + 1 does not depend on whether it is taken.
+    uses the first n codes alone, n uniform in 1..depth and drawn for each sample (arXiv:2306.06546, section 3.2).
+    Codebooks learn from all samples: the residual for code n + 1 does not depend on whether the sample uses it.
 
     Args:
         project: The affine map of the features to D values, or channels.
@@ -100,30 +101,30 @@ class ResidualVQ(nn.Module):
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> VectorCode:
         pre = self.project(flatten_for(self.project, h))
-        taken = self._taken(pre, generator)  # [B, 1, ...]
-        left, code = pre, torch.zeros_like(pre)
+        depths = self._depths(pre, generator)  # [B, 1, ...]
+        residual, code = pre, torch.zeros_like(pre)
         commitment, codebook, indices = torch.zeros_like(pre), torch.zeros_like(pre), []
         for i, book in enumerate(self.codebooks):
-            found = book(vectors(left), generator)
-            step, kept = planes(found.codes, pre), (taken > i).to(pre.dtype)
-            commitment = commitment + kept * (left - step.detach()).square()
-            codebook = codebook + kept * (left.detach() - step).square()
-            code, left = code + kept * step, left - step.detach()
-            indices.append(found.indices.view(len(pre), *pre.shape[2:]))
+            lookup = book(vectors(residual), generator)
+            step, used = planes(lookup.codes, pre), (depths > i).to(pre.dtype)
+            commitment = commitment + used * (residual - step.detach()).square()
+            codebook = codebook + used * (residual.detach() - step).square()
+            code, residual = code + used * step, residual - step.detach()
+            indices.append(lookup.indices.view(len(pre), *pre.shape[2:]))
         return VectorCode(straight_through(pre, code), pre, torch.stack(indices, dim=1), commitment, codebook)
 
     def embed(self, indices: Tensor) -> Tensor:
-        """The sum of the codes that these indices name; the first few are enough: [B, n, *grid] -> [B, D, *grid]."""
+        """The sum of the codes of these indices, of all or the first few codebooks: [B, n, *grid] -> [B, D, *grid]."""
         pairs = zip(self.codebooks, indices.unbind(dim=1), strict=False)
-        codes = torch.stack([book.embed(named) for book, named in pairs])  # type: ignore[operator]
+        codes = torch.stack([book.embed(index) for book, index in pairs])  # type: ignore[operator]
         return channels_first(codes.sum(dim=0))
 
-    def _taken(self, pre: Tensor, generator: Generator | None) -> Tensor:
-        """How many codes each sample takes."""
+    def _depths(self, pre: Tensor, generator: Generator | None) -> Tensor:
+        """How many codes each sample uses."""
         depth, count = len(self.codebooks), len(pre)
-        taken = torch.full((count,), depth, device=pre.device)
+        depths = torch.full((count,), depth, device=pre.device)
         if self.training and self.dropout and generator is not None:
             fewer = torch.randint(1, depth + 1, (count,), generator=generator, device=pre.device)
-            struck = torch.rand(count, generator=generator, device=pre.device) < self.dropout
-            taken = torch.where(struck, fewer, taken)
-        return taken.view(-1, *(1 for _ in pre.shape[1:]))
+            dropped = torch.rand(count, generator=generator, device=pre.device) < self.dropout
+            depths = torch.where(dropped, fewer, depths)
+        return depths.view(-1, *(1 for _ in pre.shape[1:]))

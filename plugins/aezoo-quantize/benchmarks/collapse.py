@@ -32,16 +32,16 @@ def main() -> None:
     """Print a row for each run, and whether the order is the expected one for each seed."""
     print(f"{'seed':>4}  {'codes learn by':<18}{'perplexity':>10}{'usage':>8}{'squared error':>15}")
     for seed in SEEDS:
-        found = [_row(seed, way) for way in WAYS]
-        print(f"{'':>4}  ordered: {found == sorted(found)}")
+        perplexities = [_row(seed, way) for way in WAYS]
+        print(f"{'':>4}  ordered: {perplexities == sorted(perplexities)}")
 
 
 def _row(seed: int, way: str) -> float:
     scores = aezoo.train(aezoo.read(SPEC, overrides=[*WAYS[way], f"training.seed={seed}"])).scores
     assert scores is not None
-    told = [scores.metrics[name] for name in ("quantize:perplexity", "quantize:usage", "squared_error")]
-    print(f"{seed:>4}  {way:<18}{told[0]:>10.1f}{told[1]:>8.1%}{told[2]:>15.2f}", flush=True)
-    return told[0]
+    figures = [scores.metrics[name] for name in ("quantize:perplexity", "quantize:usage", "squared_error")]
+    print(f"{seed:>4}  {way:<18}{figures[0]:>10.1f}{figures[1]:>8.1%}{figures[2]:>15.2f}", flush=True)
+    return figures[0]
 
 
 if __name__ == "__main__":

@@ -49,13 +49,13 @@ def is_still(make: Callable[[], nn.Module]) -> bool:
     return all(torch.equal(value, before[name]) for name, value in layer.state_dict().items())
 
 
-def judges(make: Callable[[], nn.Module]) -> bool:
+def has_eval_loss(make: Callable[[], nn.Module]) -> bool:
     """Its losses are those of the data in evaluation, too; or it has none."""
-    told = make().eval()(torch.linspace(-1, 1, 48).view(2, 6, 4))
-    return len(told) < 3 or bool((told[2] != 0).all())
+    output = make().eval()(torch.linspace(-1, 1, 48).view(2, 6, 4))
+    return len(output) < 3 or bool((output[2] != 0).all())
 
 
-LAWS = (on_meta, draws_nothing, is_still, judges)
+LAWS = (on_meta, draws_nothing, is_still, has_eval_loss)
 
 
 def main() -> None:

@@ -34,9 +34,9 @@ def main() -> None:
         spec = aezoo.read(SPEC, overrides=[f"latent.codes={2**bits}", f"training.epochs={epochs}"])
         scores = aezoo.train(spec).scores
         assert scores is not None
-        mse, told = scores.metrics["mse"], scores.metrics["quantize:perplexity"]
+        mse, measured = scores.metrics["mse"], scores.metrics["quantize:perplexity"]
         off = mse / distortion - 1
-        print(f"{bits:>4}{mse:>11.6f}{distortion:>11.6f}{off:>9.1%}{told:>12.3f}{perplexity:>8.3f}", flush=True)
+        print(f"{bits:>4}{mse:>11.6f}{distortion:>11.6f}{off:>9.1%}{measured:>12.3f}{perplexity:>8.3f}", flush=True)
 
 
 if __name__ == "__main__":

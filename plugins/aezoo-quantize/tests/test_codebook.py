@@ -20,7 +20,7 @@ def normal(n: int, d: int, seed: int = 0) -> Tensor:
 
 
 def on_line(codes: list[float], **settings: object) -> Codebook:
-    """A codebook of scalars that stand where they are said to."""
+    """A codebook of scalars at these positions."""
     book = Codebook(len(codes), 1, kmeans=False, **settings)  # type: ignore[arg-type]
     values = torch.tensor(codes)[:, None]
     book.codes.data.copy_(values)
@@ -39,8 +39,8 @@ def test_codes_follow_the_running_means_of_the_paper() -> None:
 
 def test_codes_are_looked_up_before_they_move() -> None:
     book = on_line([0.0, 10.0])
-    found = book(torch.tensor([[4.0]]), seeded())
-    assert found.codes.item() == 0.0
+    lookup = book(torch.tensor([[4.0]]), seeded())
+    assert lookup.codes.item() == 0.0
     assert book.codes[0].item() > 0.0
 
 
@@ -104,9 +104,9 @@ def test_a_run_that_was_stopped_and_loaded_ends_in_the_same_bits(cosine: bool, l
 def test_codes_by_angle_have_norm_one() -> None:
     book = Codebook(8, 4, cosine=True, restart=0.5, decay=0.5)
     for step in range(5):
-        found = book(3 * normal(64, 4, seed=step), seeded(step))
-        torch.testing.assert_close(found.codes.norm(dim=-1), torch.ones(64))
-        torch.testing.assert_close(found.vectors.norm(dim=-1), torch.ones(64))
+        lookup = book(3 * normal(64, 4, seed=step), seeded(step))
+        torch.testing.assert_close(lookup.codes.norm(dim=-1), torch.ones(64))
+        torch.testing.assert_close(lookup.vectors.norm(dim=-1), torch.ones(64))
 
 
 @pytest.mark.parametrize("cosine", [False, True])
@@ -141,14 +141,14 @@ def test_neighbours_far_from_the_origin_are_told_apart() -> None:
 def test_clusters_far_apart_are_all_found(generator: Generator | None) -> None:
     centres = 100 * torch.eye(6)
     x = (centres[:, None] + normal(60, 6).view(6, 10, 6)).flatten(0, 1)
-    found, counts = kmeans(x, 6, generator)
+    actual, counts = kmeans(x, 6, generator)
     assert sorted(counts.tolist()) == [10.0] * 6
-    assert torch.cdist(centres, found).min(dim=1).values.max() < 2
+    assert torch.cdist(centres, actual).min(dim=1).values.max() < 2
 
 
 @pytest.mark.parametrize("generator", [None, seeded()])
 def test_fewer_vectors_than_codes_give_codes_that_are_alike(generator: Generator | None) -> None:
     x = torch.tensor([[0.0], [1.0]])
-    found, counts = kmeans(x, 5, generator)
-    assert set(found.flatten().tolist()) == {0.0, 1.0}
+    actual, counts = kmeans(x, 5, generator)
+    assert set(actual.flatten().tolist()) == {0.0, 1.0}
     assert counts.sum() == 2

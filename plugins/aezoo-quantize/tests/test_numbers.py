@@ -22,7 +22,7 @@ def seeded(seed: int = 0) -> Generator:
 
 
 def standing(*codes: float, **settings: object) -> Codebook:
-    """A codebook of scalars that stand where they are said to."""
+    """A codebook of scalars at these positions."""
     book = Codebook(len(codes), 1, kmeans=False, **settings)  # type: ignore[arg-type]
     with torch.no_grad():
         book.codes.copy_(torch.tensor(codes)[:, None])
@@ -40,9 +40,9 @@ def column(*values: float) -> Tensor:
 
 def test_the_nearest_code_is_looked_up_and_of_equals_the_first() -> None:
     assert nearest(column(0.4, 0.6, 5.0, 0.5), column(0.0, 1.0)).tolist() == [0, 1, 1, 0]
-    found = standing(0.0, 1.0).eval()(column(0.4, 0.6))
-    assert found.codes.flatten().tolist() == [0.0, 1.0]
-    assert found.vectors.flatten().tolist() == pytest.approx([0.4, 0.6])
+    lookup = standing(0.0, 1.0).eval()(column(0.4, 0.6))
+    assert lookup.codes.flatten().tolist() == [0.0, 1.0]
+    assert lookup.vectors.flatten().tolist() == pytest.approx([0.4, 0.6])
 
 
 def test_two_batches_move_a_code_by_the_running_means() -> None:
@@ -162,16 +162,16 @@ def test_dropout_draws_how_many_and_then_whether(dropout: float) -> None:
     code = layer(x, seeded(9))
     generator = seeded(9)
     fewer = torch.randint(1, 4, (40,), generator=generator)
-    struck = torch.rand(40, generator=generator) < dropout
-    taken = torch.where(struck, fewer, 3)
+    dropped = torch.rand(40, generator=generator) < dropout
+    depths = torch.where(dropped, fewer, 3)
     whole = residual(0.0)(x)
     steps = [layer.embed(whole.indices[:, :n]) for n in (1, 2, 3)]
-    expected = torch.stack([steps[n - 1][row] for row, n in enumerate(taken.tolist())])
+    expected = torch.stack([steps[n - 1][row] for row, n in enumerate(depths.tolist())])
     assert code.z.equal(expected)
     errors = torch.stack([(x - step).square() for step in steps])  # [3, B, 1]
-    commitment = torch.stack([errors[:n, row].sum(dim=0) for row, n in enumerate(taken.tolist())])
+    commitment = torch.stack([errors[:n, row].sum(dim=0) for row, n in enumerate(depths.tolist())])
     torch.testing.assert_close(code.commitment, commitment)
-    assert code.indices.equal(whole.indices)  # all are looked up, whether they are taken or not
+    assert code.indices.equal(whole.indices)  # all are looked up, whether they are used or not
 
 
 def test_one_codebook_has_the_two_terms_of_its_distance() -> None:
@@ -286,18 +286,18 @@ def test_commitments_of_a_sum_move_no_code_and_each_codebook_learns_from_its_own
     x = column(4.5, -7.5).requires_grad_()
     code = layer(x)
     codes = [book.codes for book in books]
-    found = torch.autograd.grad(code.commitment.sum(), [x, *codes], retain_graph=True, allow_unused=True)
+    gradients = torch.autograd.grad(code.commitment.sum(), [x, *codes], retain_graph=True, allow_unused=True)
     # 4.5 leaves 0.5 and -1.5, -7.5 leaves -3.5 and -1.5.
-    assert found[0].flatten().tolist() == [2 * (0.5 - 1.5), 2 * (-3.5 - 1.5)]
-    assert found[1:] == (None, None)
-    found = torch.autograd.grad(code.codebook.sum(), [x, *codes], allow_unused=True)
-    assert found[0] is None
-    assert found[1].flatten().tolist() == [7.0, -1.0]
-    assert found[2].flatten().tolist() == [3.0, 3.0]
+    assert gradients[0].flatten().tolist() == [2 * (0.5 - 1.5), 2 * (-3.5 - 1.5)]
+    assert gradients[1:] == (None, None)
+    gradients = torch.autograd.grad(code.codebook.sum(), [x, *codes], allow_unused=True)
+    assert gradients[0] is None
+    assert gradients[1].flatten().tolist() == [7.0, -1.0]
+    assert gradients[2].flatten().tolist() == [3.0, 3.0]
 
 
 def test_entropies_are_in_double_precision_and_one_code_alone_has_none() -> None:
-    found = entropies(torch.tensor([[1, 2, 0], [1, 0, 0]]))
-    assert found.dtype == torch.float64
-    assert found[0].item() == pytest.approx(math.log(3) - 2 / 3 * math.log(2), rel=1e-12)
-    assert found[1].item() == 0.0
+    values = entropies(torch.tensor([[1, 2, 0], [1, 0, 0]]))
+    assert values.dtype == torch.float64
+    assert values[0].item() == pytest.approx(math.log(3) - 2 / 3 * math.log(2), rel=1e-12)
+    assert values[1].item() == 0.0

@@ -51,11 +51,11 @@ def test_levels_are_the_same(levels: list[int]) -> None:
 def test_signs_and_entropies_are_the_same() -> None:
     x = normal(2, 50, 6)
     layer = library.LFQ(codebook_size=64, dim=6)
-    ret, told = layer(x, inv_temperature=2.0, return_loss_breakdown=True)
+    ret, losses = layer(x, inv_temperature=2.0, return_loss_breakdown=True)
     code = LFQ(through(6), 6, temperature=0.5)(x.flatten(0, 1))
     torch.testing.assert_close(code.z, ret.quantized.flatten(0, 1))
     flipped = sum(((ret.indices >> bit) & 1) << (5 - bit) for bit in range(6))  # its first sign is the highest bit
     assert torch.equal(code.indices, flipped.flatten().long())
     # It clamps probabilities at 1e-5 inside the logarithm.
-    torch.testing.assert_close(undecided(code.logits).mean(), told.per_sample_entropy, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(evenness(code.logits), told.batch_entropy, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(undecided(code.logits).mean(), losses.per_sample_entropy, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(evenness(code.logits), losses.batch_entropy, rtol=1e-3, atol=1e-3)

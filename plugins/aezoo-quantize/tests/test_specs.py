@@ -84,7 +84,7 @@ def test_a_term_on_the_indices_is_refused() -> None:
 
 def test_without_a_commitment_the_latent_is_doubted() -> None:
     assert doubts(spec(vq(), regularizers={})) == [
-        "AZ505 latent: no term `commitment`: vectors may run away from their codes"
+        "AZ505 latent: no term `commitment`: vectors may move away from their codes"
     ]
 
 
@@ -94,13 +94,13 @@ def test_a_codebook_that_nothing_moves_is_doubted() -> None:
 
 def test_a_gradient_that_reaches_no_code_is_doubted() -> None:
     terms = {**COMMITMENT, "codebook": {"type": "quantize:codebook"}}
-    told = "AZ505 regularizers.codebook: running means move the codes: the gradient of this term reaches none"
-    assert doubts(spec(vq(), regularizers=terms)) == [told]
+    message = "AZ505 regularizers.codebook: running means move the codes: this term has no gradient"
+    assert doubts(spec(vq(), regularizers=terms)) == [message]
 
 
 def test_signs_without_their_entropy_are_doubted() -> None:
-    told = "AZ505 latent: no term `entropy`: nothing keeps the signs decided and the codes in use"
-    assert doubts(spec({"type": "quantize:lfq", "dim": 4}, regularizers={})) == [told]
+    message = "AZ505 latent: no term `entropy`: nothing keeps signs certain and codes in use"
+    assert doubts(spec({"type": "quantize:lfq", "dim": 4}, regularizers={})) == [message]
 
 
 def test_an_entropy_of_a_codebook_is_refused() -> None:
@@ -120,10 +120,10 @@ def test_the_levels_say_the_width() -> None:
 
 
 @pytest.mark.parametrize(
-    ("levels", "told"), [([5, 1], r"levels\[1\]"), ([1024, 1024, 2], "they make 2,097,152 codes"), ([], "levels")]
+    ("levels", "message"), [([5, 1], r"levels\[1\]"), ([1024, 1024, 2], "they make 2,097,152 codes"), ([], "levels")]
 )
-def test_levels_that_make_no_code_or_too_many_are_refused(levels: list[int], told: str) -> None:
-    with pytest.raises(SpecError, match=told):
+def test_levels_that_make_no_code_or_too_many_are_refused(levels: list[int], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
         aezoo.read(spec({"type": "quantize:fsq", "levels": levels}, regularizers={}))
 
 

@@ -56,8 +56,8 @@ def test_the_gradient_of_the_code_goes_straight_through() -> None:
     layer = vq(learned=True, kmeans=False)
     code = layer(images())
     slope = torch.randn_like(code.z)
-    (given,) = torch.autograd.grad(code.z, code.pre, slope, retain_graph=True)
-    assert torch.equal(given, slope)
+    (gradient,) = torch.autograd.grad(code.z, code.pre, slope, retain_graph=True)
+    assert torch.equal(gradient, slope)
     assert torch.autograd.grad(code.z, layer.codebook.codes, slope, allow_unused=True) == (None,)
 
 

@@ -1,9 +1,9 @@
-"""Sparse dictionaries: few of many directions explain each sample.
+"""Sparse dictionaries: each sample is a combination of few of many directions.
 
     x ── encoder ──> h ── W (h - c) + b ──> pre ── which may be active ──> z ── D z + d ──> x^
 
-Latents choose what may be active, penalties and an objective say what is wanted of the code, a constraint keeps the
-directions (columns of D) of length 1, and a dataset of known directions shows whether they are found.
+Latents choose the active units, penalties and an objective train the code, a constraint keeps the directions (columns
+of D) at length 1, and a dataset of known directions measures whether a dictionary finds them.
 """
 
 from __future__ import annotations

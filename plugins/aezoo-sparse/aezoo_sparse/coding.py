@@ -1,4 +1,4 @@
-"""Bottlenecks: features in, a sparse code out."""
+"""Latents: from features to a sparse code."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.latent import ActivatedCode, largest
 from aezoo_sparse.start import couple
 
-#: Steps whose share in a young running mean is one half, about: a mean of n steps remembers the last n / 8.
+#: Early in a run the running mean is over about the last n / 8 of n steps.
 RECENT = 8
 
 
 class StepCode(NamedTuple):
-    """A code of thresholds."""
+    """A code of units with thresholds."""
 
     z: Tensor  # [B, D]
     pre: Tensor  # [B, D]
@@ -24,7 +24,7 @@ class StepCode(NamedTuple):
 
 
 class GatedCode(NamedTuple):
-    """A code of gates."""
+    """A code of units with gates."""
 
     z: Tensor  # [B, D]
     pre: Tensor  # [B, D], the magnitude before its relu
@@ -32,10 +32,10 @@ class GatedCode(NamedTuple):
 
 
 class Dictionary(nn.Module):
-    """pre = W (h - c) + b: what all sparse codes are selected from.
+    """Base: pre = W (h - c) + b, from which a rule selects the code.
 
     Args:
-        features: Width F of what it is given.
+        features: Width F of the encoder's output.
         dim: Units D.
         center: Whether there is a c.
         coupled: Whether `prepare` makes W the transpose of the decoder's first map.
@@ -56,10 +56,10 @@ class Dictionary(nn.Module):
         h = h.flatten(1)
         return self.project(h if self.center is None else h - self.center)  # type: ignore[no-any-return]
 
-    def prepare(self, given: Tensor, *, model: Autoencoder, generator: Generator) -> None:
-        """Start as a dictionary: see `couple`."""
+    def prepare(self, first_input: Tensor, *, model: Autoencoder, generator: Generator) -> None:
+        """Initialize as a dictionary: see `couple`."""
         if self.coupled:
-            couple(self.project, self.center, model.decoder, given.flatten(1))
+            couple(self.project, self.center, model.decoder, first_input.flatten(1))
 
 
 class ReLU(Dictionary):
@@ -94,16 +94,16 @@ class BatchTopK(Dictionary):
     """The `k` B largest units of a batch; outside training, those above a running threshold.
 
     Bussmann et al. 2024, "BatchTopK sparse autoencoders", arXiv:2412.06410. The threshold is the mean over batches of
-    the smallest active value. A running mean that is young is short, so that a run of any length ends with a threshold
+    the smallest active value. Early in a run it is over few batches, so that a run of any length ends with a threshold
     of its last batches.
 
     Args:
         features: Width F of the encoder's output.
         dim: Width D of the code.
         k: Active units of a sample, on average.
-        momentum: Share of the past in the running mean, once it is old.
-        center: As of `Dictionary`.
-        coupled: As of `Dictionary`.
+        momentum: Share of the past in the running mean, after enough batches.
+        center: As in `Dictionary`.
+        coupled: As in `Dictionary`.
 
     Shape:
         h: [B, *shape] -> z, pre: [B, D]
@@ -126,11 +126,11 @@ class BatchTopK(Dictionary):
         if not self.training:
             return ActivatedCode(pre.where(pre > self.threshold, 0.0), pre)
         z = largest(pre.reshape(1, -1), self.k * len(pre)).view_as(pre)
-        self._remember(z.detach())
+        self._update_threshold(z.detach())
         return ActivatedCode(z, pre)
 
     @torch.no_grad()
-    def _remember(self, z: Tensor) -> None:
+    def _update_threshold(self, z: Tensor) -> None:
         smallest = z.where(z > 0, torch.inf).min()
         weight = (RECENT / (self.batches + RECENT)).clamp_min(1 - self.momentum).to(smallest.dtype)
         # A batch in which nothing is active has no smallest value.
@@ -145,10 +145,10 @@ class JumpReLU(Dictionary):
     Args:
         features: Width F of the encoder's output.
         dim: Width D of the code.
-        threshold: Of every unit, to start with.
-        bandwidth: Width of the box that stands for the delta in the gradients of the thresholds.
-        center: As of `Dictionary`.
-        coupled: As of `Dictionary`.
+        threshold: Initial threshold of every unit.
+        bandwidth: Width of the rectangular kernel that replaces the delta in the gradients of the thresholds.
+        center: As in `Dictionary`.
+        coupled: As in `Dictionary`.
 
     Shape:
         h: [B, *shape] -> z, pre, active: [B, D]
@@ -178,7 +178,7 @@ class JumpReLU(Dictionary):
 
 
 def straight_through(pre: Tensor, threshold: Tensor, bandwidth: float) -> Tensor:
-    """Zero, with the gradient -K((pre - threshold) / bandwidth) / bandwidth to the threshold; K is the box of width 1.
+    """Zero, with the gradient -K((pre - threshold) / bandwidth) / bandwidth to the threshold, K a rectangle of width 1.
 
     That is an estimate of how the step 1[pre > threshold] moves with its threshold; times the threshold, of how
     z = pre 1[pre > threshold] does (Rajamanoharan et al. 2024, arXiv:2407.14435, section 3).

@@ -1,4 +1,4 @@
-"""A dataset of known directions: what a dictionary should find can be compared with what it found."""
+"""A dataset of known directions, to compare with those that a dictionary learns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-#: Samples that are drawn at once: what is needed meanwhile stays small.
+#: Samples that are drawn at once, to bound the memory of temporary arrays.
 CHUNK = 1 << 14
 
 
@@ -38,19 +38,19 @@ class DictionarySpec(SplitDatasetSpec):
     atoms: int = Field(128, ge=1, description="how many directions there are")
     active: int = Field(5, ge=1, description="how many are active in a sample, on average or exactly")
     exact: bool = Field(False, description="exactly `active` of them, not each by chance")
-    orthonormal: bool = Field(False, description="directions at right angles")
-    coefficients: Interval = Field((0.5, 1.5), description="between what coefficients lie")
+    orthonormal: bool = Field(False, description="whether directions are orthonormal")
+    coefficients: Interval = Field((0.5, 1.5), description="range of the coefficients")
 
     def sample_shape(self) -> Shape:
         return (self.features,)
 
     def faults(self) -> Iterator[Remark]:
-        """What keeps these numbers from being a dictionary."""
+        """Why these numbers are no dictionary."""
         if self.active > self.atoms:
             yield Remark(f"{self.active} of {self.atoms} atoms cannot be active", "more atoms", at="active")
         if self.orthonormal and self.atoms > self.features:
-            told = f"{self.atoms} directions in {self.features} dimensions are not orthonormal"
-            yield Remark(told, f"atoms = {self.features} or fewer", at="orthonormal")
+            message = f"{self.atoms} directions in {self.features} dimensions are not orthonormal"
+            yield Remark(message, f"atoms = {self.features} or fewer", at="orthonormal")
         if self.coefficients[0] > self.coefficients[1]:
             yield Remark("coefficients take the lower end first", at="coefficients")
 

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 
 class _DictionarySpec(LatentSpec):
-    """What the latents have in common: pre = W (h - c) + b, and how they start.
+    """Base of the latents: pre = W (h - c) + b, and its initialization.
 
     With `start = "transposed"` the decoder's first map gets directions of length 1, W their transpose, c and that map's
     bias the geometric median of the first batch (Gao et al. 2024, arXiv:2406.04093, appendix A.1). There c and the bias
-    are one parameter; here they start equal and part: W c is but a part of b, so that both can say the same.
+    are one parameter; here they start equal and are trained apart: b can
+    absorb W c, so both have the same solutions.
     """
 
     provides: ClassVar[frozenset[str]] = frozenset({"pre"})
@@ -61,8 +62,8 @@ class _DictionarySpec(LatentSpec):
         if self.start == "random" or spec.decoder.tied:
             return
         back = next(iter(spec.decoder_layers()), None)
-        found = back.maps(spec.code_shape) if back else ()
-        if found is not None and list(found)[:1] != [Affine(self.dim, flat(spec.feature_shape))]:
+        declared = back.maps(spec.code_shape) if back else ()
+        if declared is not None and list(declared)[:1] != [Affine(self.dim, flat(spec.feature_shape))]:
             yield Remark(
                 f"the decoder does not begin with a map from {self.dim} to {flat(spec.feature_shape)}, "
                 "whose transpose the encoder could start from",
@@ -74,7 +75,7 @@ class _DictionarySpec(LatentSpec):
 class ReLUSpec(_DictionarySpec):
     """Every unit that is positive (Bricken et al. 2023, "Towards monosemanticity").
 
-    An `l1` makes it sparse, and shrinks what is active, too. The other latents here are ways around that.
+    An `l1` makes it sparse, but also shrinks active values; the other latents here avoid that.
 
     Example:
         [latent]
@@ -97,7 +98,7 @@ class ReLUSpec(_DictionarySpec):
 
 
 class _SelectionSpec(_DictionarySpec):
-    """What the latents of a fixed number of active units have in common."""
+    """Base of the latents with a fixed number of active units."""
 
     sparse: ClassVar[bool] = True
     k: int = Field(ge=1, description="how many units are active, of `dim`")
@@ -132,8 +133,8 @@ class TopKSpec(_SelectionSpec):
 class BatchTopKSpec(_SelectionSpec):
     """The `k` B largest units of a batch of B samples: a sample has as many as it needs (arXiv:2412.06410).
 
-    Outside training a sample stands alone: units above a threshold are active, a running mean of the smallest value
-    that was active in each batch. The model that is saved is a JumpReLU with one threshold.
+    Outside training a code does not depend on its batch: units above a threshold are active, a running mean of the
+    smallest active value of each batch. The model that is saved is a JumpReLU with one threshold.
 
     Example:
         [latent]
@@ -157,7 +158,8 @@ class JumpReLUSpec(_DictionarySpec):
     """Each unit has a threshold of its own, learned: z = pre where pre > threshold, else 0 (arXiv:2407.14435).
 
     The gradient to a threshold is estimated from the values within `bandwidth` of it (section 3 there): that of z is
-    -(threshold / bandwidth) K, that of `active`, the unit step that `sparse:l0` counts, -(1 / bandwidth) K; K is a box.
+    -(threshold / bandwidth) K, that of `active`, the unit step that `sparse:l0` counts, -(1 / bandwidth) K, with K
+    a rectangle.
 
     Example:
         [latent]
@@ -168,8 +170,8 @@ class JumpReLUSpec(_DictionarySpec):
 
     type: Literal["jumprelu"] = "jumprelu"
     provides: ClassVar[frozenset[str]] = frozenset({"pre", "active"})
-    threshold: float = Field(0.05, gt=0, description="of every unit, to start with")
-    bandwidth: float = Field(0.05, gt=0, description="width of the box, in units of the values before the threshold")
+    threshold: float = Field(0.05, gt=0, description="initial threshold of every unit")
+    bandwidth: float = Field(0.05, gt=0, description="width of the rectangle, in units of `pre`")
 
     def vectors(self, shape: Shape) -> int:
         return super().vectors(shape) + self.dim
@@ -190,7 +192,7 @@ class JumpReLUSpec(_DictionarySpec):
 class GatedSpec(_DictionarySpec):
     """Which units are active, and how strongly, from one map with two biases (arXiv:2404.16014, section 3.2).
 
-    gate = W (h - c) + b, magnitude = exp(r) W (h - c) + m, z = relu(magnitude) where gate > 0. The step sends the gate
+    gate = W (h - c) + b, magnitude = exp(r) W (h - c) + m, z = relu(magnitude) where gate > 0. The step gives the gate
     no gradient: an `l1` on the tap `gate` (the gate after a relu) and `sparse:gate` train it.
 
     Example:
@@ -213,7 +215,7 @@ class GatedSpec(_DictionarySpec):
         yield from super().remarks(spec)
         if not any("gate" in term.needs for term in spec.regularizers.values()):
             yield Remark(
-                "nothing trains the gates: the code sends them no gradient",
+                "nothing trains the gates: the code gives them no gradient",
                 'regularizers.gate = "sparse:gate", and an l1 with on = "gate"',
                 "warning",
             )

@@ -32,7 +32,7 @@ class L0Spec(MetricSpec):
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import Mean
-        from aezoo_sparse.judging import active_count
+        from aezoo_sparse.accumulators import active_count
 
         return Mean(active_count)
 
@@ -51,7 +51,7 @@ class DeadSpec(MetricSpec):
         return _selects(spec)
 
     def build(self, spec: Spec) -> Accumulator:
-        from aezoo_sparse.judging import DeadShare
+        from aezoo_sparse.accumulators import DeadShare
 
         return DeadShare()
 
@@ -67,16 +67,16 @@ class ExplainedVarianceSpec(MetricSpec):
     better: ClassVar[str] = "higher"
 
     def build(self, spec: Spec) -> Accumulator:
-        from aezoo_sparse.judging import ExplainedVariance
+        from aezoo_sparse.accumulators import ExplainedVariance
 
         return ExplainedVariance()
 
 
 class RecoverySpec(MetricSpec):
-    """How well the true directions are found: of each, its cosine with the nearest column of the decoder; their mean.
+    """Mean over true directions of the cosine with the nearest column of the decoder.
 
     For models of the dataset `sparse:dictionary` whose decoder is one linear map ("mean max cosine similarity", Sharkey
-    et al. 2022). 1 is perfect, and says nothing of the units that are no true direction.
+    et al. 2022). 1 is perfect, but ignores units that match no true direction.
 
     Example:
         type = "sparse:recovery"
@@ -97,7 +97,7 @@ class RecoverySpec(MetricSpec):
         return isinstance(spec.data, DictionarySpec) and maps == (Affine(spec.latent.dim, spec.data.features),)
 
     def build(self, spec: Spec) -> Accumulator:
-        from aezoo_sparse.judging import Recovery
+        from aezoo_sparse.accumulators import Recovery
 
         assert isinstance(spec.data, DictionarySpec)
         return Recovery(spec.data.directions())

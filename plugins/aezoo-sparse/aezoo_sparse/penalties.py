@@ -11,7 +11,7 @@ from aezoo.nn.latent import largest
 
 
 class AuxK(nn.Module):
-    """What dead units leave unexplained of the error, when they try (Gao et al. 2024, arXiv:2406.04093, appendix A.2).
+    """Error that remains when dead units reconstruct the residual (Gao et al. 2024, arXiv:2406.04093, appendix A.2).
 
     Dead units share a decoder's bias with the live ones; what they add is decode(z_aux) - decode(0), which is D z_aux
     for a linear decoder.
@@ -20,7 +20,7 @@ class AuxK(nn.Module):
         units: How many a code has.
         k: How many dead ones a sample may use; None for half the width of the input.
         after: Samples without being active that make a unit dead.
-        relative: Whether the error is measured in its own variance, times that of x.
+        relative: Whether the error is divided by the variance of the residual and multiplied by that of x.
     """
 
     silent: Tensor
@@ -37,16 +37,16 @@ class AuxK(nn.Module):
         if self.training:
             self.silent.add_(len(z)).masked_fill_((z != 0).any(dim=0), 0)
         dead = self.silent >= self.after
-        # On an accelerator this waits for the device once a step; a decoder pass for nothing costs more.
+        # On an accelerator this waits for the device once a step; a needless decoder pass would cost more.
         if bool(dead.any()):
-            return self._unexplained(out, dead)
-        return out.code.pre[:0].sum()  # type: ignore[no-any-return]  # zero, and still a function of the weights
+            return self._remaining_error(out, dead)
+        return out.code.pre[:0].sum()  # type: ignore[no-any-return]  # zero, with a graph: `backward` needs one
 
-    def _unexplained(self, out: Output, dead: Tensor) -> Tensor:
+    def _remaining_error(self, out: Output, dead: Tensor) -> Tensor:
         error = (out.x - out.tap("output")).detach()
         added = self._added(out, dead)
-        missed = (error - added).square().flatten(1).sum(dim=1).mean()
-        return missed * _variance(out.x) / _variance(error) if self.relative else missed
+        remaining = (error - added).square().flatten(1).sum(dim=1).mean()
+        return remaining * _variance(out.x) / _variance(error) if self.relative else remaining
 
     def _added(self, out: Output, dead: Tensor) -> Tensor:
         """What each sample's strongest dead units add to its reconstruction: [B, *input]."""
@@ -66,7 +66,7 @@ class ActiveCount(nn.Module):
     """How many units are active: L0, or (L0 / target - 1)^2 (Rajamanoharan et al. 2024, arXiv:2407.14435).
 
     Args:
-        target: The L0 that is wanted, or None.
+        target: The L0 to reach, or None.
     """
 
     def __init__(self, *, target: float | None = None) -> None:
@@ -79,10 +79,10 @@ class ActiveCount(nn.Module):
 
 
 class GateReconstruction(nn.Module):
-    """|x - decode(gate)|^2, the decoder held constant (Rajamanoharan et al. 2024, arXiv:2404.16014, section 3.2)."""
+    """|x - decode(gate)|^2 with a constant decoder (Rajamanoharan et al. 2024, arXiv:2404.16014, section 3.2)."""
 
     def forward(self, out: Output) -> Tensor:
-        # All of the model: a tied decoder uses the encoder's weights.
+        # The whole model is frozen: a tied decoder uses the encoder's weights.
         with frozen(out.model):
             x = out.model.likelihood.mean(out.model.expand(out.code.gate))
         return (out.x - x).square().flatten(1).sum(dim=1).mean()  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Nested reconstructions: from the first units of a code, from more of them, from all."""
+"""Nested reconstructions: from the first units of a code, and from all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NestedReconstruction(nn.Module):
     """The mean of -log p(x | first m units) over prefixes m (Bussmann et al. 2025, arXiv:2503.17547, section 3).
 
     Args:
-        prefixes: Widths; the whole code comes in addition.
+        prefixes: Widths, in addition to the whole code.
     """
 
     def __init__(self, prefixes: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""Steps along the sphere: columns of norm 1, and gradients that do not leave it."""
+"""Columns of norm 1, and gradients tangent to the sphere."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Sphere(Projection):
 
     def __init__(self, *, first: bool = False) -> None:
         super().__init__(scale_to_unit, first=first)
-        self._flatten = Projection(make_tangent, first=first)
+        self._make_tangent = Projection(make_tangent, first=first)
 
     def tangent(self, module: nn.Module) -> None:
-        """Take the part along each column out of the gradient."""
-        self._flatten(module)
+        """Remove from the gradient its part along each column."""
+        self._make_tangent(module)
 
 
 def make_tangent(layer: Map) -> None:
-    """Take out of the gradient of a map's weight what points along its columns."""
+    """Remove from the gradient of a map's weight its part along the columns."""
     source = layer.source if isinstance(layer, Tied) else layer
     if source.weight.grad is None:
         return

@@ -1,4 +1,4 @@
-"""How a dictionary starts: directions of length 1, an encoder that is their transpose, biases amid the data."""
+"""Initialization of a dictionary: unit directions, their transpose as encoder, biases at the data's median."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from aezoo.nn.projection import maps, scale_to_unit
 
 
 def geometric_median(x: Tensor, *, iterations: int = 100, tolerance: float = 1e-6) -> Tensor:
-    """The point whose summed distance to the rows is least, by Weiszfeld's iteration (1937).
+    """The point of least summed distance to the rows, by Weiszfeld's iteration (1937).
 
-    Unlike a mean it does not follow a few samples that lie far off.
+    Unlike a mean it is robust to a few outliers.
 
     Args:
         x: The points.
         iterations: At most.
-        tolerance: Of the sum of distances, relative: where to stop.
+        tolerance: Relative change of the summed distances at which to stop.
 
     Shape:
         x: [N, F] -> [F]
     """
-    # In double precision: the sum is flat about its minimum.
+    # In double precision: near its minimum the sum hardly changes.
     x = x.double() if x.device.type != "mps" else x
     point, last = x.mean(dim=0), torch.inf
     for _ in range(iterations):
@@ -31,7 +31,7 @@ def geometric_median(x: Tensor, *, iterations: int = 100, tolerance: float = 1e-
         if last - total <= tolerance * total:
             break
         last = total
-        # A sample under the point would weigh without end.
+        # A sample at the point itself would have infinite weight.
         weights = 1 / distances.clamp_min(1e-8 * (1 + total / len(x)))
         point = (x * weights[:, None]).sum(dim=0) / weights.sum()
     return point
@@ -42,8 +42,8 @@ def couple(project: nn.Linear, center: Tensor | None, decoder: nn.Module, featur
     """Couple an encoder's map to the decoder's first (Gao et al. 2024, arXiv:2406.04093, appendix A.1).
 
     D: columns of length 1, W = D^T, b = 0, c = the decoder's bias = the geometric median of the features; without
-    a c, b = -W c says the same. A tied decoder has W's transpose already; of one that begins with any other kind of
-    map, only c is taken care of.
+    a c, b = -W c is equivalent. A tied decoder has W's transpose already; with a decoder that begins with another kind
+    of map, only c is set.
 
     Shape:
         features: [N, F]

@@ -1,4 +1,4 @@
-"""What is asked of a sparse code: penalties, an objective of nested codes, and directions of length 1."""
+"""Declared terms of sparse codes: penalties, an objective of nested codes, and directions of length 1."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _latent_only(term: RegularizerSpec) -> Iterator[Remark]:
 
 
 class AuxKSpec(RegularizerSpec):
-    """Revive dead units: let them explain what the live ones leave over (arXiv:2406.04093, appendix A.2).
+    """Revive dead units: train them on the residual of the live ones (arXiv:2406.04093, appendix A.2).
 
     |e - D z_aux|^2 Var(x) / Var(e), with e = x - x^ held constant, z_aux the `k` largest dead units of a sample after a
     relu, and variances over the batch; 0 while none is dead. A unit is dead if none of the last `after` training
@@ -50,16 +50,17 @@ class AuxKSpec(RegularizerSpec):
 
     type: Literal["auxk"] = "auxk"
     needs: ClassVar[frozenset[str]] = frozenset({"pre"})
-    k: int | None = Field(None, ge=1, description="dead units of a sample; unless said, half the input's width")
+    k: int | None = Field(None, ge=1, description="dead units of a sample; by default half the input's width")
     after: int = Field(10_000_000, ge=1, description="samples without being active that make a unit dead")
     relative: bool = Field(
-        True, description="measured in the variance of e, as the authors' code does; unless so, the plain square"
+        True,
+        description="whether it is relative to the variance of e, as in the authors' code",
     )
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _latent_only(self)
         if len(spec.code_shape) != 1:
-            yield Remark(f"a dead unit is one of a flat code; this one has {len(spec.code_shape)} axes")
+            yield Remark(f"dead units need a flat code; this one has {len(spec.code_shape)} axes")
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo_sparse.penalties import AuxK
@@ -70,7 +71,7 @@ class AuxKSpec(RegularizerSpec):
 class L0Spec(RegularizerSpec):
     """How many units are active, averaged over the batch; or how far that is from a target (arXiv:2407.14435).
 
-    With a `target`, (L0 / target - 1)^2: it holds the L0 there, whatever the weight. For latents that provide `active`,
+    With a `target`, (L0 / target - 1)^2: it keeps the L0 there for any weight. For latents that provide `active`,
     a step with a gradient: a plain count has none.
 
     Example:
@@ -101,7 +102,7 @@ class L0Spec(RegularizerSpec):
 class GateSpec(RegularizerSpec):
     """Let the gates reconstruct, too: |x - D' relu(gate)|^2 (Rajamanoharan et al. 2024, arXiv:2404.16014, section 3.2).
 
-    D' is the decoder with its weights held constant: the term trains the gates, and not the directions. Its weight is
+    D' is the decoder with constant weights: the term trains the gates, and not the directions. Its weight is
     1 in the paper, beside an `l1` on the tap `gate`.
 
     Example:
@@ -130,10 +131,10 @@ class GateSpec(RegularizerSpec):
 
 
 class MatryoshkaSpec(ObjectiveSpec):
-    """Nested dictionaries: the first units of a code must do alone what they can (arXiv:2503.17547).
+    """Nested dictionaries: the first units of a code also reconstruct alone (arXiv:2503.17547).
 
     `reconstruction` is the mean of -log p(x | z) over prefixes of the code, the last of which is all of it (Bussmann et
-    al. 2025, section 3). For any flat code: early units take the general, later ones the special.
+    al. 2025, section 3). For any flat code: early units learn general features, later ones special ones.
 
     Example:
         [latent]
@@ -153,15 +154,15 @@ class MatryoshkaSpec(ObjectiveSpec):
     @model_validator(mode="after")
     def _nested(self) -> Self:
         if list(self.prefixes) != sorted(set(self.prefixes)) or self.prefixes[0] < 1:
-            raise ValueError(f"prefixes take widths from 1 that grow, got {list(self.prefixes)}")
+            raise ValueError(f"prefixes take rising widths from 1 on, got {list(self.prefixes)}")
         return self
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if len(spec.code_shape) != 1:
-            yield Remark(f"a prefix is of a flat code; this one has {len(spec.code_shape)} axes")
+            yield Remark(f"prefixes need a flat code; this one has {len(spec.code_shape)} axes")
         elif self.prefixes[-1] >= spec.code_shape[0]:
-            told = f"a prefix of {self.prefixes[-1]} is no part of a code of {spec.code_shape[0]} units"
-            yield Remark(told, "take smaller ones: the whole code is always reconstructed", at="prefixes")
+            message = f"a prefix of {self.prefixes[-1]} is not shorter than a code of {spec.code_shape[0]} units"
+            yield Remark(message, "take smaller ones: the whole code is always reconstructed", at="prefixes")
 
     def build(self, spec: Spec) -> nn.Module:
         from aezoo_sparse.prefixes import NestedReconstruction
@@ -170,10 +171,10 @@ class MatryoshkaSpec(ObjectiveSpec):
 
 
 class UnitNormSpec(ConstraintSpec):
-    """Columns of norm 1, kept by steps along the sphere (Gao et al. 2024, arXiv:2406.04093, appendix A.3).
+    """Columns of norm 1, with gradients tangent to the sphere (Gao et al. 2024, arXiv:2406.04093, appendix A.3).
 
-    As the built-in `unit_norm`; in addition the part of the gradient that points along a column is taken out before the
-    optimizer sees it, so that what scaling would undo fills no momentum.
+    As the built-in `unit_norm`; in addition the part of the gradient along a column is removed before the
+    optimizer step, so that it does not enter the momentum: scaling would undo it.
 
     Example:
         [constraints.dictionary]

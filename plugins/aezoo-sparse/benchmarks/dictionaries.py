@@ -1,4 +1,4 @@
-"""Train the dictionaries on known directions with several seeds, and say what was found and what was explained.
+"""Train the dictionaries on known directions with several seeds, and print recovery and explained variance.
 
     python benchmarks/dictionaries.py [--seeds 0 1 2] [--only SPEC ...] [--jobs N] > table.md
 
@@ -20,7 +20,7 @@ from multiprocessing import get_context
 from typing import NamedTuple
 
 import torch
-from aezoo_sparse.judging import directions, nearest
+from aezoo_sparse.accumulators import directions, nearest
 
 import aezoo
 
@@ -43,16 +43,16 @@ class Row(NamedTuple):
 
 
 def measured(name: str, seed: int) -> Row:
-    """One training, judged on its test split."""
+    """One training, evaluated on its test split."""
     with as_file(files("aezoo_sparse") / "specs") as folder:
         spec = aezoo.read(folder / f"{name}.toml", overrides=[f"training.seed={seed}", f"data.seed={seed}"])
     start = time.process_time()
     run = aezoo.train(spec, device="cpu", threads=1)
     seconds = time.process_time() - start
     assert run.scores is not None
-    told = run.scores.metrics
-    found = [told[key] for key in ("sparse:recovery", "fvu", "sparse:l0", "sparse:dead")]
-    return Row(name, seed, *found, strength(run.model), seconds)
+    metrics = run.scores.metrics
+    figures = [metrics[key] for key in ("sparse:recovery", "fvu", "sparse:l0", "sparse:dead")]
+    return Row(name, seed, *figures, strength(run.model), seconds)
 
 
 def strength(model: aezoo.Model) -> float:
@@ -78,8 +78,8 @@ def gates(rows: list[Row]) -> Iterator[tuple[bool, str]]:
         yield all(r.strength >= 0.7 for r, _ in pairs), f"{name}: active units have 0.7 of their strength, every seed"
     yield all(r.strength <= 0.5 for r in dictionary["l1"]), "l1: active units have at most 0.5, every seed"
     for name in ORTHONORMAL:
-        found = [r.recovery >= 0.999 and r.fvu <= 1e-4 for r in by[f"{name}-orthonormal"]]
-        yield any(found), f"{name}, orthonormal: recovery 0.999 and FVU 1e-4, the best seed"
+        passed = [r.recovery >= 0.999 and r.fvu <= 1e-4 for r in by[f"{name}-orthonormal"]]
+        yield any(passed), f"{name}, orthonormal: recovery 0.999 and FVU 1e-4, the best seed"
     yield all(r.recovery >= 0.99 for r in by["batch-topk-orthonormal"]), "batch-topk, orthonormal: 0.99, every seed"
 
 
@@ -88,21 +88,21 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=SPECS, default=SPECS, metavar="SPEC")
     parser.add_argument("--jobs", type=int, default=1, help="trainings side by side, one thread each")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     print("| spec | seed | recovery | FVU | L0 | dead | strength | CPU s |\n|---|---|---|---|---|---|---|---|")
     rows = []
-    names, seeds = zip(*((name, seed) for name in asked.only for seed in asked.seeds), strict=True)
+    names, seeds = zip(*((name, seed) for name in arguments.only for seed in arguments.seeds), strict=True)
     # A process each: one thread of torch, and CPU seconds of its own.
-    with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         for row in pool.map(measured, names, seeds):
             rows.append(row)
             numbers = f"{row.recovery:.4f} | {row.fvu:.5f} | {row.l0:.2f} | {row.dead:.3f} | {row.strength:.2f}"
             print(f"| {row.spec} | {row.seed} | {numbers} | {row.seconds:.0f} |", flush=True)
-    if set(asked.only) != set(SPECS):
+    if set(arguments.only) != set(SPECS):
         return 0
-    held = list(gates(rows))
-    print("", *(f"- {'holds' if holds else 'FAILS'}: {what}" for holds, what in held), sep="\n")
-    return 0 if all(holds for holds, _ in held) else 1
+    results = list(gates(rows))
+    print("", *(f"- {'holds' if holds else 'FAILS'}: {what}" for holds, what in results), sep="\n")
+    return 0 if all(holds for holds, _ in results) else 1
 
 
 if __name__ == "__main__":

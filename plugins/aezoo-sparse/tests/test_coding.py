@@ -91,8 +91,8 @@ def test_gradients_of_thresholds_are_the_estimates_of_the_paper():
     inside = ((code.pre - threshold).abs() < 0.2).double().sum(dim=0)
     assert inside.max() > 0
     for value, each in ((code.active, -1 / 0.4), (code.z, -0.3 / 0.4)):
-        (found,) = torch.autograd.grad(value.sum(), coder.log_threshold, retain_graph=True)
-        torch.testing.assert_close(found, each * inside * threshold)  # d threshold / d log threshold
+        (gradient,) = torch.autograd.grad(value.sum(), coder.log_threshold, retain_graph=True)
+        torch.testing.assert_close(gradient, each * inside * threshold)  # d threshold / d log threshold
 
 
 def test_the_step_sends_nothing_to_what_is_before_it_and_the_code_sends_what_passes():
@@ -108,7 +108,7 @@ def test_the_estimate_is_the_slope_of_how_many_pass_for_values_spread_evenly():
     pre = torch.linspace(0, 1, 100_001, dtype=torch.float64)[:, None]
     threshold = torch.tensor([0.5], dtype=torch.float64, requires_grad=True)
     (slope,) = torch.autograd.grad(straight_through(pre, threshold, 0.1).sum(), threshold)
-    assert slope.item() == pytest.approx(-100_000, rel=1e-3)  # the box holds a whole number of values
+    assert slope.item() == pytest.approx(-100_000, rel=1e-3)  # the rectangle contains a whole number of values
 
 
 def test_gates_say_which_and_magnitudes_how_much():

@@ -1,10 +1,10 @@
-"""Known directions: that the set is what it says, and that they are found again."""
+"""Known directions: the dataset has what it declares, and dictionaries recover it."""
 
 import numpy as np
 import pytest
 import torch
+from aezoo_sparse.accumulators import DeadShare, nearest
 from aezoo_sparse.dictionary import CHUNK, DictionarySpec
-from aezoo_sparse.judging import DeadShare, nearest
 from torch import nn
 
 import aezoo
@@ -32,9 +32,9 @@ def test_exactly_so_many_are_active_and_all_alike_often():
 
 def test_coefficients_lie_where_declared_evenly():
     made = DictionarySpec(n=5_000, features=8, atoms=8, active=4, coefficients=(2.0, 3.0)).load().factors
-    found = made[made > 0]
-    assert 2.0 <= found.min() < 2.01 < 2.99 < found.max() <= 3.0
-    assert found.mean() == pytest.approx(2.5, abs=0.02)
+    coefficients = made[made > 0]
+    assert 2.0 <= coefficients.min() < 2.01 < 2.99 < coefficients.max() <= 3.0
+    assert coefficients.mean() == pytest.approx(2.5, abs=0.02)
 
 
 def test_orthonormal_directions_are_at_right_angles():
@@ -48,7 +48,7 @@ def test_a_longer_set_begins_like_a_shorter_one():
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"active": 20}, "20 of 16 atoms"),
         ({"atoms": 32}, "not orthonormal"),
@@ -56,12 +56,12 @@ def test_a_longer_set_begins_like_a_shorter_one():
         ({"features": 8, "atoms": 8}, "the input is 16"),
     ],
 )
-def test_what_is_no_dictionary_is_refused_when_the_spec_is_read(dictionary, settings, said):
+def test_what_is_no_dictionary_is_refused_when_the_spec_is_read(dictionary, settings, message):
     document = dictionary({"type": "sparse:topk", "k": 2})
     document["data"] |= settings
     with pytest.raises(SpecError) as caught:
         aezoo.read(document)
-    assert any(said in str(fault) for fault in caught.value.faults)
+    assert any(message in str(fault) for fault in caught.value.faults)
 
 
 @pytest.mark.parametrize("kind", ["topk", "batch_topk"])
@@ -70,8 +70,8 @@ def test_orthonormal_directions_are_found_and_everything_is_explained(dictionary
     for seed in range(3):
         document = dictionary({"type": f"sparse:{kind}", "k": 2})
         document["data"] |= {"seed": seed}
-        found = aezoo.train(document, device="cpu", seed=seed).scores.metrics
-        best = found if found["sparse:recovery"] > best["sparse:recovery"] else best
+        metrics = aezoo.train(document, device="cpu", seed=seed).scores.metrics
+        best = metrics if metrics["sparse:recovery"] > best["sparse:recovery"] else best
     # There are local minima, in which two directions share a unit: the best of three seeds.
     assert best["sparse:recovery"] > 0.999
     assert best["fvu"] < 1e-3
@@ -89,14 +89,14 @@ def test_a_perfect_reconstruction_by_wrong_directions_is_told_apart(dictionary):
         decoder.weight.copy_(latent.project.weight.t())
         nn.init.zeros_(latent.project.bias)
         nn.init.zeros_(decoder.bias)
-    found = aezoo.evaluate(model).metrics
-    assert found["fvu"] < 1e-10
-    assert found["sparse:recovery"] < 0.8
+    metrics = aezoo.evaluate(model).metrics
+    assert metrics["fvu"] < 1e-10
+    assert metrics["sparse:recovery"] < 0.8
 
 
 def test_the_nearest_direction_has_the_largest_cosine():
-    found = torch.tensor([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
-    cosines, units = nearest(found, torch.tensor([[0.0, 1.0], [5.0, 5.0]]))
+    learned = torch.tensor([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
+    cosines, units = nearest(learned, torch.tensor([[0.0, 1.0], [5.0, 5.0]]))
     torch.testing.assert_close(cosines, torch.ones(2))
     assert units.tolist() == [1, 2]
 

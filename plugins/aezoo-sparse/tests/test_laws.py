@@ -1,4 +1,4 @@
-"""Every law that a part obeys, held against every part of this plugin."""
+"""Every law that a part obeys, tested on every part of this plugin."""
 
 from aezoo.testing import law_tests
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from aezoo_sparse.accumulators import DeadShare, ExplainedVariance, Recovery, active_count, directions
 from aezoo_sparse.coding import BatchTopK, Gated, JumpReLU, ReLU, TopK
 from aezoo_sparse.dictionary import CHUNK, DictionarySpec
-from aezoo_sparse.judging import DeadShare, ExplainedVariance, Recovery, active_count, directions
 from aezoo_sparse.penalties import ActiveCount, AuxK, GateReconstruction
 from aezoo_sparse.prefixes import NestedReconstruction
 from aezoo_sparse.sphere import Sphere, make_tangent
@@ -192,8 +192,8 @@ def test_gates_are_decoded_as_codes_are() -> None:
 def test_prefixes_are_decoded_each_for_itself_and_the_whole_beside_them() -> None:
     x, z = torch.zeros(1, 2), torch.tensor([[1.0, 2.0, 3.0]])
     # Decoded as (1.5, 0), (1.5, 2) and (4.5, 5).
-    found = NestedReconstruction([1, 2])(passed(x, z, z), "model")
-    assert {name: value.item() for name, value in found.items()} == {
+    losses = NestedReconstruction([1, 2])(passed(x, z, z), "model")
+    assert {name: value.item() for name, value in losses.items()} == {
         "reconstruction": pytest.approx((2.25 + 6.25 + 45.25) / 3)
     }
 
@@ -381,8 +381,8 @@ def test_every_code_may_do_without_a_centre_and_without_a_start(kind: Any, setti
 def test_a_start_takes_features_on_a_grid_as_vectors() -> None:
     flat, grid = ReLU(2, 3), ReLU(2, 3)
     x = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
-    for made, given in ((flat, x), (grid, x[:, :, None])):
-        made.prepare(given, model=network(WEIGHT, BIAS), generator=torch.Generator())
+    for made, first_input in ((flat, x), (grid, x[:, :, None])):
+        made.prepare(first_input, model=network(WEIGHT, BIAS), generator=torch.Generator())
     assert flat.center.equal(grid.center)
     assert flat.center.tolist() == pytest.approx(geometric_median(x).tolist())
 

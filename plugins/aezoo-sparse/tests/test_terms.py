@@ -1,4 +1,4 @@
-"""What is asked of a code: each term by its formula, and what it does to a run."""
+"""Terms of sparse codes: each by its formula, and its effect in a run."""
 
 import pytest
 import torch
@@ -94,7 +94,7 @@ def test_the_term_moves_dead_units_and_no_others(dictionary):
 
 def test_dead_units_come_back_to_life_in_a_run_and_find_what_was_missing(dictionary):
     # 32 directions in 16 dimensions; after a random start almost half of the units are never active.
-    found = {}
+    metrics = {}
     for name, terms in (
         ("without", {}),
         ("with", {"revive": {"type": "sparse:auxk", "weight": 1 / 32, "after": 2000}}),
@@ -103,11 +103,11 @@ def test_dead_units_come_back_to_life_in_a_run_and_find_what_was_missing(diction
         document = dictionary(latent, regularizers=terms)
         document["data"] |= {"atoms": 32, "orthonormal": False}
         document["training"] |= {"steps": 600}
-        found[name] = aezoo.train(document, device="cpu").scores.metrics
-    assert found["without"]["sparse:dead"] > 0.3
-    assert found["with"]["sparse:dead"] < 0.15
-    assert found["with"]["sparse:recovery"] > found["without"]["sparse:recovery"] + 0.1
-    assert found["with"]["fvu"] < 0.6 * found["without"]["fvu"]
+        metrics[name] = aezoo.train(document, device="cpu").scores.metrics
+    assert metrics["without"]["sparse:dead"] > 0.3
+    assert metrics["with"]["sparse:dead"] < 0.15
+    assert metrics["with"]["sparse:recovery"] > metrics["without"]["sparse:recovery"] + 0.1
+    assert metrics["with"]["fvu"] < 0.6 * metrics["without"]["fvu"]
 
 
 # --- counts and gates ---------------------------------------------------------------------------------------
@@ -178,15 +178,19 @@ def test_early_units_explain_more_with_nested_dictionaries_than_without(dictiona
 
 
 @pytest.mark.parametrize(
-    ("prefixes", "said"),
-    [([8, 4], "widths from 1 that grow"), ([0, 4], "widths from 1 that grow"), ([4, 16], "no part of a code of 16")],
+    ("prefixes", "message"),
+    [
+        ([8, 4], "rising widths from 1 on"),
+        ([0, 4], "rising widths from 1 on"),
+        ([4, 16], "not shorter than a code of 16"),
+    ],
 )
-def test_prefixes_that_are_none_are_refused(dictionary, prefixes, said):
+def test_prefixes_that_are_none_are_refused(dictionary, prefixes, message):
 
     document = dictionary(
         {"type": "sparse:topk", "k": 2}, objective={"type": "sparse:matryoshka", "prefixes": prefixes}
     )
-    with pytest.raises(SpecError, match=said):
+    with pytest.raises(SpecError, match=message):
         aezoo.read(document)
 
 
@@ -232,9 +236,9 @@ def test_a_tangent_gradient_is_the_old_one_without_its_part_along_each_column(la
         columns = by_input(layer)
         along = (by_input(layer, layer.weight.grad) * columns).sum(dim=(1, 3))
         torch.testing.assert_close(along, torch.zeros_like(along), rtol=0, atol=1e-5)
-        taken = by_input(layer, gradient - layer.weight.grad)
-        ratio = (taken * columns).sum(dim=(1, 3), keepdim=True) / columns.square().sum(dim=(1, 3), keepdim=True)
-        torch.testing.assert_close(taken, ratio * columns, rtol=1e-4, atol=1e-5)
+        removed = by_input(layer, gradient - layer.weight.grad)
+        ratio = (removed * columns).sum(dim=(1, 3), keepdim=True) / columns.square().sum(dim=(1, 3), keepdim=True)
+        torch.testing.assert_close(removed, ratio * columns, rtol=1e-4, atol=1e-5)
 
 
 def test_a_map_without_a_gradient_and_a_column_of_zeros_are_left_alone():

@@ -26,9 +26,9 @@ def signed_in(call: Call) -> User:
 
 def named(call: Call) -> tuple[str, str, str]:
     """Kind, owner and full name of the repository that the body of a request is about."""
-    told = call.request.json()
-    owner = told.get("organization") or signed_in(call).name
-    return told.get("type") or "model", owner, f"{owner}/{told.get('name')}"
+    body = call.request.json()
+    owner = body.get("organization") or signed_in(call).name
+    return body.get("type") or "model", owner, f"{owner}/{body.get('name')}"
 
 
 def create(call: Call) -> Reply:
@@ -43,10 +43,10 @@ def create(call: Call) -> Reply:
     return answer({"url": url, "name": name, "id": secrets.token_hex(12)})
 
 
-def private(told: dict[str, Any], default: bool = False) -> bool:
-    if "visibility" in told:
-        return bool(told["visibility"] == "private")
-    return bool(told.get("private", default))
+def private(body: dict[str, Any], default: bool = False) -> bool:
+    if "visibility" in body:
+        return bool(body["visibility"] == "private")
+    return bool(body.get("private", default))
 
 
 def address(call: Call, kind: str, name: str) -> str:
@@ -62,19 +62,19 @@ def delete(call: Call) -> Reply:
 
 def settings(call: Call) -> Reply:
     repository, _ = call.changeable()
-    told = call.request.json()
-    repository.private = private(told, repository.private)
-    repository.gated = told.get("gated", repository.gated)
+    body = call.request.json()
+    repository.private = private(body, repository.private)
+    repository.gated = body.get("gated", repository.gated)
     return answer({})
 
 
 def validate_yaml(call: Call) -> Reply:
     """The check that a client asks for before it commits a card."""
     try:
-        found = metadata(call.request.json()["content"].encode())
+        card = metadata(call.request.json()["content"].encode())
     except ValueError as error:
         return answer({"errors": [{"message": str(error)}], "warnings": []}, 400)
-    warnings = [] if found else [{"message": "empty or missing yaml metadata in repo card"}]
+    warnings = [] if card else [{"message": "empty or missing yaml metadata in repo card"}]
     return answer({"errors": [], "warnings": warnings})
 
 

@@ -18,13 +18,13 @@ FULL = (*BRIEF, "author", "sha", "lastModified", "gated", "disabled", "siblings"
 
 def info(call: Call) -> Reply:
     repository = call.repository()
-    row = told(call, repository, call.commit(repository))
-    asked = call.request.query.get("expand")
-    return answer(chosen(row, ("_id", "id", "modelId", *asked)) if asked else row)
+    row = description(call, repository, call.commit(repository))
+    fields = call.request.query.get("expand")
+    return answer(chosen(row, ("_id", "id", "modelId", *fields)) if fields else row)
 
 
-def told(call: Call, repository: Repository, commit: Commit) -> Row:
-    """All that can be told; what is None is left out."""
+def description(call: Call, repository: Repository, commit: Commit) -> Row:
+    """All that the Hub sends of a repository; what is None is left out."""
     readme = commit.tree.get("README.md")
     card = cards.tolerant(readme.data or b"") if readme else {}
     row = {
@@ -87,7 +87,7 @@ def listed(call: Call) -> Reply:
     request, found = call.request, []
     for (kind, _), repository in sorted(call.hub.repositories.items()):
         if kind == call.kind and visible(call, repository):
-            row = told(call, repository, repository.head)
+            row = description(call, repository, repository.head)
             if wanted(row, request):
                 found.append(row)
     key = request.first("sort")

@@ -9,10 +9,10 @@ from tests.hub_server.wire import Refusal, Reply, answer
 
 def refs(call: Call) -> Reply:
     repository = call.repository()
-    told = {"branches": rows(repository, "heads"), "tags": rows(repository, "tags"), "converts": []}
+    document = {"branches": rows(repository, "heads"), "tags": rows(repository, "tags"), "converts": []}
     if "include_prs" in call.request.query:
-        told["pullRequests"] = rows(repository, "pr")
-    return answer(told)
+        document["pullRequests"] = rows(repository, "pr")
+    return answer(document)
 
 
 def rows(repository: Repository, space: str) -> list[dict[str, str]]:

@@ -34,7 +34,7 @@ def answer_cdn(hub: Hub, request: Request) -> Reply:
 
 
 def who(hub: Hub, request: Request) -> User | None:
-    said = request.headers.get("Authorization", "")
-    if said and said.removeprefix("Bearer ") not in hub.users:
+    header = request.headers.get("Authorization", "")
+    if header and header.removeprefix("Bearer ") not in hub.users:
         raise Refusal(401, "Invalid credentials in Authorization header")
-    return hub.users.get(said.removeprefix("Bearer "))
+    return hub.users.get(header.removeprefix("Bearer "))

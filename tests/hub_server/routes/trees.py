@@ -17,10 +17,10 @@ Row = dict[str, Any]
 def tree(call: Call) -> Reply:
     repository = call.repository()
     commit, folder = call.commit(repository), call.named.get("path", "").strip("/")
-    found = rows(commit.tree, folder, recursive=call.request.first("recursive").lower() in ("1", "true"))
-    if folder and not found:
+    entries = rows(commit.tree, folder, recursive=call.request.first("recursive").lower() in ("1", "true"))
+    if folder and not entries:
         raise Refusal(404, f"{folder} does not exist on {commit.oid}", "EntryNotFound", {"X-Repo-Commit": commit.oid})
-    return call.page(found, call.hub.page_size)
+    return call.page(entries, call.hub.page_size)
 
 
 def rows(tree: Tree, folder: str = "", *, recursive: bool) -> list[Row]:
@@ -53,8 +53,8 @@ def paths_info(call: Call) -> Reply:
     """The rows of some paths; clients ask in a form, or in JSON."""
     repository, body = call.repository(), call.request.body
     asked = parse_qs(body.decode()) if b"=" in body[:200] else call.request.json()
-    found = rows(call.commit(repository).tree, recursive=True)
-    return answer([row for row in found if row["path"] in asked.get("paths", [])])
+    entries = rows(call.commit(repository).tree, recursive=True)
+    return answer([row for row in entries if row["path"] in asked.get("paths", [])])
 
 
 ROUTES = (

@@ -19,9 +19,9 @@ LARGEST_INLINE = 10 * 2**20
 def preupload(call: Call) -> Reply:
     """Of each file: as an object or in the commit, and what is there now."""
     repository, _ = call.changeable()
-    commit, told = call.commit(repository), call.request.json()
-    ignored = [line for line in (told.get("gitIgnore") or "").splitlines() if line and not line.startswith("#")]
-    rows = [advice(item, commit.tree, attributes(commit.tree), ignored) for item in told["files"]]
+    commit, body = call.commit(repository), call.request.json()
+    ignored = [line for line in (body.get("gitIgnore") or "").splitlines() if line and not line.startswith("#")]
+    rows = [advice(item, commit.tree, attributes(commit.tree), ignored) for item in body["files"]]
     return answer({"commitOid": commit.oid, "files": rows})
 
 
@@ -73,8 +73,8 @@ def signed(call: Call, oid: str) -> str:
 
 
 def complete(call: Call) -> Reply:
-    told = [(part["partNumber"], part["etag"].strip('"')) for part in call.request.json()["parts"]]
-    call.hub.objects.complete(call.named["oid"], told)
+    parts = [(part["partNumber"], part["etag"].strip('"')) for part in call.request.json()["parts"]]
+    call.hub.objects.complete(call.named["oid"], parts)
     return answer({"success": True})
 
 
@@ -89,17 +89,17 @@ def commit(call: Call) -> Reply:
     """To a branch or a pull request that is open, or as a new pull request."""
     repository, user = call.changeable()
     header, *operations = call.request.lines()
-    told = header["value"]
+    value = header["value"]
     base = call.commit(repository)
     if call.pull_request:
         ref = f"refs/pr/{len(repository.named('pr')) + 1}"
-        base = repository.resolve(told.get("parentCommit") or base.oid) or base
+        base = repository.resolve(value.get("parentCommit") or base.oid) or base
     else:
         ref = target(call, repository)
-        if told.get("parentCommit", base.oid) != base.oid:
+        if value.get("parentCommit", base.oid) != base.oid:
             raise Refusal(412, "A commit has happened since. Please refresh and try again.")
     tree = changed(call, base.tree, operations)
-    new = repository.commit(ref, tree, told["summary"], told.get("description", ""), user.name, parent=base.oid)
+    new = repository.commit(ref, tree, value["summary"], value.get("description", ""), user.name, parent=base.oid)
     return answer(receipt(call, repository, ref, new))
 
 

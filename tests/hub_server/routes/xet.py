@@ -1,4 +1,4 @@
-"""Tokens for Xet storage; where there are none, the client must be told to use LFS."""
+"""Tokens for Xet storage; where there are none, the client must learn that it has to use LFS."""
 
 from __future__ import annotations
 

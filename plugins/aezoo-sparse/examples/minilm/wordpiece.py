@@ -28,7 +28,7 @@ class WordPiece:
         return [piece for word in words(text) for piece in self.cut(word)]
 
     def _cut(self, word: str) -> tuple[int, ...]:
-        found: list[int] = []
+        numbers: list[int] = []
         start = 0
         while start < len(word):
             prefix = "##" if start else ""
@@ -36,9 +36,9 @@ class WordPiece:
             end = next((end for end in ends if prefix + word[start:end] in self.number), None)
             if end is None or len(word) > LONGEST:
                 return (self.number["[UNK]"],)
-            found.append(self.number[prefix + word[start:end]])
+            numbers.append(self.number[prefix + word[start:end]])
             start = end
-        return tuple(found)
+        return tuple(numbers)
 
 
 def words(text: str) -> Iterator[str]:

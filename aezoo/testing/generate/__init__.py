@@ -1,0 +1,1 @@
+"""Generation of valid specs with Hypothesis, from the declarations of registered parts."""

@@ -1,0 +1,67 @@
+"""Settings of a part, and input shapes, drawn from its declaration; the same ones every time."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from aezoo.registry.registry import Registry
+from aezoo.spec.canonical import to_json
+from aezoo.spec.component import Component
+from aezoo.spec.kinds import KINDS, LayerSpec
+from aezoo.spec.shape import Shape
+from aezoo.testing.generate.parts import PartGenerator
+from aezoo.testing.generate.pool import PartPool
+from aezoo.testing.generate.required import SHAPES
+from aezoo.testing.generate.values import Draw, DrawnPart, Hints
+
+#: Taps that every model has: likely values of a part's text fields.
+TAP_NAMES = ("latent", "output", "input.clean", "decoder", "total")
+#: Of the draws: with `derandomize` Hypothesis would draw others whenever this file is edited.
+SEED = 1
+
+
+class Setting(NamedTuple):
+    """A part as a spec writes it, and the shape that the input has there."""
+
+    shape: Shape
+    written: Any
+
+
+def settings_of(part: type[Component], registry: Registry, count: int) -> list[Setting]:
+    """At most `count` settings of a part, each once."""
+    pool, drawn = PartPool(registry), dict[str, Setting]()
+
+    @seed(SEED)
+    @settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(_strategy(part, pool))
+    def collect(setting: Setting | None) -> None:
+        if setting is not None:
+            drawn[to_json({"shape": list(setting.shape), "part": setting.written}, indent=None)] = setting
+
+    collect()
+    return list(drawn.values())
+
+
+def _strategy(part: type[Component], pool: PartPool) -> st.SearchStrategy[Setting | None]:
+    @st.composite
+    def setting(draw: Draw) -> Setting | None:
+        shape = draw(SHAPES)
+        drawn = _drawn(PartGenerator(draw, pool), part, shape)
+        return None if drawn is None else Setting(shape, drawn.written)
+
+    return setting()
+
+
+def _drawn(generator: PartGenerator, part: type[Component], shape: Shape) -> DrawnPart | None:
+    if part.kind == LayerSpec.kind:
+        return generator.layer(Hints(shape), of=[part])
+    return generator.part(KINDS[part.kind], Hints(names=TAP_NAMES), of=[part])

@@ -1,0 +1,61 @@
+"""Small sample files, for examples of datasets that name a file that does not exist."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aezoo.files import expanded
+from aezoo.spec.kinds import FileDatasetSpec
+
+#: Samples in a file.
+ROWS = 160
+
+
+def with_sample_file(dataset: FileDatasetSpec, folder: Path) -> FileDatasetSpec | None:
+    """The dataset with a file that exists: its own, or one written to `folder`; None for an unknown format."""
+    path = expanded(Path(dataset.path))
+    if path.exists():
+        return dataset
+    make = MAKERS.get(path.suffix)
+    if make is None:
+        return None
+    file = folder / (path.name or "samples")
+    make(file, dataset)
+    return dataset.model_copy(update={"path": str(file)})
+
+
+def _arrays(path: Path, dataset: FileDatasetSpec) -> None:
+    import numpy as np
+
+    values = np.random.default_rng(0).integers(0, 256, (ROWS, 1, 12, 12), dtype=np.uint8)
+    if path.suffix == ".npy":
+        np.save(path, values)
+    else:
+        arrays: dict[str, Any] = {getattr(dataset, "key", None) or "values": values}
+        np.savez(path, **arrays)
+
+
+def _folder(path: Path, dataset: FileDatasetSpec) -> None:
+    from PIL import Image
+
+    path.mkdir()
+    for i in range(20):
+        Image.new("L", (14, 12), i).save(path / f"{i}.png")
+
+
+def _table(path: Path, dataset: FileDatasetSpec) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a", "b", "c", getattr(dataset, "label", None) or "label"])
+        writer.writerows([i, i**0.5, -i, i % 2] for i in range(ROWS))
+
+
+MAKERS: dict[str, Callable[[Path, FileDatasetSpec], None]] = {
+    ".npz": _arrays,
+    ".npy": _arrays,
+    "": _folder,
+    ".csv": _table,
+}

@@ -1,0 +1,123 @@
+"""Laws of regularizers and objectives: the terms of a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aezoo.nn.objective import player_parameters
+from aezoo.spec.kinds import ConstantSpec
+from aezoo.testing.law.adapters import TermAdapter, adapters_of, generator, run_copy, same
+from aezoo.testing.law.definition import law
+from aezoo.testing.law.under_test import PartUnderTest
+
+#: Samples in a batch.
+BATCH_SIZE = 6
+
+
+@law(
+    "L40",
+    "regularizer",
+    "objective",
+    says="Each term is one finite number, in training and in evaluation.",
+    hint="sum over a sample's axes, average over the batch, return a tensor without axes",
+)
+def one_number(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in _terms(tested):
+        for training in (True, False):
+            module = adapter.build().train(training)
+            terms = adapter.run(module, adapter.inputs(BATCH_SIZE, generator(1)), generator(2))
+            for name, value in terms.items():
+                if value.ndim:
+                    yield f"{adapter}: {name} has the axes {list(value.shape)}"
+                elif not bool(value.isfinite()):
+                    yield f"{adapter}: {name} is {float(value)}"
+
+
+@law(
+    "L41",
+    "regularizer",
+    "objective",
+    says="A term is an average over the batch: the same samples twice do not double it.",
+    hint="divide by `len(values)`, or take `.mean(dim=0)` of what each sample costs",
+)
+def averaged(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in _terms(tested):
+        module = adapter.build().double().eval()
+        ratios: dict[str, list[float]] = {}
+        for seed in range(3):
+            for name, once, twice in _doubled(adapter, module, seed):
+                ratios.setdefault(name, []).append(twice / once if once else 0.0)
+        for name, values in ratios.items():
+            if all(abs(ratio - 2) < 1e-6 for ratio in values):
+                yield f"{adapter}: {name} doubles with the batch: it is summed over the samples"
+
+
+def _doubled(adapter: TermAdapter, module: nn.Module, seed: int) -> Iterator[tuple[str, float, float]]:
+    """Each term for a batch, and for the same samples twice."""
+    x = adapter.inputs(BATCH_SIZE, generator(seed))[0].double()
+    with torch.no_grad():
+        once, twice = (adapter.terms(module, adapter.out(module, batch)) for batch in (x, torch.cat([x, x])))
+    for name, value in once.items():
+        yield name, float(value), float(twice[name])
+
+
+@law(
+    "L42",
+    "objective",
+    says="Each player has terms, the first those that are declared; each after the first has weights, which they move.",
+    hint="let `terms` name the terms of the first player, and `own(player)` give the weights of the others",
+)
+def players(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in _terms(tested):
+        module: Any = adapter.build()
+        out = adapter.out(module, adapter.inputs(BATCH_SIZE, generator(1))[0], generator(2))
+        for index, player in enumerate(adapter.part.players):
+            terms = module["term"](out, player)
+            if not terms:
+                yield f"{adapter}: player {player!r} has no terms"
+            elif index:
+                yield from _unmoved_weights(adapter, module, player, terms)
+            elif set(terms) != adapter.part.terms:
+                yield f"{adapter}: it declares {sorted(adapter.part.terms)}, {player!r} has {sorted(terms)}"
+
+
+def _unmoved_weights(adapter: TermAdapter, module: Any, player: str, terms: dict[str, Tensor]) -> Iterator[str]:
+    own = list(player_parameters(player, module["term"], module["model"], first=False))
+    if not own:
+        yield f"{adapter}: player {player!r} has no weights"
+        return
+    gradients = torch.autograd.grad(torch.stack([*terms.values()]).sum(), own, allow_unused=True)
+    if any(gradient is None for gradient in gradients):
+        yield f"{adapter}: the terms of {player!r} reach not all of its weights"
+
+
+@law(
+    "L45",
+    "regularizer",
+    says="The weight is applied elsewhere: whatever it is, the term is the same.",
+    hint="leave `weight` out of `build()`: the objective multiplies by it",
+)
+def unweighted(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in _terms(tested):
+        weights = (ConstantSpec(value=value) for value in (1.0, 3.0))
+        one, two = (_term_at(adapter, weight) for weight in weights)
+        if not same(one, two):
+            yield f"{adapter}: its term is {float(one):.4g} at weight 1 and {float(two):.4g} at weight 3"
+
+
+def _term_at(adapter: TermAdapter, weight: ConstantSpec) -> Tensor:
+    weighted = TermAdapter(adapter.part.model_copy(update={"weight": weight}), adapter.spec, adapter.shape)
+    return run_copy(weighted, weighted.build().eval(), weighted.inputs(BATCH_SIZE, generator(1)))["term"]
+
+
+def _terms(tested: PartUnderTest) -> Iterator[TermAdapter]:
+    for adapter in adapters_of(tested):
+        assert isinstance(adapter, TermAdapter)
+        yield adapter
+
+
+LAWS = [one_number, averaged, players, unweighted]

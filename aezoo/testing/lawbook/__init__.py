@@ -1,1 +1,0 @@
-"""Lawbook: the laws, one file for each thing they are about."""
