@@ -13,8 +13,8 @@ AEZOO_API = 1
 
 MODULES = [
     LazyModule(f"{__name__}.objectives", objective=("iwae",)),
-    LazyModule(f"{__name__}.metrics", metric=("iw_nll",)),
-    LazyModule(f"{__name__}.priors", prior=("vamp", "fitted_mixture")),
+    LazyModule(f"{__name__}.metrics", metric=("iw_nll", "prior_nll")),
+    LazyModule(f"{__name__}.priors", prior=("vamp", "flow", "fitted_mixture")),
 ]
 
 

@@ -90,7 +90,7 @@ def joint(z: Tensor, log_weights: Tensor, mean: Tensor, chol: Tensor) -> Tensor:
     centred = (z.unsqueeze(0) - mean.unsqueeze(1)).transpose(1, 2)  # [K, D, B]
     white = torch.linalg.solve_triangular(chol, centred, upper=False)
     log_det = chol.diagonal(dim1=1, dim2=2).log().sum(dim=1)
-    densities = -0.5 * (white.square() + LOG_2PI).sum(dim=1).T - log_det
+    densities: Tensor = -0.5 * (white.square() + LOG_2PI).sum(dim=1).T - log_det
     return densities + log_weights
 
 

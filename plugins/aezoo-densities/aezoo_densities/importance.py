@@ -89,7 +89,7 @@ class DoublyReparameterized(ImportanceWeighted):
         with frozen(out.model.latent):
             log_q = _posterior(out).log_prob(constant, z)
         log_p = out.model.rate_prior.log_prob(z) - out.model.likelihood.nll(drawn.raw, drawn.x)
-        weights = (log_p - log_q).reshape(-1, len(out.x))
+        weights: Tensor = (log_p - log_q).reshape(-1, len(out.x))
         if z.requires_grad and out.generator is not None:
             shares = weights.detach().softmax(dim=0).reshape(-1, *(1 for _ in z.shape[1:]))
             z.register_hook(lambda gradient: gradient * shares)
@@ -97,7 +97,8 @@ class DoublyReparameterized(ImportanceWeighted):
 
 
 def _log_weights(out: Output) -> Tensor:
-    return -(out.model.likelihood.nll(out.raw, out.x) + _rate(out))
+    density: Tensor = out.model.likelihood.nll(out.raw, out.x)
+    return -(density + _rate(out))
 
 
 class ImportanceWeightedNLL:

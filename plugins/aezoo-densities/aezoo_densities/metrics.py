@@ -1,8 +1,8 @@
-"""Metrics of a model's density of the data."""
+"""Metrics: a model's density of the data, and its prior's density of the codes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.plugin import Component, Field, MetricSpec, Spec
 
@@ -36,4 +36,27 @@ class ImportanceWeightedNLLSpec(MetricSpec):
         return ImportanceWeightedNLL(self.k)
 
 
-COMPONENTS: list[type[Component]] = [ImportanceWeightedNLLSpec]
+class PriorNLLSpec(MetricSpec):
+    """-log p(z) of codes under the prior that samples are drawn from, in nats, averaged over samples.
+
+    Of two priors of the same codes, fitted ones above all, the lower one is nearer to them. Codes of a posterior are
+    drawn. Codes of another model have another scale, and do not compare.
+
+    Example:
+        type = "densities:prior_nll"
+    """
+
+    type: Literal["prior_nll"] = "prior_nll"
+    noisy: ClassVar[bool] = True
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.latent.prior is not None and spec.latent.prior.density
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import Mean
+
+        return Mean(lambda out: out.model.prior.log_prob(out.code.z).neg())
+
+
+COMPONENTS: list[type[Component]] = [ImportanceWeightedNLLSpec, PriorNLLSpec]

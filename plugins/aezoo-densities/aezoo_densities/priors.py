@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.plugin import Component, Field, PriorSpec, Remark, Shape, Spec, flat
@@ -46,6 +47,43 @@ class VampSpec(PriorSpec):
         return VampPrior(spec.input.shape, self.components, span=span)
 
 
+class FlowSpec(PriorSpec):
+    """A neural spline flow that learns with the model: N(0, I), bent by invertible maps (arXiv:1906.04032).
+
+    Needs the package zuko: `pip install 'aezoo-densities[flow]'`. A draw takes a pass for each value of a code.
+
+    Example:
+        regularizers.kl = {weight = 1.0}
+
+        [latent]
+        type = "gaussian"
+        dim = 8
+        prior = {type = "densities:flow", transforms = 2}
+    """
+
+    type: Literal["flow"] = "flow"
+    learned: ClassVar[bool] = True
+    transforms: int = Field(3, ge=1, description="how many maps, one after another")
+    width: int = Field(64, ge=1, description="of the two hidden layers of each map")
+    bins: int = Field(8, ge=2, description="of each spline, between -5 and 5")
+
+    def parameters(self, shape: Shape, spec: Spec) -> int:
+        dim, values = flat(shape), 3 * self.bins - 1  # widths, heights and inner slopes of a spline
+        if dim == 1:  # nothing stands before the one value: its spline is the same everywhere
+            return self.transforms * values
+        layers = ((dim, self.width), (self.width, self.width), (self.width, dim * values))
+        return self.transforms * sum((features + 1) * outputs for features, outputs in layers)
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        if find_spec("zuko") is None:
+            yield Remark(f"{self.tag()} needs the package zuko", "pip install 'aezoo-densities[flow]'")
+
+    def build(self, shape: Shape, spec: Spec) -> Prior:
+        from aezoo_densities.flow import FlowPrior
+
+        return FlowPrior(shape, transforms=self.transforms, width=self.width, bins=self.bins)
+
+
 class FittedMixtureSpec(PriorSpec):
     """A mixture of Gaussians of full covariance, fitted to the training codes once training is over, by EM.
 
@@ -69,4 +107,4 @@ class FittedMixtureSpec(PriorSpec):
         return FittedMixture(shape, self.components)
 
 
-COMPONENTS: list[type[Component]] = [VampSpec, FittedMixtureSpec]
+COMPONENTS: list[type[Component]] = [VampSpec, FlowSpec, FittedMixtureSpec]

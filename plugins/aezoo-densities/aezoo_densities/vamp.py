@@ -68,7 +68,7 @@ class VampPrior(nn.Module):
         """Log density in nats."""
         code = self.posteriors()
         rows = max(1, VALUES // (len(self.pseudo_inputs) * z[0].numel()))
-        each = [self._of_components(code, part) for part in z.split(rows)]
+        each = [self._of_components(code, part) for part in torch.split(z, rows)]
         return torch.cat(each).logsumexp(dim=1) - math.log(len(self.pseudo_inputs))
 
     def fit(self, codes: Tensor) -> None:

@@ -111,3 +111,19 @@ def test_training_ends_by_the_fit_and_a_loaded_model_has_it(spec: Callable[..., 
     x = np.random.default_rng(0).standard_normal((200, 5)).astype(np.float32)
     run = aezoo.train(document, x, out=tmp_path / "run")
     assert np.array_equal(aezoo.load(tmp_path / "run").sample(20), run.model.sample(20))
+
+
+def test_codes_in_clusters_are_likelier_under_a_mixture_than_under_one_gaussian(spec: Callable[..., Any]) -> None:
+    draw = np.random.default_rng(0)
+    x = (draw.choice([-3.0, 3.0], (1000, 1)) + 0.1 * draw.standard_normal((1000, 5))).astype(np.float32)
+    nlls = []
+    for prior in ({"type": "fitted_gaussian"}, {"type": "densities:fitted_mixture", "components": 4}):
+        latent = {"type": "deterministic", "dim": 2, "prior": prior}
+        metrics = ["densities:prior_nll"]
+        document = spec(latent=latent, objective="standard", metrics=metrics, training={"steps": 100, "batch_size": 50})
+        run = aezoo.train(document, x)
+        codes = torch.from_numpy(run.model.encode(x))
+        nll = aezoo.evaluate(run.model, x, split="all").metrics["densities:prior_nll"]
+        assert nll == pytest.approx(-run.model.network.prior.log_prob(codes).mean().item(), rel=1e-4)
+        nlls.append(nll)
+    assert nlls[1] < nlls[0] - 0.5
