@@ -34,6 +34,7 @@ COMPONENTS = 100
 PRIORS: dict[str, Document] = {
     "mixture": {"type": "mixture", "components": COMPONENTS},
     "vamp": {"type": "densities:vamp", "components": COMPONENTS},
+    "flow": {"type": "densities:flow"},
 }
 MODELS: dict[str, Document] = {
     "vae": KL,
