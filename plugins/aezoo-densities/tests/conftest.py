@@ -42,20 +42,25 @@ def denormals() -> Iterator[None]:
 
 
 class Linear:
-    """x = W z + b + noise, with a posterior that has the right mean and, being diagonal, not the right covariance."""
+    """x = W z + b + noise, with a posterior of the right mean.
 
-    def __init__(self, **slots: Any) -> None:
+    Its covariance is too large and, being diagonal, of the wrong shape; with `exact`, W is such that it is right.
+    """
+
+    def __init__(self, *, exact: bool = False, **slots: Any) -> None:
         self.model = aezoo.build(document(**slots))
         network: Any = self.model.network
         generator = torch.Generator().manual_seed(0)
         self.weight = torch.randn(DATA, CODE, generator=generator)
+        if exact:
+            self.weight = torch.linalg.qr(self.weight).Q
         self.bias = torch.randn(DATA, generator=generator)
         precision = self.weight.T @ self.weight + SIGMA**2 * torch.eye(CODE)
         to_mean = torch.linalg.solve(precision, self.weight.T)
         project, decode = network.latent.project, network.decoder[-1]
         with torch.no_grad():
             project.weight.copy_(torch.cat([to_mean, torch.zeros(CODE, DATA)]))
-            logvar = (SIGMA**2 / precision.diagonal()).log() + 0.3
+            logvar = (SIGMA**2 / precision.diagonal()).log() + (0.0 if exact else 0.3)
             project.bias.copy_(torch.cat([-to_mean @ self.bias, logvar]))
             affine = next(module for module in decode.modules() if isinstance(module, torch.nn.Linear))
             affine.weight.copy_(self.weight)

@@ -35,7 +35,7 @@ def bent(shape: tuple[int, ...] = (2,)) -> Any:
 
 
 def test_the_density_integrates_to_one() -> None:
-    axis = torch.linspace(-12, 12, 1201, dtype=torch.double)
+    axis = torch.linspace(-8, 8, 401, dtype=torch.double)
     grid = torch.cartesian_prod(axis, axis)
     with torch.no_grad():
         total = bent().log_prob(grid).exp().sum() * (axis[1] - axis[0]) ** 2
@@ -71,14 +71,15 @@ def test_weights_are_counted_without_zuko(spec: Make, dim: int, settings: dict[s
 
 def test_training_moves_it_and_a_loaded_model_draws_the_same_bits(spec: Make, tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
-    x = (draw.choice([-2.0, 2.0], (400, 1)) + 0.3 * draw.standard_normal((400, 5))).astype(np.float32)
+    x = (draw.choice([-2.0, 2.0], (4000, 1)) + 0.3 * draw.standard_normal((4000, 5))).astype(np.float32)
     document = spec(latent=latent(), **KL, training={"steps": 150, "batch_size": 50, "optimizer": {"lr": 0.01}})
     start = [value.clone() for value in aezoo.build(document).network.prior.parameters()]
     run = aezoo.train(document, x, out=tmp_path / "run")
     assert not any(map(torch.equal, start, run.model.network.prior.parameters()))
     trained = min(record["total"] for record in run.history if record["split"] == "validation")
-    # A draw for each sample: of 400 here, of 40 there.
-    assert -aezoo.evaluate(run.model, x, split="all").metrics["elbo"] == pytest.approx(trained, abs=1.0)
+    reported = -aezoo.evaluate(run.model, x, split="validation").metrics["elbo"]
+    # Means over 400 samples of one draw each, whose deviation is about 1: five standard errors of the difference.
+    assert reported == pytest.approx(trained, abs=0.35)
     assert np.array_equal(aezoo.load(tmp_path / "run").sample(20), run.model.sample(20))
 
 

@@ -105,12 +105,13 @@ def test_training_moves_pseudo_inputs_and_reports_the_bound_that_it_trains(
 ) -> None:
     document = spec(latent=VAMP, **objective, training={"steps": 150, "batch_size": 50, "optimizer": {"lr": 0.02}})
     start = aezoo.build(document).network.prior.pseudo_inputs.detach().clone()
-    run = aezoo.train(document, data())
+    run = aezoo.train(document, data(4000))
     assert (run.model.network.prior.pseudo_inputs != start).any(dim=1).all()
     if objective is KL:
         trained = min(record["total"] for record in run.history if record["split"] == "validation")
-        # A draw for each sample: of 400 here, of 40 there.
-        assert -aezoo.evaluate(run.model, data(), split="all").metrics["elbo"] == pytest.approx(trained, abs=1.0)
+        reported = -aezoo.evaluate(run.model, data(4000), split="validation").metrics["elbo"]
+        # Means over 400 samples of one draw each, whose deviation is about 1: five standard errors of the difference.
+        assert reported == pytest.approx(trained, abs=0.35)
 
 
 def test_a_mixture_of_posteriors_costs_less_than_one_normal_where_there_are_two_clusters(spec: Make) -> None:
