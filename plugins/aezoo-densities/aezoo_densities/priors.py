@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 class VampSpec(PriorSpec):
     """VampPrior: the mean of the posteriors of `components` pseudo-inputs, which learn with the model.
 
-    Tomczak and Welling 2017, arXiv:1705.07120, equation 9. A pseudo-input is a sample that nobody measured: it goes
+    Tomczak and Welling 2017, arXiv:1705.07120, equation 9. Pseudo-inputs start as samples of the first batch. They go
     through the encoder, which is in evaluation mode then (batch normalization has the statistics of the data, and
-    dropout none). Their values are those that the encoder reads, normalized ones where the spec says so.
+    dropout none); their values are those that it reads, normalized ones where the spec says so.
 
     Example:
         regularizers.kl = {weight = 1.0}
@@ -43,8 +43,7 @@ class VampSpec(PriorSpec):
     def build(self, shape: Shape, spec: Spec) -> Prior:
         from aezoo_densities.vamp import VampPrior
 
-        span = None if spec.input.normalize == "standardize" else spec.input.range
-        return VampPrior(spec.input.shape, self.components, span=span)
+        return VampPrior(spec.input.shape, self.components)
 
 
 class FlowSpec(PriorSpec):

@@ -10,40 +10,45 @@ from typing import Any, cast
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.code import Network, Posterior
+from aezoo.nn.code import Network, Output, Posterior
 
 #: Values of code and component that are compared at once where no gradient is wanted: 16 MB of them.
 VALUES = 2**22
+#: Noise of the first pseudo-inputs, as a share of the deviation of the samples.
+NOISE = 0.01
 
 
 class VampPrior(nn.Module):
     """The mean of the posteriors of K pseudo-inputs: p(z) = 1/K sum_k q(z | u_k).
 
     Tomczak and Welling 2017, "VAE with a VampPrior", arXiv:1705.07120, equation 9. There pseudo-inputs are held within
-    the range of the data; here they start within it and go where the loss leads them.
+    the range of the data; here they start as samples and go where the loss leads them.
 
     Args:
         input_shape: Of a pseudo-input, as of a sample.
         components: How many pseudo-inputs, K.
-        span: Lowest and highest value that a pseudo-input starts with; None for draws from N(0, I).
 
     Shape:
         z: [B, *code] -> log_prob: [B]
     """
 
-    def __init__(
-        self, input_shape: tuple[int, ...], components: int, *, span: tuple[float, float] | None = None
-    ) -> None:
+    def __init__(self, input_shape: tuple[int, ...], components: int) -> None:
         super().__init__()
-        shape = (components, *input_shape)
-        start = torch.randn(shape) if span is None else span[0] + (span[1] - span[0]) * torch.rand(shape)
-        self.pseudo_inputs = nn.Parameter(start)
+        self.pseudo_inputs = nn.Parameter(torch.randn(components, *input_shape))
         self._encoder: tuple[nn.Module, ...] = ()
 
     def attach(self, model: Network) -> None:
         """Keep the layers that lead from an input to its posterior."""
         # In a tuple: as submodules their weights would be counted and saved twice.
         self._encoder = (*model.encoder, model.latent)
+
+    @torch.no_grad()
+    def prepare(self, first_input: Output, *, model: Network, generator: Generator) -> None:
+        """Start from the samples of the first batch, a little noise apart where there are too few of them."""
+        x, pseudo = first_input.x, self.pseudo_inputs
+        chosen = torch.randperm(len(x), generator=generator, device=x.device).repeat(-(-len(pseudo) // len(x)))
+        noise = torch.randn(pseudo.shape, generator=generator, device=x.device, dtype=x.dtype)
+        pseudo.copy_(x[chosen[: len(pseudo)]] + NOISE * x.std() * noise)
 
     def posteriors(self) -> Any:
         """The code of each pseudo-input, nothing drawn: [K, *code]."""

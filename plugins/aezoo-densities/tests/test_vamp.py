@@ -86,7 +86,6 @@ def test_a_spatial_code_has_the_density_of_its_values(spec: Make) -> None:
     components = Normal(code.mean.flatten(1), (code.logvar / 2).exp().flatten(1))
     expected = components.log_prob(z.flatten(1).unsqueeze(1)).sum(2).logsumexp(1) - np.log(4)
     torch.testing.assert_close(network.prior.log_prob(z), expected)
-    assert ((network.prior.pseudo_inputs >= 0) & (network.prior.pseudo_inputs <= 1)).all()
 
 
 # --- training ------------------------------------------------------------------------------------------------------
@@ -112,6 +111,18 @@ def test_training_moves_pseudo_inputs_and_reports_the_bound_that_it_trains(
         reported = -aezoo.evaluate(run.model, data(4000), split="validation").metrics["elbo"]
         # Means over 400 samples of one draw each, whose deviation is about 1: five standard errors of the difference.
         assert reported == pytest.approx(trained, abs=0.35)
+
+
+@pytest.mark.parametrize("components", [4, 60])
+def test_pseudo_inputs_start_as_samples_of_the_first_batch(spec: Make, components: int) -> None:
+    latent = {**VAMP, "prior": {"type": "densities:vamp", "components": components}}
+    training = {"steps": 1, "batch_size": 40, "optimizer": {"lr": 1e-12}}
+    run = aezoo.train(spec(latent=latent, **KL, training=training), data())
+    pseudo = run.model.network.prior.pseudo_inputs.detach()
+    distances, nearest = torch.cdist(pseudo, torch.as_tensor(data())).min(dim=1)
+    assert (distances < 0.02 * 5**0.5 * 5).all()
+    assert len(nearest.unique()) == min(components, 40)
+    assert len(pseudo.unique(dim=0)) == components
 
 
 def test_a_mixture_of_posteriors_costs_less_than_one_normal_where_there_are_two_clusters(spec: Make) -> None:
