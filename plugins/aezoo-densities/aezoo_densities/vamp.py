@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import Network, Output, Posterior
 
-#: Values of code and component that are compared at once where no gradient is wanted: 16 MB of them.
+#: Values of code and component that are compared at once: 16 MB of them.
 VALUES = 2**22
 #: Noise of the first pseudo-inputs, as a share of the deviation of the samples.
 NOISE = 0.01
