@@ -237,7 +237,7 @@ class Mutant(NamedTuple):
 
     Attributes:
         job: Its key in the session.
-        code: The file's code with it; None if that is no Python.
+        code: The file's code with it; None if that is no Python, or no change (`f(a, a)` with its arguments swapped).
         diff: The changed lines.
         tests: Those that run it, by their node ids.
         inside: Whether it is inside a function: then the code of the live function is exchanged.
@@ -257,10 +257,9 @@ def prepare(item: WorkItem, tests: Baseline) -> Mutant:
     source = path.read_text(encoding="utf-8")
     mutated = mutate_code(source, get_operator(mutation.operator_name)(), mutation.occurrence)
     diff = "\n".join([*unified_diff(source.split("\n"), mutated.split("\n"), n=0, lineterm="")][2:])
-    try:
-        code = compile(mutated, path, "exec", dont_inherit=True)
-    except SyntaxError:
-        code = None
+    code = None
+    with suppress(SyntaxError):
+        code = compile(mutated, path, "exec", dont_inherit=True) if diff else None
     inside = any(mutation.start_pos[0] in body for body in bodies(path))
     return Mutant(item.job_id, code, diff, tests_of(mutation, tests, inside=inside), inside)
 
@@ -394,9 +393,18 @@ def annotations(path: Path) -> list[tuple[int, int, int, int]]:
     return [(note.lineno, note.col_offset, note.end_lineno, note.end_col_offset) for note in notes]
 
 
-def in_annotation(mutation: MutationSpec) -> bool:
+def unevaluated(mutation: MutationSpec) -> bool:
+    """Whether a mutation is in an annotation, or takes the star before keyword-only arguments for a product."""
     start, end = mutation.start_pos, mutation.end_pos
-    return any(a[:2] <= start and end <= a[2:] for a in annotations(ROOT / mutation.module_path))
+    return end in stars(ROOT / mutation.module_path) or any(
+        a[:2] <= start and end <= a[2:] for a in annotations(ROOT / mutation.module_path)
+    )
+
+
+@cache
+def stars(path: Path) -> set[tuple[int, int]]:
+    lines = path.read_text(encoding="utf-8").split("\n")
+    return {(row, star.end(1)) for row, line in enumerate(lines, 1) for star in re.finditer(r"(\*), ", line + " ")}
 
 
 @cache
@@ -432,10 +440,11 @@ def sample(items: Iterable[WorkItem], chosen: argparse.Namespace) -> list[WorkIt
     by_file: dict[str, list[WorkItem]] = defaultdict(list)
     for item in items:
         (mutation,) = item.mutations
-        wanted = str(mutation.module_path).startswith(tuple(chosen.only or [""]))
-        if wanted and operators.fullmatch(mutation.operator_name) and not in_annotation(mutation):
+        if operators.fullmatch(mutation.operator_name) and not unevaluated(mutation):
             by_file[str(mutation.module_path)].append(item)
-    return [item for path in sorted(by_file) for item in drawn(by_file[path], path, chosen)]
+    # Folders in the order they are named in, each file once.
+    paths = dict.fromkeys(p for only in chosen.only or [""] for p in sorted(by_file) if p.startswith(only))
+    return [item for path in paths for item in drawn(by_file[path], path, chosen)]
 
 
 def drawn(items: list[WorkItem], path: str, chosen: argparse.Namespace) -> list[WorkItem]:
@@ -466,6 +475,8 @@ def report(items: list[WorkItem], results: dict[str, WorkResult]) -> None:
     figures: dict[str, Counter[str]] = defaultdict(Counter)
     for item in items:
         result, (mutation,) = results[item.job_id], item.mutations
+        if result.test_outcome is TestOutcome.INCOMPETENT:
+            continue
         outcome = "survived" if result.test_outcome is TestOutcome.SURVIVED else "killed"
         if outcome == "survived" and row(mutation, result) in listed:
             outcome = "equivalent"
@@ -487,6 +498,8 @@ def run(items: list[WorkItem], database: WorkDB, tests: Baseline) -> None:
         exits = examine(ROOT / path, mutants, tests) if mutants else {}
         for mutant in mutants:
             database.set_result(mutant.job, result(mutant, exits.get(mutant.job)))
+            if exits.get(mutant.job) == 0:
+                print(path, mutant.diff, f"{len(mutant.tests)} tests", sep="\n", flush=True)
         print(f"{time.monotonic() - started:6.0f} s  {path}: {len(mutants)} mutants", file=sys.stderr, flush=True)
 
 

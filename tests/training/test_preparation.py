@@ -146,3 +146,10 @@ def test_a_run_prepares_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("aezoo.nn.latent.Deterministic.prepare", start, raising=False)
     aezoo.train(SPEC, VALUES, device="cpu")
     assert len(seen) == 1
+
+
+def test_a_prepared_part_is_watched_no_longer() -> None:
+    layer = Whitening(3)
+    made, batches, training = objective(layer)
+    prepare(made, batches, training)
+    assert not layer._forward_pre_hooks
