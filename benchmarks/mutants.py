@@ -393,18 +393,17 @@ def annotations(path: Path) -> list[tuple[int, int, int, int]]:
     return [(note.lineno, note.col_offset, note.end_lineno, note.end_col_offset) for note in notes]
 
 
-def unevaluated(mutation: MutationSpec) -> bool:
-    """Whether a mutation is in an annotation, or takes the star before keyword-only arguments for a product."""
-    start, end = mutation.start_pos, mutation.end_pos
-    return end in stars(ROOT / mutation.module_path) or any(
-        a[:2] <= start and end <= a[2:] for a in annotations(ROOT / mutation.module_path)
-    )
+def pointless(mutation: MutationSpec) -> bool:
+    """Whether a mutation is in an annotation, is of a check that cannot fail, or of no product: `*` before keywords."""
+    path, start, end = ROOT / mutation.module_path, mutation.start_pos, mutation.end_pos
+    return end in exceptions(path) or any(note[:2] <= start and end <= note[2:] for note in annotations(path))
 
 
 @cache
-def stars(path: Path) -> set[tuple[int, int]]:
+def exceptions(path: Path) -> set[tuple[int, int]]:
+    """Where a star before keyword-only arguments ends, and the `strict=True` of a zip."""
     lines = path.read_text(encoding="utf-8").split("\n")
-    return {(row, star.end(1)) for row, line in enumerate(lines, 1) for star in re.finditer(r"(\*), ", line + " ")}
+    return {(row, at.end()) for row, line in enumerate(lines, 1) for at in re.finditer(r"\*(?=, )|strict=True", line)}
 
 
 @cache
@@ -440,7 +439,7 @@ def sample(items: Iterable[WorkItem], chosen: argparse.Namespace) -> list[WorkIt
     by_file: dict[str, list[WorkItem]] = defaultdict(list)
     for item in items:
         (mutation,) = item.mutations
-        if operators.fullmatch(mutation.operator_name) and not unevaluated(mutation):
+        if operators.fullmatch(mutation.operator_name) and not pointless(mutation):
             by_file[str(mutation.module_path)].append(item)
     # Folders in the order they are named in, each file once.
     paths = dict.fromkeys(p for only in chosen.only or [""] for p in sorted(by_file) if p.startswith(only))
@@ -474,14 +473,14 @@ def report(items: list[WorkItem], results: dict[str, WorkResult]) -> None:
     listed = EQUIVALENT.read_text(encoding="utf-8") if EQUIVALENT.exists() else ""
     figures: dict[str, Counter[str]] = defaultdict(Counter)
     for item in items:
-        result, (mutation,) = results[item.job_id], item.mutations
-        if result.test_outcome is TestOutcome.INCOMPETENT:
+        verdict, (mutation,) = results[item.job_id], item.mutations
+        if verdict.test_outcome is TestOutcome.INCOMPETENT:
             continue
-        outcome = "survived" if result.test_outcome is TestOutcome.SURVIVED else "killed"
-        if outcome == "survived" and row(mutation, result) in listed:
+        outcome = "survived" if verdict.test_outcome is TestOutcome.SURVIVED else "killed"
+        if outcome == "survived" and row(mutation, verdict) in listed:
             outcome = "equivalent"
         elif outcome == "survived":
-            print(row(mutation, result), result.output)
+            print(row(mutation, verdict), verdict.output)
         figures[str(mutation.module_path.parent)][outcome] += 1
     figures["all"] = sum(figures.values(), Counter())
     print(f"{'folder':44} {'mutants':>8} {'equivalent':>11} {'survived':>9} {'killed':>9}")
