@@ -54,8 +54,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = tomllib.loads((ROOT / "benchmarks/mutants.toml").read_text(encoding="utf-8"))["cosmic-ray"]
 EQUIVALENT = ROOT / "docs/mutation.md"
 PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-#: At most so many seconds of tests for a mutant, as they took without one.
-BUDGET = 2.0
+#: Bytes of a fork: a mutant may ask for more and more.
 MEMORY = 16 << 30
 
 # --- operators that cosmic-ray lacks ----------------------------------------------------------------------
@@ -151,10 +150,22 @@ class Baseline(NamedTuple):
     Attributes:
         seconds: Of each test that passes, by its node id.
         lines: The tests by file and line.
+        budget: Seconds of tests that a mutant is worth.
     """
 
     seconds: dict[str, float]
     lines: dict[str, dict[int, list[str]]]
+    budget: float
+
+    def affordable(self, names: set[str]) -> list[str]:
+        """The quickest of these tests, as many as the budget allows."""
+        chosen, spent = [], 0.0
+        for name in sorted(names & self.seconds.keys(), key=lambda name: (self.seconds[name], name)):
+            spent += self.seconds[name]
+            if chosen and spent > self.budget:
+                break
+            chosen.append(name)
+        return chosen
 
 
 class Recorder:
@@ -199,7 +210,7 @@ def record(path: Path) -> None:
     path.write_text(json.dumps([seconds, lines, sorted(modules)]), encoding="utf-8")
 
 
-def baseline(path: Path) -> Baseline:
+def baseline(path: Path, budget: float) -> Baseline:
     """The tests without a mutant, run now unless `path` has them, and their packages imported."""
     if not path.exists():
         fork(lambda: record(path), seconds=3600)
@@ -211,7 +222,7 @@ def baseline(path: Path) -> Baseline:
         file: {int(line): [seconds[number][0] for number in numbers] for line, numbers in table.items()}
         for file, table in lines.items()
     }
-    return Baseline({name: value for name, value in seconds if value >= 0}, by_line)
+    return Baseline({name: value for name, value in seconds if value >= 0}, by_line, budget)
 
 
 def plugins_visible() -> None:
@@ -266,7 +277,7 @@ def prepare(item: WorkItem, tests: Baseline) -> Mutant:
 
 def examine(path: Path, mutants: list[Mutant], tests: Baseline) -> dict[str, int]:
     """The exit code of each mutant's tests, by job: 0 if none fails."""
-    names = affordable({test for line in tests.lines.get(str(path), {}).values() for test in line}, tests)
+    names = tests.affordable({test for line in tests.lines.get(str(path), {}).values() for test in line})
     original = compile(path.read_text(encoding="utf-8"), path, "exec", dont_inherit=True)
     control = Mutant("control", original, "", names, inside=True)
     runnable = [mutant for mutant in [control, *mutants] if mutant.code and mutant.tests]
@@ -414,20 +425,10 @@ def bodies(path: Path) -> list[range]:
 
 
 def tests_of(mutation: MutationSpec, tests: Baseline, *, inside: bool) -> list[str]:
-    """The tests that run the lines of a mutant, the quickest first, as many as the budget allows."""
+    """The tests that run the lines of a mutant: of one outside of functions, all that run the file."""
     table = tests.lines.get(str(ROOT / mutation.module_path), {})
     lines = range(mutation.start_pos[0], mutation.end_pos[0] + 1) if inside else table
-    return affordable({test for line in lines for test in table.get(line, ())}, tests)
-
-
-def affordable(names: set[str], tests: Baseline) -> list[str]:
-    chosen, spent = [], 0.0
-    for name in sorted(names & tests.seconds.keys(), key=lambda name: (tests.seconds[name], name)):
-        spent += tests.seconds[name]
-        if chosen and spent > BUDGET:
-            break
-        chosen.append(name)
-    return chosen
+    return tests.affordable({test for line in lines for test in table.get(line, ())})
 
 
 # --- a session --------------------------------------------------------------------------------------------
@@ -489,9 +490,11 @@ def report(items: list[WorkItem], results: dict[str, WorkResult]) -> None:
         print(f"{folder:44} {count.total():8} {count['equivalent']:11} {count['survived']:9} {rate:9.1%}")
 
 
-def run(items: list[WorkItem], database: WorkDB, tests: Baseline) -> None:
-    """Run the mutants that have no result yet, file by file."""
-    done, started = {item.job_id for item, _ in database.completed_work_items}, time.monotonic()
+def run(items: list[WorkItem], database: WorkDB, tests: Baseline, *, again: bool) -> None:
+    """Run the mutants that have no result yet, or have survived, file by file."""
+    results = {item.job_id: verdict.test_outcome for item, verdict in database.completed_work_items}
+    done = {job for job, outcome in results.items() if not (again and outcome is TestOutcome.SURVIVED)}
+    started = time.monotonic()
     for path, group in groupby(items, key=lambda item: item.mutations[0].module_path):
         mutants = [prepare(item, tests) for item in group if item.job_id not in done]
         exits = examine(ROOT / path, mutants, tests) if mutants else {}
@@ -515,6 +518,8 @@ def main() -> None:
     parser.add_argument("--sample", type=int, help="at most so many mutants of a file")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     parser.add_argument("--only", action="append", help="a file or folder; may be repeated")
+    parser.add_argument("--budget", type=float, default=2.0, help="seconds of tests for a mutant, the quickest first")
+    parser.add_argument("--again", action="store_true", help="those of the sample that survived before, too")
     chosen = parser.parse_args()
     os.chdir(ROOT)
     plugins_visible()
@@ -523,7 +528,8 @@ def main() -> None:
         if new:
             init(find_modules(map(Path, CONFIG["module-path"])), database, {})
         items = sample(database.work_items, chosen)
-        run(items, database, baseline(chosen.session.with_suffix(".json")))
+        tests = baseline(chosen.session.with_suffix(".json"), chosen.budget)
+        run(items, database, tests, again=chosen.again)
         report(items, {item.job_id: result for item, result in database.completed_work_items})
 
 
