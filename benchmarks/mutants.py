@@ -54,6 +54,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG = tomllib.loads((ROOT / "benchmarks/mutants.toml").read_text(encoding="utf-8"))["cosmic-ray"]
 EQUIVALENT = ROOT / "docs/mutation.md"
 PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+PYTEST += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]  # and not a plugin's, where only its tests run
 #: Bytes of a fork: a mutant may ask for more and more.
 MEMORY = 16 << 30
 
@@ -384,7 +385,7 @@ def fork(action: Callable[[], int | None], *, seconds: float) -> int:
             os.setsid()
             resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds)))
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            signal.alarm(int(10 * seconds))  # one that sleeps uses no processor
+            signal.alarm(int(2 * seconds) + 1)  # one that waits uses no processor
             code = action() or 0
         finally:
             sys.stdout.flush()

@@ -137,3 +137,34 @@ def test_a_mapped_file_that_is_gone_or_replaced_is_still_what_it_was(tmp_path: P
 
 def test_samples_in_memory_come_from_no_file() -> None:
     Mapped(np.arange(6.0)[2:]).refuse_changed()
+
+
+def test_a_signal_that_is_held_back_is_known_to_have_come() -> None:
+    stop = Stop()
+    assert (stop.asked, stop.received, stop.urgent) == (False, False, False)
+    with stop.held():
+        stop.receive(signal.SIGINT, None)
+        assert (stop.asked, stop.received, stop.urgent) == (True, True, False)
+        with pytest.raises(KeyboardInterrupt):
+            stop.receive(signal.SIGTERM, None)
+
+
+def test_a_signal_that_nothing_holds_back_interrupts_and_is_known_to_have_come() -> None:
+    stop = Stop()
+    with stop.held(), stop.held():
+        pass  # the inner one ends, and then the outer one
+    with pytest.raises(KeyboardInterrupt):
+        stop.receive(signal.SIGINT, None)
+    assert (stop.asked, stop.received) == (False, True)
+
+
+def test_within_a_second_a_signal_that_comes_again_is_the_same_one() -> None:
+    now = [5.0]
+    stop = Stop(clock=lambda: now[0])
+    with stop.held():
+        stop.receive(signal.SIGINT, None)
+        now[0] = 5.999
+        stop.receive(signal.SIGINT, None)
+        now[0] = 6.0
+        with pytest.raises(KeyboardInterrupt):
+            stop.receive(signal.SIGINT, None)
