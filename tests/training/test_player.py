@@ -51,5 +51,8 @@ def test_a_limit_of_its_own_takes_the_place_of_the_runs() -> None:
     spec = {"name": "small", "input": [2], "latent": {"type": "deterministic", "dim": 1}, "training": {"clip": 3.0}}
     model = aezoo.build(spec)
     objective = objective_of(model, steps=4)
-    clips = [Player("model", objective, model.spec.training, turn, steps=4).clip for turn in (PlayerSpec(), PlayerSpec(clip=0.5))]
+    clips = [
+        Player("model", objective, model.spec.training, turn, steps=4).clip
+        for turn in (PlayerSpec(), PlayerSpec(clip=0.5))
+    ]
     assert clips == [3.0, 0.5]
