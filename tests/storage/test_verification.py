@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import aezoo
-from aezoo.errors import NotFound, Refused
+from aezoo.errors import NotFound, Refused, SpecError
+from aezoo.registry.registry import Registry
+from aezoo.spec.limits import DEFAULT_LIMITS
 from aezoo.storage import layout, manifest, verification, weights
 
 SPEC = {"name": "tiny", "input": [6], "latent": {"type": "deterministic", "dim": 2}}
@@ -158,3 +160,11 @@ def test_weights_of_another_spec_are_refused_by_both_fingerprints(folder: Path) 
     own = manifest.read_manifest(folder)
     with pytest.raises(Refused, match=f"was written for another spec .*: {own.arch[:12]}, not {other.arch[:12]}$"):
         verification.examine_weights(folder / "model.safetensors", other)
+
+
+def test_the_spec_in_a_header_is_held_to_the_limits_and_looked_up_in_the_registry_that_is_given(folder: Path) -> None:
+    path = folder / "model.safetensors"
+    with pytest.raises(SpecError, match="parameters"):
+        verification.examine_weights(path, None, limits=DEFAULT_LIMITS._replace(parameters=3))
+    with pytest.raises(SpecError, match="deterministic"):
+        verification.examine_weights(path, None, registry=Registry())

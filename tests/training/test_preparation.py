@@ -153,3 +153,12 @@ def test_a_prepared_part_is_watched_no_longer() -> None:
     made, batches, training = objective(layer)
     prepare(made, batches, training)
     assert not layer._forward_pre_hooks
+
+
+def test_a_part_that_is_called_twice_in_a_pass_is_prepared_once_from_what_it_is_given_first() -> None:
+    layer = Whitening(3)
+    made, batches, training = objective(layer)
+    made.model.encoder.insert(0, layer)
+    prepare(made, batches, training)
+    assert len(layer.calls) == 1
+    assert torch.equal(layer.calls[0][0], next(batches.epoch(0, training.batch_size, training.seed)))
