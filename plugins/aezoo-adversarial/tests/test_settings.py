@@ -136,3 +136,13 @@ def test_total_correlation_is_of_two_values_and_up_to_512(width: int, applies: b
 def test_the_discrepancy_wants_a_prior() -> None:
     assert MMDSpec.applies(spec_of())
     assert not MMDSpec.applies(spec_of(latent=SimpleNamespace(prior=None)))
+
+
+def test_metrics_of_codes_are_of_drawn_ones() -> None:
+    assert MMDSpec.noisy
+    assert TotalCorrelationSpec.noisy
+
+
+def test_a_game_of_codes_measures_a_rate() -> None:
+    assert [game.rate for game in GAMES] == [True, True, False, False]
+    assert [game.draws for game in GAMES] == [True, True, False, True]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
+import aezoo_quantize
 import pytest
 from aezoo_quantize.latents import FSQSpec, LFQSpec, ResidualVQSpec, VQSpec
 from aezoo_quantize.regularizers import EntropySpec
@@ -101,3 +103,9 @@ def test_what_a_codebook_is_declared_to_do_is_handed_on() -> None:
     starts = [VQSpec(dim=3, codes=5, start=start).codebook().started.item() for start in ("kmeans", "uniform")]
     assert starts == [False, True]
     assert LFQSpec(dim=3, temperature=0.5).build((8,)).temperature == 0.5
+
+
+def test_every_module_is_promised_with_the_parts_that_it_has() -> None:
+    for room in aezoo_quantize.ROOMS:
+        parts = import_module(room.module).COMPONENTS
+        assert room.promised == {(part.kind, part.tag()) for part in parts}

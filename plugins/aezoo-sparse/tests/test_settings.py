@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from importlib import import_module
 from typing import Any
 
+import aezoo_sparse
 import pytest
 import torch
+from aezoo_sparse import dictionary
 from aezoo_sparse.dictionary import DictionarySpec
 from aezoo_sparse.latents import BatchTopKSpec, GatedSpec, JumpReLUSpec, ReLUSpec, TopKSpec
 from aezoo_sparse.terms import AuxKSpec, L0Spec
@@ -83,3 +86,13 @@ def test_what_a_latent_selects_by_is_handed_on() -> None:
     jump = JumpReLUSpec(dim=4, threshold=0.25, bandwidth=0.125).build((2,))
     torch.testing.assert_close(jump.log_threshold, torch.full((4,), math.log(0.25)))
     assert jump.bandwidth == 0.125
+
+
+def test_every_module_is_promised_with_the_parts_that_it_has() -> None:
+    for room in aezoo_sparse.ROOMS:
+        parts = import_module(room.module).COMPONENTS
+        assert room.promised == {(part.kind, part.tag()) for part in parts}
+
+
+def test_how_a_set_is_cut_into_chunks_is_part_of_what_its_seed_means() -> None:
+    assert dictionary.CHUNK == 2**14
