@@ -197,3 +197,9 @@ def test_facts_of_any_kind_make_a_card(scores: dict[str, Any], strange: Any) -> 
 
 def test_a_rule_that_nothing_closes_is_a_text_like_another() -> None:
     assert around("---\nBy hand.\n", foreign=True) == ("", "---\nBy hand.")
+
+
+@pytest.mark.parametrize(("steps", "shown"), [(1234, "1,234"), (2**63 - 1, f"{2**63 - 1:,}"), (2**63, str(2**63))])
+def test_whole_numbers_of_64_bits_have_commas(scores: dict[str, Any], steps: int, shown: str) -> None:
+    text = card(spec(), scores, {**RECORD, "steps": steps})
+    assert f"{shown} steps" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import aezoo_sparse
@@ -12,7 +13,8 @@ import torch
 from aezoo_sparse import dictionary
 from aezoo_sparse.dictionary import DictionarySpec
 from aezoo_sparse.latents import BatchTopKSpec, GatedSpec, JumpReLUSpec, ReLUSpec, TopKSpec
-from aezoo_sparse.terms import AuxKSpec, L0Spec
+from aezoo_sparse.metrics import L0Spec as L0Metric
+from aezoo_sparse.terms import AuxKSpec, L0Spec, MatryoshkaSpec
 from pydantic import ValidationError
 
 LATENTS = [
@@ -96,3 +98,35 @@ def test_every_module_is_promised_with_the_parts_that_it_has() -> None:
 
 def test_how_a_set_is_cut_into_chunks_is_part_of_what_its_seed_means() -> None:
     assert dictionary.CHUNK == 2**14
+
+
+@pytest.mark.parametrize(
+    ("provides", "activation", "applies"),
+    [
+        ({"pre"}, None, True),
+        ({"pre"}, "relu", True),
+        ({"pre"}, "tanh", False),
+        (set(), None, False),
+        (set(), "relu", False),
+    ],
+)
+def test_active_values_are_counted_of_codes_that_can_be_zero(
+    provides: set[str], activation: Any, applies: bool
+) -> None:
+    latent = SimpleNamespace(provides=provides, **({"activation": activation} if activation else {}))
+    assert L0Metric.applies(SimpleNamespace(latent=latent)) is applies  # type: ignore[arg-type]
+
+
+def test_prefixes_are_at_least_one_and_the_longest_is_within_the_code() -> None:
+    assert MatryoshkaSpec(prefixes=[1]).prefixes == (1,)
+    with pytest.raises(ValidationError):
+        MatryoshkaSpec(prefixes=[])
+    with pytest.raises(ValidationError, match="widths from 1"):
+        MatryoshkaSpec(prefixes=[0, 2])
+    nested = MatryoshkaSpec(prefixes=[2, 8])
+    assert list(nested.remarks(SimpleNamespace(code_shape=(9,)))) == []  # type: ignore[arg-type]
+    (remark,) = nested.remarks(SimpleNamespace(code_shape=(8,)))  # type: ignore[arg-type]
+    assert remark.message == "a prefix of 8 is no part of a code of 8 units"
+    assert (remark.hint, remark.at) == ("take smaller ones: the whole code is always reconstructed", "prefixes")
+    (remark,) = nested.remarks(SimpleNamespace(code_shape=(9, 2)))  # type: ignore[arg-type]
+    assert remark.message == "a prefix is of a flat code; this one has 2 axes"
