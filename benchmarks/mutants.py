@@ -55,6 +55,8 @@ CONFIG = tomllib.loads((ROOT / "benchmarks/mutants.toml").read_text(encoding="ut
 EQUIVALENT = ROOT / "docs/mutation.md"
 PYTEST = ["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
 PYTEST += ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]  # and not a plugin's, where only its tests run
+#: Of a fork: the code of a live function cannot become that of the mutant, which has no `super()`, say.
+NOT_EXCHANGED = 99
 #: Bytes of a fork: a mutant may ask for more and more.
 MEMORY = 16 << 30
 
@@ -290,7 +292,7 @@ def examine(path: Path, mutants: list[Mutant], tests: Baseline) -> dict[str, int
     if names and exits.get("control") != 0:
         raise SystemExit(f"{path}: a test fails without a mutant, {exits}")
     for mutant in runnable:
-        if not mutant.inside:
+        if not mutant.inside or exits[mutant.job] == NOT_EXCHANGED:
             exits[mutant.job] = fork(lambda mutant=mutant: anew(path, mutant), seconds=CONFIG["timeout"])
     return exits | {mutant.job: 0 for mutant in mutants if mutant.code and not mutant.tests}
 
@@ -335,7 +337,10 @@ class Server:
 
     def run(self, mutant: Mutant, items: list[pytest.Item], functions: list[FunctionType]) -> int:
         replace_file(self.path, mutant.code)  # for what is imported later
-        exchange(functions, self.original, mutant.code)
+        try:
+            exchange(functions, self.original, mutant.code)
+        except (KeyError, ValueError):
+            return NOT_EXCHANGED
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if self.failed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,9 @@ import aezoo
 from aezoo.errors import DataWarning
 from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
-from aezoo.storage import pictures
+from aezoo.storage import folder, pictures
+from aezoo.storage.writer import writing
+from aezoo.training.run import Run
 
 
 def model(shape: list[int], **changes: Any) -> Model:
@@ -101,3 +105,13 @@ def test_a_prior_that_is_not_fitted_has_no_samples(tmp_path: Path, drawn: Calls)
     latent = {"type": "deterministic", "dim": 2, "prior": "fitted_gaussian"}
     aezoo.save(model([1, 4, 4], latent=latent, regularizers={}), tmp_path / "m")
     assert drawn == {}
+
+
+def test_a_record_that_is_there_is_not_written_again_and_a_missing_one_is(tmp_path: Path) -> None:
+    kept = model([3])
+    run = Run(kept, {"seed": 5}, None, [{"step": 1}])
+    with writing(tmp_path, force=True) as writer:
+        folder.keep_record(writer, run)
+        assert json.loads((tmp_path / "training.json").read_text()) == {"seed": 5, "history": [{"step": 1}]}
+        folder.keep_record(writer, dataclasses.replace(run, record={"seed": 6}))
+    assert json.loads((tmp_path / "training.json").read_text())["seed"] == 5

@@ -168,3 +168,18 @@ def test_the_spec_in_a_header_is_held_to_the_limits_and_looked_up_in_the_registr
         verification.examine_weights(path, None, limits=DEFAULT_LIMITS._replace(parameters=3))
     with pytest.raises(SpecError, match="deterministic"):
         verification.examine_weights(path, None, registry=Registry())
+
+
+def test_a_folder_is_held_to_the_limits_as_soon_as_its_config_is_read(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(SpecError, match=r"config\.json.*parameters"):
+        verification.examine(folder, limits=DEFAULT_LIMITS._replace(parameters=3))
+
+
+def test_the_first_tensor_that_is_not_finite_is_named(folder: Path) -> None:
+    unnoted(folder)
+    parameters = manifest.read_manifest(folder).parameters
+    bad = np.float32([np.inf])
+    rewritten(folder / "model.safetensors", fine=np.zeros(parameters, np.float32), first=bad, second=bad)
+    with pytest.raises(Refused, match="first holds NaN or infinity"):
+        verification.examine(folder)
