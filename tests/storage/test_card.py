@@ -238,3 +238,11 @@ def test_parts_are_listed_with_the_settings_that_are_no_defaults_and_corruptions
         "Corruption, in training only: gaussian_noise std 0.5 clip false. 2,276 parameters in all"
     )
     assert f"fingerprint of the architecture `{written.arch[:16]}`." in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(999.94, "999.9"), (1000.04, "1,000.0"), (-1000.06, "-1,000.1"), (0.00012345, "0.0001234")]
+)
+def test_numbers_have_four_digits_or_one_after_the_point(scores: dict[str, Any], value: float, shown: str) -> None:
+    text = card(spec(), {**scores, "metrics": {"squared_error": value}, "baseline": {}}, RECORD)
+    assert f"| squared_error | {shown} |" in text

@@ -275,3 +275,19 @@ def test_every_folder_that_a_file_is_moved_to_is_synced_and_the_place_itself_las
     assert synced[-1] == tmp_path
     assert [path.name for path in synced[:3]] == ["samples", "a.png", synced[2].name]
     assert synced[2].name.startswith(".staging-")
+
+
+def test_a_replacement_is_on_the_disk_before_it_is_named_and_its_name_before_it_is_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    rename, settle = os.rename, folders.settle
+    monkeypatch.setattr(folders, "sync", lambda path: events.append("place" if path == tmp_path else path.name))
+    monkeypatch.setattr(os, "rename", lambda *paths: (events.append("rename"), rename(*paths))[1])
+    monkeypatch.setattr(folders, "settle", lambda path: (events.append("settle"), settle(path))[1])
+    with writing(tmp_path, force=True) as writer:
+        events.clear()
+        writer.replace(filled("new"))
+    start = events[: events.index("settle") + 1]
+    assert {"config.json", "model.safetensors", "reconstructions.png", "samples"} <= {*start[: start.index("rename")]}
+    assert start[start.index("rename") :] == ["rename", "place", "settle"]
