@@ -160,10 +160,14 @@ class Baseline(NamedTuple):
     lines: dict[str, dict[int, list[str]]]
     budget: float
 
-    def affordable(self, names: set[str]) -> list[str]:
-        """The quickest of these tests, as many as the budget allows."""
+    def affordable(self, names: set[str], path: Path) -> list[str]:
+        """The quickest of these tests, as many as the budget allows; those named after the file come earlier."""
+
+        def order(name: str) -> tuple[float, str]:
+            return self.seconds[name] / (10 if path.stem in Path(name.partition("::")[0]).stem else 1), name
+
         chosen, spent = [], 0.0
-        for name in sorted(names & self.seconds.keys(), key=lambda name: (self.seconds[name], name)):
+        for name in sorted(names & self.seconds.keys(), key=order):
             spent += self.seconds[name]
             if chosen and spent > self.budget:
                 break
@@ -280,7 +284,7 @@ def prepare(item: WorkItem, tests: Baseline) -> Mutant:
 
 def examine(path: Path, mutants: list[Mutant], tests: Baseline) -> dict[str, int]:
     """The exit code of each mutant's tests, by job: 0 if none fails."""
-    names = tests.affordable({test for line in tests.lines.get(str(path), {}).values() for test in line})
+    names = tests.affordable({test for line in tests.lines.get(str(path), {}).values() for test in line}, path)
     original = compile(path.read_text(encoding="utf-8"), path, "exec", dont_inherit=True)
     control = Mutant("control", original, "", names, inside=True)
     runnable = [mutant for mutant in [control, *mutants] if mutant.code and mutant.tests]
@@ -434,7 +438,7 @@ def tests_of(mutation: MutationSpec, tests: Baseline, *, inside: bool) -> list[s
     """The tests that run the lines of a mutant: of one outside of functions, all that run the file."""
     table = tests.lines.get(str(ROOT / mutation.module_path), {})
     lines = range(mutation.start_pos[0], mutation.end_pos[0] + 1) if inside else table
-    return tests.affordable({test for line in lines for test in table.get(line, ())})
+    return tests.affordable({test for line in lines for test in table.get(line, ())}, ROOT / mutation.module_path)
 
 
 # --- a session --------------------------------------------------------------------------------------------

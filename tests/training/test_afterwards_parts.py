@@ -12,7 +12,7 @@ import pytest
 
 from aezoo.errors import DataError, Interrupted, RunFailed
 from aezoo.training.afterwards import Afterwards, Mapped
-from aezoo.training.stopping import Stop
+from aezoo.training.stopping import SIGNALS, Stop, stoppable
 
 
 def raising(error: BaseException) -> Callable[[], int]:
@@ -168,3 +168,20 @@ def test_within_a_second_a_signal_that_comes_again_is_the_same_one() -> None:
         now[0] = 6.0
         with pytest.raises(KeyboardInterrupt):
             stop.receive(signal.SIGINT, None)
+
+
+def test_once_weights_are_written_a_signal_is_no_longer_held_back() -> None:
+    stop = Stop()
+    with stop.shielded():
+        pass
+    with pytest.raises(KeyboardInterrupt):
+        stop.receive(signal.SIGINT, None)
+
+
+def test_signals_are_heard_while_a_run_works_and_handled_as_before_afterwards() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with stoppable() as stop, stop.held():
+        assert [signal.getsignal(number) for number in SIGNALS] == [stop.receive] * 2
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.asked
+    assert [signal.getsignal(number) for number in SIGNALS] == before

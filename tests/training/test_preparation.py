@@ -15,6 +15,7 @@ from aezoo.data.batches import Batches
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.objective import Objective, Terms
+from aezoo.randomness import derive
 from aezoo.spec.samples import Samples
 from aezoo.training.preparation import prepare
 
@@ -162,3 +163,17 @@ def test_a_part_that_is_called_twice_in_a_pass_is_prepared_once_from_what_it_is_
     prepare(made, batches, training)
     assert len(layer.calls) == 1
     assert torch.equal(layer.calls[0][0], next(batches.epoch(0, training.batch_size, training.seed)))
+
+
+def test_the_pass_that_prepares_is_the_first_step_with_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    forward = Objective.forward
+
+    def watched(self: Objective, x: Tensor, player: str, step: int, noise: Any) -> Any:
+        passes.append((step, *(stream.initial_seed() for stream in noise)))
+        return forward(self, x, player, step, noise)
+
+    monkeypatch.setattr(Objective, "forward", watched)
+    made, batches, training = objective(Whitening(3))
+    prepare(made, batches, training)
+    assert passes == [(0, *(derive(training.seed, "prepare.pass", position) for position in (0, 1)))]
