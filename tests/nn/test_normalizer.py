@@ -93,3 +93,9 @@ def test_eight_features_that_are_not_scaled_are_named(count: int, shown: str) ->
     near[0] = torch.nextafter(near[0], torch.tensor(torch.inf))
     (message,) = fitted(near)[1]
     assert message.startswith(f"features {shown} (counted from 0)")
+
+
+@pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64])
+def test_a_feature_that_spans_just_what_its_type_can_hold_is_taken(dtype: torch.dtype) -> None:
+    largest = torch.finfo(dtype).max
+    assert fitted(torch.tensor([[largest], [-largest]], dtype=dtype))[1] == []
