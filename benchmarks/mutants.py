@@ -1,9 +1,9 @@
 """Change the code in one place at a time and see whether a test fails: cosmic-ray, and a fork for each mutant.
 
-    python benchmarks/mutants.py mutants.sqlite --sample 20            # 20 mutants of each file, drawn by --seed
-    python benchmarks/mutants.py mutants.sqlite                        # all of them, hours
-    python benchmarks/mutants.py mutants.sqlite --only aezoo/nn/prior.py
-    cr-report --show-diff --surviving-only mutants.sqlite
+    python benchmarks/mutants.py runs/mutants.sqlite --sample 20            # 20 mutants of each file, drawn by --seed
+    python benchmarks/mutants.py runs/mutants.sqlite                        # all of them, hours
+    python benchmarks/mutants.py runs/mutants.sqlite --only aezoo/nn/prior.py
+    cr-report --show-diff --surviving-only runs/mutants.sqlite
 
 cosmic-ray finds the mutants of benchmarks/mutants.toml and keeps their results; a second run goes on where one ended.
 Importing torch costs more than most tests, so this process imports it once, with every other package that the tests
@@ -533,6 +533,7 @@ def main() -> None:
     chosen = parser.parse_args()
     os.chdir(ROOT)
     plugins_visible()
+    chosen.session.parent.mkdir(parents=True, exist_ok=True)
     new = not chosen.session.exists()
     with use_db(chosen.session, WorkDB.Mode.create) as database:
         if new:
