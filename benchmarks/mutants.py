@@ -435,10 +435,15 @@ def bodies(path: Path) -> list[range]:
 
 
 def tests_of(mutation: MutationSpec, tests: Baseline, *, inside: bool) -> list[str]:
-    """The tests that run the lines of a mutant: of one outside of functions, all that run the file."""
-    table = tests.lines.get(str(ROOT / mutation.module_path), {})
+    """The tests that run the lines of a mutant; of one outside of functions, all beside one that runs the file."""
+    path = ROOT / mutation.module_path
+    table = tests.lines.get(str(path), {})
     lines = range(mutation.start_pos[0], mutation.end_pos[0] + 1) if inside else table
-    return tests.affordable({test for line in lines for test in table.get(line, ())}, ROOT / mutation.module_path)
+    names = {test for line in lines for test in table.get(line, ())}
+    if not inside:  # who reads a constant runs no line of its file
+        files = {name.partition("::")[0] for name in names}
+        names = {name for name in tests.seconds if name.partition("::")[0] in files}
+    return tests.affordable(names, path)
 
 
 # --- a session --------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def declared(game: Any, **settings: Any) -> Any:
 
 
 def test_every_module_is_promised_with_the_parts_that_it_has() -> None:
-    for room in aezoo_adversarial.ROOMS:
+    for room in aezoo_adversarial.aezoo_components():
         parts = import_module(room.module).COMPONENTS
         assert room.promised == {(part.kind, part.tag()) for part in parts}
 

@@ -91,7 +91,7 @@ def test_what_a_latent_selects_by_is_handed_on() -> None:
 
 
 def test_every_module_is_promised_with_the_parts_that_it_has() -> None:
-    for room in aezoo_sparse.ROOMS:
+    for room in aezoo_sparse.aezoo_components():
         parts = import_module(room.module).COMPONENTS
         assert room.promised == {(part.kind, part.tag()) for part in parts}
 
