@@ -136,3 +136,10 @@ def test_a_warning_of_precision_names_the_line_that_called_who_checks(array: np.
     with pytest.warns(DataWarning) as seen:
         line, _ = sys._getframe().f_lineno, checks()
     assert {(each.filename, each.lineno) for each in seen} == {(__file__, line)}
+
+
+@pytest.mark.parametrize(("bits", "lost"), [(0x007FFFFF, True), (0x00800000, False)])
+def test_a_column_is_lost_where_its_largest_value_is_below_the_smallest_normal_number(bits: int, lost: bool) -> None:
+    largest = np.uint32(bits).view(np.float32)
+    array = np.array([[0.0, 1.0], [largest, 2.0]], np.float32)
+    assert bool(told(array, spec_of((2,)))) is lost

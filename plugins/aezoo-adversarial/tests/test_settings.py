@@ -146,3 +146,9 @@ def test_metrics_of_codes_are_of_drawn_ones() -> None:
 def test_a_game_of_codes_measures_a_rate() -> None:
     assert [game.rate for game in GAMES] == [True, True, False, False]
     assert [game.draws for game in GAMES] == [True, True, False, True]
+
+
+def test_a_map_to_one_logit_follows_the_last_layer() -> None:
+    critic = declared(AAESpec, critic={"layers": [{"type": "linear", "features": 3}]}).critic
+    assert critic.parameters((6,)) == 6 * 3 + 3 + 3 + 1
+    assert sum(value.numel() for value in critic.build((6,)).parameters()) == critic.parameters((6,))
