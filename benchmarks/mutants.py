@@ -166,13 +166,13 @@ class Baseline(NamedTuple):
         def order(name: str) -> tuple[float, str]:
             return self.seconds[name] / (10 if path.stem in Path(name.partition("::")[0]).stem else 1), name
 
-        chosen, spent = [], 0.0
+        affordable, spent = [], 0.0
         for name in sorted(names & self.seconds.keys(), key=order):
             spent += self.seconds[name]
-            if chosen and spent > self.budget:
+            if affordable and spent > self.budget:
                 break
-            chosen.append(name)
-        return chosen
+            affordable.append(name)
+        return affordable
 
 
 class Recorder:
@@ -199,7 +199,7 @@ def record(path: Path) -> None:
     coverage = Coverage(data_file=None, source=folders, config_file=False)
     coverage.start()
     recorder = Recorder(coverage)
-    pytest.main([*(word for word in PYTEST if word != "-x"), *CONFIG["chosen"]["tests"]], plugins=[recorder])
+    pytest.main([*(word for word in PYTEST if word != "-x"), *CONFIG["mutants"]["tests"]], plugins=[recorder])
     coverage.stop()
     data = coverage.get_data()
     order = {name: number for number, name in enumerate(recorder.seconds)}
@@ -449,20 +449,20 @@ def tests_of(mutation: MutationSpec, tests: Baseline, *, inside: bool) -> list[s
 # --- a session --------------------------------------------------------------------------------------------
 
 
-def sample(items: Iterable[WorkItem], chosen: argparse.Namespace) -> list[WorkItem]:
+def sample(items: Iterable[WorkItem], arguments: argparse.Namespace) -> list[WorkItem]:
     """The mutants to run, file by file: of the operators that are chosen, and no annotation."""
-    operators = re.compile("|".join(CONFIG["chosen"]["operators"]))
+    operators = re.compile("|".join(CONFIG["mutants"]["operators"]))
     by_file: dict[str, list[WorkItem]] = defaultdict(list)
     for item in items:
         (mutation,) = item.mutations
         if operators.fullmatch(mutation.operator_name) and not pointless(mutation):
             by_file[str(mutation.module_path)].append(item)
     # Folders in the order they are named in, each file once.
-    paths = dict.fromkeys(p for only in chosen.only or [""] for p in sorted(by_file) if p.startswith(only))
-    return [item for path in paths for item in drawn(by_file[path], path, chosen)]
+    paths = dict.fromkeys(p for only in arguments.only or [""] for p in sorted(by_file) if p.startswith(only))
+    return [item for path in paths for item in sampled(by_file[path], path, arguments)]
 
 
-def drawn(items: list[WorkItem], path: str, chosen: argparse.Namespace) -> list[WorkItem]:
+def sampled(items: list[WorkItem], path: str, arguments: argparse.Namespace) -> list[WorkItem]:
     """The mutants of one file, in the order of its lines."""
 
     def order(item: WorkItem) -> tuple[Any, ...]:
@@ -470,9 +470,9 @@ def drawn(items: list[WorkItem], path: str, chosen: argparse.Namespace) -> list[
         return mutation.start_pos, mutation.operator_name, mutation.occurrence
 
     items.sort(key=order)
-    count = min(chosen.sample or len(items), len(items))
+    count = min(arguments.sample or len(items), len(items))
     # Shuffled as a whole: a larger sample holds the smaller one, whose results stay.
-    shuffled = random.Random(f"{chosen.seed} {path}").sample(items, len(items))
+    shuffled = random.Random(f"{arguments.seed} {path}").sample(items, len(items))
     return sorted(shuffled[:count], key=order)
 
 
@@ -535,17 +535,17 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="a file or folder; may be repeated")
     parser.add_argument("--budget", type=float, default=2.0, help="seconds of tests for a mutant, the quickest first")
     parser.add_argument("--again", action="store_true", help="those of the sample that survived before, too")
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     os.chdir(ROOT)
     plugins_visible()
-    chosen.session.parent.mkdir(parents=True, exist_ok=True)
-    new = not chosen.session.exists()
-    with use_db(chosen.session, WorkDB.Mode.create) as database:
+    arguments.session.parent.mkdir(parents=True, exist_ok=True)
+    new = not arguments.session.exists()
+    with use_db(arguments.session, WorkDB.Mode.create) as database:
         if new:
             init(find_modules(map(Path, CONFIG["module-path"])), database, {})
-        items = sample(database.work_items, chosen)
-        tests = baseline(chosen.session.with_suffix(".json"), chosen.budget)
-        run(items, database, tests, again=chosen.again)
+        items = sample(database.work_items, arguments)
+        tests = baseline(arguments.session.with_suffix(".json"), arguments.budget)
+        run(items, database, tests, again=arguments.again)
         report(items, {item.job_id: result for item, result in database.completed_work_items})
 
 
