@@ -163,3 +163,20 @@ def test_a_term_of_codes_refuses_another_tap_and_names_the_field(term: Any) -> N
 def test_log_odds_are_four_over_a_temperature_that_divides_nothing_evenly() -> None:
     logits = LFQ(torch.nn.Identity(), 2, temperature=1.5)(torch.tensor([[0.5, -2.0]])).logits
     torch.testing.assert_close(logits, torch.tensor([[4 / 3, -16 / 3]]))
+
+
+@pytest.mark.parametrize(("n", "k", "seed"), [(7, 3, 71), (8, 2, 91), (10, 4, 63)])
+def test_a_cluster_moves_to_the_last_vector_that_it_has(n: int, k: int, seed: int) -> None:
+    x = torch.randn(n, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    centres, counts = kmeans(x, k, None)
+    own = nearest(x, centres)
+    assert 1 in counts.tolist()
+    for i in range(k):  # so few vectors are at rest after twenty rounds
+        torch.testing.assert_close(centres[i], x[own == i].mean(dim=0))
+
+
+def test_codes_by_angle_start_from_centres_on_the_sphere() -> None:
+    book = Codebook(2, 2, cosine=True)
+    angles = torch.tensor([0.0, 0.4, 2.0, 2.6])
+    book.train()(torch.stack([angles.cos(), angles.sin()], dim=1))
+    torch.testing.assert_close(book.codes.norm(dim=-1), torch.ones(2))

@@ -130,3 +130,9 @@ def test_prefixes_are_at_least_one_and_the_longest_is_within_the_code() -> None:
     assert (remark.hint, remark.at) == ("take smaller ones: the whole code is always reconstructed", "prefixes")
     (remark,) = nested.remarks(SimpleNamespace(code_shape=(9, 2)))  # type: ignore[arg-type]
     assert remark.message == "a prefix is of a flat code; this one has 2 axes"
+
+
+def test_how_dead_units_are_revived_is_handed_on() -> None:
+    term = AuxKSpec(k=3, after=7, relative=False).build((6,))
+    assert (term.k, term.after, term.relative) == (3, 7, False)
+    assert AuxKSpec().build((6,)).relative is True
