@@ -284,7 +284,8 @@ def prepare(item: WorkItem, tests: Baseline) -> Mutant:
 
 def examine(path: Path, mutants: list[Mutant], tests: Baseline) -> dict[str, int]:
     """The exit code of each mutant's tests, by job: 0 if none fails."""
-    names = tests.affordable({test for line in tests.lines.get(str(path), {}).values() for test in line}, path)
+    every = {test for line in tests.lines.get(str(path), {}).values() for test in line}
+    names = tests._replace(budget=1.0).affordable(every, path)
     original = compile(path.read_text(encoding="utf-8"), path, "exec", dont_inherit=True)
     control = Mutant("control", original, "", names, inside=True)
     runnable = [mutant for mutant in [control, *mutants] if mutant.code and mutant.tests]
