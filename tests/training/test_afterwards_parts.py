@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aezoo.training.afterwards import Afterwards, Mapped
 
 from aezoo.errors import DataError, Interrupted, RunFailed
-from aezoo.training.afterwards import Afterwards, Mapped
 from aezoo.training.stopping import SIGNALS, Stop, stoppable
 
 
