@@ -142,4 +142,4 @@ def test_a_warning_of_precision_names_the_line_that_called_who_checks(array: np.
 def test_a_column_is_lost_where_its_largest_value_is_below_the_smallest_normal_number(bits: int, lost: bool) -> None:
     largest = np.uint32(bits).view(np.float32)
     array = np.array([[0.0, 1.0], [largest, 2.0]], np.float32)
-    assert bool(told(array, spec_of((2,)))) is lost
+    assert bool(warnings_of(array, spec_of((2,)))) is lost

@@ -465,12 +465,12 @@ def test_samples_are_judged_in_passes_of_the_size_that_is_asked_for(
 ) -> None:
     sizes = []
 
-    class Watched(scores_module.Judge):
+    class Watched(scores_module.Evaluator):
         def __init__(self, *args: Any) -> None:
             sizes.append(args[3])
             super().__init__(*args)
 
-    monkeypatch.setattr(scores_module, "Judge", Watched)
+    monkeypatch.setattr(scores_module, "Evaluator", Watched)
     aezoo.evaluate(model(), images(), split=split, batch_size=7, seed=3)
     aezoo.evaluate(model(), images(), split=split)
     assert sizes == [7, 256]
@@ -479,7 +479,7 @@ def test_samples_are_judged_in_passes_of_the_size_that_is_asked_for(
 def test_a_warning_of_what_is_not_finite_has_its_hint() -> None:
     scores = {"psnr": math.inf, "mse": 1.0, "fvu": math.nan}
     with pytest.warns(DataWarning) as caught:
-        scores_module._tell_of_not_finite(scores, "rows")
+        scores_module._warn_of_not_finite(scores, "rows")
     (warning,) = caught
     text = str(warning.message)
     assert text.startswith("rows: not finite, and no numbers to compare by: psnr (inf), fvu (nan): values beyond")

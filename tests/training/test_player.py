@@ -17,11 +17,10 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("position", range(8))
 @pytest.mark.parametrize("stream", ["train", "validation"])
 def test_the_three_streams_of_a_pass_are_seeded_by_its_name_and_position(stream: str, position: int) -> None:
-    noise = Streams(5, CPU, corrupts=True).start(stream, position)
-    seed = derive(5, stream, position)
-    assert noise.latent.initial_seed() == seed
-    assert noise.corruption.initial_seed() == seed ^ 1
-    assert torch.default_generator.initial_seed() == seed ^ 2
+    noise = Streams(5, CPU, corrupts=True).start(stream, position, 1)
+    assert noise.latent.initial_seed() == derive(5, f"{stream}.latent", position, 1)
+    assert noise.corruption.initial_seed() == derive(5, f"{stream}.corruption", position, 1)
+    assert torch.default_generator.initial_seed() == derive(5, f"{stream}.global", position, 1)
 
 
 def test_without_a_corruption_its_generator_is_left_alone() -> None:

@@ -176,4 +176,4 @@ def test_the_pass_that_prepares_is_the_first_step_with_noise_of_its_own(monkeypa
     monkeypatch.setattr(Objective, "forward", watched)
     made, batches, training = objective(Whitening(3))
     prepare(made, batches, training)
-    assert passes == [(0, *(derive(training.seed, "prepare.pass", position) for position in (0, 1)))]
+    assert passes == [(0, *(derive(training.seed, f"prepare.{name}") for name in ("corruption", "latent")))]
