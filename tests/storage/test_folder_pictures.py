@@ -120,6 +120,6 @@ def test_a_record_that_is_there_is_not_written_again_and_a_missing_one_is(tmp_pa
 def test_a_folder_that_was_never_pulled_needs_no_lock_and_its_files_end_in_a_line(tmp_path: Path) -> None:
     kept = model([3])
     aezoo.save(kept, tmp_path / "m", scores=judged(kept, 4), run=Run(kept, {"seed": 5}))
-    assert folder.load(tmp_path / "m", device="cpu").pulled is False
+    assert aezoo.load(tmp_path / "m", device="cpu").pulled is False
     for name in ("config.json", "metrics.json", "training.json"):
         assert (tmp_path / "m" / name).read_text().endswith("}\n")
