@@ -195,6 +195,20 @@ def test_a_folder_is_held_to_the_limits_as_soon_as_its_config_is_read(folder: Pa
         examined(folder, limits=DEFAULT_LIMITS._replace(parameters=3))
 
 
+def test_the_header_of_weights_is_held_to_the_limits_of_its_folder(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    large = aezoo.build({**SPEC, "latent": {"type": "deterministic", "dim": 5}})
+    other = aezoo.save(large, tmp_path_factory.mktemp("large") / "m")
+    (folder / "model.safetensors").write_bytes((other / "model.safetensors").read_bytes())
+    limits = DEFAULT_LIMITS._replace(parameters=large.spec.parameters - 1)
+    for check in (verification.examine, verification.verify):
+        with pytest.raises(SpecError, match=r"model\.safetensors.*parameters"):
+            check(ModelFiles(folder), limits=limits)
+        with pytest.raises(Refused, match="was written for another spec"):
+            check(ModelFiles(folder))
+
+
 def test_the_first_tensor_that_is_not_finite_is_named(folder: Path) -> None:
     unnoted(folder)
     parameters = manifest.read_manifest(folder).parameters
