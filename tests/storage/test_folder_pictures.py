@@ -21,7 +21,7 @@ from aezoo.storage.writer import writing
 from aezoo.training.run import Run
 
 
-def model(shape: list[int], **changes: Any) -> Model:
+def build_model(shape: list[int], **changes: Any) -> Model:
     spec = {
         "name": "tiny",
         "input": {"shape": shape, "range": [0, 1]},
@@ -54,15 +54,15 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Calls:
     return calls
 
 
-def judged(kept: Model, n: int) -> Scores:
-    values = np.random.default_rng(0).random((n, *kept.spec.input.shape)).astype(np.float32)
-    return aezoo.evaluate(kept, values, split="all")
+def evaluated(model: Model, n: int) -> Scores:
+    values = np.random.default_rng(0).random((n, *model.spec.input.shape)).astype(np.float32)
+    return aezoo.evaluate(model, values, split="all")
 
 
 def test_images_show_all_examples_25_draws_and_three_walks_of_ten_steps(tmp_path: Path, drawn: Calls) -> None:
-    kept = model([1, 4, 4])
-    scores = judged(kept, 20)
-    aezoo.save(kept, tmp_path / "m", scores=scores)
+    model = build_model([1, 4, 4])
+    scores = evaluated(model, 20)
+    aezoo.save(model, tmp_path / "m", scores=scores)
     assert scores.examples is not None
     originals = scores.examples.originals
     np.testing.assert_array_equal(drawn["comparison"]["originals"], originals)
@@ -71,16 +71,16 @@ def test_images_show_all_examples_25_draws_and_three_walks_of_ten_steps(tmp_path
     assert drawn["samples"]["samples"].shape == (25, 1, 4, 4)
     walk = drawn["interpolations"]
     assert (walk["samples"].shape, walk["columns"]) == ((30, 1, 4, 4), 10)
-    expected = kept.interpolate(originals[:3], originals[3:6], 10)
+    expected = model.interpolate(originals[:3], originals[3:6], 10)
     np.testing.assert_allclose(walk["samples"], np.reshape(expected, (30, 1, 4, 4)))
     assert all(call["range"] == (0, 1) for call in drawn.values())
 
 
 @pytest.mark.parametrize("shape", [[5], [2, 7]])
 def test_plots_show_six_columns(tmp_path: Path, drawn: Calls, shape: list[int]) -> None:
-    kept = model(shape, corruption=[{"type": "gaussian_noise", "std": 0.1}])
-    scores = judged(kept, 20)
-    aezoo.save(kept, tmp_path / "m", scores=scores)
+    model = build_model(shape, corruption=[{"type": "gaussian_noise", "std": 0.1}])
+    scores = evaluated(model, 20)
+    aezoo.save(model, tmp_path / "m", scores=scores)
     assert scores.examples is not None
     assert scores.examples.corrupted is not None
     for name in ("originals", "reconstructions", "corrupted"):
@@ -91,10 +91,10 @@ def test_plots_show_six_columns(tmp_path: Path, drawn: Calls, shape: list[int]) 
 
 @pytest.mark.parametrize(("n", "pairs"), [(1, 0), (2, 1), (5, 2), (6, 3)])
 def test_few_examples_make_few_walks_and_one_makes_none(tmp_path: Path, drawn: Calls, n: int, pairs: int) -> None:
-    kept = model([1, 4, 4], likelihood="mse")
+    model = build_model([1, 4, 4], likelihood="mse")
     with pytest.warns(DataWarning) if n == 1 else nullcontext():
-        scores = judged(kept, n)
-    aezoo.save(kept, tmp_path / "m", scores=scores)
+        scores = evaluated(model, n)
+    aezoo.save(model, tmp_path / "m", scores=scores)
     steps = len(drawn["interpolations"]["samples"]) if pairs else None
     assert steps == (10 * pairs if pairs else None)
     assert ("interpolations" in drawn) is bool(pairs)
@@ -103,13 +103,13 @@ def test_few_examples_make_few_walks_and_one_makes_none(tmp_path: Path, drawn: C
 
 def test_a_prior_that_is_not_fitted_has_no_samples(tmp_path: Path, drawn: Calls) -> None:
     latent = {"type": "deterministic", "dim": 2, "prior": "fitted_gaussian"}
-    aezoo.save(model([1, 4, 4], latent=latent, regularizers={}), tmp_path / "m")
+    aezoo.save(build_model([1, 4, 4], latent=latent, regularizers={}), tmp_path / "m")
     assert drawn == {}
 
 
 def test_a_record_that_is_there_is_not_written_again_and_a_missing_one_is(tmp_path: Path) -> None:
-    kept = model([3])
-    run = Run(kept, {"seed": 5}, None, [{"step": 1}])
+    model = build_model([3])
+    run = Run(model, {"seed": 5}, None, [{"step": 1}])
     with writing(tmp_path, force=True) as writer:
         folder.keep_record(writer, run)
         assert json.loads((tmp_path / "training.json").read_text()) == {"seed": 5, "history": [{"step": 1}]}
@@ -118,8 +118,8 @@ def test_a_record_that_is_there_is_not_written_again_and_a_missing_one_is(tmp_pa
 
 
 def test_a_folder_that_was_never_pulled_needs_no_lock_and_its_files_end_in_a_line(tmp_path: Path) -> None:
-    kept = model([3])
-    aezoo.save(kept, tmp_path / "m", scores=judged(kept, 4), run=Run(kept, {"seed": 5}))
-    assert folder.load(tmp_path / "m", device="cpu").pulled is False
+    model = build_model([3])
+    aezoo.save(model, tmp_path / "m", scores=evaluated(model, 4), run=Run(model, {"seed": 5}))
+    assert aezoo.load(tmp_path / "m", device="cpu").pulled is False
     for name in ("config.json", "metrics.json", "training.json"):
         assert (tmp_path / "m" / name).read_text().endswith("}\n")

@@ -132,5 +132,5 @@ def test_a_file_that_is_gone_a_link_or_none_of_a_models_is_missing(folder: Path)
     (folder / "weights").write_text("weights")
     (folder / "model.safetensors").symlink_to(folder / "weights")
     assert lockfile.faults(folder, LOCK) == ["model.safetensors is missing"]
-    stranger = Lock("acme/tiny", "", "", (file("weights", "weights"),))
-    assert "weights is missing" in lockfile.faults(folder, stranger)
+    other = Lock("acme/tiny", "", "", (file("weights", "weights"),))
+    assert "weights is missing" in lockfile.faults(folder, other)

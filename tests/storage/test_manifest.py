@@ -12,6 +12,7 @@ import pytest
 import aezoo
 from aezoo.errors import NotFound, Refused, SpecError
 from aezoo.storage import manifest
+from aezoo.storage.model_files import Content
 
 SPEC = {"name": "tiny", "input": [6], "latent": {"type": "deterministic", "dim": 2}}
 
@@ -35,7 +36,7 @@ def test_a_manifest_is_read_back_and_names_its_plugins_where_it_has_some(documen
 
 def test_config_notes_the_hash_and_the_size_of_the_weights(tmp_path: Path) -> None:
     (tmp_path / "w").write_bytes(b"weights")
-    config = manifest.config(aezoo.read(SPEC), tmp_path / "w")
+    config = manifest.config(aezoo.read(SPEC), Content(tmp_path / "w"))
     assert config.pop("weights") == {"sha256": sha256(b"weights").hexdigest(), "size": 7}
     assert config == manifest.manifest(aezoo.read(SPEC))
 
@@ -113,15 +114,14 @@ def test_a_folder_that_is_none_and_one_without_a_manifest_are_told_apart(tmp_pat
 
 
 def test_the_hash_of_weights_is_a_sha256_or_was_never_noted(tmp_path: Path) -> None:
-    def noted(config: object) -> str | None:
-        (tmp_path / "config.json").write_text(json.dumps(config))
-        return manifest.digest_noted(tmp_path)
-
-    assert noted({}) is None
-    assert noted({"weights": {"sha256": "0af" + "9" * 61}}) == "0af" + "9" * 61
+    digest = "0af" + "9" * 61
+    manifest.refuse_digest(tmp_path, {}, digest)
+    manifest.refuse_digest(tmp_path, {"weights": {"sha256": digest}}, digest)
     for wrong in (3, {}, {"sha256": 5}, {"sha256": "a" * 63}, {"sha256": "a" * 65}, {"sha256": "g" * 64}):
-        with pytest.raises(Refused, match=r"'weights\.sha256' is no sha256"):
-            noted({"weights": wrong})
+        with pytest.raises(Refused, match=r"config\.json: 'weights\.sha256' is no sha256"):
+            manifest.refuse_digest(tmp_path, {"weights": wrong}, digest)
+    with pytest.raises(Refused, match=r"model\.safetensors is not the file .*: its sha256 is another"):
+        manifest.refuse_digest(tmp_path, {"weights": {"sha256": "a" * 64}}, digest)
 
 
 def test_what_is_noted_is_given_as_it_stands(tmp_path: Path, document: dict[str, Any]) -> None:
