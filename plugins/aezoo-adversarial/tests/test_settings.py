@@ -42,10 +42,10 @@ def declared(game: Any, **settings: Any) -> Any:
     return aezoo.read(spec).objective
 
 
-def test_every_module_is_promised_with_the_parts_that_it_has() -> None:
-    for room in aezoo_adversarial.aezoo_components():
-        parts = import_module(room.module).COMPONENTS
-        assert room.promised == {(part.kind, part.tag()) for part in parts}
+def test_every_module_announces_the_parts_that_it_has() -> None:
+    for module in aezoo_adversarial.aezoo_components():
+        parts = import_module(module.module).COMPONENTS
+        assert module.announced == {(part.kind, part.tag()) for part in parts}
 
 
 def test_a_critic_of_two_wide_layers_has_the_weights_that_are_counted() -> None:
@@ -58,7 +58,7 @@ def test_a_critic_of_two_wide_layers_has_the_weights_that_are_counted() -> None:
 def test_layers_that_do_not_fit_are_refused_where_they_stand() -> None:
     critic = declared(VAEGANSpec, critic={"layers": [{"type": "conv", "channels": 2}]}).critic
     (remark,) = critic.remarks((6,))
-    assert remark.message.startswith("its layers do not fit what it judges: ")
+    assert remark.message.startswith("its layers do not fit its input: ")
     assert (remark.hint, remark.at, remark.level) == ("take others", "critic", "error")
     assert list(critic.remarks((1, 6, 6))) == []
 
@@ -82,25 +82,25 @@ def test_a_game_says_who_plays_and_which_terms_have_a_weight(game: Any, players:
         assert objective.player(name) == (PlayerSpec() if own[name] is game else None)
 
 
-def test_critics_judge_codes_as_vectors_and_samples_as_they_are() -> None:
-    assert [declared(game).judged(spec_of()) for game in GAMES] == [(6,), (6,), (6,), (1, 4, 4)]
+def test_critics_read_codes_as_vectors_and_samples_as_they_are() -> None:
+    assert [declared(game).critic_input(spec_of()) for game in GAMES] == [(6,), (6,), (6,), (1, 4, 4)]
     layers = [{"type": "flatten"}]
     for game, width in zip(GAMES, (6, 6, 6, 16), strict=True):
         assert declared(game, critic={"layers": layers}).parameters(spec_of()) == width + 1
 
 
 @pytest.mark.parametrize("game", GAMES)
-def test_a_game_that_draws_codes_wants_a_prior_that_is_there_while_it_trains(game: Any) -> None:
-    def told(prior: Any) -> list[str]:
+def test_a_game_that_draws_codes_needs_a_prior_that_is_there_in_training(game: Any) -> None:
+    def messages_for(prior: Any) -> list[str]:
         return [remark.message for remark in declared(game).remarks(spec_of(latent=SimpleNamespace(prior=prior)))]
 
     fitted = SimpleNamespace(fitted=True, tag=lambda: "fitted_gaussian")
-    start = f"{game.tag()} draws codes from the prior while it trains, and the latent "
+    start = f"{game.tag()} draws codes from the prior in training, and the latent "
     if game is FactorVAESpec:
-        assert told(None) == told(fitted) == []
+        assert messages_for(None) == messages_for(fitted) == []
     else:
-        layers = [f"{start}has no prior"], [f"{start}has a prior, 'fitted_gaussian', that is fitted after training"]
-        assert [[m for m in told(prior) if m.startswith(start)] for prior in (None, fitted)] == [*layers]
+        faults = [f"{start}has no prior"], [f"{start}has a prior, 'fitted_gaussian', that is fitted after training"]
+        assert [[m for m in messages_for(prior) if m.startswith(start)] for prior in (None, fitted)] == [*faults]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_game_that_draws_codes_wants_a_prior_that_is_there_while_it_trains(gam
         (VAEGANSpec, "last", False),
     ],
 )
-def test_what_a_critic_thinks_does_not_choose_weights(game: Any, key: str, doubted: bool) -> None:
+def test_the_output_of_a_critic_does_not_choose_weights(game: Any, key: str, doubted: bool) -> None:
     objective = declared(game, critic={"layers": [{"type": "flatten"}]})
     levels = [remark.level for remark in objective.remarks(spec_of(training=SimpleNamespace(best_by=key)))]
     assert levels == ["warning"] * doubted

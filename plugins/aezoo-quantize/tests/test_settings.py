@@ -111,10 +111,10 @@ def test_what_a_codebook_is_declared_to_do_is_handed_on() -> None:
     assert LFQSpec(dim=3, temperature=0.5).build((8,)).temperature == 0.5
 
 
-def test_every_module_is_promised_with_the_parts_that_it_has() -> None:
-    for room in aezoo_quantize.aezoo_components():
-        parts = import_module(room.module).COMPONENTS
-        assert room.promised == {(part.kind, part.tag()) for part in parts}
+def test_every_module_announces_the_parts_that_it_has() -> None:
+    for module in aezoo_quantize.aezoo_components():
+        parts = import_module(module.module).COMPONENTS
+        assert module.announced == {(part.kind, part.tag()) for part in parts}
 
 
 def test_a_book_made_by_hand_has_the_settings_of_a_declared_one() -> None:

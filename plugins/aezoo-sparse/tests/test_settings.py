@@ -90,10 +90,10 @@ def test_what_a_latent_selects_by_is_handed_on() -> None:
     assert jump.bandwidth == 0.125
 
 
-def test_every_module_is_promised_with_the_parts_that_it_has() -> None:
-    for room in aezoo_sparse.aezoo_components():
-        parts = import_module(room.module).COMPONENTS
-        assert room.promised == {(part.kind, part.tag()) for part in parts}
+def test_every_module_announces_the_parts_that_it_has() -> None:
+    for module in aezoo_sparse.aezoo_components():
+        parts = import_module(module.module).COMPONENTS
+        assert module.announced == {(part.kind, part.tag()) for part in parts}
 
 
 def test_how_a_set_is_cut_into_chunks_is_part_of_what_its_seed_means() -> None:
@@ -126,10 +126,10 @@ def test_prefixes_are_at_least_one_and_the_longest_is_within_the_code() -> None:
     nested = MatryoshkaSpec(prefixes=[2, 8])
     assert list(nested.remarks(SimpleNamespace(code_shape=(9,)))) == []  # type: ignore[arg-type]
     (remark,) = nested.remarks(SimpleNamespace(code_shape=(8,)))  # type: ignore[arg-type]
-    assert remark.message == "a prefix of 8 is no part of a code of 8 units"
+    assert remark.message == "a prefix of 8 is not shorter than a code of 8 units"
     assert (remark.hint, remark.at) == ("take smaller ones: the whole code is always reconstructed", "prefixes")
     (remark,) = nested.remarks(SimpleNamespace(code_shape=(9, 2)))  # type: ignore[arg-type]
-    assert remark.message == "a prefix is of a flat code; this one has 2 axes"
+    assert remark.message == "prefixes need a flat code; this one has 2 axes"
 
 
 def test_how_dead_units_are_revived_is_handed_on() -> None:
