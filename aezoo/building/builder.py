@@ -220,13 +220,18 @@ def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
     # Built in this order, since parts may draw their weights: the loss terms, corruptions, regularizers.
     loss_terms = made(spec.objective, spec)
     corruption = [made(part, spec.input.shape, spec.input.range) for part in spec.corruption]
-    return Objective(
+    objective = Objective(
         network,
         _terms(spec, loss_terms, steps),
         _constraints(spec, network),
         corruption=corruption,
         autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
     )
+    if unmoved := objective.unmoved():
+        more = f" and {len(unmoved) - 3} more" if len(unmoved) > 3 else ""
+        message = f"leaves weights to no player: {', '.join(unmoved[:3])}{more}; freeze them, or give them to one"
+        raise broken(spec.objective, "build", message)
+    return objective
 
 
 def _terms(spec: Spec, loss_terms: nn.Module, steps: int) -> Terms:

@@ -164,8 +164,22 @@ class Objective(nn.Module):
         return x
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
-        """The weights that this player moves."""
-        return player_parameters(player, self.loss_terms, self.model, first=player == self.players[0])
+        """The weights that this player moves, each once; the first also those of terms that no other player moves."""
+        first = player == self.players[0]
+        moved = [*player_parameters(player, self.loss_terms, self.model, first=first)]
+        return iter(dict.fromkeys([*moved, *self._terms_own()] if first else moved))
+
+    def _terms_own(self) -> Iterator[nn.Parameter]:
+        """Weights of loss terms, regularizers and corruptions that are neither the model's nor a later player's."""
+        others = {p for player in self.players[1:] for p in cast(Game, self.loss_terms).own(player)}
+        others.update(self.model.parameters())
+        for terms in (self.loss_terms, self.regularizers, self.corruption):
+            yield from (p for p in terms.parameters() if p.requires_grad and p not in others)
+
+    def unmoved(self) -> list[str]:
+        """Names of the weights that could be trained and that no player moves."""
+        moved = {p for player in self.players for p in self.parameters_of(player)}
+        return [name for name, p in self.named_parameters() if p.requires_grad and p not in moved]
 
     @property
     def auxiliary_state(self) -> dict[str, Tensor]:
