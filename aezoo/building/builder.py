@@ -225,6 +225,7 @@ def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
         _terms(spec, loss_terms, steps),
         _constraints(spec, network),
         corruption=corruption,
+        steps=steps,
         autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
     )
     if unmoved := objective.unmoved():

@@ -261,3 +261,20 @@ def test_weights_that_a_split_leaves_out_are_named() -> None:
     assert left == {f"latent.{name}" for name, _ in objective.model.latent.named_parameters()}
     objective.model.latent.requires_grad_(False)
     assert objective.unmoved() == []
+
+
+def test_modules_that_change_with_the_step_are_set_before_each_pass() -> None:
+    class Stepped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.position = (-1, -1)
+
+        def at(self, step: int, steps: int) -> None:
+            self.position = (step, steps)
+
+        def forward(self, out: Any) -> Tensor:
+            return torch.tensor(float(self.position[0]))
+
+    objective = Objective(network(), Terms(Scored(), regularizers={"stepped": Stepped()}), steps=9)
+    assert [objective(X, "model", step, noise()).raw["stepped"].item() for step in (0, 4, 9)] == [0.0, 4.0, 9.0]
+    assert objective.regularizers[0].position == (9, 9)
