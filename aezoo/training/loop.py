@@ -27,7 +27,7 @@ from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.player import Player, Streams
 from aezoo.training.progress import Progress, Silent
-from aezoo.training.stopping import Stop
+from aezoo.training.signals import Stop
 
 
 @dataclass

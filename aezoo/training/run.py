@@ -36,7 +36,7 @@ from aezoo.training.mapped_files import MappedFiles
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 from aezoo.training.record import record_of
-from aezoo.training.stopping import Stop, stoppable
+from aezoo.training.signals import Stop, stoppable
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
