@@ -19,7 +19,7 @@ import torch
 import aezoo
 from aezoo.errors import AezooError, DataError, DataWarning, Interrupted, PluginError, RunFailed
 from aezoo.nn.prior import FittedGaussian
-from aezoo.storage import folder
+from aezoo.storage import saving
 from aezoo.training import run as running
 from aezoo.training import signals
 
@@ -90,9 +90,9 @@ def old(tmp_path: Path) -> Path:
 
 PARTS = {
     "evaluation": (running, "evaluate_split"),
-    "writing metrics.json": (folder, "keep_scores"),
-    "drawing the pictures": (folder, "_pictures"),
-    "writing the card": (folder, "card"),
+    "writing metrics.json": (saving, "keep_scores"),
+    "drawing the pictures": (saving, "_pictures"),
+    "writing the card": (saving, "card"),
     "fitting the prior": (FittedGaussian, "fit"),
 }
 
@@ -235,14 +235,14 @@ def test_the_same_signal_counts_again_after_a_moment() -> None:
 def test_signals_while_the_weights_are_written_do_not_lose_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = folder.keep
+    true = saving.keep
 
     def keep(*args: Any) -> None:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)
         true(*args)
 
-    monkeypatch.setattr(folder, "keep", keep)
+    monkeypatch.setattr(saving, "keep", keep)
     with pytest.raises(Interrupted, match=r"interrupted after the last step; the weights of step .* are kept in "):
         aezoo.train(spec(), out=tmp_path / "out")
     assert encoded(tmp_path / "out")
