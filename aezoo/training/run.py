@@ -14,7 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches, Rows
-from aezoo.data.sources import check, open_samples, restated, split
+from aezoo.data.sources import check, open_samples, restated
+from aezoo.data.splits import split
 from aezoo.data.values import warn_of_precision
 from aezoo.errors import AezooError, DataError, Interrupted
 from aezoo.evaluation.scores import Scores, evaluate_split
