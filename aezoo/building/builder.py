@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from aezoo.building.limits import Ceiling
+from aezoo.building.size_checks import SizeCheck
 from aezoo.errors import Fault, ShapeError, SpecError
 from aezoo.model import Model
 from aezoo.modules.output_checks import curve
@@ -90,8 +90,8 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
         PluginError: A part has other weights than it declares, or gives another shape.
     """
     network = skeleton(spec)
-    ceiling = Ceiling(spec, limits)
-    ceiling.hold(network)
+    size_check = SizeCheck(spec, limits)
+    size_check.hold(network)
     for one in _placed(spec, network):
         one.weigh()
     for key_path, inner, input_shape in _inside(spec):
@@ -106,7 +106,7 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
     passed = _unseeded(spec) if device == "cpu" else network
     for one in _placed(spec, passed):
         one.watch()
-    with torch.no_grad(), ceiling.watch(passed, 2):
+    with torch.no_grad(), size_check.watch(passed, 2):
         passed.eval()(torch.zeros(2, *spec.input.shape, device=device, dtype=_dtype(passed)))
 
 

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aezoo.errors import Fault, KeyPath, render_path
-from aezoo.reading.assignments import Assignment, in_order
+from aezoo.reading.assignments import Assignment, in_order, parse_assignment
 from aezoo.reading.merge import MACROS, SHARES, STATEMENTS, Merger, steps_of, written_out
 from aezoo.reading.provenance import DEFAULT, Node, Origin, Source, plain
-from aezoo.reading.text import parse_value
 from aezoo.spec.limits import Limits
 
 #: What stands in a slot that has a default, so that its settings may be written without its name.
@@ -62,12 +61,11 @@ class Composer(Merger):
     def _assignments(self, overrides: Iterable[str]) -> Iterator[Assignment]:
         for override in overrides:
             source = Source(f"--set {override}")
-            path, equals, text = override.partition("=")
-            steps = steps_of(path)
-            if equals and all(steps):
-                yield Assignment(tuple(steps), _node(parse_value(text.strip()), source))
-            else:
+            assignment = parse_assignment(override, source)
+            if assignment is None:
                 self.note("AZ205", Node(None, Origin(source)), f"takes path=value, got {override!r}")
+            else:
+                yield assignment
 
     def _true(self, tree: Node) -> Node:
         """The tree without the description of a model of other data."""
@@ -143,15 +141,6 @@ class Composer(Merger):
             self._too_many = True
             return []
         return [Node({**rest, **{key: row.value[i] for key, row in rows.items()}}, item.origin) for i in range(count)]
-
-
-def _node(value: Any, source: Source) -> Node:
-    """A value all of whose parts come from one short text, such as a flag."""
-    if isinstance(value, dict):
-        value = {key: _node(item, source) for key, item in value.items()}
-    elif isinstance(value, list):
-        value = [_node(item, source) for item in value]
-    return Node(value, Origin(source))
 
 
 def _which(tree: Node) -> Any:

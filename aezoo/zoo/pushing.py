@@ -257,7 +257,7 @@ def _write_card(sending: _Sending, address: str, kept: tuple[str, str]) -> None:
 
 def _verified(folder: Path, limits: Limits) -> Verified:
     """Check a folder as a pull and a load would; names and shapes of its tensors are compared by the latter."""
-    from aezoo.storage.folder import model_of
+    from aezoo.storage.loading import model_of
 
     files = ModelFiles(folder)
     verified = examine(files, limits=limits)

@@ -15,7 +15,9 @@ from safetensors.numpy import save_file
 
 import aezoo.data.values
 from aezoo.builtins import arrays, datasets, generated, pictures, tables
-from aezoo.data.sources import Batches, check, open_samples, split
+from aezoo.data.batches import Batches
+from aezoo.data.sources import check, open_samples
+from aezoo.data.splits import split
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.randomness import generator, permutation
 from aezoo.registry.lazy import LazyModule
