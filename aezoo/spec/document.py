@@ -224,9 +224,11 @@ class Spec(Frozen):
         """How many weights the model has."""
         encoder = sum(layer.parameters(shape) for layer, shape in zip(self.encoder, self.encoder_shapes, strict=False))
         decoder = sum(self.decoder_parameters())
+        prior = self.latent.prior
         return (
             encoder
             + self.latent.parameters(self.feature_shape)
+            + (prior.parameters(self.code_shape, self) if prior else 0)
             + decoder
             + self.likelihood.parameters(self.input.shape)
         )
