@@ -30,7 +30,8 @@ from aezoo.storage.verification import Verified, examine, read_facts
 from aezoo.zoo import embedded
 from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
 from aezoo.zoo.cache import local
-from aezoo.zoo.client import Hub, Row
+from aezoo.zoo.client import Hub
+from aezoo.zoo.hashes import Row
 from aezoo.zoo.licences import identified, nearest
 from aezoo.zoo.outcome import Outcome
 
