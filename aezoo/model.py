@@ -27,8 +27,9 @@ from aezoo.errors import AnswerNo, DataError, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.code import Output
-from aezoo.nn.metrics import nll, rate
+from aezoo.nn.code import Output, Posterior, Reparameterized
+from aezoo.nn.divergence import closed_form, rate
+from aezoo.nn.metrics import nll
 from aezoo.randomness import derive
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
@@ -206,9 +207,10 @@ class Model:
             data: [N, *input].
             by: `reconstruction`: negative log likelihood of the sample, its code known, in nats (the summed
                 squared error, where the likelihood is `mse`). `elbo`: the negative ELBO, in nats. `auto`: the
-                ELBO of a variational model with a `kl` term, else the reconstruction.
-            draws: Draws of the code for an ELBO, in pairs of opposite noise. All samples share them, so a sample
-                has one score whatever stands beside it.
+                ELBO of a model that is trained with a rate (`regularizers.kl`, or an objective that has it), else the
+                reconstruction.
+            draws: Draws of the code for an ELBO, in pairs of opposite noise where the posterior is a function of
+                standard normal noise. All samples share them, so a sample has one score whatever stands beside it.
             seed: Of these draws.
             batch_size: Samples in one pass.
 
@@ -220,7 +222,7 @@ class Model:
         if by == "reconstruction":
             return self._pass(opened, (), Model._reconstruction_nll, batch_size, torch.float64)
         noise = self._noise(draws, seed)
-        return self._pass(opened, (), lambda m, x: m._negative_elbo(x, noise.to(x)), batch_size, torch.float64)
+        return self._pass(opened, (), lambda m, x: m._negative_elbo(x, noise.to(x), seed), batch_size, torch.float64)
 
     @attributed()
     def interpolate(self, a: Data, b: Data, steps: int = 8, *, batch_size: int = CHUNK) -> Array | Tensor:
@@ -273,14 +275,28 @@ class Model:
             return self.network.likelihood.nll(out.raw, out.x)  # type: ignore[no-any-return]
         return nll(out)
 
-    def _negative_elbo(self, x: Tensor, noise: Tensor) -> Tensor:
-        """The mean over draws of -log p(x | z), and the KL to the standard normal."""
+    def _negative_elbo(self, x: Tensor, noise: Tensor, seed: int) -> Tensor:
+        """The mean over draws of -log p(x | z), and the rate: in closed form, else its mean over the same draws."""
         out = self.network(x)
-        mean, std = out.code.mean, (out.code.logvar / 2).exp()
-        distortion = torch.stack(
-            [self._measure(out._replace(raw=self.network.expand(mean + std * draw))) for draw in noise]
-        )
-        return distortion.mean(dim=0) + rate(out)
+        drawn = [out._replace(code=code, raw=self.network.expand(code.z)) for code in self._redrawn(out, noise, seed)]
+        distortion = torch.stack([self._measure(one) for one in drawn]).mean(dim=0)
+        if closed_form(out) is not None:
+            return distortion + rate(out)
+        return distortion + torch.stack([rate(one) for one in drawn]).mean(dim=0)
+
+    def _redrawn(self, out: Output, noise: Tensor, seed: int) -> Iterator[Any]:
+        """A code for each draw of noise, the same noise for all samples."""
+        latent = self.network.latent
+        for position, draw in enumerate(noise):
+            if isinstance(latent, Reparameterized):
+                yield latent.reparameterize(out.code, draw.unsqueeze(0))
+                continue
+            # What a sampler of another kind draws hangs on the batch: so each sample is drawn alone.
+            code, redraw = out.code, cast(Posterior, latent).redraw
+            alone = (type(code)(*(field[i : i + 1] for field in code)) for i in range(len(code.z)))
+            seeded = derive(seed, "score", position)
+            drawn = [redraw(one, Generator(self.device).manual_seed(seeded)) for one in alone]
+            yield type(code)(*(torch.cat(fields) for fields in zip(*drawn, strict=True)))
 
     def _noise(self, draws: int, seed: int) -> Tensor:
         """[draws, *code], each value beside its opposite: the linear part of the error cancels."""
@@ -292,9 +308,10 @@ class Model:
 
     def _settle(self, by: Score) -> Score:
         latent, terms = self.spec.latent, self.spec.regularizers.values()
-        possible = {"mean", "logvar"} <= latent.provides and self.spec.likelihood.density
+        possible = latent.has_rate and self.spec.likelihood.density
         if by == "auto":
-            return "elbo" if possible and any(term.tag() == "kl" for term in terms) else "reconstruction"
+            trained = self.spec.objective.rate or any(term.rate for term in terms)
+            return "elbo" if possible and trained else "reconstruction"
         if by == "elbo" and not possible:
             raise UsageError(
                 f"latent {latent.tag()!r} with likelihood {self.spec.likelihood.tag()!r} has no ELBO",

@@ -14,6 +14,8 @@ import torch
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer
 from torch import Tensor, nn
 
+from aezoo.nn.code import GaussianCode
+from aezoo.nn.latent import DiagonalGaussian
 from aezoo.plugin import (
     Component,
     ConstraintSpec,
@@ -533,6 +535,59 @@ class RoundedSpec(LatentSpec):
         return type(self).module(flat(shape), self.dim)
 
 
+class Spread(DiagonalGaussian, nn.Module):
+    """A Gaussian posterior of mean and log variance."""
+
+    def __init__(self, features: int, dim: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(features, 2 * dim)
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Any:
+        mean, logvar = self.project(h.flatten(1)).chunk(2, dim=1)
+        code = GaussianCode(mean, mean, logvar.tanh())
+        return code if generator is None else self.redraw(code, generator)
+
+
+@right(LATENT)
+class SpreadSpec(LatentSpec):
+    """A Gaussian posterior."""
+
+    type: Literal["spread"] = "spread"
+    provides: ClassVar[frozenset[str]] = frozenset({"mean", "logvar"})
+    point: ClassVar[str] = "mean"
+    posterior: ClassVar[bool] = True
+    noisy: ClassVar[bool] = True
+    module: ClassVar[Callable[[int, int], nn.Module]] = Spread
+
+    def code_shape(self, shape: Shape) -> Shape:
+        return (self.dim,)
+
+    def parameters(self, shape: Shape) -> int:
+        return (flat(shape) + 1) * 2 * self.dim
+
+    def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
+        from aezoo.plugin import dense
+
+        return dense(shape, style)
+
+    def build(self, shape: Shape) -> nn.Module:
+        return type(self).module(flat(shape), self.dim)
+
+
+class Unnormalized(Spread):
+    def log_prob(self, code: Any, z: Tensor) -> Tensor:
+        scaled = (z - code.mean).square() * (-code.logvar).exp()
+        return -0.5 * scaled.flatten(1).sum(dim=1)
+
+
+@wrong("L35", example=LATENT)
+class UnnormalizedSpec(SpreadSpec):
+    """A log density without its logarithm of the deviation."""
+
+    type: Literal["unnormalized"] = "unnormalized"
+    module = Unnormalized
+
+
 class Nameless(Rounded):
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Any:
         from aezoo.nn.code import Code
@@ -612,7 +667,7 @@ class CubeSpec(PriorSpec):
     type: Literal["cube"] = "cube"
     module: ClassVar[Callable[[Shape], nn.Module]] = Cube
 
-    def build(self, shape: Shape) -> Any:
+    def build(self, shape: Shape, spec: Any) -> Any:
         return type(self).module(shape)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from aezoo.building.limits import Ceiling
+from aezoo.building.size_checks import SizeCheck
 from aezoo.errors import Fault, ShapeError, SpecError
 from aezoo.model import Model
 from aezoo.modules.output_checks import curve
@@ -74,9 +74,11 @@ def assemble(spec: Spec) -> Autoencoder:
         decoder=decoder,
         likelihood=made(spec.likelihood, spec.input.shape),
         point=spec.latent.point,
-        prior=made(prior, spec.code_shape) if prior else None,
+        prior=made(prior, spec.code_shape, spec) if prior else None,
+        fitted=prior is not None and prior.fitted,
         standardize=spec.input.normalize == "standardize",
     )
+    network.attach()
     return network.double() if spec.training.precision == "float64" else network
 
 
@@ -88,14 +90,15 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
         PluginError: A part has other weights than it declares, or gives another shape.
     """
     network = skeleton(spec)
-    ceiling = Ceiling(spec, limits)
-    ceiling.hold(network)
+    size_check = SizeCheck(spec, limits)
+    size_check.hold(network)
     for one in _placed(spec, network):
         one.weigh()
     for key_path, inner, input_shape in _inside(spec):
         with torch.no_grad(), torch.device("meta"):
             module = made(inner, input_shape, key_path=key_path).eval()
-            one = _Placed(key_path, inner, input_shape, module, {"": inner.output_shape(input_shape)})
+            declared = {"": inner.output_shape(input_shape)}
+            one = _Placed(key_path, inner, module, inner.parameters(input_shape), declared)
             one.weigh()
             one.watch()
             module(torch.empty(2, *input_shape))
@@ -103,7 +106,7 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
     passed = _unseeded(spec) if device == "cpu" else network
     for one in _placed(spec, passed):
         one.watch()
-    with torch.no_grad(), ceiling.watch(passed, 2):
+    with torch.no_grad(), size_check.watch(passed, 2):
         passed.eval()(torch.zeros(2, *spec.input.shape, device=device, dtype=_dtype(passed)))
 
 
@@ -134,20 +137,20 @@ def _unseeded(spec: Spec) -> Autoencoder:
 
 
 class _Placed(NamedTuple):
-    """A part, its key path and input shape, and the module that it built."""
+    """A part, its key path, the module that it built, and what it declares of that."""
 
     key_path: str
     part: Any
-    input_shape: Shape
     module: nn.Module
+    weights: int
     gives: Mapping[str, Shape]  # of a code, by field; of a layer, under no name
     tied: bool = False
 
     def weigh(self) -> None:
         """Hold the weights of the module to those that are declared; a tied one has them from its source."""
-        declared, built = self.part.parameters(self.input_shape), sum(p.numel() for p in self.module.parameters())
-        if built != declared and not self.tied:
-            message = f"declares {declared:,}, the module of {self.key_path} has {built:,}"
+        built = sum(p.numel() for p in self.module.parameters())
+        if built != self.weights and not self.tied:
+            message = f"declares {self.weights:,}, the module of {self.key_path} has {built:,}"
             raise broken(self.part, "parameters", message)
 
     def watch(self) -> None:
@@ -173,11 +176,14 @@ def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
     for stack, (modules, layers, shapes) in stacks.items():
         tied = stack == "decoder" and spec.decoder.tied
         for i, (module, layer) in enumerate(zip(modules, layers, strict=True)):
-            yield _Placed(f"{stack}.{i}", layer, shapes[i], module, {"": shapes[i + 1]}, tied)
+            yield _Placed(f"{stack}.{i}", layer, module, layer.parameters(shapes[i]), {"": shapes[i + 1]}, tied)
     latent = spec.latent
     code = {"z": spec.code_shape} | {field: spec.taps[field] for field in sorted(latent.provides)}
-    yield _Placed("latent", latent, spec.feature_shape, network.latent, code)
-    yield _Placed("likelihood", spec.likelihood, spec.input.shape, _layer(network, "likelihood"), {})
+    yield _Placed("latent", latent, network.latent, latent.parameters(spec.feature_shape), code)
+    likelihood = spec.likelihood
+    yield _Placed("likelihood", likelihood, network.likelihood, likelihood.parameters(spec.input.shape), {})
+    if (prior := latent.prior) and isinstance(network.prior, nn.Module):
+        yield _Placed("latent.prior", prior, network.prior, prior.parameters(spec.code_shape, spec), {})
 
 
 def _inside(spec: Spec) -> Iterator[tuple[str, LayerSpec, Shape]]:
@@ -214,13 +220,19 @@ def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
     # Built in this order, since parts may draw their weights: the loss terms, corruptions, regularizers.
     loss_terms = made(spec.objective, spec)
     corruption = [made(part, spec.input.shape, spec.input.range) for part in spec.corruption]
-    return Objective(
+    objective = Objective(
         network,
         _terms(spec, loss_terms, steps),
         _constraints(spec, network),
         corruption=corruption,
+        steps=steps,
         autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
     )
+    if unmoved := objective.unmoved():
+        more = f" and {len(unmoved) - 3} more" if len(unmoved) > 3 else ""
+        message = f"leaves weights to no player: {', '.join(unmoved[:3])}{more}; freeze them, or give them to one"
+        raise broken(spec.objective, "build", message)
+    return objective
 
 
 def _terms(spec: Spec, loss_terms: nn.Module, steps: int) -> Terms:

@@ -100,6 +100,7 @@ class GaussianLatentSpec(LatentSpec):
     type: Literal["gaussian"] = "gaussian"
     provides: ClassVar[frozenset[str]] = frozenset({"mean", "logvar"})
     point: ClassVar[str] = "mean"
+    posterior: ClassVar[bool] = True
     noisy: ClassVar[bool] = True
     layout: Layout = Field("flat", description=LAYOUT)
     logvar: Literal["per_sample", "per_dim"] = Field(

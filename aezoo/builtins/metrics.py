@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 WIDEST = 4096
 
 
-def _variational(spec: Spec) -> bool:
-    return {"mean", "logvar"} <= spec.latent.provides
-
-
 class SquaredErrorSpec(MetricSpec):
     """Squared error of a reconstruction in units of the loss, summed over a sample, averaged over samples.
 
@@ -111,23 +107,25 @@ class NLLSpec(MetricSpec):
 
 
 class RateSpec(MetricSpec):
-    """Information in a code, in nats: KL divergence of the posterior to the standard normal, averaged over samples.
+    """Nats that a code tells: KL divergence of the posterior from the prior, averaged over samples.
 
-    For Gaussian latents.
+    In closed form where there is one, else by one draw of the code for each sample. For latents with a posterior.
 
     Example:
         type = "rate"
     """
 
     type: Literal["rate"] = "rate"
+    noisy: ClassVar[bool] = True
     better: ClassVar[str] = ""
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        return _variational(spec)
+        return spec.latent.has_rate
 
     def build(self, spec: Spec) -> Accumulator:
-        from aezoo.nn.metrics import Mean, rate
+        from aezoo.nn.divergence import rate
+        from aezoo.nn.metrics import Mean
 
         return Mean(rate)
 
@@ -135,7 +133,7 @@ class RateSpec(MetricSpec):
 class ELBOSpec(MetricSpec):
     """Evidence lower bound of log p(x) in nats of the data, one draw of the code for each sample: -(nll + rate).
 
-    For Gaussian latents under likelihoods that are densities.
+    For latents with a posterior under likelihoods that are densities.
 
     Example:
         type = "elbo"
@@ -147,7 +145,7 @@ class ELBOSpec(MetricSpec):
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        return _variational(spec) and spec.likelihood.density
+        return spec.latent.has_rate and spec.likelihood.density
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import Mean, elbo
@@ -156,9 +154,9 @@ class ELBOSpec(MetricSpec):
 
 
 class ActiveUnitsSpec(MetricSpec):
-    """How many values of the code's mean vary over the split by more than a threshold (arXiv:1509.00519).
+    """How many values of the code, of a posterior its mean, vary over the split by more than a threshold.
 
-    For Gaussian latents.
+    Burda et al. 2015 (arXiv:1509.00519), section 5.2. For latents with a posterior.
 
     Example:
         type = "active_units"
@@ -171,7 +169,7 @@ class ActiveUnitsSpec(MetricSpec):
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        return _variational(spec)
+        return spec.latent.posterior
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import ActiveUnits

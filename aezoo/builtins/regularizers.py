@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import Field, LayerSpec, RegularizerSpec, Remark, Shape, Spec, flat
+from aezoo.plugin import ConstantSpec, Field, LayerSpec, RegularizerSpec, Remark, ScheduleSpec, Shape, Spec, flat
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,10 +47,11 @@ def _one_layer(spec: Spec) -> bool:
 
 
 class KLSpec(RegularizerSpec):
-    """Pull the posterior towards the standard normal; `weight` is the beta of a beta-VAE (Higgins et al. 2017).
+    """Pull the posterior towards the prior; `weight` is the beta of a beta-VAE (Higgins et al. 2017).
 
-    KL(N(mean, exp(logvar)) || N(0, I)) = sum (mean^2 + exp(logvar) - 1 - logvar) / 2, in nats (arXiv:1312.6114,
-    appendix B).
+    KL(q(z | x) || p(z)), in nats: for Gaussians against N(0, I) sum (mean^2 + exp(logvar) - 1 - logvar) / 2
+    (arXiv:1312.6114, appendix B); without a closed form log q(z | x) - log p(z) at the draw. p is `latent.prior`, or
+    N(0, I) where that is fitted after training.
 
     Example:
         [regularizers.kl]
@@ -58,18 +60,26 @@ class KLSpec(RegularizerSpec):
     """
 
     type: Literal["kl"] = "kl"
-    needs: ClassVar[frozenset[str]] = frozenset({"mean", "logvar"})
+    needs: ClassVar[frozenset[str]] = frozenset({"posterior"})
     rate: ClassVar[bool] = True
     free_bits: float = Field(
-        0.0, ge=0, description="nats of each code value that are free, by its batch mean (arXiv:1606.04934)"
+        0.0,
+        ge=0,
+        description="nats of each code value that are free, by its batch mean (arXiv:1606.04934); without a "
+        "closed form, the whole code",
     )
-    capacity: float = Field(
-        0.0, ge=0, description="nats that the code should carry: the term is |KL - capacity| (arXiv:1804.03599)"
+    capacity: ScheduleSpec = Field(
+        ConstantSpec(value=0.0),
+        description="nats that the code should carry, a number or a schedule: the term is |KL - capacity| "
+        "(arXiv:1804.03599)",
     )
 
     @model_validator(mode="after")
     def _one_idea(self) -> Self:
-        if self.free_bits and self.capacity:
+        least, most = self.capacity.bounds() or (0.0, inf)
+        if least < 0:
+            raise ValueError(f"capacity falls to {least:g}: no code carries less than 0 nats")
+        if self.free_bits and most:
             raise ValueError("free_bits and capacity serve the same purpose: choose one")
         return self
 
@@ -77,9 +87,10 @@ class KLSpec(RegularizerSpec):
         yield from _latent_only(self)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.divergence import StandardNormalKL
+        from aezoo.nn.divergence import Rate, ScheduledRate
 
-        return StandardNormalKL(free_bits=self.free_bits, capacity=self.capacity)
+        least, most = self.capacity.bounds() or (0.0, inf)
+        return Rate(free_bits=self.free_bits, capacity=least) if least == most else ScheduledRate(self.capacity.value)
 
 
 class KLSparsitySpec(RegularizerSpec):

@@ -146,6 +146,9 @@ def _of_latent(part: Any, key_path: str, shape: Shape) -> dict[str, Judge]:
 
     return {
         "forward": judge,
+        "redraw": lambda result, code, *_, **__: judge(result, code.z),
+        "reparameterize": lambda result, code, *_, **__: judge(result, code.z),
+        "log_prob": lambda result, code, z: _tensor(result, z, (len(z),)),
         "embed": lambda result, indices: _plain(result, len(indices), shapes["z"]),
     }
 
@@ -158,7 +161,7 @@ def _of_likelihood(part: Any, _: str, shape: Shape) -> dict[str, Judge]:
     }
 
 
-def _of_prior(part: Any, _: str, shape: Shape) -> dict[str, Judge]:
+def _of_prior(part: Any, _: str, shape: Shape, spec: Any) -> dict[str, Judge]:
     return {
         "sample": lambda result, n, *_, **__: _plain(result, n, shape),
         "log_prob": lambda result, z: _tensor(result, z, (len(z),)),

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from copy import deepcopy
 from typing import Any
 
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.code import Likelihood, Network, Output, Prior
+from aezoo.nn.code import Attached, Likelihood, Network, Output, Prior
 from aezoo.nn.normalizer import Identity, Normalizer
+from aezoo.nn.prior import StandardNormal
+
+#: N(0, I) over codes of any shape.
+STANDARD = StandardNormal(())
 
 
 class Autoencoder(Network):
@@ -22,6 +27,8 @@ class Autoencoder(Network):
         likelihood: What these parameters mean: `mean`, `nll`, `sample`.
         point: The field of the code that "the code of x" means: `z`, or `mean` of a posterior.
         prior: The density that samples are drawn from, if there is one.
+        fitted: Whether the prior is fitted to codes after training: a rate is then measured against N(0, I), which the
+            model is trained with.
         standardize: Whether values are normalized on the way in and out.
     """
 
@@ -35,6 +42,7 @@ class Autoencoder(Network):
         likelihood: Likelihood,
         point: str = "z",
         prior: Prior | None = None,
+        fitted: bool = False,
         standardize: bool = False,
     ) -> None:
         super().__init__()
@@ -46,6 +54,20 @@ class Autoencoder(Network):
         self.decoder = nn.ModuleList(decoder)
         self.likelihood = likelihood
         self.prior = prior
+        self._fitted = fitted or prior is None
+
+    def attach(self) -> None:
+        """Hand the whole to each module that has `attach(model)`: when all are there, and again in each copy."""
+        for module in self.modules():
+            if module is not self and isinstance(module, Attached):
+                module.attach(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Autoencoder:
+        copy = type(self).__new__(type(self))
+        memo[id(self)] = copy
+        copy.__dict__.update(deepcopy(self.__dict__, memo))
+        copy.attach()  # what a module keeps of the whole is of this one
+        return copy
 
     def encode(self, x: Tensor, generator: Generator | None = None) -> Any:
         """The code of `x` in data units: a NamedTuple with `z`; nothing is drawn without a generator.
@@ -80,6 +102,11 @@ class Autoencoder(Network):
             indices: [B, *indices] -> [B, *code]
         """
         return self.latent.embed(indices)  # type: ignore[no-any-return, operator]
+
+    @property
+    def rate_prior(self) -> Prior:
+        """What a rate is measured against: the prior, or N(0, I) where there is none or it is fitted after training."""
+        return STANDARD if self._fitted else self._parts["prior"]
 
     def expand(self, z: Tensor) -> Tensor:
         """The parameters of the likelihood for a code."""

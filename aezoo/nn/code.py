@@ -6,7 +6,7 @@ A latent may return any NamedTuple that has a `z`; its other fields are what the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Generator, Tensor, nn
 
@@ -38,6 +38,11 @@ class Network(nn.Module):
     decoder: nn.ModuleList
     likelihood: Any  # a module that keeps the protocol `Likelihood`
     prior: Any  # keeps the protocol `Prior`, or None
+
+    @property
+    def rate_prior(self) -> Any:
+        """What a rate is measured against: the prior that the model is trained with."""
+        raise NotImplementedError
 
     def expand(self, z: Tensor) -> Tensor:
         """The parameters of the likelihood for a code."""
@@ -89,6 +94,45 @@ class Prior(Protocol):
     def sample(self, n: int, generator: Generator | None = None) -> Tensor: ...
     def log_prob(self, z: Tensor) -> Tensor: ...
     def fit(self, codes: Tensor) -> None: ...
+
+
+@runtime_checkable
+class Attached(Protocol):
+    """A module of a model that reads other parts of it."""
+
+    def attach(self, model: Network) -> None:
+        """Called when all parts are there, and again in a copy: keep `weakref.ref(model)`, or what it needs."""
+        ...
+
+
+class Posterior(Protocol):
+    """A latent that knows the density its codes are drawn from, q(z | x)."""
+
+    def log_prob(self, code: Any, z: Tensor) -> Tensor:
+        """log q(z | x) of each sample, in nats: code of [B, *code], z [B, *code] -> [B]."""
+        ...
+
+    def redraw(self, code: Any, generator: Generator) -> Any:
+        """The code with another draw `z` of each sample's posterior."""
+        ...
+
+
+@runtime_checkable
+class Reparameterized(Protocol):
+    """A latent whose draw is a function of standard normal noise."""
+
+    def reparameterize(self, code: Any, noise: Tensor) -> Any:
+        """The code whose `z` this noise gives; noise: [B or 1, *code]."""
+        ...
+
+
+@runtime_checkable
+class HasDivergence(Protocol):
+    """A latent that knows its divergence from some priors in closed form."""
+
+    def kl(self, code: Any, prior: Any) -> Tensor | None:
+        """KL(q(z | x) || prior) in nats, [B, ...], a sum over the axes after the first; None without a closed form."""
+        ...
 
 
 class Accumulator(Protocol):

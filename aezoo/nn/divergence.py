@@ -1,10 +1,44 @@
-"""Divergences between a posterior and its prior."""
+"""Rates: what a code costs, the divergence of a posterior from the prior that the model is trained with."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
-from aezoo.nn.code import Output
+from aezoo.nn.code import HasDivergence, Output
+
+
+def rate_values(out: Output) -> Tensor:
+    """What each sample's code costs, in nats, in parts that add up to the rate.
+
+    In closed form where the latent knows one, for each value where that is a sum over values; else
+    log q(z | x) - log p(z) at the draw that the pass made, an unbiased estimate in one part.
+
+    Shape:
+        -> [B, parts]
+    """
+    closed = closed_form(out)
+    if closed is not None:
+        return closed
+    model, code = out.model, out.code
+    return (model.latent.log_prob(code, code.z) - model.rate_prior.log_prob(code.z)).unsqueeze(1)  # type: ignore[operator, no-any-return]
+
+
+def closed_form(out: Output) -> Tensor | None:
+    """The same, or None where the latent knows no closed form for this prior: then the rate depends on the draw."""
+    latent = out.model.latent
+    divergence = latent.kl(out.code, out.model.rate_prior) if isinstance(latent, HasDivergence) else None
+    return None if divergence is None else divergence.reshape(len(divergence), -1)
+
+
+def rate(out: Output) -> Tensor:
+    """KL(q(z | x) || p(z)) of each sample, in nats, or its estimate by the draw that the pass made.
+
+    Shape:
+        -> [B]
+    """
+    return rate_values(out).sum(dim=-1)
 
 
 def kl_to_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
@@ -13,21 +47,27 @@ def kl_to_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
     Shape:
         mean, logvar: [B, *code] -> [B]
     """
-    return _kl_by_value(mean, logvar).flatten(1).sum(dim=-1)
+    return kl_by_value(mean, logvar).flatten(1).sum(dim=-1)
 
 
-def _kl_by_value(mean: Tensor, logvar: Tensor) -> Tensor:
+def kl_by_value(mean: Tensor, logvar: Tensor) -> Tensor:
+    """The same of each value, against N(0, 1).
+
+    Shape:
+        mean, logvar: [B, *code] -> the same
+    """
     # expm1 keeps the digits that exp(logvar) - 1 loses close to the prior.
     return 0.5 * (mean.square() + logvar.expm1() - logvar)
 
 
-class StandardNormalKL(nn.Module):
-    """Mean over the batch of the KL divergence to the standard normal, in nats.
+class Rate(nn.Module):
+    """Mean over the batch of the rate, in nats.
 
     Args:
-        free_bits: Nats below which the batch mean of a latent value's KL costs a constant, so that the value
-            gains nothing by collapsing (Kingma et al. 2016, arXiv:1606.04934, appendix C.8; there by groups).
-        capacity: Nats that the code should carry: the term is |KL - capacity| (Burgess et al. 2018,
+        free_bits: Nats below which the batch mean of a part of the rate costs a constant, so that the part gains
+            nothing by collapsing (Kingma et al. 2016, arXiv:1606.04934, appendix C.8). A part is a value of the code
+            where the divergence is a sum over values, else the whole code.
+        capacity: Nats that the code should carry: the term is |rate - capacity| (Burgess et al. 2018,
             arXiv:1804.03599, equation 8).
     """
 
@@ -37,8 +77,23 @@ class StandardNormalKL(nn.Module):
         self.capacity = capacity
 
     def forward(self, out: Output) -> Tensor:
-        kl = _kl_by_value(out.code.mean, out.code.logvar).flatten(1)  # [B, D]
+        values = rate_values(out)  # [B, parts]
         if self.free_bits:
-            return kl.mean(dim=0).clamp_min(self.free_bits).sum()
-        total = kl.sum() / len(kl)
+            return values.mean(dim=0).clamp_min(self.free_bits).sum()
+        total = values.sum() / len(values)
         return (total - self.capacity).abs() if self.capacity else total
+
+
+class ScheduledRate(Rate):
+    """The same with a capacity that changes with the step (Burgess et al. 2018, section 4.2).
+
+    Args:
+        capacity: Nats at a step of a run: `capacity(step, steps)`.
+    """
+
+    def __init__(self, capacity: Callable[[int, int], float]) -> None:
+        super().__init__(capacity=capacity(0, 1))
+        self.schedule = capacity
+
+    def at(self, step: int, steps: int) -> None:
+        self.capacity = self.schedule(step, steps)

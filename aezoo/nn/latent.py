@@ -9,6 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import GaussianCode
+from aezoo.nn.divergence import kl_by_value
+from aezoo.nn.prior import LOG_2PI, StandardNormal
 
 #: Beyond these the posterior is a point or exp(logvar) overflows. `clamp` has no gradient outside.
 LOGVAR = (-10.0, 10.0)
@@ -62,7 +64,45 @@ class Deterministic(nn.Module):
         return ActivatedCode(pre if isinstance(activation, nn.Identity) else activation(pre), pre)
 
 
-class Gaussian(nn.Module):
+class DiagonalGaussian:
+    """What a latent knows of its posterior whose codes are a `GaussianCode`: a base for modules that make them."""
+
+    def log_prob(self, code: GaussianCode, z: Tensor) -> Tensor:
+        """log q(z | x) of each sample, in nats.
+
+        Shape:
+            z: [B, *code] -> [B]
+        """
+        scaled = (z - code.mean).square() * (-code.logvar).exp()
+        return -0.5 * (scaled + code.logvar + LOG_2PI).flatten(1).sum(dim=-1)
+
+    def redraw(self, code: GaussianCode, generator: Generator) -> GaussianCode:
+        """Another draw of each sample's posterior."""
+        return self.reparameterize(code, standard_normal(code.mean, generator))
+
+    def reparameterize(self, code: GaussianCode, noise: Tensor) -> GaussianCode:
+        """The code whose draw is mean + exp(logvar / 2) noise.
+
+        Shape:
+            noise: [B or 1, *code]
+        """
+        return code._replace(z=torch.addcmul(code.mean, (code.logvar / 2).exp(), noise))
+
+    def kl(self, code: GaussianCode, prior: object) -> Tensor | None:
+        """The divergence of each value from N(0, 1); None for another prior.
+
+        Shape:
+            -> [B, *code]
+        """
+        return kl_by_value(code.mean, code.logvar) if isinstance(prior, StandardNormal) else None
+
+
+def standard_normal(like: Tensor, generator: Generator) -> Tensor:
+    """Noise of the shape, device and type of another tensor."""
+    return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
+
+
+class Gaussian(DiagonalGaussian, nn.Module):
     """A diagonal Gaussian posterior, drawn from by reparameterisation.
 
     Kingma and Welling 2013, "Auto-encoding variational Bayes", arXiv:1312.6114.
@@ -84,10 +124,8 @@ class Gaussian(nn.Module):
         project = self.project
         mean, logvar = self._posterior(project(flatten_for(project, h)))
         logvar = logvar.clamp(*LOGVAR)
-        if generator is None:
-            return GaussianCode(mean, mean, logvar)
-        noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
-        return GaussianCode(torch.addcmul(mean, (logvar / 2).exp(), noise), mean, logvar)
+        code = GaussianCode(mean, mean, logvar)
+        return code if generator is None else self.redraw(code, generator)
 
     def _posterior(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         if self.logvar is None:

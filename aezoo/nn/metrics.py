@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from aezoo.nn.code import Output
-from aezoo.nn.divergence import kl_to_standard_normal
+from aezoo.nn.divergence import rate
 
 
 def data_values(out: Output) -> tuple[Tensor, Tensor]:
@@ -59,15 +59,6 @@ def nll(out: Output) -> Tensor:
     density = out.model.likelihood.nll(out.raw, out.x)
     scale = getattr(out.model.normalizer, "scale", None)
     return density if scale is None else density + scale.log().expand_as(out.x[0]).sum()  # type: ignore[no-any-return]
-
-
-def rate(out: Output) -> Tensor:
-    """KL of each posterior to the standard normal, in nats.
-
-    Shape:
-        -> [B]
-    """
-    return kl_to_standard_normal(out.code.mean, out.code.logvar)
 
 
 def elbo(out: Output) -> Tensor:

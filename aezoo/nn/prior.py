@@ -38,6 +38,52 @@ class StandardNormal(nn.Module):
         """Nothing to learn."""
 
 
+class Mixture(nn.Module):
+    """A mixture of Gaussians of diagonal covariance, whose weights, means and variances learn with the model.
+
+    Args:
+        shape: Of a code, of D values.
+        components: How many Gaussians, K.
+
+    Shape:
+        z: [B, *code] -> log_prob: [B]
+    """
+
+    def __init__(self, shape: tuple[int, ...], components: int) -> None:
+        super().__init__()
+        self.shape = shape
+        dim = math.prod(shape)
+        self.logits = nn.Parameter(torch.zeros(components))
+        # Apart from the start: components that are all alike have the same gradient, and stay alike.
+        self.mean = nn.Parameter(torch.randn(components, dim))
+        self.logvar = nn.Parameter(torch.zeros(components, dim))
+
+    def sample(self, n: int, generator: Generator | None = None) -> Tensor:
+        """`n` codes; the generator lives on the module's device."""
+        chosen = torch.multinomial(self.logits.softmax(dim=0), n, replacement=True, generator=generator)  # [n]
+        mean, deviation = self.mean[chosen], (self.logvar[chosen] / 2).exp()
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return (mean + deviation * noise).reshape(n, *self.shape)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """Log density in nats."""
+        return gaussian_mixture(z.flatten(1), self.logits, self.mean, self.logvar)
+
+    def fit(self, codes: Tensor) -> None:
+        """Nothing to learn after training."""
+
+
+def gaussian_mixture(z: Tensor, logits: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    """log sum_k softmax(logits)_k N(z; mean_k, exp(logvar_k)), in nats.
+
+    Shape:
+        z: [B, D], logits: [K], mean and logvar: [K, D] -> [B]
+    """
+    scaled = (z.unsqueeze(1) - mean).square() * (-logvar).exp()  # [B, K, D]
+    components = -0.5 * (scaled + logvar + LOG_2PI).sum(dim=-1)  # [B, K]
+    return torch.logsumexp(components + logits.log_softmax(dim=0), dim=-1)
+
+
 class FittedGaussian(nn.Module):
     """A Gaussian of full covariance, fitted to the codes of the training set after training.
 

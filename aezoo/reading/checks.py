@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
-from aezoo.reading.lints import lints, shaped_lints
+from aezoo.reading.lints import idle, lints, shaped_lints
 from aezoo.spec.component import Component, Remark
 from aezoo.spec.contracts import several
 from aezoo.spec.document import Spec
@@ -118,18 +118,43 @@ def _names(spec: Spec, *, decoder: int | None) -> Iterator[Fault]:
 
 
 def _terms(spec: Spec) -> Iterator[Fault]:
-    provided = {"z", *spec.latent.provides}
     taken = {"total", *spec.objective.terms}
     for name, term in spec.regularizers.items():
         path = ("regularizers", name)
         if name in taken or not name.isidentifier():
             what = "is the name of a term already" if name in taken else "takes letters, digits and _"
             yield Fault(path, "AZ506", f"the name of a penalty: {name!r} {what}", "give it another name")
-        missing = sorted(term.needs - provided)
-        if missing:
-            have = ", ".join(sorted(spec.latent.provides)) or "nothing but z"
-            message = f"needs {', '.join(missing)}; the latent {spec.latent.tag()!r} provides {have}"
-            yield Fault(path, "AZ501", message, "take another latent, or leave the term out")
+        yield from _needs(path, term.needs, spec)
+    yield from _needs(("objective",), spec.objective.needs, spec)
+    yield from _rates(spec)
+
+
+def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
+    """What the latent must provide for a term, or for the objective."""
+    latent, prior = spec.latent, spec.latent.prior
+    cure = f"take another latent, or {'another objective' if path == ('objective',) else 'leave the term out'}"
+    if missing := sorted(needs - latent.offers()):
+        have = ", ".join(sorted(latent.offers() - {"z"})) or "nothing but z"
+        wanted = ", ".join("a posterior" if name == "posterior" else name for name in missing)
+        message = f"needs {wanted}; the latent {latent.tag()!r} provides {have}"
+        yield Fault(path, "AZ501", message, cure)
+    elif "posterior" in needs and prior and not (prior.density or prior.fitted):
+        message = f"needs the density of the prior; {prior.tag()!r} can only be drawn from"
+        yield Fault(path, "AZ501", message, "take another prior")
+
+
+def _rates(spec: Spec) -> Iterator[Fault]:
+    """The rate, counted by one term: none leaves a prior that learns where it starts, two count it twice."""
+    prior = spec.latent.prior
+    terms = [name for name, term in spec.regularizers.items() if term.rate and "posterior" in term.needs]
+    own = spec.objective.rate and "posterior" in spec.objective.needs
+    if prior and prior.learned and not own and all(idle(spec.regularizers[name]) for name in terms):
+        message = f"the prior {prior.tag()!r} learns by the rate, and no term of the loss has it"
+        yield Fault(("latent", "prior"), "AZ520", message, "add regularizers.kl = {weight = 1.0}")
+    first = f"the objective {spec.objective.tag()!r}" if own else repr(terms[0]) if terms else ""
+    for name in terms[0 if own else 1 :]:
+        message = f"the rate is counted by {first} already"
+        yield Fault(("regularizers", name), "AZ521", message, "keep one of them, and give it the weight")
 
 
 def _near(word: str, known: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from aezoo.spec.shape import Shape, flat, text
 def lints(spec: Spec) -> Iterator[Fault]:
     """Lints that need no shapes."""
     yield from _rate(spec)
+    yield from _fitted(spec)
     yield from _tied_by_hand(spec)
     yield from _patience(spec)
     for name, term in spec.regularizers.items():
@@ -42,15 +43,26 @@ def _warning(path: KeyPath, code: str, message: str, hint: str = "") -> Fault:
 # --- terms --------------------------------------------------------------------------------------------------
 
 
-def _idle(term: RegularizerSpec) -> bool:
+def idle(term: RegularizerSpec) -> bool:
+    """Whether a term's weight is 0 throughout."""
     return term.weight.bounds() == (0.0, 0.0)
 
 
 def _rate(spec: Spec) -> Iterator[Fault]:
-    limited = spec.objective.rate or any(term.rate and not _idle(term) for term in spec.regularizers.values())
-    if spec.latent.noisy and not limited:
+    limited = spec.objective.rate or any(term.rate and not idle(term) for term in spec.regularizers.values())
+    learned = spec.latent.prior is not None and spec.latent.prior.learned  # then it is an error, told elsewhere
+    if spec.latent.noisy and not limited and not learned:
         message = f"latent {spec.latent.tag()!r} with no rate term: nothing keeps its codes near the prior"
         yield _warning(("latent",), "AZ511", message, "add regularizers.kl = {weight = 1.0}")
+
+
+def _fitted(spec: Spec) -> Iterator[Fault]:
+    """A rate towards one density, and samples from another."""
+    prior = spec.latent.prior
+    terms = [name for name, term in spec.regularizers.items() if "posterior" in term.needs]
+    if prior and prior.fitted and (terms or "posterior" in spec.objective.needs):
+        message = f"{prior.tag()!r} is fitted to codes after training: rate and ELBO are those of N(0, I)"
+        yield _warning(("latent", "prior"), "AZ505", message, "leave prior out to draw samples from N(0, I), too")
 
 
 def _tied_by_hand(spec: Spec) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from aezoo.errors import PluginError
@@ -25,6 +26,7 @@ def admit(part: Any, namespace: str) -> str:
     _check_owner(part, namespace)
     _check_fields(part)
     _check_slots(part)
+    _check_methods(part)
     return _type(part)
 
 
@@ -70,6 +72,29 @@ def _check_slots(part: type[Component]) -> None:
                 f"{_home(part)} declares {name!r} anew, as {declared}; in its base it is a {slot.__name__}",
                 hint=f"leave {name!r} out, or give the field another name",
             )
+
+
+def _check_methods(part: type[Component]) -> None:
+    """What aezoo calls takes what its base takes: a part written against older bases is named before it is called."""
+    base = KINDS[part.kind]
+    for name, method in vars(base).items():
+        own = getattr(part, name)
+        if not inspect.isfunction(method) or name.startswith("_") or own is method:
+            continue
+        wanted, has = inspect.signature(method), inspect.signature(own)
+        positional = [None for p in wanted.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        named = {name: None for name, p in wanted.parameters.items() if p.kind is p.KEYWORD_ONLY}
+        try:
+            has.bind(*positional, **named)
+        except TypeError:
+            raise PluginError(
+                f"{_home(part)}.{name}{_arguments(has)} is called with {_arguments(wanted)}",
+                hint=f"write def {name}{_arguments(wanted)}; what it does not need it may leave unread",
+            ) from None
+
+
+def _arguments(signature: inspect.Signature) -> str:
+    return f"({', '.join(signature.parameters)})"
 
 
 def _type(part: type[Component]) -> str:

@@ -150,6 +150,9 @@ class _Measure:
         code = spec.code_shape
         self._add(("latent",), 1, _weights(spec.latent, features), spec.latent.activations(features))
         self._shape(("latent",), code)
+        if prior := spec.latent.prior:
+            weights = count_of(prior, "parameters", prior.parameters(code, spec))
+            self._add(("latent", "prior"), 0, weights, 0)
         self._add(("likelihood",), 1, _weights(spec.likelihood, spec.input.shape), flat(spec.raw_shape))
         self._shape(("likelihood",), spec.raw_shape)
         own = spec.decoder.type == "layers"

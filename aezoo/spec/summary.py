@@ -59,6 +59,8 @@ def layers(spec: Spec) -> Iterator[Row]:
         yield _row(f"corruption.{i}", corruption, spec.input.shape)
     yield from _stack("encoder", spec.encoder, spec.encoder_shapes)
     yield _row("latent", spec.latent, spec.code_shape, spec.latent.parameters(spec.feature_shape))
+    if (prior := spec.latent.prior) and (weights := prior.parameters(spec.code_shape, spec)):
+        yield _row("latent.prior", prior, spec.code_shape, weights)
     yield from _stack("decoder", spec.decoder_layers(), spec.decoder_shapes, tied=spec.decoder.tied)
     yield _row("likelihood", spec.likelihood, spec.input.shape, spec.likelihood.parameters(spec.input.shape))
 
@@ -77,9 +79,11 @@ def terms(spec: Spec) -> Iterator[Term]:
 def _reads(penalty: RegularizerSpec, spec: Spec) -> tuple[str, ...]:
     if penalty.on != "latent":
         return (penalty.on,)
-    point = spec.latent.point
+    point, needs = spec.latent.point, penalty.needs
+    if "posterior" in needs:
+        needs = needs - {"posterior"} | spec.latent.provides
     # "The code" of a posterior is its mean: a sparsity term reads that, and not the draw.
-    return tuple(sorted(penalty.needs)) or (("latent",) if point == "z" else (point,))
+    return tuple(sorted(needs)) or (("latent",) if point == "z" else (point,))
 
 
 def _stack(stage: str, stack: Sequence[LayerSpec], shapes: Sequence[Shape], *, tied: bool = False) -> Iterator[Row]:

@@ -132,7 +132,7 @@ def families(spec: Spec) -> list[str]:
         "sparse": spec.latent.tag() in SPARSE or bool(penalties & SPARSE),
         "contractive": "contractive" in penalties,
         "convolutional": any(layer.tag().startswith("conv") for layer in spec.encoder),
-        "variational": spec.latent.provides >= {"mean", "logvar"},
+        "variational": spec.latent.posterior,
     }
     return [name for name, holds in marks.items() if holds] or ["vanilla"]
 

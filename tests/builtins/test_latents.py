@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 
 from aezoo.builtins.latents import DeterministicSpec, GaussianLatentSpec, TopKSpec
-from aezoo.builtins.priors import FittedGaussianSpec, StandardNormalSpec
+from aezoo.builtins.priors import FittedGaussianSpec, MixtureSpec, StandardNormalSpec
 from aezoo.errors import ShapeError
 from aezoo.plugin import Style
 
@@ -73,10 +73,12 @@ def test_only_a_posterior_has_a_prior_by_itself():
     assert TopKSpec(dim=2, k=1).prior is None
 
 
-@pytest.mark.parametrize("prior", [StandardNormalSpec(), FittedGaussianSpec()], ids=lambda prior: prior.type)
+@pytest.mark.parametrize(
+    "prior", [StandardNormalSpec(), MixtureSpec(), FittedGaussianSpec()], ids=lambda prior: prior.type
+)
 @pytest.mark.parametrize("shape", [(4,), (2, 3, 3)])
 def test_a_prior_draws_and_judges_codes_of_its_shape(prior, shape):
-    density = prior.build(shape)
+    density = prior.build(shape, None)
     density.fit(torch.randn(64, *shape))
     z = density.sample(5, torch.Generator().manual_seed(0))
     assert z.shape == (5, *shape)

@@ -8,8 +8,10 @@ from torch import nn
 from aezoo.builtins.optimizers import AdamSpec
 from aezoo.builtins.regularizers import ContractiveSpec, KLSparsitySpec, KLSpec, L1Spec, L2Spec
 from aezoo.builtins.residual import ResidualSpec
+from aezoo.builtins.schedules import LinearScheduleSpec
 from aezoo.layers.basic import FlattenSpec, LinearSpec, NormSpec
 from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.divergence import ScheduledRate
 from aezoo.nn.latent import Deterministic, Gaussian
 from aezoo.nn.likelihood import SquaredError
 
@@ -26,7 +28,7 @@ TERMS = [
 
 
 def network(term):
-    latent = Gaussian(nn.Linear(5, 6)) if "mean" in term.needs else Deterministic(nn.Linear(5, 3), nn.Sigmoid())
+    latent = Gaussian(nn.Linear(5, 6)) if "posterior" in term.needs else Deterministic(nn.Linear(5, 3), nn.Sigmoid())
     model = Autoencoder(
         input_shape=(6,),
         encoder=[nn.Linear(6, 5), nn.Tanh()],
@@ -74,13 +76,24 @@ def test_every_penalty_moves_the_encoder(term):
 
 
 def test_the_needs_of_a_kl_are_a_posterior():
-    assert KLSpec.needs == {"mean", "logvar"}
+    assert KLSpec.needs == {"posterior"}
     assert not any(part.needs for part in (ContractiveSpec, KLSparsitySpec, L1Spec, L2Spec))
 
 
 def test_two_cures_at_once_are_refused():
     with pytest.raises(ValidationError, match="choose one"):
         KLSpec(free_bits=0.1, capacity=3.0)
+
+
+def test_a_capacity_that_is_a_number_is_written_as_one_and_a_schedule_is_built_into_the_term():
+    assert KLSpec(capacity=2.0).model_dump(exclude_defaults=True)["capacity"] == 2.0
+    assert "capacity" not in KLSpec(capacity=0.0).model_dump(exclude_defaults=True)
+    rising = KLSpec(capacity=LinearScheduleSpec(start=0.0, end=10.0, steps=100)).build((3,))
+    assert isinstance(rising, ScheduledRate)
+    rising.at(50, 1000)
+    assert rising.capacity == 5.0
+    with pytest.raises(ValidationError, match="no code carries less than 0 nats"):
+        KLSpec(capacity=LinearScheduleSpec(start=-1.0, end=10.0, steps=100))
 
 
 def test_a_small_batch_cannot_estimate_a_rate():

@@ -14,8 +14,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import aezoo.data.values
-from aezoo.builtins import arrays, datasets, generated, pictures, tables
-from aezoo.data.sources import Batches, check, open_samples, split
+from aezoo.builtins import arrays, generated, tables
+from aezoo.data.batches import Batches
+from aezoo.data.sources import check, open_samples
+from aezoo.data.splits import split
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.randomness import generator, permutation
 from aezoo.registry.lazy import LazyModule
@@ -39,7 +41,7 @@ IMAGE = spec_of((1, 4, 4))
 @pytest.fixture(scope="module")
 def registry():
     registry = Registry()
-    for module in (arrays, datasets, generated, pictures, tables):
+    for module in (arrays, digits, generated, image_files, tables):
         registry.add(LazyModule(module.__name__).components())
     return registry
 

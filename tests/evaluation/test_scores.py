@@ -65,7 +65,7 @@ def test_a_linear_autoencoder_at_its_optimum_scores_like_pca() -> None:
 
 
 def _rows(name: str) -> np.ndarray:
-    from aezoo.data.sources import split
+    from aezoo.data.splits import split
     from aezoo.spec.samples import Samples
 
     return split(Samples(images(), "array"), None, 0)[name]
@@ -270,7 +270,7 @@ def test_evaluation_leaves_the_network_as_it_was() -> None:
 
 
 def _train_rows(n: int) -> np.ndarray:
-    from aezoo.data.sources import split
+    from aezoo.data.splits import split
     from aezoo.spec.samples import Samples
 
     return split(Samples(np.zeros((n, 1)), "rows"), None)["train"]

@@ -184,7 +184,7 @@ class DensitySpec(PriorSpec):
     type: Literal["density"] = "density"
     what: str
 
-    def build(self, shape):
+    def build(self, shape, spec):
         import torch
         from torch import nn
 

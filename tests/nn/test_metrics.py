@@ -16,6 +16,7 @@ from torch.distributions import Normal, kl_divergence
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Code, GaussianCode, Output
 from aezoo.nn.gaussian import Gaussian
+from aezoo.nn.latent import DiagonalGaussian
 from aezoo.nn.likelihood import SquaredError
 from aezoo.nn.metrics import (
     PSNR,
@@ -36,13 +37,17 @@ from aezoo.nn.metrics import (
 )
 
 
+class Posterior(DiagonalGaussian, torch.nn.Identity):
+    """A latent of which only the densities are asked."""
+
+
 def model(
     *, likelihood: Any = None, point: str = "z", shape: tuple[int, ...] = (4,), scale: float = 1.0
 ) -> Autoencoder:
     network = Autoencoder(
         input_shape=shape,
         encoder=[],
-        latent=torch.nn.Identity(),
+        latent=Posterior(),
         decoder=[],
         likelihood=likelihood or SquaredError(),
         point=point,

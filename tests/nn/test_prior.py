@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from torch.distributions import MultivariateNormal, Normal
+from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
 from aezoo.errors import RunFailed, UsageError
-from aezoo.nn.prior import FittedGaussian, StandardNormal
+from aezoo.nn.prior import FittedGaussian, Mixture, StandardNormal
 
 
 def codes(n=500, shape=(4,)):
@@ -163,3 +163,42 @@ def test_before_the_fit_a_fitted_gaussian_is_saved_as_a_standard_normal():
         "chol": [[1.0, 0.0], [0.0, 1.0]],
         "fitted": False,
     }
+
+
+# --- a mixture that learns ----------------------------------------------------------------------------------
+
+
+def spread(components: int = 3, dim: int = 2) -> Mixture:
+    torch.manual_seed(0)
+    prior = Mixture((dim,), components).double()
+    with torch.no_grad():
+        for parameter in prior.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    return prior
+
+
+def test_a_mixture_has_the_density_that_torch_gives_it() -> None:
+    prior = spread()
+    parts = Independent(Normal(prior.mean, (prior.logvar / 2).exp()), 1)
+    reference = MixtureSameFamily(Categorical(logits=prior.logits), parts)
+    z = torch.randn(50, 2).double()
+    torch.testing.assert_close(prior.log_prob(z), reference.log_prob(z))
+
+
+def test_draws_of_a_mixture_have_its_moments_and_its_shape() -> None:
+    prior = Mixture((2, 3), 2)
+    with torch.no_grad():
+        prior.logits.copy_(torch.tensor([0.0, 1.0]))
+        prior.logvar.copy_(torch.randn_like(prior.logvar))
+    draws = prior.sample(100_000, torch.Generator().manual_seed(1))
+    assert draws.shape == (100_000, 2, 3)
+    share, mean, variance = prior.logits.softmax(0)[:, None], prior.mean, prior.logvar.exp()
+    expected = (share * mean).sum(0)
+    second = (share * (variance + mean.square())).sum(0) - expected.square()
+    # Five standard errors of 100 000 draws of deviations up to 2.
+    torch.testing.assert_close(draws.flatten(1).mean(0), expected, atol=0.035, rtol=0)
+    torch.testing.assert_close(draws.flatten(1).var(0), second, atol=0.1, rtol=0.03)
+
+
+def test_components_start_apart() -> None:
+    assert len(Mixture((4,), 5).mean.unique(dim=0)) == 5

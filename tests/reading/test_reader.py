@@ -76,7 +76,7 @@ def test_a_layer_that_does_not_fit_is_named() -> None:
 
 def test_a_regularizer_whose_needs_are_not_met_is_refused() -> None:
     (message,) = faults(base(regularizers={"kl": {"weight": 1.0}}))
-    assert "regularizers.kl: needs logvar, mean; the latent 'deterministic' provides" in message
+    assert "regularizers.kl: needs a posterior; the latent 'deterministic' provides" in message
 
 
 def test_an_unknown_tap_gets_a_suggestion() -> None:

@@ -177,3 +177,15 @@ def test_the_pass_that_prepares_is_the_first_step_with_noise_of_its_own(monkeypa
     made, batches, training = objective(Whitening(3))
     prepare(made, batches, training)
     assert passes == [(0, *(derive(training.seed, f"prepare.{name}") for name in ("corruption", "latent")))]
+
+
+def test_a_likelihood_and_a_prior_which_are_called_by_their_methods_are_prepared_with_the_first_pass() -> None:
+    made, batches, training = objective()
+    watching = [Watching(), Watching()]
+    for part, module in zip(("likelihood", "prior"), watching, strict=True):
+        module.add_module("inner", getattr(made.model, part) or nn.Identity())
+        module.mean, module.nll = (getattr(module.inner, name, None) for name in ("mean", "nll"))
+        setattr(made.model, part, module)
+    prepare(made, batches, training)
+    x = next(batches.epoch(0, training.batch_size, training.seed))
+    assert all(module.seen is not None and torch.equal(module.seen.x, x) for module in watching)

@@ -24,8 +24,13 @@ class LatentSpec(Component):
     provides: ClassVar[frozenset[str]] = frozenset()
     #: The field that "the code of x" means: what `encode` returns and what the tap `latent` reads.
     point: ClassVar[str] = "z"
+    #: Whether the module knows the density that `z` is drawn from: `log_prob(code, z) -> [B]`, in nats, and
+    #: `redraw(code, generator) -> code`, another draw of each sample's posterior (see `aezoo.nn.code.Posterior`).
+    posterior: ClassVar[bool] = False
     #: Whether `z` is drawn, in training, from a posterior: it then wants a term that limits its information.
     noisy: ClassVar[bool] = False
+    #: Whether it draws by rejection, so that the draw of a sample hangs on how many numbers those before it took.
+    rejection: ClassVar[bool] = False
     #: Whether how many values may be active is fixed by construction: it wants no sparsity penalty.
     sparse: ClassVar[bool] = False
     #: Whether `z` is one of finitely many codes, whose information no penalty has to limit.
@@ -35,6 +40,16 @@ class LatentSpec(Component):
     discrete: ClassVar[str] = ""
     dim: int = Field(ge=1, description="width of the code: values, or channels of a spatial one")
     prior: PriorSpec | None = Field(None, description="density that `sample` draws from")
+
+    @classmethod
+    def offers(cls) -> frozenset[str]:
+        """What the `needs` of a term may name: fields of the code, and `posterior`."""
+        return cls.provides | ({"z", "posterior"} if cls.posterior else {"z"})
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether a code has a rate: its posterior and the prior that it is trained with have densities."""
+        return self.posterior and (self.prior is None or self.prior.fitted or self.prior.density)
 
     def code_shape(self, shape: Shape) -> Shape:
         """Shape of `z` for features of this shape."""

@@ -21,9 +21,10 @@ class RegularizerSpec(Component):
     """
 
     kind: ClassVar[str] = "regularizer"
-    #: What the latent must provide.
+    #: What the latent must provide: fields of its code; `posterior`, if the term asks for the density of the draw.
     needs: ClassVar[frozenset[str]] = frozenset()
-    #: Whether it limits what the code can tell of the input, as a KL to the prior does: a rate.
+    #: Whether it limits what the code can tell of the input, as a KL to the prior does. A rate that needs the
+    #: posterior is the rate itself: two such terms, or one beside an objective that has it, count it twice.
     rate: ClassVar[bool] = False
     #: Whether it asks for few active values.
     sparsifies: ClassVar[bool] = False

@@ -83,7 +83,7 @@ def _latent(draft: Draft, features: Shape) -> DrawnPart | None:
     """A latent for these features that provides what the regularizer that has to occur needs."""
     wanted = draft.pool.containing
     needs = wanted.needs if wanted is not None and issubclass(wanted, RegularizerSpec) else frozenset[str]()
-    latents = [part for part in draft.pool.parts(LatentSpec.kind) if needs <= part.provides | {"z"}]
+    latents = [part for part in draft.pool.parts(LatentSpec.kind) if needs <= part.offers()]
     return draft.generator.part(LatentSpec, accept=lambda part: bool(part.code_shape(features)), of=latents)
 
 

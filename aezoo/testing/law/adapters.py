@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.building.builder import assemble
-from aezoo.nn.code import Output
+from aezoo.nn.code import Attached, Output
 from aezoo.registry.attribution import BUILT_BY
 from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
@@ -113,7 +113,12 @@ class PriorAdapter(Adapter):
 
     @property
     def declared(self) -> dict[str, Shape]:
-        return {"log_prob": (), "sample": self.shape}
+        return {"sample": self.shape} | ({"log_prob": ()} if self.part.density else {})
+
+    def build_unseeded(self) -> nn.Module:
+        module = build_module(self.part, self.shape, self.spec)
+        # One that reads other parts of its model is that of the whole model.
+        return assemble(self.spec).prior if isinstance(module, Attached) else module  # type: ignore[no-any-return]
 
     def build(self) -> nn.Module:
         module: Any = super().build()
@@ -122,7 +127,7 @@ class PriorAdapter(Adapter):
 
     def run(self, module: Any, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
         (z,) = inputs
-        outputs = {"log_prob": module.log_prob(z)}
+        outputs = {"log_prob": module.log_prob(z)} if self.part.density else {}
         return outputs if noise is None else {**outputs, "sample": module.sample(len(z), noise)}
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from aezoo.errors import AezooError
+from aezoo.nn.code import Attached
 from aezoo.spec.component import Range
 from aezoo.spec.kinds import LikelihoodSpec, PriorSpec
 from aezoo.spec.shape import Shape
@@ -63,12 +64,14 @@ def _off(part: LikelihoodSpec, shape: Shape) -> Iterator[str]:
     "L31",
     "prior",
     says="exp(log_prob) sums, or integrates, to one over all codes, of one value or of two.",
-    hint="put in the constants and sum over the axes of a code",
+    hint="put in the constants and sum over the axes of a code; or declare `density = False`, or `euclidean = False`",
 )
 def prior_sums_to_one(tested: PartUnderTest) -> Iterator[str]:
     for part in _parts(tested):
-        for shape in ((1,), (2,)):
-            module: Any = part.build(shape).double()
+        for shape in ((1,), (2,)) if part.density and part.euclidean else ():
+            module: Any = part.build(shape, tested.example).double()
+            if isinstance(module, Attached):  # whose density is of codes of its model alone
+                continue
             module.fit(0.5 + 2 * torch.randn(64, *shape, generator=generator(0), dtype=torch.double))
             total = _total(module.log_prob, module.sample(DRAWS, generator(1)), None)
             if abs(total - 1) > INTEGRAL:

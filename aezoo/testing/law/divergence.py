@@ -1,15 +1,15 @@
-"""Law of rates: the divergence between a posterior and its prior."""
+"""Laws of rates: posteriors, and their divergence from the prior."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from aezoo.spec.kinds import RegularizerSpec
+from aezoo.nn.code import Output
+from aezoo.spec.kinds import LatentSpec, RegularizerSpec
 from aezoo.testing.generate.minimal import NoMinimalSpec, minimal_spec
 from aezoo.testing.law.adapters import Adapter, TermAdapter, adapters_of, generator
 from aezoo.testing.law.definition import law
@@ -20,48 +20,75 @@ from aezoo.testing.law.under_test import PartUnderTest
 @law(
     "L34",
     "regularizer",
-    says="A rate of mean and logvar is the KL divergence to the prior: never negative, and what sampling estimates.",
+    says="A rate that asks for the posterior is its divergence from the prior: what log q(z) - log p(z) is on average.",
     hint="check signs and constants against E[log q(z) - log p(z)]; a penalty that is no rate declares `rate = False`",
 )
 def divergence(tested: PartUnderTest) -> Iterator[str]:
     part = tested.part
-    if not issubclass(part, RegularizerSpec) or not part.rate or part.needs != {"mean", "logvar"}:
+    if not issubclass(part, RegularizerSpec) or not part.rate or not part.needs & {"posterior", "logvar"}:
         return
     adapter = next((one for one in adapters_of(tested) if _plain(one.part)), None) or _reset(tested)
-    if isinstance(adapter, TermAdapter):
+    if isinstance(adapter, TermAdapter) and adapter.spec.latent.has_rate:
         module = adapter.build().double().eval()
         for seed, scale in enumerate((0.0, 0.3, 1.0)):
             yield from _estimated(adapter, module, seed, scale)
 
 
 def _estimated(adapter: TermAdapter, module: Any, seed: int, scale: float) -> Iterator[str]:
-    """The term and its estimate, for posteriors that are `scale` away from N(0, I)."""
-    out = adapter.out(module, adapter.inputs(4, generator(seed))[0].double())
+    """The term and its estimate; posteriors of mean and log variance are `scale` away from N(0, I)."""
     noise = generator(seed)
-    mean, logvar = (scale * torch.randn(out.code.z.shape, generator=noise, dtype=torch.double) for _ in range(2))
-    code = out.code._replace(z=mean, mean=mean, logvar=logvar)
+    out = adapter.out(module, adapter.inputs(4, generator(seed))[0].double())
+    if {"mean", "logvar"} <= {*out.code._fields}:
+        mean, logvar = (scale * torch.randn(out.code.z.shape, generator=noise, dtype=torch.double) for _ in range(2))
+        out = out._replace(code=out.code._replace(z=mean, mean=mean, logvar=logvar))
     with torch.no_grad():
-        value = float(adapter.terms(module, out._replace(code=code))["term"])
-        estimates = _log_ratios(module["model"].prior, mean, logvar, noise)
-    if value < -1e-9:
-        yield f"{adapter}: it is {value:.4g} for a posterior, and no divergence is negative"
-    elif not agree(estimates, torch.tensor(value, dtype=torch.double)):
-        yield f"{adapter}: it is {value:.4g}, sampling gives {float(estimates.mean()):.4g}"
+        terms, ratios = _draws(adapter, module, out, noise)
+    if float(terms.std()) == 0 and float(terms[0]) < -1e-9:
+        yield f"{adapter}: it is {float(terms[0]):.4g} for a posterior, and no divergence is negative"
+    elif not agree(terms - ratios, torch.zeros((), dtype=torch.double)):
+        yield f"{adapter}: it is {float(terms.mean()):.4g}, sampling gives {float(ratios.mean()):.4g}"
 
 
-def _log_ratios(prior: Any, mean: Tensor, logvar: Tensor, noise: torch.Generator) -> Tensor:
-    """Draws of log q(z) - log p(z), each the mean over the batch."""
-    deviation = (logvar / 2).exp()
-    ratios = []
+def _draws(adapter: TermAdapter, module: Any, out: Output, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The term, and log q(z) - log p(z) averaged over the batch, at many draws of the code."""
+    model: Any = module["model"]
+    terms, ratios = [], []
     for _ in range(DRAWS):
-        eps = torch.randn(mean.shape, generator=noise, dtype=torch.double)
-        z = mean + deviation * eps
-        log_q = (-0.5 * (eps.square() + math.log(2 * math.pi)) - logvar / 2).flatten(1).sum(dim=1)
-        log_p = (
-            prior.log_prob(z) if prior is not None else -0.5 * (z.square() + math.log(2 * math.pi)).flatten(1).sum(1)
-        )
-        ratios.append((log_q - log_p).mean())
-    return torch.stack(ratios)
+        code = model.latent.redraw(out.code, noise)
+        terms.append(adapter.terms(module, out._replace(code=code))["term"])
+        ratios.append((model.latent.log_prob(code, code.z) - model.rate_prior.log_prob(code.z)).mean())
+    return torch.stack(terms), torch.stack(ratios)
+
+
+@law(
+    "L35",
+    "latent",
+    says="A posterior's density is that of its draws: log q has a mean gradient of zero at them.",
+    hint="let `log_prob(code, z)` be the log density, constants that hang on the code and all, of what `redraw` draws",
+)
+def posterior_density(tested: PartUnderTest) -> Iterator[str]:
+    if not issubclass(tested.part, LatentSpec) or not tested.part.posterior:
+        return
+    for adapter in adapters_of(tested):
+        module: Any = adapter.build().double().eval()
+        with torch.no_grad():
+            code = module(*(x.double() for x in adapter.inputs(1, generator(1))), None)
+        scores = _scores(module, code, DRAWS, generator(2))
+        for name, drawn in scores.items():
+            if not agree(drawn, torch.zeros(drawn.shape[1:], dtype=torch.double)):
+                worst = float(drawn.mean(dim=0).abs().max())
+                yield f"{adapter}: the mean gradient of log q by {name} is {worst:.3g} at draws of q, not 0"
+
+
+def _scores(module: Any, code: Any, draws: int, noise: torch.Generator) -> dict[str, Tensor]:
+    """Gradients of log q(z) by the fields of the code of one sample, at draws of it: [draws, *field]."""
+    fields = {name: value for name, value in code._asdict().items() if name != "z" and value.is_floating_point()}
+    many = {name: value.expand(draws, *value.shape[1:]).clone().requires_grad_() for name, value in fields.items()}
+    code = code._replace(z=code.z.expand(draws, *code.z.shape[1:]), **many)
+    z = module.redraw(code, noise).z.detach()
+    log_q = module.log_prob(code, z)
+    gradients = torch.autograd.grad(log_q.sum(), [*many.values()], allow_unused=True)
+    return {name: gradient for name, gradient in zip(many, gradients, strict=True) if gradient is not None}
 
 
 def _plain(part: Any) -> bool:
@@ -88,4 +115,4 @@ def _reset(tested: PartUnderTest) -> Adapter | None:
     return TermAdapter(part, spec, spec.input.shape)
 
 
-LAWS = [divergence]
+LAWS = [divergence, posterior_density]
