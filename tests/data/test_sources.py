@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import aezoo.data.values
-from aezoo.builtins import arrays, generated, tables
+from aezoo.builtins import arrays, digits, generated, image_files, tables
 from aezoo.data.batches import Batches
 from aezoo.data.sources import check, open_samples
 from aezoo.data.splits import split
