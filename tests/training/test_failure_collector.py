@@ -13,7 +13,7 @@ import pytest
 from aezoo.errors import DataError, Interrupted, RunFailed
 from aezoo.training.failures import FailureCollector
 from aezoo.training.mapped_files import MappedFiles
-from aezoo.training.stopping import SIGNALS, Stop, stoppable
+from aezoo.training.signals import SIGNALS, Stop, stoppable
 
 
 def raising(error: BaseException) -> Callable[[], int]:
