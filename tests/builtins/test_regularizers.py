@@ -14,6 +14,7 @@ from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.divergence import ScheduledRate
 from aezoo.nn.latent import Deterministic, Gaussian
 from aezoo.nn.likelihood import SquaredError
+from aezoo.spec.kinds import ConstantSpec
 
 TERMS = [
     KLSpec(),
@@ -224,7 +225,7 @@ def test_batch_norm_two_layers_deep_is_seen_with_the_shape_it_is_given():
     ("term", "field", "refused", "kept"),
     [
         (KLSpec, "free_bits", -0.1, 0.0),
-        (KLSpec, "capacity", -0.1, 0.0),
+        (KLSpec, "capacity", -0.1, ConstantSpec(value=0.0)),
         (KLSparsitySpec, "rho", 0.0, 0.001),
         (KLSparsitySpec, "rho", 1.0, 0.999),
         (KLSparsitySpec, "momentum", 0.0, 0.001),
@@ -240,7 +241,7 @@ def test_the_fields_of_penalties_have_the_ranges_of_their_formulas(term, field, 
 
 
 def test_penalties_start_from_the_values_of_their_papers():
-    assert (KLSpec().free_bits, KLSpec().capacity) == (0.0, 0.0)
+    assert (KLSpec().free_bits, KLSpec().capacity) == (0.0, ConstantSpec(value=0.0))
     assert (KLSparsitySpec().rho, KLSparsitySpec().momentum) == (0.05, None)
     assert (ContractiveSpec().estimator, ContractiveSpec().probes) == ("auto", 1)
     assert [part.sparsifies for part in (KLSparsitySpec, L1Spec, L2Spec, KLSpec)] == [True, True, False, False]

@@ -16,7 +16,7 @@ import aezoo
 from aezoo.errors import DataWarning
 from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
-from aezoo.storage import folder, pictures
+from aezoo.storage import pictures, saving
 from aezoo.storage.writer import writing
 from aezoo.training.run import Run
 
@@ -111,9 +111,9 @@ def test_a_record_that_is_there_is_not_written_again_and_a_missing_one_is(tmp_pa
     model = build_model([3])
     run = Run(model, {"seed": 5}, None, [{"step": 1}])
     with writing(tmp_path, force=True) as writer:
-        folder.keep_record(writer, run)
+        saving.keep_record(writer, run)
         assert json.loads((tmp_path / "training.json").read_text()) == {"seed": 5, "history": [{"step": 1}]}
-        folder.keep_record(writer, dataclasses.replace(run, record={"seed": 6}))
+        saving.keep_record(writer, dataclasses.replace(run, record={"seed": 6}))
     assert json.loads((tmp_path / "training.json").read_text())["seed"] == 5
 
 
