@@ -84,6 +84,10 @@ class Rate(nn.Module):
         return (total - self.capacity).abs() if self.capacity else total
 
 
+#: What it was called before it asked for the prior: plugins may import it by this name.
+StandardNormalKL = Rate
+
+
 class ScheduledRate(Rate):
     """The same with a capacity that changes with the step (Burgess et al. 2018, section 4.2).
 

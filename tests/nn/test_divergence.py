@@ -142,3 +142,9 @@ def test_a_capacity_that_rises_is_that_of_the_step() -> None:
     for step, expected in ((0, 8.0), (5, 3.0), (10, 2.0)):
         term.at(step, 10)
         assert term(out).item() == expected
+
+
+def test_the_term_keeps_the_name_that_plugins_may_import_it_by():
+    from aezoo.nn.divergence import StandardNormalKL
+
+    assert StandardNormalKL is Rate
