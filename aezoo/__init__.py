@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aezoo.model import Model
     from aezoo.reading.reader import read
     from aezoo.spec.document import Spec
-    from aezoo.storage.folder import save
+    from aezoo.storage.saving import save
     from aezoo.training.run import Run, train
     from aezoo.zoo.loading import load
     from aezoo.zoo.pulling import pull
@@ -36,7 +36,7 @@ _HOMES = {
     "pull": "aezoo.zoo.pulling",
     "push": "aezoo.zoo.pushing",
     "read": "aezoo.reading.reader",
-    "save": "aezoo.storage.folder",
+    "save": "aezoo.storage.saving",
     "train": "aezoo.training.run",
 }
 

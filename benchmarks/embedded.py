@@ -1,6 +1,7 @@
 """Train each embedded model by its bundled spec and embed it; or train it again and compare.
 
 python benchmarks/embedded.py write [NAME ...]      from runs/zoo/NAME, trained now if it is not there
+python benchmarks/embedded.py cards [NAME ...]      writes their cards and lock files anew, the rest stays
 python benchmarks/embedded.py compare [NAME ...]    trains again, prints both metrics; exit 1 if they differ by more
                                                     than a hundredth
 python benchmarks/embedded.py list                  how large each is, and all together
@@ -58,7 +59,6 @@ TOLERANCE = 0.01
 
 def write(names: list[str]) -> int:
     """Embed trained models, each checked against its spec, with a card of its own name."""
-    index = dict(embedded.index())
     for name in names:
         source, target = RUNS / name, embedded.folder(name)
         if not (source / layout.CONFIG).is_file():
@@ -68,8 +68,16 @@ def write(names: list[str]) -> int:
         for file in layout.survey(source).files:
             (target / file.name).parent.mkdir(exist_ok=True)
             shutil.copyfile(source / file.name, target / file.name)
+    return cards(names)
+
+
+def cards(names: list[str]) -> int:
+    """Write card, lock file and row of the index of embedded models anew."""
+    index = dict(embedded.index())
+    for name in names:
+        target = embedded.folder(name)
         spec = examine(ModelFiles(target)).spec
-        assert spec.run == aezoo.read(name).run, f"{source} was trained by another spec than the bundled {name}"
+        assert spec.run == aezoo.read(name).run, f"{target} was trained by another spec than the bundled {name}"
         atomic_write(target / layout.CARD, written_card(target, spec, name))
         files = tuple(layout.survey(target).files)
         lockfile.write(target, lockfile.Lock(name, "", lockfile.content_id(files), files, aezoo=aezoo.__version__))
@@ -155,14 +163,14 @@ def tell() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["write", "compare", "list", "table"])
+    parser.add_argument("what", choices=["write", "cards", "compare", "list", "table"])
     parser.add_argument("names", nargs="*", metavar="NAME")
     asked = parser.parse_args()
     if unknown := {*asked.names} - {*bundled_specs()}:
         parser.error(f"no bundled spec is called {min(unknown)}")
     if asked.what in ("list", "table"):
         return {"list": tell, "table": table}[asked.what]()
-    return {"write": write, "compare": compare}[asked.what](asked.names or list(NAMES))
+    return {"write": write, "cards": cards, "compare": compare}[asked.what](asked.names or list(NAMES))
 
 
 if __name__ == "__main__":

@@ -228,16 +228,17 @@ def test_reading_and_checking_every_bundled_spec_imports_neither_torch_nor_numpy
 
 def test_importing_every_part_in_the_box_imports_neither_torch_nor_numpy() -> None:
     modules = after("from aezoo.registry.loader import default_registry\nlist(default_registry().parts())")
-    assert {"aezoo.builtins.pictures", "aezoo.builtins.generated"} <= modules
+    assert {"aezoo.builtins.image_files", "aezoo.builtins.generated"} <= modules
     assert not modules & {"torch", "numpy", "PIL"}
 
 
 def test_a_spec_imports_the_modules_that_it_names_and_no_others() -> None:
     modules = after("import aezoo\naezoo.read('vanilla-digits')")
     names = {name.rpartition(".")[2] for name in modules if name.startswith(("aezoo.builtins.", "aezoo.layers."))}
-    assert {"basic", "latents", "likelihoods", "datasets"} <= names
+    assert {"basic", "latents", "likelihoods", "digits"} <= names
     assert not names & {"convolutions", "resampling"}
-    assert not names & {"sequences", "residual", "corruptions", "metrics", "pictures", "tables", "arrays", "generated"}
+    others = {"sequences", "residual", "corruptions", "metrics", "image_files", "tables", "arrays", "generated"}
+    assert not names & others
 
 
 def test_importing_aezoo_imports_neither_pydantic_nor_click() -> None:

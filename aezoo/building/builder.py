@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from aezoo.building.limits import Ceiling
+from aezoo.building.size_checks import SizeCheck
 from aezoo.errors import Fault, ShapeError, SpecError
 from aezoo.model import Model
 from aezoo.modules.output_checks import curve
@@ -90,8 +90,8 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
         PluginError: A part has other weights than it declares, or gives another shape.
     """
     network = skeleton(spec)
-    ceiling = Ceiling(spec, limits)
-    ceiling.hold(network)
+    size_check = SizeCheck(spec, limits)
+    size_check.hold(network)
     for one in _placed(spec, network):
         one.weigh()
     for key_path, inner, input_shape in _inside(spec):
@@ -106,7 +106,7 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
     passed = _unseeded(spec) if device == "cpu" else network
     for one in _placed(spec, passed):
         one.watch()
-    with torch.no_grad(), ceiling.watch(passed, 2):
+    with torch.no_grad(), size_check.watch(passed, 2):
         passed.eval()(torch.zeros(2, *spec.input.shape, device=device, dtype=_dtype(passed)))
 
 
@@ -220,13 +220,19 @@ def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
     # Built in this order, since parts may draw their weights: the loss terms, corruptions, regularizers.
     loss_terms = made(spec.objective, spec)
     corruption = [made(part, spec.input.shape, spec.input.range) for part in spec.corruption]
-    return Objective(
+    objective = Objective(
         network,
         _terms(spec, loss_terms, steps),
         _constraints(spec, network),
         corruption=corruption,
+        steps=steps,
         autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
     )
+    if unmoved := objective.unmoved():
+        more = f" and {len(unmoved) - 3} more" if len(unmoved) > 3 else ""
+        message = f"leaves weights to no player: {', '.join(unmoved[:3])}{more}; freeze them, or give them to one"
+        raise broken(spec.objective, "build", message)
+    return objective
 
 
 def _terms(spec: Spec, loss_terms: nn.Module, steps: int) -> Terms:

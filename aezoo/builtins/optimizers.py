@@ -174,7 +174,7 @@ class LBFGSSpec(OptimizerSpec):
     line_search: Literal["strong_wolfe", "none"] = Field(
         "strong_wolfe", description="how the length of a step is found; none takes `lr`"
     )
-    tolerance_grad: float = Field(1e-7, ge=0, description="stops when no entry of the gradient is larger")
+    tolerance_grad: float = Field(1e-7, ge=0, le=1, description="stops when no entry of the gradient is larger")
     tolerance_change: float = Field(1e-9, ge=0, description="stops when loss and weights change by less")
 
     def state(self) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import inf
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import Field, LayerSpec, RegularizerSpec, Remark, Shape, Spec, flat
+from aezoo.plugin import ConstantSpec, Field, LayerSpec, RegularizerSpec, Remark, ScheduleSpec, Shape, Spec, flat
 
 if TYPE_CHECKING:
     from torch import nn
@@ -67,13 +68,18 @@ class KLSpec(RegularizerSpec):
         description="nats of each code value that are free, by its batch mean (arXiv:1606.04934); without a "
         "closed form, the whole code",
     )
-    capacity: float = Field(
-        0.0, ge=0, description="nats that the code should carry: the term is |KL - capacity| (arXiv:1804.03599)"
+    capacity: ScheduleSpec = Field(
+        ConstantSpec(value=0.0),
+        description="nats that the code should carry, a number or a schedule: the term is |KL - capacity| "
+        "(arXiv:1804.03599)",
     )
 
     @model_validator(mode="after")
     def _one_idea(self) -> Self:
-        if self.free_bits and self.capacity:
+        least, most = self.capacity.bounds() or (0.0, inf)
+        if least < 0:
+            raise ValueError(f"capacity falls to {least:g}: no code carries less than 0 nats")
+        if self.free_bits and most:
             raise ValueError("free_bits and capacity serve the same purpose: choose one")
         return self
 
@@ -81,9 +87,10 @@ class KLSpec(RegularizerSpec):
         yield from _latent_only(self)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.divergence import Rate
+        from aezoo.nn.divergence import Rate, ScheduledRate
 
-        return Rate(free_bits=self.free_bits, capacity=self.capacity)
+        least, most = self.capacity.bounds() or (0.0, inf)
+        return Rate(free_bits=self.free_bits, capacity=least) if least == most else ScheduledRate(self.capacity.value)
 
 
 class KLSparsitySpec(RegularizerSpec):

@@ -25,7 +25,7 @@ def zoo() -> None:
 @zoo.command()
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @click.argument("namespace", metavar="NAMESPACE")
-@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--all", "all_models", is_flag=True, help="All of them.")
 @click.option("--tag", metavar="TAG", help="A version for each commit: v1.")
 @click.option("--private", is_flag=True, help="Show new repositories to their owner alone.")
 @click.option("--dry-run", is_flag=True, help="Print every file; ask nobody, send nothing.")

@@ -1,4 +1,4 @@
-"""From a source to the rows of each split: open, check, split. Batches are made in `aezoo.data.batches`.
+"""From a source to samples: open, check. Splits are in `aezoo.data.splits`, batches in `aezoo.data.batches`.
 
 source --open_samples--> Samples --check--> Samples --split--> rows --Batches--> Tensor [B, *input]
 """
@@ -16,12 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aezoo.data.batches import Batches, Rows
 from aezoo.data.values import check_values
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.files import expanded
 from aezoo.names import utf8
-from aezoo.randomness import permutation
 from aezoo.reading.merge import SHARES, STATEMENTS
 from aezoo.reading.reader import read_as
 from aezoo.registry.loader import default_registry
@@ -33,7 +31,6 @@ from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
-__all__ = ["Batches", "Rows", "Source", "check", "open_samples", "restated", "source_of", "split"]
 
 
 def open_samples(
@@ -270,31 +267,3 @@ def _windows(shape: Shape, wanted: Shape) -> str:
     if len(shape) == 2 and shape[1] < length <= shape[0]:
         return f"each row was read as a sample; a set of signals is an array [N, {channels}, {length}] of windows"
     return ""
-
-
-def split(samples: Samples, dataset: DatasetSpec | None, seed: int = 0) -> dict[str, Rows]:
-    """Rows of `train`, `validation` and `test`, each in ascending order, no row in two.
-
-    Splits that the dataset fixes are used. Else every row is in one, and they depend on the seed, the number of samples
-    and the fractions alone; the test rows do not depend on the validation's fraction. A share too small for a whole
-    sample gets one, but the last sample is always for training.
-
-    Raises:
-        DataError: Nothing is left to train on.
-    """
-    if samples.splits:
-        rows = {name: np.asarray(samples.splits.get(name, ()), np.int64) for name in ("train", "validation", "test")}
-    else:
-        validation, test = dataset.fractions() if dataset is not None else (0.1, 0.1)
-        n_test = _share(len(samples), test, len(samples) - 1)
-        n_other = n_test + _share(len(samples), validation, len(samples) - n_test - 1)
-        order = permutation(len(samples), seed, "split")
-        rows = {"train": order[n_other:], "validation": order[n_test:n_other], "test": order[:n_test]}
-    if not len(rows["train"]):
-        raise DataError(f"{samples.source}: no sample is left for training: {len(samples)} in all")
-    return {name: np.sort(part) for name, part in rows.items()}
-
-
-def _share(n: int, fraction: float, most: int) -> int:
-    # 1e-9: 0.29 * 100 is 28.999999999999996
-    return max(0, min(most, max(int(n * fraction + 1e-9), int(fraction > 0))))

@@ -16,7 +16,7 @@ from aezoo import device as devices
 from aezoo.data.batches import Batches, Rows
 from aezoo.data.outside import reaches_out, refuse_outside
 from aezoo.data.sources import Source, check, open_samples
-from aezoo.data.sources import split as split_rows
+from aezoo.data.splits import split as split_rows
 from aezoo.errors import DataError, DataWarning
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.evaluator import Evaluator, Examples, Table

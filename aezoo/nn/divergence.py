@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from aezoo.nn.code import HasDivergence, Output
@@ -80,3 +82,22 @@ class Rate(nn.Module):
             return values.mean(dim=0).clamp_min(self.free_bits).sum()
         total = values.sum() / len(values)
         return (total - self.capacity).abs() if self.capacity else total
+
+
+#: What it was called before it asked for the prior: plugins may import it by this name.
+StandardNormalKL = Rate
+
+
+class ScheduledRate(Rate):
+    """The same with a capacity that changes with the step (Burgess et al. 2018, section 4.2).
+
+    Args:
+        capacity: Nats at a step of a run: `capacity(step, steps)`.
+    """
+
+    def __init__(self, capacity: Callable[[int, int], float]) -> None:
+        super().__init__(capacity=capacity(0, 1))
+        self.schedule = capacity
+
+    def at(self, step: int, steps: int) -> None:
+        self.capacity = self.schedule(step, steps)

@@ -42,6 +42,15 @@ class SplitsModel(Protocol):
     def split(self, model: Autoencoder) -> Mapping[str, Iterable[HasParameters]]: ...
 
 
+@runtime_checkable
+class Scheduled(Protocol):
+    """A module that changes with the step."""
+
+    def at(self, step: int, steps: int) -> None:
+        """Called before each pass of a run of `steps`; in validation with step = steps."""
+        ...
+
+
 class Noise(NamedTuple):
     """Random generators, one for each stream; the loop seeds them anew at each step."""
 
@@ -107,6 +116,7 @@ class Objective(nn.Module):
         terms: The terms of the total loss.
         constraints: On its weights.
         corruption: Modules `c(x, generator)`, applied in order.
+        steps: Length of the run.
         autocast: Lower precision of the model's matrix products; the terms are computed in full.
     """
 
@@ -117,6 +127,7 @@ class Objective(nn.Module):
         constraints: Constraints = UNCONSTRAINED,
         *,
         corruption: Sequence[nn.Module] = (),
+        steps: int = 1,
         autocast: torch.dtype | None = None,
     ) -> None:
         super().__init__()
@@ -128,7 +139,10 @@ class Objective(nn.Module):
         self.terms = terms
         self.players = terms.players
         self.constraints = constraints
+        self.steps = steps
         self.autocast = autocast
+        # `hasattr` on the class: a submodule or weight named `at` would pass `isinstance` too, but is no method.
+        self._scheduled = [m for m in self.modules() if isinstance(m, Scheduled) and hasattr(type(m), "at")]
         self._weights = {player: terms.weights_of(player) for player in self.players}
         # A player that moves no weight of the model needs no graph of its pass.
         weights = set(model.parameters())
@@ -140,6 +154,8 @@ class Objective(nn.Module):
         Shape:
             x: [B, *input], in data units
         """
+        for module in self._scheduled:
+            module.at(step, self.steps)
         with torch.no_grad() if player in self._frozen else nullcontext():
             out = self._pass(x, noise)
         raw: dict[str, Tensor] = dict(self.loss_terms(out, player))
@@ -164,8 +180,22 @@ class Objective(nn.Module):
         return x
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
-        """The weights that this player moves."""
-        return player_parameters(player, self.loss_terms, self.model, first=player == self.players[0])
+        """The weights that this player moves, each once; the first also those of terms that no other player moves."""
+        first = player == self.players[0]
+        moved = [*player_parameters(player, self.loss_terms, self.model, first=first)]
+        return iter(dict.fromkeys([*moved, *self._terms_own()] if first else moved))
+
+    def _terms_own(self) -> Iterator[nn.Parameter]:
+        """Weights of loss terms, regularizers and corruptions that are neither the model's nor a later player's."""
+        others = {p for player in self.players[1:] for p in cast(Game, self.loss_terms).own(player)}
+        others.update(self.model.parameters())
+        for terms in (self.loss_terms, self.regularizers, self.corruption):
+            yield from (p for p in terms.parameters() if p.requires_grad and p not in others)
+
+    def unmoved(self) -> list[str]:
+        """Names of the weights that could be trained and that no player moves."""
+        moved = {p for player in self.players for p in self.parameters_of(player)}
+        return [name for name, p in self.named_parameters() if p.requires_grad and p not in moved]
 
     @property
     def auxiliary_state(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Assignments: the `--set` values of one call, in an order in which none undoes another.
+"""Assignments: the `--set` values of one call, parsed, in an order in which none undoes another.
 
 A component's settings go when its `type` changes. So a type is assigned before the settings beside it, whatever
 the order in which they were typed.
@@ -7,10 +7,11 @@ the order in which they were typed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from aezoo.reading.merge import ENDS, POSITION, SLOTS, type_of
-from aezoo.reading.provenance import Node, Origin
+from aezoo.reading.merge import ENDS, POSITION, SLOTS, steps_of, type_of
+from aezoo.reading.provenance import Node, Origin, Source
+from aezoo.reading.text import parse_value
 
 
 class Assignment(NamedTuple):
@@ -49,6 +50,22 @@ class Assignment(NamedTuple):
             return self
         bare = last in SLOTS or POSITION.fullmatch(last)
         return Assignment((*self.steps, "type"), self.value) if bare else None
+
+
+def parse_assignment(text: str, source: Source) -> Assignment | None:
+    """The assignment that `path=value` writes; None if a text is none."""
+    path, equals, value = text.partition("=")
+    steps = steps_of(path)
+    return Assignment(tuple(steps), _node(parse_value(value.strip()), source)) if equals and all(steps) else None
+
+
+def _node(value: Any, source: Source) -> Node:
+    """A value all of whose parts come from one short text, such as a flag."""
+    if isinstance(value, dict):
+        value = {key: _node(item, source) for key, item in value.items()}
+    elif isinstance(value, list):
+        value = [_node(item, source) for item in value]
+    return Node(value, Origin(source))
 
 
 def in_order(assignments: Iterable[Assignment]) -> list[Assignment]:

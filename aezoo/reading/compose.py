@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aezoo.errors import Fault, KeyPath, render_path
-from aezoo.reading.assignments import Assignment, in_order
+from aezoo.reading.assignments import Assignment, in_order, parse_assignment
 from aezoo.reading.merge import MACROS, SHARES, STATEMENTS, Merger, steps_of, written_out
 from aezoo.reading.provenance import DEFAULT, Node, Origin, Source, plain
-from aezoo.reading.text import parse_value
+from aezoo.reading.repeats import Repeats
 from aezoo.spec.limits import Limits
 
 #: What stands in a slot that has a default, so that its settings may be written without its name.
@@ -25,7 +25,6 @@ DEFAULTS: Mapping[KeyPath, str] = {
     ("training", "optimizer"): "adam",
 }
 EMPTY = Node({}, DEFAULT)
-RAISE = "`--limit {}=N` raises it, for a spec of your own"
 
 
 class Composer(Merger):
@@ -33,15 +32,13 @@ class Composer(Merger):
 
     def __init__(self, faults: list[Fault], limits: Limits) -> None:
         super().__init__(faults)
-        self.limits = limits
-        self._made = 0
-        self._too_many = False
+        self.repeats = Repeats(self.note, limits)
         #: The data of each file put together so far, by the file: what its statements are about.
         self._data: dict[Source, Any] = {}
 
     def compose(self, own: Node, bases: Sequence[Node], variants: Mapping[str, Node]) -> Node:
         """One spec from its bases, its variants and its own keys."""
-        own = self.unroll(own)
+        own = self.repeats.unroll(own)
         tree = EMPTY
         for base in bases:
             tree = self.merge(tree, base)
@@ -56,18 +53,17 @@ class Composer(Merger):
     def finish(self, tree: Node, overrides: Iterable[str] = ()) -> Node:
         """The overrides applied, slots with a default named, and no statement about other data."""
         for assignment in in_order(self._assignments(overrides)):
-            tree = self.merge(tree, self.unroll(assignment.tree))
+            tree = self.merge(tree, self.repeats.unroll(assignment.tree))
         return _implied(self._true(tree))
 
     def _assignments(self, overrides: Iterable[str]) -> Iterator[Assignment]:
         for override in overrides:
             source = Source(f"--set {override}")
-            path, equals, text = override.partition("=")
-            steps = steps_of(path)
-            if equals and all(steps):
-                yield Assignment(tuple(steps), _node(parse_value(text.strip()), source))
-            else:
+            assignment = parse_assignment(override, source)
+            if assignment is None:
                 self.note("AZ205", Node(None, Origin(source)), f"takes path=value, got {override!r}")
+            else:
+                yield assignment
 
     def _true(self, tree: Node) -> Node:
         """The tree without the description of a model of other data."""
@@ -83,7 +79,7 @@ class Composer(Merger):
         """All variants in one fragment; two that differ must be settled by the spec itself."""
         union, sources = EMPTY, dict[KeyPath, str]()
         for name, fragment in variants.items():
-            fragment = self.unroll(fragment)
+            fragment = self.repeats.unroll(fragment)
             for path, leaf in _leaves(fragment):
                 before = _at(union, path)
                 if before is not None and plain(before) != plain(leaf) and _at(settled, path) is None:
@@ -107,51 +103,6 @@ class Composer(Merger):
         if len(right) < len(paths):
             self.note("AZ206", unset, 'takes a list of paths: unset = ["regularizers.kl"]')
         return right
-
-    # --- each ---------------------------------------------------------------------------------------------
-
-    def unroll(self, node: Node) -> Node:
-        """Write every `each` out: `{type = "conv", each = {channels = [32, 64]}}` is two layers."""
-        if isinstance(node.value, dict):
-            return Node({key: self.unroll(item) for key, item in node.value.items()}, node.origin)
-        if not isinstance(node.value, list):
-            return node
-        entries: list[Node] = []
-        for item in node.value:
-            entries += self._repeat(item) if isinstance(item.value, dict) and "each" in item.value else [item]
-        return Node([self.unroll(entry) for entry in entries], node.origin)
-
-    def _repeat(self, item: Node) -> list[Node]:
-        each = item.value["each"]
-        rows = each.value if isinstance(each.value, dict) else {}
-        rest = {key: value for key, value in item.value.items() if key != "each"}
-        if not rows or not all(isinstance(row.value, list) and row.value for row in rows.values()):
-            self.note("AZ204", each, "takes lists: each = {channels = [32, 64]}")
-            return []
-        lengths = {key: len(row.value) for key, row in rows.items()}
-        count = max(lengths.values())
-        if len(set(lengths.values())) > 1:
-            message = ", ".join(f"{key} has {length}" for key, length in lengths.items())
-            self.note("AZ204", each, f"takes lists of one length: {message}")
-            return []
-        # Counted over the whole spec: a body that repeats inside a layer that repeats multiplies.
-        self._made += count
-        if count > self.limits.repeats or self._made > self.limits.modules:
-            if not self._too_many:
-                limit = min(self.limits.repeats, self.limits.modules)
-                self.note("AZ605", each, f"repeats {count:,} times; the limit is {limit:,}", RAISE.format("repeats"))
-            self._too_many = True
-            return []
-        return [Node({**rest, **{key: row.value[i] for key, row in rows.items()}}, item.origin) for i in range(count)]
-
-
-def _node(value: Any, source: Source) -> Node:
-    """A value all of whose parts come from one short text, such as a flag."""
-    if isinstance(value, dict):
-        value = {key: _node(item, source) for key, item in value.items()}
-    elif isinstance(value, list):
-        value = [_node(item, source) for item in value]
-    return Node(value, Origin(source))
 
 
 def _which(tree: Node) -> Any:

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 from aezoo.errors import KeyPath
 from aezoo.reading.alignment import pairs
 from aezoo.spec.component import Frozen
-from aezoo.spec.document import NAMES, DecoderSpec, Spec
+from aezoo.spec.document import DecoderSpec, Spec
+from aezoo.spec.fingerprints import NAMES
 from aezoo.spec.kinds import ConstantSpec
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -12,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Frozen, Interval, Ints, Strings, as_tuple
 from aezoo.spec.contracts import several, shape_of
+from aezoo.spec.fingerprints import architecture_fingerprint, run_fingerprint
 from aezoo.spec.kinds import (
     ConstraintSpec,
     CorruptionSpec,
@@ -30,10 +30,6 @@ from aezoo.spec.training import TrainingSpec
 
 #: What one axis more makes of a sample.
 KINDS_BY_RANK = {1: "vector", 2: "signal", 3: "image", 4: "volume"}
-#: Keys that change neither the weights nor the run.
-NAMES = frozenset({"name", "description", "license", "paper"})
-#: Keys that the weights depend on.
-ARCHITECTURE = frozenset({"aezoo", "input", "encoder", "latent", "decoder", "likelihood"})
 
 
 def _named(value: Any) -> Any:
@@ -251,14 +247,9 @@ class Spec(Frozen):
     @cached_property
     def arch(self) -> str:
         """Fingerprint of what weights depend on."""
-        return self._digest({key for key in type(self).model_fields if key in ARCHITECTURE})
+        return architecture_fingerprint(self)
 
     @cached_property
     def run(self) -> str:
         """Fingerprint of all but names and descriptions."""
-        return self._digest({key for key in type(self).model_fields if key not in NAMES})
-
-    def _digest(self, keys: set[str]) -> str:
-        # Without defaults: a field added later with a default leaves old fingerprints as they are.
-        content = self.model_dump(mode="json", exclude_none=True, exclude_defaults=True, include=keys)
-        return sha256(to_json(content, indent=None).encode()).hexdigest()
+        return run_fingerprint(self)

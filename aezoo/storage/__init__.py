@@ -1,1 +1,1 @@
-"""A model's folder: layout, manifest, weights, verification, lock file, card, pictures."""
+"""A model's folder: saving and loading, layout, manifest, weights, verification, lock file, card, pictures."""

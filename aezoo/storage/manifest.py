@@ -16,7 +16,7 @@ from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.spec.parts import parts
-from aezoo.storage.layout import CONFIG, WEIGHTS
+from aezoo.storage.layout import CONFIG
 from aezoo.storage.model_files import Content, ModelFiles
 
 NAME = CONFIG
@@ -90,20 +90,6 @@ def read_config(files: ModelFiles, *, registry: Registry | None = None, limits: 
         raise NotFound(message, hint="name a folder that 'aezoo train' wrote")
     document = parse(bytes(files.content(NAME).data), str(path))
     return Config(document, spec_of(document, str(path), registry=registry, limits=limits))
-
-
-def refuse_digest(folder: Path, document: Mapping[str, Any], digest: str) -> None:
-    """Refuse weights of another sha256 than config.json notes; models of old may have none noted. Raises `Refused`."""
-    if (weights := document.get("weights")) is None:
-        return
-    expected = weights.get("sha256") if isinstance(weights, dict) else None
-    if not isinstance(expected, str) or not re.fullmatch(r"[0-9a-f]{64}", expected):
-        raise Refused(f"{folder / NAME}: 'weights.sha256' is no sha256", hint="fetch or train it again")
-    if digest != expected:
-        raise Refused(
-            f"{folder / WEIGHTS} is not the file that was written with {NAME}: its sha256 is another",
-            hint="fetch or train it again",
-        )
 
 
 def parse_manifest(text: str, name: str, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:

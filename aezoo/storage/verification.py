@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
@@ -89,7 +90,7 @@ def verify_weights(
         own = manifest.parse_manifest(text, str(path), limits=limits, registry=registry)
         _refuse_another(path, own, config.spec)
     _refuse_values(path, content, header, config.spec)
-    manifest.refuse_digest(files.folder, config.document, content.sha256)
+    _refuse_digest(files.folder, config.document, content.sha256)
     return Verified(files, config.spec, config.document, header, content)
 
 
@@ -150,6 +151,20 @@ def _refuse_another(path: Path, own: Spec, spec: Spec) -> None:
             f"{path} was written for another spec than {manifest.NAME} beside it:"
             f" {own.arch[:12]}, not {spec.arch[:12]}",
             hint="files of two models were mixed",
+        )
+
+
+def _refuse_digest(folder: Path, document: Mapping[str, Any], digest: str) -> None:
+    """Refuse weights of another sha256 than config.json notes; models of old may have none noted. Raises `Refused`."""
+    if (noted := document.get("weights")) is None:
+        return
+    expected = noted.get("sha256") if isinstance(noted, dict) else None
+    if not isinstance(expected, str) or not re.fullmatch(r"[0-9a-f]{64}", expected):
+        raise Refused(f"{folder / layout.CONFIG}: 'weights.sha256' is no sha256", hint="fetch or train it again")
+    if digest != expected:
+        raise Refused(
+            f"{folder / layout.WEIGHTS} is not the file that was written with {layout.CONFIG}: its sha256 is another",
+            hint="fetch or train it again",
         )
 
 

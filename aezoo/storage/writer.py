@@ -284,12 +284,13 @@ def _remove_others(folder: Path, new: Path) -> None:
 
 def _move(stage: Path, folder: Path) -> None:
     """Move every file of a tree to its place in the folder."""
-    for path in sorted(stage.rglob("*")):
+    paths = sorted(stage.rglob("*"))
+    for path in paths:
         target = folder / path.relative_to(stage)
         if path.is_dir():
             target.mkdir(exist_ok=True)
         else:
             os.replace(path, target)
-    for inner in {path.parent.relative_to(stage) for path in stage.rglob("*")} | {Path()}:
+    for inner in sorted(path.relative_to(stage) for path in paths if path.is_dir()):
         sync(folder / inner)
     sync(folder)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from aezoo.errors import AezooError, Interrupted, RunFailed
 from aezoo.registry.attribution import blamed
-from aezoo.training.stopping import Stop
+from aezoo.training.signals import Stop
 
 T = TypeVar("T")
 

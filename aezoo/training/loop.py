@@ -23,11 +23,12 @@ from aezoo.registry.attribution import BUILT_BY, blamed, suspected
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot
+from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.player import Player, Streams
 from aezoo.training.progress import Progress, Silent
-from aezoo.training.stopping import Stop
+from aezoo.training.signals import Stop
 
 
 @dataclass
@@ -49,7 +50,6 @@ class Outcome:
     step: int = 0
     epoch: int = 0
     best_step: int = 0
-    best: float = math.inf
     stop_reason: str = "finished"
     failure: Exception | None = None
     seconds: float = 0.0
@@ -118,12 +118,13 @@ class Loop:
             for name in objective.players
         ]
         self.average = Average(objective.model, training.ema) if training.ema else None
+        self.early_stopping = EarlyStopping(training.best_by, patience=training.patience)
         self.stop = stop or Stop()
 
     def run(self) -> Outcome:
         """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
         outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.auxiliary_state))
-        timer, epochs_waited = RefreshTimer(self.progress), 0
+        timer = RefreshTimer(self.progress)
         with self._recording(outcome):
             while not self.over:
                 for x in self.batches.epoch(outcome.epoch, self.training.batch_size, self.training.seed):
@@ -134,8 +135,7 @@ class Loop:
                     if self.over:
                         break
                 outcome.epoch += 1
-                epochs_waited = 0 if self._finish_epoch(outcome) else epochs_waited + 1
-                if self.training.patience and epochs_waited >= self.training.patience:
+                if self.early_stopping.ends_run(improved=self._finish_epoch(outcome)):
                     outcome.stop_reason = "patience"
                     break
         return outcome
@@ -228,14 +228,9 @@ class Loop:
         return {**terms, "total": terms["total"] + sum(changes)}
 
     def _keep(self, terms: Means, outcome: Outcome) -> bool:
-        key = self.training.best_by
-        if key != "last" and key not in terms:
-            known = ", ".join(terms)
-            raise RunFailed(f"training.best_by: no term is called {key!r}", hint=f"there are: last, {known}")
-        value = -self.step if key == "last" else terms[key]
-        if value >= outcome.best:
+        if not self.early_stopping.improves(terms, self.step):
             return False
-        outcome.best, outcome.best_step, outcome.validation = value, self.step, terms
+        outcome.best_step, outcome.validation = self.step, terms
         outcome.state, outcome.auxiliary_state = snapshot(self.objective.model), _copy(self.objective.auxiliary_state)
         return True
 

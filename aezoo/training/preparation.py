@@ -5,11 +5,10 @@ Any module of an objective may have a method
     prepare(first_input, *, model, generator)
 
 `first_input` is what the module is called with for the first batch, in evaluation mode and without a gradient: the
-features of a layer or latent, the whole `Output` of a penalty. A likelihood or prior, which is called by other methods,
-gets the `Output`, too. A spec's corruption is applied, as in training and validation. `model` is the autoencoder, for
-what couples its parts; random numbers are drawn from `generator`.
-Modules are prepared once, one after another in the order of a pass: a second whitening layer gets what the first has
-whitened.
+features of a layer or latent, the whole `Output` of a penalty, a likelihood or a prior. A spec's corruption is applied,
+as in training and validation. `model` is the autoencoder, for what couples its parts; random numbers are drawn from
+`generator`. Modules are prepared once, one after another in the order of a pass: a second whitening layer gets what the
+first has whitened.
 """
 
 from __future__ import annotations
@@ -58,7 +57,10 @@ def prepare(objective: Objective, batches: Batches, training: TrainingSpec) -> N
 
 
 def _first_input(part: nn.Module, objective: Objective, x: Tensor, seed: int) -> Iterator[Any]:
-    """What the module is called with first; nothing if no player's pass calls it."""
+    """What the module is called with first; nothing if no player's pass calls it.
+
+    Likelihood and prior are called by their methods: theirs is the `Output` of the first pass.
+    """
     inputs: list[Any] = []
     by_methods = part is objective.model.prior or part is objective.model.likelihood
     called = objective.loss_terms if by_methods else part

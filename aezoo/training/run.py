@@ -14,7 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches, Rows
-from aezoo.data.sources import check, open_samples, restated, split
+from aezoo.data.sources import check, open_samples, restated
+from aezoo.data.splits import split
 from aezoo.data.values import warn_of_precision
 from aezoo.errors import AezooError, DataError, Interrupted
 from aezoo.evaluation.scores import Scores, evaluate_split
@@ -36,7 +37,7 @@ from aezoo.training.mapped_files import MappedFiles
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 from aezoo.training.record import record_of
-from aezoo.training.stopping import Stop, stoppable
+from aezoo.training.signals import Stop, stoppable
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
@@ -268,7 +269,7 @@ def _save_weights(run: Run, outcome: Outcome, writer: Writer | None) -> SavedWei
 
     A run that failed, or was interrupted before its first weights, does not replace an older model.
     """
-    from aezoo.storage.folder import keep, keep_unfinished
+    from aezoo.storage.saving import keep, keep_unfinished
 
     if writer is None:
         return SavedWeights()
@@ -288,7 +289,7 @@ def _save_weights(run: Run, outcome: Outcome, writer: Writer | None) -> SavedWei
 
 def _fit_prior(trained: Trained, batches: Batches, writer: Writer | None) -> None:
     """Fit the prior to the training codes; if that fails, the model stays as it was."""
-    from aezoo.storage.folder import keep
+    from aezoo.storage.saving import keep
 
     run, weights = trained.run, trained.outcome.state
     network = run.model.network
@@ -321,16 +322,16 @@ def _evaluate(model: Model, setup: Setup) -> Scores:
 
 def _write_reports(run: Run, history: History, writer: Writer, failures: FailureCollector) -> None:
     """Write record, scores, pictures and card beside the model, each in a task of its own."""
-    from aezoo.storage import folder
+    from aezoo.storage import saving
 
     scores = run.scores
-    failures.attempt(f"writing {TRAINING}", lambda: folder.keep_record(writer, run))
+    failures.attempt(f"writing {TRAINING}", lambda: saving.keep_record(writer, run))
     if history.broken:
         failures.attempt(f"writing {HISTORY}", lambda: writer.add(lambda stage: history.write(stage / HISTORY)))
     if scores is not None:
-        failures.attempt(f"writing {METRICS}", lambda: folder.keep_scores(writer, scores))
-    failures.attempt("drawing the pictures", lambda: folder.keep_pictures(writer, run.model, scores))
-    failures.attempt("writing the card", lambda: folder.keep_card(writer, run))
+        failures.attempt(f"writing {METRICS}", lambda: saving.keep_scores(writer, scores))
+    failures.attempt("drawing the pictures", lambda: saving.keep_pictures(writer, run.model, scores))
+    failures.attempt("writing the card", lambda: saving.keep_card(writer, run))
 
 
 def _refuse_batches_of_one(model: Model, batches: Batches) -> None:

@@ -11,17 +11,15 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha1
-from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from aezoo.errors import AezooError, HubError, Refused, UsageError
 from aezoo.hints import did_you_mean
-from aezoo.storage.model_files import Content
 from aezoo.zoo.address import REVISION, Remote
 from aezoo.zoo.cache import COMMIT
+from aezoo.zoo.hashes import Row
 from aezoo.zoo.http_errors import holds_token, printable, translate, unreadable
 from aezoo.zoo.http_limits import (
     LATER,
@@ -52,29 +50,6 @@ class HubWarning(UserWarning):
     """Something about the connection that its user may want to know."""
 
 
-class Row(NamedTuple):
-    """A file of a repository, as the Hub describes it.
-
-    Attributes:
-        name: Its path.
-        size: Bytes.
-        sha256: Of its bytes, where the Hub keeps it beside git; else None.
-        blob: Git's name of its bytes, where it is kept in git.
-    """
-
-    name: str
-    size: int
-    sha256: str | None
-    blob: str
-
-    def holds(self, path: Path, *, read: Callable[[Path], Content] = Content) -> bool:
-        """Whether the file at `path` has these bytes; it is read only if it has the right size."""
-        if path.is_symlink() or not path.is_file() or path.stat().st_size != self.size:
-            return False
-        content = read(path)
-        return content.sha256 == self.sha256 if self.sha256 else git_blob(content.data) == self.blob
-
-
 class SearchResult(NamedTuple):
     """A repository that a search returned; none of it is checked."""
 
@@ -102,13 +77,6 @@ def endpoint() -> str:
     from huggingface_hub import constants
 
     return constants.ENDPOINT
-
-
-def git_blob(data: bytes | mmap) -> str:
-    """Git's name of the bytes of a file."""
-    digest = sha1(b"blob %d\0" % len(data), usedforsecurity=False)
-    digest.update(data)
-    return digest.hexdigest()
 
 
 class Hub:

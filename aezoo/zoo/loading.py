@@ -7,7 +7,7 @@ from os import PathLike
 from aezoo.model import Model
 from aezoo.registry.attribution import attributed
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.storage.folder import model_of
+from aezoo.storage.loading import model_of
 from aezoo.zoo.pulling import verified
 
 

@@ -32,7 +32,8 @@ from aezoo.storage.verification import Verified, examine, verify, verify_alone
 from aezoo.zoo import embedded
 from aezoo.zoo.address import Embedded, Local, Remote, address, is_there
 from aezoo.zoo.cache import STAGE, Shelf, local, public, shelf, steady, unwritable
-from aezoo.zoo.client import ONLINE, Hub, Row, endpoint, offline
+from aezoo.zoo.client import ONLINE, Hub, endpoint, offline
+from aezoo.zoo.hashes import Row
 
 
 class PullWarning(UserWarning):

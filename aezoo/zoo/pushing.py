@@ -30,7 +30,8 @@ from aezoo.storage.verification import Verified, examine, read_facts
 from aezoo.zoo import embedded
 from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
 from aezoo.zoo.cache import local
-from aezoo.zoo.client import Hub, Row
+from aezoo.zoo.client import Hub
+from aezoo.zoo.hashes import Row
 from aezoo.zoo.licences import identified, nearest
 from aezoo.zoo.outcome import Outcome
 
@@ -257,7 +258,7 @@ def _write_card(sending: _Sending, address: str, kept: tuple[str, str]) -> None:
 
 def _verified(folder: Path, limits: Limits) -> Verified:
     """Check a folder as a pull and a load would; names and shapes of its tensors are compared by the latter."""
-    from aezoo.storage.folder import model_of
+    from aezoo.storage.loading import model_of
 
     files = ModelFiles(folder)
     verified = examine(files, limits=limits)

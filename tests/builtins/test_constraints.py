@@ -1,5 +1,6 @@
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 import aezoo
@@ -38,6 +39,27 @@ def test_max_norm_leaves_short_columns_alone():
     torch.testing.assert_close(lengths(decoder[0][0]), before.clamp_max(limit))
 
 
+@pytest.mark.parametrize("part", [UnitNormSpec, MaxNormSpec], ids=lambda part: part.tag())
+def test_of_a_whole_stack_the_first_map_is_projected_and_of_a_layer_each(part):
+    def maps(on):
+        torch.manual_seed(0)
+        layer = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 6))
+        with torch.no_grad():
+            layer[0].weight.mul_(100), layer[1].weight.mul_(100)
+        part(on=on).build()(layer)
+        return [bool(torch.allclose(lengths(one), torch.ones(one.in_features))) for one in layer]
+
+    assert maps("decoder") == [True, False]
+    assert maps("decoder.0") == [True, True]
+
+
+def test_a_largest_norm_is_one_unless_said_and_never_nothing():
+    assert MaxNormSpec().norm == 1.0
+    assert MaxNormSpec(norm=1e-6).norm == 1e-6
+    with pytest.raises(ValidationError):
+        MaxNormSpec(norm=0.0)
+
+
 SEQUENCE = {
     "name": "t",
     "input": [4, 8],
@@ -51,6 +73,7 @@ SEQUENCE = {
 def test_a_layer_without_a_map_cannot_be_constrained(part, on):
     (remark,) = part(on=on).remarks(aezoo.read(SEQUENCE))
     assert (remark.level, remark.message) == ("error", f"{on!r} has no map to project")
+    assert remark.at == "on"
 
 
 @pytest.mark.parametrize("on", ["encoder", "encoder.1", "latent", "decoder", "decoder.0", "decoder.2"])

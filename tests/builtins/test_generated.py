@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aezoo.builtins.datasets import DigitsSpec
+from aezoo.builtins.digits import DigitsSpec
 from aezoo.builtins.generated import AR1Spec, GaussianSpec, SpritesSpec
 from aezoo.builtins.sprites import draw_sprites
 from aezoo.errors import DataError

@@ -68,6 +68,12 @@ def test_a_momentum_of_one_is_refused():
         AdamSpec(betas=(0.9, 1.0))
 
 
+def test_a_tolerance_that_would_end_a_run_before_its_first_step_is_refused():
+    assert LBFGSSpec(tolerance_grad=1.0).tolerance_grad == 1.0
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        LBFGSSpec(tolerance_grad=1.01)
+
+
 def test_nesterov_without_momentum_says_what_to_write():
     (remark,) = SGDSpec(nesterov=True).remarks(None)
     assert remark.level == "error"
@@ -112,7 +118,7 @@ REFERENCES = [
     (RMSpropSpec(**MOMENTUM, alpha=0.6, eps=0.1), torch.optim.RMSprop, {**MOMENTUM, "alpha": 0.6, "eps": 0.1}),
     (LBFGSSpec(), torch.optim.LBFGS, {"max_iter": 20, "history_size": 10, "line_search_fn": "strong_wolfe"}),
     (LBFGSSpec(max_iter=3, history_size=1, line_search="none"), torch.optim.LBFGS, {"max_iter": 3, "history_size": 1}),
-    (LBFGSSpec(tolerance_grad=5.0), torch.optim.LBFGS, {"tolerance_grad": 5.0, "line_search_fn": "strong_wolfe"}),
+    (LBFGSSpec(tolerance_grad=0.75), torch.optim.LBFGS, {"tolerance_grad": 0.75, "line_search_fn": "strong_wolfe"}),
     (LBFGSSpec(tolerance_change=0.5), torch.optim.LBFGS, {"tolerance_change": 0.5, "line_search_fn": "strong_wolfe"}),
 ]
 

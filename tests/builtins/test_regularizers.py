@@ -8,10 +8,13 @@ from torch import nn
 from aezoo.builtins.optimizers import AdamSpec
 from aezoo.builtins.regularizers import ContractiveSpec, KLSparsitySpec, KLSpec, L1Spec, L2Spec
 from aezoo.builtins.residual import ResidualSpec
+from aezoo.builtins.schedules import LinearScheduleSpec
 from aezoo.layers.basic import FlattenSpec, LinearSpec, NormSpec
 from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.divergence import ScheduledRate
 from aezoo.nn.latent import Deterministic, Gaussian
 from aezoo.nn.likelihood import SquaredError
+from aezoo.spec.kinds import ConstantSpec
 
 TERMS = [
     KLSpec(),
@@ -83,6 +86,17 @@ def test_two_cures_at_once_are_refused():
         KLSpec(free_bits=0.1, capacity=3.0)
 
 
+def test_a_capacity_that_is_a_number_is_written_as_one_and_a_schedule_is_built_into_the_term():
+    assert KLSpec(capacity=2.0).model_dump(exclude_defaults=True)["capacity"] == 2.0
+    assert "capacity" not in KLSpec(capacity=0.0).model_dump(exclude_defaults=True)
+    rising = KLSpec(capacity=LinearScheduleSpec(start=0.0, end=10.0, steps=100)).build((3,))
+    assert isinstance(rising, ScheduledRate)
+    rising.at(50, 1000)
+    assert rising.capacity == 5.0
+    with pytest.raises(ValidationError, match="no code carries less than 0 nats"):
+        KLSpec(capacity=LinearScheduleSpec(start=-1.0, end=10.0, steps=100))
+
+
 def test_a_small_batch_cannot_estimate_a_rate():
     (remark,) = KLSparsitySpec().remarks(spec_of(training=SimpleNamespace(batch_size=32)))
     assert (remark.level, remark.message) == ("error", "a batch of 32 is too small to estimate a rate")
@@ -142,3 +156,93 @@ def test_a_closed_form_of_a_deep_encoder_is_refused_when_it_is_read():
 def test_a_term_of_the_latent_refuses_another_tap(term):
     (remark,) = term.remarks(spec_of(decoder=SimpleNamespace(tied=True)))
     assert remark.message == f"{term.type} reads the latent and nothing else, got on = {term.on!r}"
+
+
+def test_a_hundred_samples_are_enough_to_read_a_rate_from():
+    (remark,) = KLSparsitySpec().remarks(spec_of(training=SimpleNamespace(batch_size=99)))
+    assert "training.batch_size = 100 or more" in remark.hint
+    assert not list(KLSparsitySpec().remarks(spec_of(training=SimpleNamespace(batch_size=100))))
+
+
+def test_a_layer_that_is_not_there_ends_in_no_sigmoid():
+    spec = spec_of(encoder=(ending_in("sigmoid"),))
+    (remark,) = KLSparsitySpec(on="encoder.1").remarks(spec)
+    assert remark.message == "rates are of units in (0, 1), and 'encoder.1' ends in no sigmoid"
+    assert remark.hint == 'encoder.1: activation = "sigmoid"'
+
+
+def test_rates_of_a_decoders_layer_are_those_of_its_own_sigmoid():
+    spec = spec_of(encoder=(ending_in("relu"),), decoder_layers=lambda: (ending_in("sigmoid"),))
+    assert not list(KLSparsitySpec(on="decoder.0").remarks(spec))
+
+
+def test_a_penalty_of_a_layer_needs_no_bounded_decoder():
+    assert not list(L1Spec(on="encoder.0").remarks(spec_of()))
+
+
+@pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("tag", ["deterministic", "gaussian"])
+def test_one_affine_map_and_a_pointwise_function_have_a_closed_form(tag, activation):
+    latent = SimpleNamespace(activation=activation, tag=lambda: tag)
+    term = ContractiveSpec(estimator="closed_form")
+    assert not list(term.remarks(spec_of(decoder=SimpleNamespace(tied=True), latent=latent)))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"latent": SimpleNamespace(activation="elu", tag=lambda: "deterministic")},
+        {"latent": SimpleNamespace(activation="relu", tag=lambda: "topk")},
+        {"code_shape": (4, 2, 2)},
+        {"encoder": (FlattenSpec(), LinearSpec(features=3))},
+    ],
+    ids=["elu", "topk", "grid", "two maps"],
+)
+def test_other_codes_have_no_closed_form_and_the_field_is_named(parts):
+    term = ContractiveSpec(estimator="closed_form")
+    (remark,) = term.remarks(spec_of(decoder=SimpleNamespace(tied=True), **parts))
+    assert (remark.level, remark.at) == ("error", "estimator")
+
+
+def test_a_term_that_reads_the_latent_alone_says_which_field_is_wrong():
+    (remark,) = KLSpec(on="encoder.0").remarks(spec_of())
+    assert (remark.hint, remark.at) == ("leave 'on' out", "on")
+
+
+def test_batch_norm_two_layers_deep_is_seen_with_the_shape_it_is_given():
+    class Counting(NormSpec):
+        def batch_norm(self, shape):
+            shapes.append(shape)
+            return super().batch_norm(shape)
+
+    shapes = []
+    spec = spec_of(decoder=SimpleNamespace(tied=True), encoder=(LinearSpec(features=5), Counting(norm="batch")))
+    assert list(ContractiveSpec().remarks(spec))
+    assert shapes == [(5,)]
+
+
+@pytest.mark.parametrize(
+    ("term", "field", "refused", "kept"),
+    [
+        (KLSpec, "free_bits", -0.1, 0.0),
+        (KLSpec, "capacity", -0.1, ConstantSpec(value=0.0)),
+        (KLSparsitySpec, "rho", 0.0, 0.001),
+        (KLSparsitySpec, "rho", 1.0, 0.999),
+        (KLSparsitySpec, "momentum", 0.0, 0.001),
+        (KLSparsitySpec, "momentum", 1.0, 0.999),
+        (ContractiveSpec, "probes", 0, 1),
+        (ContractiveSpec, "probes", 1025, 1024),
+    ],
+)
+def test_the_fields_of_penalties_have_the_ranges_of_their_formulas(term, field, refused, kept):
+    assert getattr(term(**{field: kept}), field) == kept
+    with pytest.raises(ValidationError):
+        term(**{field: refused})
+
+
+def test_penalties_start_from_the_values_of_their_papers():
+    assert (KLSpec().free_bits, KLSpec().capacity) == (0.0, ConstantSpec(value=0.0))
+    assert (KLSparsitySpec().rho, KLSparsitySpec().momentum) == (0.05, None)
+    assert (ContractiveSpec().estimator, ContractiveSpec().probes) == ("auto", 1)
+    assert [part.sparsifies for part in (KLSparsitySpec, L1Spec, L2Spec, KLSpec)] == [True, True, False, False]
+    assert [part.rate for part in (KLSpec, L2Spec)] == [True, False]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -11,11 +12,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 import aezoo
+from aezoo.data.indices import Indices
 from aezoo.errors import DataError, SpecError, UsageError
 from aezoo.model import Model
 from aezoo.plugin import LatentSpec, LayerSpec, Shape, Style, dense, flat
 from aezoo.registry.loader import load
 from aezoo.registry.registry import Registry
+from aezoo.spec.samples import Samples
 
 
 class RoundedCode(NamedTuple):
@@ -142,3 +145,15 @@ def test_a_field_that_is_not_there_is_refused_with_the_nearest() -> None:
 def test_a_penalty_of_the_indices_is_refused() -> None:
     with pytest.raises(SpecError, match="'digits' are names of codes, not sizes"):
         rounded(regularizers={"l2": {"on": "digits"}})
+
+
+def test_one_sample_of_indices_is_a_batch_of_its_own() -> None:
+    samples = Samples(np.array([[1, 0], [2, 1], [0, 2]]), "made up")
+    spec: Any = SimpleNamespace(
+        latent=SimpleNamespace(tap_shape=lambda field, shape: (2,), alphabet=lambda: 3, discrete="indices"),
+        feature_shape=(4,),
+    )
+    indices = Indices(samples, spec, device=torch.device("cpu"))
+    assert indices.row(1).tolist() == [[2, 1]]
+    assert [batch.tolist() for batch in indices.sequential(2)] == [[[1, 0], [2, 1]], [[0, 2]]]
+    assert len(indices) == 3

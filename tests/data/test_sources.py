@@ -14,8 +14,10 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 import aezoo.data.values
-from aezoo.builtins import arrays, datasets, generated, pictures, tables
-from aezoo.data.sources import Batches, check, open_samples, split
+from aezoo.builtins import arrays, digits, generated, image_files, tables
+from aezoo.data.batches import Batches
+from aezoo.data.sources import check, open_samples
+from aezoo.data.splits import split
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.randomness import generator, permutation
 from aezoo.registry.lazy import LazyModule
@@ -39,7 +41,7 @@ IMAGE = spec_of((1, 4, 4))
 @pytest.fixture(scope="module")
 def registry():
     registry = Registry()
-    for module in (arrays, datasets, generated, pictures, tables):
+    for module in (arrays, digits, generated, image_files, tables):
         registry.add(LazyModule(module.__name__).components())
     return registry
 
@@ -527,3 +529,22 @@ def test_a_path_is_looked_up_among_all_parts_that_are_loaded_or_those_that_are_s
     few.add([tables.TableSpec])
     with pytest.raises(UsageError, match=r"no dataset reads \.npy"):
         open_samples(tmp_path / "a.npy", IMAGE, registry=few)
+
+
+def test_a_split_that_says_no_seed_is_that_of_seed_0():
+    samples = Samples(np.zeros((40, 2)), "made up")
+    unsaid, said = split(samples, None), split(samples, None, 0)
+    assert all((unsaid[name] == said[name]).all() for name in ("train", "validation", "test"))
+
+
+def test_a_dataset_is_handed_the_shape_and_the_seed(monkeypatch):
+    seen = []
+
+    def load(self, *, shape, seed=-1):
+        seen.append((shape, seed))
+        return Samples(np.zeros((4, *shape), np.float32), "made up")
+
+    monkeypatch.setattr(generated.AR1Spec, "load", load)
+    spec = aezoo.read({"name": "t", "input": [1, 6], "latent": {"type": "deterministic", "dim": 2}})
+    open_samples(generated.AR1Spec(), spec, seed=7)
+    assert seen == [((1, 6), 7)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from types import SimpleNamespace
 from typing import Any
@@ -123,3 +124,22 @@ def test_only_what_looks_like_eight_bits_is_taken_for_them(low: float, high: flo
             check(Samples(array, "mine"), spec_of((1, 4, 4), kind="image"), widths=widths)
         assert ("looks like 0..255" in caught.value.hint) is eight_bits
         assert "outside of [0, 1]" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "array", [np.float64([[1e9, 0], [1e9 + 1e-3, 1]]), np.full((2, 2), 1e25)], ids=["lost", "large"]
+)
+def test_a_warning_of_precision_names_the_line_that_called_who_checks(array: np.ndarray) -> None:
+    def checks() -> None:
+        warn_of_precision(Samples(array, "mine"), spec_of((2,)))
+
+    with pytest.warns(DataWarning) as seen:
+        line, _ = sys._getframe().f_lineno, checks()
+    assert {(each.filename, each.lineno) for each in seen} == {(__file__, line)}
+
+
+@pytest.mark.parametrize(("bits", "lost"), [(0x007FFFFF, True), (0x00800000, False)])
+def test_a_column_is_lost_where_its_largest_value_is_below_the_smallest_normal_number(bits: int, lost: bool) -> None:
+    largest = np.uint32(bits).view(np.float32)
+    array = np.array([[0.0, 1.0], [largest, 2.0]], np.float32)
+    assert bool(warnings_of(array, spec_of((2,)))) is lost

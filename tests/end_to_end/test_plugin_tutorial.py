@@ -52,6 +52,7 @@ class Reader:
         elif how == "in part":
             assert step.text.strip() in (self.cwd / name).read_text(encoding="utf-8")
         else:
+            (self.cwd / name).parent.mkdir(exist_ok=True)
             (self.cwd / name).write_text(step.text, encoding="utf-8")
 
     def run(self, line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 import aezoo
 from aezoo.errors import DataError, DataWarning, SpecError, UsageError
+from aezoo.evaluation import scores as scores_module
 from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
 from aezoo.spec.samples import Samples
@@ -63,7 +65,7 @@ def test_a_linear_autoencoder_at_its_optimum_scores_like_pca() -> None:
 
 
 def _rows(name: str) -> np.ndarray:
-    from aezoo.data.sources import split
+    from aezoo.data.splits import split
     from aezoo.spec.samples import Samples
 
     return split(Samples(images(), "array"), None, 0)[name]
@@ -268,7 +270,7 @@ def test_evaluation_leaves_the_network_as_it_was() -> None:
 
 
 def _train_rows(n: int) -> np.ndarray:
-    from aezoo.data.sources import split
+    from aezoo.data.splits import split
     from aezoo.spec.samples import Samples
 
     return split(Samples(np.zeros((n, 1)), "rows"), None)["train"]
@@ -446,3 +448,39 @@ def test_what_is_denoised_is_scored_by_its_error_and_its_decibels_alone() -> Non
     assert {name for name in scores.metrics if name.startswith("denoising")} == set(scores.baseline["noisy input"])
     each = scores.baseline["noisy input"]["denoising_squared_error"]
     assert scores.baseline["noisy input"]["denoising_psnr"] == pytest.approx(10 * math.log10(36 / each))
+
+
+def test_scores_do_not_change_and_are_compared_without_their_pictures() -> None:
+    first, again = (aezoo.evaluate(model(), images()) for _ in range(2))
+    assert first.examples is not again.examples
+    assert first == again
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.n = 3  # type: ignore[misc]
+    assert "examples" not in repr(first)
+
+
+@pytest.mark.parametrize("split", ["test", "all"])
+def test_samples_are_judged_in_passes_of_the_size_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, split: str
+) -> None:
+    sizes = []
+
+    class Watched(scores_module.Evaluator):
+        def __init__(self, *args: Any) -> None:
+            sizes.append(args[3])
+            super().__init__(*args)
+
+    monkeypatch.setattr(scores_module, "Evaluator", Watched)
+    aezoo.evaluate(model(), images(), split=split, batch_size=7, seed=3)
+    aezoo.evaluate(model(), images(), split=split)
+    assert sizes == [7, 256]
+
+
+def test_a_warning_of_what_is_not_finite_has_its_hint() -> None:
+    scores = {"psnr": math.inf, "mse": 1.0, "fvu": math.nan}
+    with pytest.warns(DataWarning) as caught:
+        scores_module._warn_of_not_finite(scores, "rows")
+    (warning,) = caught
+    text = str(warning.message)
+    assert text.startswith("rows: not finite, and no numbers to compare by: psnr (inf), fvu (nan): values beyond")
+    assert text.endswith("score names samples")

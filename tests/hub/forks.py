@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Self
 
 PARENT = """
 import json, os, sys, threading
-import aezoo.storage.folder, aezoo.cli, aezoo.zoo.pushing, aezoo.cli.pull, aezoo.cli.push
+import aezoo.storage.saving, aezoo.cli, aezoo.zoo.pushing, aezoo.cli.pull, aezoo.cli.push
 from aezoo.registry.loader import default_registry
 default_registry()
 assert "huggingface_hub" not in sys.modules and threading.active_count() == 1

@@ -89,7 +89,8 @@ def test_a_model_is_trained_pushed_pulled_elsewhere_and_used_by_four_commands(
 
 def _test_rows(run: Path, folder: Path) -> bool:
     """The test split of a run's own data, as a file."""
-    from aezoo.data.sources import open_samples, split
+    from aezoo.data.sources import open_samples
+    from aezoo.data.splits import split
 
     spec = zoo.load(run, device="cpu").spec
     samples = open_samples(None, spec, seed=spec.training.seed)

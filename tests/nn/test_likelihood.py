@@ -398,3 +398,10 @@ def test_the_reconstruction_is_the_batch_mean_of_the_nll():
     x, raw = torch.zeros(2, 2), torch.tensor([[1.0, 2.0], [0.0, 3.0]])
     out = Output(SimpleNamespace(likelihood=SquaredError()), x, x, Code(x), raw, {})
     assert {name: value.item() for name, value in Reconstruction()(out, "model").items()} == {"reconstruction": 7.0}
+
+
+def test_a_laplace_draw_from_the_middle_of_its_distribution_is_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aezoo.nn.likelihood.uniform", lambda raw, generator: torch.full_like(raw, 0.5))
+    raw = torch.tensor([[0.25, -3.0]])
+    laplace = Laplace((2,))
+    assert torch.equal(laplace.sample(raw), laplace.mean(raw))

@@ -189,6 +189,7 @@ def test_a_bare_map_is_tied_as_well():
         (nn.Conv2d(4, 2, 3), nn.Conv2d(2, 4, 5), r"kernel_size \(3, 3\) to one of kernel_size \(5, 5\)"),
         (nn.Conv2d(4, 2, 3, stride=2), nn.Conv2d(2, 4, 3), "one must be transposed"),
         (nn.Conv1d(4, 2, 3, padding=4), nn.Conv1d(2, 4, 3), "padded beyond its kernel"),
+        (nn.Conv1d(4, 2, 3, padding=3), nn.Conv1d(2, 4, 3), "padded beyond its kernel"),
         (nn.Linear(4, 2), nn.Conv1d(2, 4, 1), "cannot tie a Linear to a Conv1d"),
         (nn.Linear(4, 2), nn.GRU(2, 4), "the encoder's GRU has 2 weights"),
         (

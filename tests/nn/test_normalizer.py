@@ -85,3 +85,17 @@ def test_a_feature_that_spans_more_than_a_float_holds_is_refused_by_its_number()
     x = torch.tensor([[0.0, -3.4e38], [1.0, 3.4e38], [2.0, 3.4e38]])
     with pytest.raises(DataError, match=r"feature 1 .counted from 0. spans more than float32 can hold"):
         fitted(x)
+
+
+@pytest.mark.parametrize(("count", "shown"), [(8, "0, 1, 2, 3, 4, 5, 6, 7"), (9, "0, 1, 2, 3, 4, 5, 6, 7 and 1 more")])
+def test_eight_features_that_are_not_scaled_are_named(count: int, shown: str) -> None:
+    near = torch.full((4, count), 1e6)
+    near[0] = torch.nextafter(near[0], torch.tensor(torch.inf))
+    (message,) = fitted(near)[1]
+    assert message.startswith(f"features {shown} (counted from 0)")
+
+
+@pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64])
+def test_a_feature_that_spans_just_what_its_type_can_hold_is_taken(dtype: torch.dtype) -> None:
+    largest = torch.finfo(dtype).max
+    assert fitted(torch.tensor([[largest], [-largest]], dtype=dtype))[1] == []

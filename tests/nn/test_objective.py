@@ -221,3 +221,60 @@ def test_a_player_that_only_looks_on_sees_the_same_pass() -> None:
     assert watched.raw.equal(seen.raw)
     assert set(watched.taps) == {"decoder.0"}
     assert watched.generator is not None
+
+
+# --- weights of the terms' own ------------------------------------------------------------------------------
+
+
+class Scaled(nn.Module):
+    """A penalty with a weight of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, out: Any) -> Tensor:
+        return (self.scale - 5).square()
+
+
+def test_the_first_player_moves_the_weights_of_terms_that_no_other_player_has() -> None:
+    class WithHead(Scored):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(2, 2)
+
+    play = WithHead()
+    objective = Objective(network(), Terms(play, players=("model", "critic"), regularizers={"scaled": Scaled()}))
+    first = list(objective.parameters_of("model"))
+    assert first == [*objective.model.parameters(), *play.head.parameters(), objective.regularizers[0].scale]
+    assert list(objective.parameters_of("critic")) == [play.value]
+    assert objective.unmoved() == []
+
+
+def test_weights_that_a_split_leaves_out_are_named() -> None:
+    class Shared(Scored):
+        def split(self, model: Any) -> dict[str, list[nn.Module]]:
+            return {"model": [model.decoder], "critic": []}
+
+    objective = Objective(network(), Terms(Shared(), players=("model", "critic")))
+    left = {name.removeprefix("model.") for name in objective.unmoved()}
+    assert left == {f"latent.{name}" for name, _ in objective.model.latent.named_parameters()}
+    objective.model.latent.requires_grad_(False)
+    assert objective.unmoved() == []
+
+
+def test_modules_that_change_with_the_step_are_set_before_each_pass() -> None:
+    class Stepped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.position = (-1, -1)
+
+        def at(self, step: int, steps: int) -> None:
+            self.position = (step, steps)
+
+        def forward(self, out: Any) -> Tensor:
+            return torch.tensor(float(self.position[0]))
+
+    objective = Objective(network(), Terms(Scored(), regularizers={"stepped": Stepped()}), steps=9)
+    assert [objective(X, "model", step, noise()).raw["stepped"].item() for step in (0, 4, 9)] == [0.0, 4.0, 9.0]
+    assert objective.regularizers[0].position == (9, 9)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aezoo.reading.assignments import parse_assignment
 from aezoo.reading.compose import Composer
 from aezoo.reading.provenance import Source, node_of, plain
 from aezoo.spec.limits import Limits
@@ -71,3 +72,24 @@ def test_positions_mean_the_entries_that_they_meant_when_they_were_typed() -> No
     assert [layer["type"] for layer in applied(*sets)["encoder"]] == ["reshape", "residual", "linear"]
     twice = applied('encoder.append={type = "a"}', 'encoder.append={type = "b"}')["encoder"]
     assert [layer["type"] for layer in twice[2:]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "value"),
+    [
+        ("latent.dim=8", ("latent", "dim"), 8),
+        (" encoder[1].channels = [1, 2]", ("encoder", "1", "channels"), [1, 2]),
+        ("data.path=a=b", ("data", "path"), "a=b"),
+    ],
+)
+def test_an_assignment_is_a_path_up_to_the_first_equals_sign_and_a_value(
+    text: str, steps: tuple[str, ...], value: Any
+) -> None:
+    assignment = parse_assignment(text, Source("--set"))
+    assert assignment is not None
+    assert (assignment.steps, plain(assignment.value)) == (steps, value)
+
+
+@pytest.mark.parametrize("text", ["latent.dim", "=8", "latent..dim=8", ".dim=8"])
+def test_a_text_without_a_whole_path_is_no_assignment(text: str) -> None:
+    assert parse_assignment(text, Source("--set")) is None

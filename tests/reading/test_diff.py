@@ -15,7 +15,8 @@ from aezoo.errors import KeyPath
 from aezoo.reading.alignment import MOST, Pair, pairs
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.diff import Change, differences
-from aezoo.spec.document import ARCHITECTURE, NAMES, Spec
+from aezoo.spec.document import Spec
+from aezoo.spec.fingerprints import ARCHITECTURE, NAMES
 
 VECTORS: dict[str, Any] = {
     "name": "vectors",

@@ -197,3 +197,52 @@ def test_facts_of_any_kind_make_a_card(scores: dict[str, Any], strange: Any) -> 
 
 def test_a_rule_that_nothing_closes_is_a_text_like_another() -> None:
     assert around("---\nBy hand.\n", foreign=True) == ("", "---\nBy hand.")
+
+
+@pytest.mark.parametrize(("steps", "shown"), [(1234, "1,234"), (2**63 - 1, f"{2**63 - 1:,}"), (2**63, str(2**63))])
+def test_whole_numbers_of_64_bits_have_commas(scores: dict[str, Any], steps: int, shown: str) -> None:
+    text = card(spec(), scores, {**RECORD, "steps": steps})
+    assert f"{shown} steps" in text
+
+
+def test_parts_are_listed_with_the_settings_that_are_no_defaults_and_corruptions_with_all() -> None:
+    written = aezoo.read(
+        {
+            "name": "t",
+            "input": [1, 8, 8],
+            "encoder": ["flatten", {"type": "linear", "features": 16, "activation": "tanh"}],
+            "latent": {"type": "deterministic", "dim": 4, "activation": "sigmoid"},
+            "likelihood": "mse",
+            "corruption": [{"type": "gaussian_noise"}],
+            "regularizers": {
+                "rate": {"type": "kl_sparsity", "rho": 0.1, "weight": 3.0},
+                "l2": {"weight": {"type": "linear", "start": 0.0, "end": 1.0, "steps": 10}},
+            },
+        }
+    )
+    text = card(written)
+    start = text.index("## Architecture")
+    assert text[start : text.index("; fingerprint", start)] == (
+        "## Architecture\n\n"
+        "| stage | part | output | parameters |\n"
+        "| :-- | :-- | --: | --: |\n"
+        "| input | image | 1x8x8 |  |\n"
+        "| encoder.0 | flatten | 64 |  |\n"
+        "| encoder.1 | linear features 16 activation tanh | 16 | 1,040 |\n"
+        "| latent | deterministic dim 4 activation sigmoid | 4 | 68 |\n"
+        "| decoder.0 | linear features 16 activation tanh | 16 | 80 |\n"
+        "| decoder.1 | linear features 64 activation identity | 64 | 1,088 |\n"
+        "| decoder.2 | reshape shape [1, 8, 8] | 1x8x8 |  |\n"
+        "| likelihood | mse | 1x8x8 |  |\n\n"
+        "Regularizers: `rate` (kl_sparsity weight 3.0 rho 0.1), `l2` (l2 weight (linear steps 10)). "
+        "Corruption, in training only: gaussian_noise std 0.5 clip false. 2,276 parameters in all"
+    )
+    assert f"fingerprint of the architecture `{written.arch[:16]}`." in text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(999.94, "999.9"), (1000.04, "1,000.0"), (-1000.06, "-1,000.1"), (0.00012345, "0.0001234")]
+)
+def test_numbers_have_four_digits_or_one_after_the_point(scores: dict[str, Any], value: float, shown: str) -> None:
+    text = card(spec(), {**scores, "metrics": {"squared_error": value}, "baseline": {}}, RECORD)
+    assert f"| squared_error | {shown} |" in text

@@ -22,7 +22,7 @@ from aezoo.files import digest_of
 from aezoo.model import Model
 from aezoo.registry.attribution import BUILT_BY
 from aezoo.spec.limits import DEFAULT_LIMITS
-from aezoo.storage import folder, verification
+from aezoo.storage import saving, verification
 from aezoo.storage import writer as folders
 from aezoo.storage.weights import MAX_HEADER, read_header, write_weights
 from aezoo.training.run import Run
@@ -208,7 +208,7 @@ def test_a_save_that_fails_while_writing_leaves_the_old_model(tmp_path: Path, mo
     def full(*_: object, **__: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(folder, "card", full)
+    monkeypatch.setattr(saving, "card", full)
     with pytest.raises(RunFailed, match="cannot be written to: No space left on device"):
         aezoo.save(model(seed=1), tmp_path, force=True)
     assert names(tmp_path) == ["README.md", "config.json", "model.safetensors"]

@@ -238,3 +238,58 @@ def test_a_replacement_that_is_not_whole_takes_the_place_of_nothing(tmp_path: Pa
         assert writer.replaces
     assert version_of(target) == "old"
     assert not pending.exists()
+
+
+def test_a_file_that_cannot_be_written_is_named_by_the_place_that_it_was_for(tmp_path: Path) -> None:
+    def fill(stage: Path) -> None:
+        raise RunFailed(f"{stage}/model.safetensors cannot be written")
+
+    with pytest.raises(RunFailed) as caught, writing(tmp_path, force=True) as writer:
+        writer.add(fill)
+    message = f"{tmp_path}/model.safetensors cannot be written"
+    assert (caught.value.message, caught.value.args) == (message, (message,))
+
+
+def test_a_model_without_pictures_takes_those_of_the_older_one_away_and_leaves_other_files(tmp_path: Path) -> None:
+    def bare(stage: Path) -> None:
+        for name in ("config.json", "model.safetensors"):
+            (stage / name).write_text("new")
+
+    put(tmp_path, "old")
+    with writing(tmp_path, force=True) as writer:
+        writer.replace(bare)
+    assert sorted(os.listdir(tmp_path)) == ["config.json", "model.safetensors"]
+    put(tmp_path, "old")
+    (tmp_path / "samples" / "mine.txt").write_text("mine")
+    with writing(tmp_path, force=True) as writer:
+        writer.replace(bare)
+    assert sorted(os.listdir(tmp_path / "samples")) == ["mine.txt"]
+
+
+def test_every_folder_that_a_file_is_moved_to_is_synced_and_the_place_itself_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(folders, "sync", synced.append)
+    with writing(tmp_path, force=True) as writer:
+        writer.add(lambda stage: ((stage / "samples").mkdir(), (stage / "samples/a.png").write_text("x"))[0])
+    assert tmp_path / "samples" in synced
+    assert synced[-1] == tmp_path
+    assert [path.name for path in synced[:3]] == ["samples", "a.png", synced[2].name]
+    assert synced[2].name.startswith(".staging-")
+
+
+def test_a_replacement_is_on_the_disk_before_it_is_named_and_its_name_before_it_is_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    rename, settle = os.rename, folders.settle
+    monkeypatch.setattr(folders, "sync", lambda path: events.append("place" if path == tmp_path else path.name))
+    monkeypatch.setattr(os, "rename", lambda *paths: (events.append("rename"), rename(*paths))[1])
+    monkeypatch.setattr(folders, "settle", lambda path: (events.append("settle"), settle(path))[1])
+    with writing(tmp_path, force=True) as writer:
+        events.clear()
+        writer.replace(filled("new"))
+    start = events[: events.index("settle") + 1]
+    assert {"config.json", "model.safetensors", "reconstructions.png", "samples"} <= {*start[: start.index("rename")]}
+    assert start[start.index("rename") :] == ["rename", "place", "settle"]

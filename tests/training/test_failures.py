@@ -19,9 +19,9 @@ import torch
 import aezoo
 from aezoo.errors import AezooError, DataError, DataWarning, Interrupted, PluginError, RunFailed
 from aezoo.nn.prior import FittedGaussian
-from aezoo.storage import folder
+from aezoo.storage import saving
 from aezoo.training import run as running
-from aezoo.training import stopping
+from aezoo.training import signals
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -90,9 +90,9 @@ def old(tmp_path: Path) -> Path:
 
 PARTS = {
     "evaluation": (running, "evaluate_split"),
-    "writing metrics.json": (folder, "keep_scores"),
-    "drawing the pictures": (folder, "_pictures"),
-    "writing the card": (folder, "card"),
+    "writing metrics.json": (saving, "keep_scores"),
+    "drawing the pictures": (saving, "_pictures"),
+    "writing the card": (saving, "card"),
     "fitting the prior": (FittedGaussian, "fit"),
 }
 
@@ -179,7 +179,7 @@ def test_constant_data_of_any_size_are_drawn(tmp_path: Path, value: float) -> No
 # --- signals -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", stopping.SIGNALS)
+@pytest.mark.parametrize("number", signals.SIGNALS)
 def test_any_of_the_signals_keeps_the_best_weights_and_says_where(tmp_path: Path, number: int) -> None:
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match="interrupted after step 7 of 250; the weights of step 7 are kept in"):
@@ -192,7 +192,7 @@ def test_any_of_the_signals_keeps_the_best_weights_and_says_where(tmp_path: Path
     assert signal.getsignal(number) == before
 
 
-@pytest.mark.parametrize("number", stopping.SIGNALS)
+@pytest.mark.parametrize("number", signals.SIGNALS)
 def test_a_signal_after_the_last_step_waits_for_the_weights(tmp_path: Path, number: int) -> None:
     with pytest.raises(Interrupted, match="the weights of step 10 are kept in"):
         aezoo.train(spec(), out=tmp_path / "m", progress=After(lambda: signal.raise_signal(number)))
@@ -200,7 +200,7 @@ def test_a_signal_after_the_last_step_waits_for_the_weights(tmp_path: Path, numb
     assert not (tmp_path / "m" / "metrics.json").exists()
 
 
-@pytest.mark.parametrize("number", stopping.SIGNALS)
+@pytest.mark.parametrize("number", signals.SIGNALS)
 def test_a_signal_while_the_model_is_evaluated_finds_the_weights_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -222,12 +222,12 @@ def test_a_signal_that_is_sent_to_the_process_and_to_its_group_is_one(tmp_path: 
 
 def test_the_same_signal_counts_again_after_a_moment() -> None:
     now = [0.0]
-    stop = stopping.Stop(clock=lambda: now[0])
+    stop = signals.Stop(clock=lambda: now[0])
     with stop.deferred():
         stop.receive(signal.SIGTERM, None)
-        now[0] = 0.9 * stopping.ECHO
+        now[0] = 0.9 * signals.ECHO
         stop.receive(signal.SIGTERM, None)
-        now[0] = 1.1 * stopping.ECHO
+        now[0] = 1.1 * signals.ECHO
         with pytest.raises(KeyboardInterrupt):
             stop.receive(signal.SIGTERM, None)
 
@@ -235,14 +235,14 @@ def test_the_same_signal_counts_again_after_a_moment() -> None:
 def test_signals_while_the_weights_are_written_do_not_lose_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = folder.keep
+    true = saving.keep
 
     def keep(*args: Any) -> None:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)
         true(*args)
 
-    monkeypatch.setattr(folder, "keep", keep)
+    monkeypatch.setattr(saving, "keep", keep)
     with pytest.raises(Interrupted, match=r"interrupted after the last step; the weights of step .* are kept in "):
         aezoo.train(spec(), out=tmp_path / "out")
     assert encoded(tmp_path / "out")
@@ -264,7 +264,7 @@ def test_a_second_signal_ends_a_run_at_once_and_leaves_an_older_model(old: Path)
 def test_a_signal_that_the_process_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with stopping.stoppable() as stop, stop.deferred():
+        with signals.stoppable() as stop, stop.deferred():
             signal.raise_signal(signal.SIGINT)
             assert not stop.requested
             signal.raise_signal(signal.SIGTERM)

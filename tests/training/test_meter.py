@@ -67,3 +67,14 @@ def test_no_graph_is_kept() -> None:
     meter = Meter()
     meter.add(Losses(value * 1, {"error": value * 1}, {"error": value * 3}), rows=2)
     assert not any(tensor.requires_grad for tensor in meter.pending)
+
+
+def test_64_batches_are_kept_before_they_are_summed() -> None:
+    meter = Meter()
+    for _ in range(63):
+        meter.add(losses(1.0))
+    assert (len(meter.pending), meter.sums) == (63 * 4, None)  # four terms of a batch
+    meter.add(losses(1.0))
+    assert meter.pending == []
+    assert meter.sums is not None
+    assert meter.sums.tolist() == [64 * 6.0, 64.0, 64 * 10.0, 64 * 5.0]

@@ -16,6 +16,7 @@ from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.objective import Objective, Terms
 from aezoo.nn.prior import StandardNormal
+from aezoo.randomness import derive
 from aezoo.spec.samples import Samples
 from aezoo.training.preparation import prepare
 
@@ -167,3 +168,45 @@ def test_a_run_prepares_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("aezoo.nn.latent.Deterministic.prepare", start, raising=False)
     aezoo.train(SPEC, VALUES, device="cpu")
     assert len(seen) == 1
+
+
+def test_a_prepared_part_is_watched_no_longer() -> None:
+    layer = Whitening(3)
+    made, batches, training = objective(layer)
+    prepare(made, batches, training)
+    assert not layer._forward_pre_hooks
+
+
+def test_a_part_that_is_called_twice_in_a_pass_is_prepared_once_from_what_it_is_given_first() -> None:
+    layer = Whitening(3)
+    made, batches, training = objective(layer)
+    made.model.encoder.insert(0, layer)
+    prepare(made, batches, training)
+    assert len(layer.calls) == 1
+    assert torch.equal(layer.calls[0][0], next(batches.epoch(0, training.batch_size, training.seed)))
+
+
+def test_the_pass_that_prepares_is_the_first_step_with_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+    forward = Objective.forward
+
+    def watched(self: Objective, x: Tensor, player: str, step: int, noise: Any) -> Any:
+        passes.append((step, *(stream.initial_seed() for stream in noise)))
+        return forward(self, x, player, step, noise)
+
+    monkeypatch.setattr(Objective, "forward", watched)
+    made, batches, training = objective(Whitening(3))
+    prepare(made, batches, training)
+    assert passes == [(0, *(derive(training.seed, f"prepare.{name}") for name in ("corruption", "latent")))]
+
+
+def test_a_likelihood_and_a_prior_which_are_called_by_their_methods_are_prepared_with_the_first_pass() -> None:
+    made, batches, training = objective()
+    watching = [Watching(), Watching()]
+    for part, module in zip(("likelihood", "prior"), watching, strict=True):
+        module.add_module("inner", getattr(made.model, part) or nn.Identity())
+        module.mean, module.nll = (getattr(module.inner, name, None) for name in ("mean", "nll"))
+        setattr(made.model, part, module)
+    prepare(made, batches, training)
+    x = next(batches.epoch(0, training.batch_size, training.seed))
+    assert all(module.seen is not None and torch.equal(module.seen.x, x) for module in watching)

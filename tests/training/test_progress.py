@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from aezoo.training import progress
 from aezoo.training.progress import Terminal
 
 
@@ -21,3 +22,67 @@ def test_a_run_is_shown_on_the_stderr_of_its_own_time(monkeypatch: pytest.Monkey
             shown.close()
             texts.append(stream.getvalue())
     assert all("0.5" in text for text in texts)
+
+
+class Clock:
+    """Seconds that pass only when they are set."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def lines_of(monkeypatch: pytest.MonkeyPatch, shows: list[tuple[float, int]], steps: int) -> list[str]:
+    """What a log that is no terminal is told at these seconds and steps."""
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    stream = io.StringIO()
+    shown = Terminal(stream)
+    shown.start(steps)
+    for clock.now, step in shows:
+        shown.show(step, {"total": 1.23456, "kl": 2e-7})
+    shown.close()
+    return stream.getvalue().splitlines()
+
+
+def test_a_log_gets_a_line_each_ten_seconds_and_one_for_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    shows = [(9.9, 1), (10.0, 2), (19.9, 3), (20.0, 4), (20.1, 5), (20.2, 6)]
+    assert lines_of(monkeypatch, shows, steps=6) == [
+        "step 2/6  total=1.235 kl=2e-07",
+        "step 4/6  total=1.235 kl=2e-07",
+        "step 6/6  total=1.235 kl=2e-07",
+    ]
+
+
+def test_a_log_counts_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Clock, "now", 1000.0)  # a machine that has been up for long
+    assert lines_of(monkeypatch, [(1009.9, 1), (1010.0, 2)], steps=9) == ["step 2/9  total=1.235 kl=2e-07"]
+
+
+def test_a_log_is_looked_at_more_often_than_it_is_written_and_a_terminal_five_times_a_second() -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    assert Terminal(io.StringIO()).interval == 2.5
+    assert Terminal(Screen()).interval == 0.2
+    assert progress.Silent().interval == 0.5
+
+
+def test_a_bar_is_at_the_step_it_was_last_shown_and_has_its_terms() -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    shown = Terminal(screen)
+    shown.start(8)
+    shown.show(3, {"total": 1.5})
+    shown.show(8, {"total": 0.25})
+    shown.close()
+    first, last = (screen.getvalue().rfind(text) for text in ("3/8", "8/8"))
+    assert -1 < first < last
+    assert "total=1.5" in screen.getvalue()
+    assert "total=0.25" in screen.getvalue()
+    assert screen.getvalue().endswith("\n")

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.data import sources
+from aezoo.data import sources, splits
 from aezoo.data.sources import restated
 from aezoo.errors import DataError, DataWarning, Interrupted
 from aezoo.evaluation import scores
@@ -31,21 +31,18 @@ def spec(**training: Any) -> dict[str, Any]:
 def test_the_data_of_a_run_are_opened_checked_and_split_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
-    def counted(name: str) -> Any:
-        function = getattr(sources, name)
-
+    def counted(name: str, function: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             calls.append(name)
             return function(*args, **kwargs)
 
         return call
 
-    for name, names in {"open_samples": (), "check": (), "split": ("split_rows",)}.items():
-        replaced = counted(name)
+    for name, function in {"open_samples": sources.open_samples, "check": sources.check, "split": splits.split}.items():
         for module in (running, scores):
-            for attribute in (name, *names):
-                if getattr(module, attribute, None) is getattr(sources, name):
-                    monkeypatch.setattr(module, attribute, replaced)
+            for attribute, value in list(vars(module).items()):
+                if value is function:
+                    monkeypatch.setattr(module, attribute, counted(name, function))
     run = aezoo.train(spec(), out=tmp_path / "m")
     assert run.scores is not None
     assert calls == ["open_samples", "check", "split"]

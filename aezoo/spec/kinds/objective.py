@@ -82,8 +82,8 @@ class ObjectiveSpec(Component):
     def build(self, spec: AnySpec) -> nn.Module:
         """A module: `forward(out: Output, player: str) -> dict[str, Tensor []]`, the raw terms of that player.
 
-        Parameters of its own (a critic's) belong to the players after the first: `own(player) -> parameters`. The first
-        player moves the model, unless there is a method `split(model) -> {player: modules of the model that it moves}`.
+        Of its parameters, `own(player)` gives those of each player after the first (a critic's); the first moves the
+        others. The first player also moves the model, unless `split(model) -> {player: modules of it}` divides it up.
         What a player does not move is frozen in its turn.
         """
         raise NotImplementedError

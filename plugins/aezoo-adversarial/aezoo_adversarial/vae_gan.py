@@ -37,7 +37,8 @@ class VAEGAN(nn.Module):
         return terms
 
     def split(self, model: Autoencoder) -> Mapping[str, Sequence[nn.Module]]:
-        return {"encoder": [model.encoder, model.latent], "decoder": [model.decoder, model.likelihood]}
+        prior = [model.prior] if isinstance(model.prior, nn.Module) else []  # one that learns does so by the rate
+        return {"encoder": [model.encoder, model.latent, *prior], "decoder": [model.decoder, model.likelihood]}
 
     def own(self, player: str) -> Iterator[nn.Parameter]:
         return self.critic.parameters() if player == "critic" else iter(())

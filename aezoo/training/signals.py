@@ -1,4 +1,4 @@
-"""Stopping: Ctrl-C and SIGTERM, one mechanism from the first sample to the last picture."""
+"""Signals: Ctrl-C and SIGTERM, one mechanism from the first sample to the last picture."""
 
 from __future__ import annotations
 

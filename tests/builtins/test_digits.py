@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
 from aezoo.builtins.arrays import ArraysSpec
-from aezoo.builtins.datasets import DigitsSpec
+from aezoo.builtins.digits import DigitsSpec
 from aezoo.builtins.tables import TableSpec
 from aezoo.errors import DataError, NotFound
 

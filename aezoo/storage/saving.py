@@ -1,4 +1,4 @@
-"""A model in its folder, the same on a disk and on the Hub.
+"""Saving: a model in its folder, the same on a disk and on the Hub.
 
     config.json           the resolved spec, its format version and fingerprints, the sha256 of the weights
     model.safetensors     the weights; the header holds config.json again, so this file alone rebuilds the model
@@ -24,8 +24,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from aezoo import device as devices
-from aezoo.building.builder import assemble, skeleton
 from aezoo.errors import AezooError, PluginError, RunFailed
 from aezoo.evaluation.units import drawable
 from aezoo.files import atomic_write
@@ -35,8 +33,9 @@ from aezoo.registry.entry_points import titled
 from aezoo.spec.canonical import to_json
 from aezoo.storage import layout, manifest, pictures, training_state, weights
 from aezoo.storage.card import card
+from aezoo.storage.loading import refuse_shapes
 from aezoo.storage.model_files import ModelFiles
-from aezoo.storage.verification import Verified, verify_weights
+from aezoo.storage.verification import verify_weights
 from aezoo.storage.writer import Writer, writing
 
 if TYPE_CHECKING:
@@ -63,9 +62,6 @@ class Trained(Protocol):
     def history(self) -> list[dict[str, Any]]: ...
     @property
     def auxiliary_state(self) -> dict[str, torch.Tensor]: ...
-
-
-# --- save ------------------------------------------------------------------------------------------------
 
 
 @attributed()
@@ -213,7 +209,7 @@ class _Unloadable(RunFailed):
 def _look_at(model: Model, files: ModelFiles) -> None:
     """Hold what was written to what a load demands. Raises `_Unloadable`."""
     try:
-        _refuse_shapes(verify_weights(files, manifest.read_config(files)))
+        refuse_shapes(verify_weights(files, manifest.read_config(files)))
     except AezooError as error:
         raise _Unloadable(_fault_of(model, error, files.folder)) from error
 
@@ -255,30 +251,3 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
         walk = np.asarray(model.interpolate(starts, ends, steps))
         drawn = drawable(model, walk.reshape(-1, *walk.shape[2:]))
         yield "interpolations", pictures.grid(drawn, range=span, columns=steps)
-
-
-# --- load ------------------------------------------------------------------------------------------------
-
-
-@attributed()
-def model_of(verified: Verified, *, device: str = "auto") -> Model:
-    """The model of a folder that was verified; nothing is read again.
-
-    Args:
-        verified: What `verify` gave.
-        device: `auto`, `cpu`, `cuda:1` ...
-
-    Raises:
-        Refused: The weights do not fit the network of the spec.
-    """
-    _refuse_shapes(verified)
-    # Assembled anew, not on the meta device: buffers that are not saved have to hold what they hold.
-    with torch.random.fork_rng(devices=[]):
-        network = assemble(verified.spec)
-    network.load_state_dict(weights.tensors_of(verified.content.data, verified.header))
-    return Model(verified.spec, network.eval(), pulled=verified.pulled).to(devices.choose(device).device)
-
-
-def _refuse_shapes(verified: Verified) -> None:
-    """Refuse weights of other names, types or shapes than the network of their spec has. Raises `Refused`."""
-    weights.compare(verified.path, verified.header, skeleton(verified.spec).state_dict())

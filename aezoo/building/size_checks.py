@@ -1,4 +1,4 @@
-"""Limits of what is built: a network is checked against the size that its spec declares, or that the limits allow.
+"""Size checks: a network is checked against the size that its spec declares, or that the limits allow.
 
 The limits are checked on declarations before PyTorch is imported; here, on the meta device, a part is found out that
 builds more than it declares.
@@ -20,7 +20,7 @@ from aezoo.spec.limits import BYTES, Limits, excess, size_of
 INNER = 4
 
 
-class Ceiling:
+class SizeCheck:
     """How large a network may be: as its spec declares or as the limits allow, whichever is more.
 
     Args:

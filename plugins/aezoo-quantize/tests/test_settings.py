@@ -1,0 +1,182 @@
+"""What the declarations take, what they are unless said, and what they hand to the modules."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import aezoo_quantize
+import pytest
+import torch
+from aezoo_quantize.codebook import Codebook
+from aezoo_quantize.kmeans import kmeans, nearest
+from aezoo_quantize.latents import FSQSpec, LFQSpec, ResidualVQSpec, VQSpec
+from aezoo_quantize.lfq import LFQ
+from aezoo_quantize.metrics import PerplexitySpec, UsageSpec
+from aezoo_quantize.regularizers import CodebookTermSpec, CommitmentSpec, EntropySpec
+from pydantic import ValidationError
+
+from aezoo.plugin import Affine
+
+NEEDED: dict[Any, dict[str, Any]] = {
+    VQSpec: {"dim": 3, "codes": 5},
+    ResidualVQSpec: {"dim": 3, "codes": 5, "depth": 2},
+    FSQSpec: {"levels": [4, 3]},
+    LFQSpec: {"dim": 3},
+    EntropySpec: {},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "kept", "refused"),
+    [
+        (VQSpec, "codes", 2, 1),
+        (VQSpec, "codes", 2**20, 2**20 + 1),
+        (VQSpec, "decay", 0.001, 0.0),
+        (VQSpec, "decay", 0.999, 1.0),
+        (VQSpec, "restart", 0.0, -0.1),
+        (VQSpec, "restart", 0.999, 1.0),
+        (ResidualVQSpec, "depth", 1, 0),
+        (ResidualVQSpec, "depth", 64, 65),
+        (ResidualVQSpec, "dropout", 0.0, -0.1),
+        (ResidualVQSpec, "dropout", 1.0, 1.1),
+        (FSQSpec, "levels", (2,), (1,)),
+        (FSQSpec, "levels", (2,) * 20, (2,) * 21),
+        (FSQSpec, "levels", (2,), ()),
+        (FSQSpec, "dim", 2, 1),
+        (LFQSpec, "dim", 1, 0),
+        (LFQSpec, "dim", 20, 21),
+        (LFQSpec, "temperature", 0.001, 0.0),
+        (EntropySpec, "gamma", 0.0, -0.1),
+    ],
+)
+def test_a_field_takes_the_end_of_its_range_and_nothing_beyond(part: Any, field: str, kept: Any, refused: Any) -> None:
+    assert getattr(part(**{**NEEDED[part], field: kept}), field) == kept
+    with pytest.raises(ValidationError):
+        part(**{**NEEDED[part], field: refused})
+
+
+def test_unless_said_fields_are_those_of_the_papers() -> None:
+    book = VQSpec(**NEEDED[VQSpec])
+    assert (book.layout, book.update, book.decay) == ("flat", "ema", 0.99)
+    assert (book.start, book.restart, book.cosine) == ("kmeans", 0.1, False)
+    assert ResidualVQSpec(**NEEDED[ResidualVQSpec]).dropout == 0.0
+    assert LFQSpec(dim=3).temperature == 1.0
+    assert EntropySpec().gamma == 1.0
+    assert FSQSpec(levels=[4, 3]).dim == 2
+
+
+@pytest.mark.parametrize(
+    ("latent", "books"),
+    [
+        (VQSpec(dim=3, codes=5, update="loss"), 1),
+        (ResidualVQSpec(dim=3, codes=5, depth=2, update="loss"), 2),
+        (VQSpec(dim=3, codes=5), 0),
+        (ResidualVQSpec(dim=3, codes=5, depth=2), 0),
+    ],
+    ids=lambda value: getattr(value, "update", value),
+)
+def test_a_codebook_that_a_loss_moves_is_a_map_and_has_weights(latent: Any, books: int) -> None:
+    assert latent.maps((4, 2)) == (Affine(8, 3, ()), *[Affine(5, 3)] * books)
+    assert latent.parameters((4, 2)) == 8 * 3 + 3 + books * 5 * 3
+    assert sum(value.numel() for value in latent.build((4, 2)).parameters()) == latent.parameters((4, 2))
+
+
+def test_a_grid_of_codes_has_a_map_of_each_place_alone() -> None:
+    spatial = VQSpec(dim=3, codes=5, layout="spatial")
+    assert spatial.maps((4, 2, 6)) == (Affine(4, 3, (1, 1)),)
+    assert spatial.parameters((4, 2, 6)) == 4 * 3 + 3
+    assert (spatial.code_shape((4, 2, 6)), spatial.tap_shape("indices", (4, 2, 6))) == ((3, 2, 6), (2, 6))
+
+
+def test_codebooks_and_alphabets_are_counted() -> None:
+    assert (VQSpec(dim=3, codes=5).codebooks, VQSpec(dim=3, codes=5).alphabet()) == (1, 5)
+    deep = ResidualVQSpec(dim=3, codes=5, depth=4)
+    assert (deep.codebooks, deep.alphabet(), deep.tap_shape("indices", (8,))) == (4, 5, (4,))
+    assert deep.tap_shape("pre", (8,)) == (3,)
+    assert FSQSpec(levels=[4, 3, 5]).alphabet() == 60
+    assert LFQSpec(dim=7).alphabet() == 128
+
+
+def test_what_a_codebook_is_declared_to_do_is_handed_on() -> None:
+    book = VQSpec(dim=3, codes=5, update="loss", decay=0.5, start="uniform", restart=0.25, cosine=True).codebook(
+        cosine=True
+    )
+    assert (book.learned, book.decay, book.restart, book.cosine) == (True, 0.5, 0.25, True)
+    book = VQSpec(dim=3, codes=5).codebook()
+    assert (book.learned, book.decay, book.restart, book.cosine) == (False, 0.99, 0.1, False)
+    starts = [VQSpec(dim=3, codes=5, start=start).codebook().started.item() for start in ("kmeans", "uniform")]
+    assert starts == [False, True]
+    assert LFQSpec(dim=3, temperature=0.5).build((8,)).temperature == 0.5
+
+
+def test_every_module_announces_the_parts_that_it_has() -> None:
+    for module in aezoo_quantize.aezoo_components():
+        parts = import_module(module.module).COMPONENTS
+        assert module.announced == {(part.kind, part.model_fields["type"].default) for part in parts}
+
+
+def test_a_book_made_by_hand_has_the_settings_of_a_declared_one() -> None:
+    book = Codebook(4, 2)
+    assert (book.learned, book.decay, book.restart, book.cosine) == (False, 0.99, 0.1, False)
+    assert not book.started.item()
+
+
+def test_vectors_that_are_all_seeds_are_drawn_alike() -> None:
+    x = torch.tensor([[0.0], [1.0]])
+    thirds = {kmeans(x, 3, torch.Generator().manual_seed(seed))[0][2].item() for seed in range(20)}
+    assert thirds == {0.0, 1.0}
+
+
+def test_centres_move_twenty_times() -> None:
+    x = torch.linspace(0, 1, 4000, dtype=torch.float64).square()[:, None]
+    seeds = [x[:1]]
+    for _ in range(9):  # each the farthest from those before
+        distances = torch.cat([(x - seed).abs() for seed in seeds], dim=1).amin(dim=1)
+        seeds.append(x[distances.argmax()][None])
+    centres, moves = torch.cat(seeds), []
+    for _ in range(21):
+        moves.append(centres)
+        own = nearest(x, centres)
+        centres = torch.stack([x[own == i].mean(dim=0) for i in range(10)])
+    torch.testing.assert_close(kmeans(x, 10, None)[0], moves[20])
+    assert (moves[20] - centres).abs().max() > 1e-6  # the next move would still be one
+
+
+@pytest.mark.parametrize(("part", "books"), [(VQSpec, 1), (ResidualVQSpec, 2)])
+def test_codes_are_counted_for_each_codebook(part: Any, books: int) -> None:
+    spec: Any = SimpleNamespace(latent=part(**NEEDED[part]))
+    for metric in (PerplexitySpec(), UsageSpec()):
+        built = metric.build(spec)
+        assert built.counts.shape == (books, 5)
+        assert metric.better == "higher"
+
+
+@pytest.mark.parametrize("term", [CommitmentSpec, CodebookTermSpec, EntropySpec])
+def test_a_term_of_codes_refuses_another_tap_and_names_the_field(term: Any) -> None:
+    (remark,) = term(on="encoder.0").remarks(SimpleNamespace(latent=SimpleNamespace(update="loss")))
+    assert remark.message == f"{term.tag()} reads the latent alone, got on = 'encoder.0'"
+    assert (remark.hint, remark.at) == ("leave 'on' out", "on")
+
+
+def test_log_odds_are_four_over_a_temperature_that_divides_nothing_evenly() -> None:
+    logits = LFQ(torch.nn.Identity(), 2, temperature=1.5)(torch.tensor([[0.5, -2.0]])).logits
+    torch.testing.assert_close(logits, torch.tensor([[4 / 3, -16 / 3]]))
+
+
+@pytest.mark.parametrize(("n", "k", "seed"), [(7, 3, 71), (8, 2, 91), (10, 4, 63)])
+def test_a_cluster_moves_to_the_last_vector_that_it_has(n: int, k: int, seed: int) -> None:
+    x = torch.randn(n, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    centres, counts = kmeans(x, k, None)
+    own = nearest(x, centres)
+    assert 1 in counts.tolist()
+    for i in range(k):  # so few vectors are at rest after twenty rounds
+        torch.testing.assert_close(centres[i], x[own == i].mean(dim=0))
+
+
+def test_codes_by_angle_start_from_centres_on_the_sphere() -> None:
+    book = Codebook(2, 2, cosine=True)
+    angles = torch.tensor([0.0, 0.4, 2.0, 2.6])
+    book.train()(torch.stack([angles.cos(), angles.sin()], dim=1))
+    torch.testing.assert_close(book.codes.norm(dim=-1), torch.ones(2))
