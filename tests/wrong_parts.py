@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from weakref import ref
 
 import numpy as np
 import torch
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer
 from torch import Tensor, nn
 
-from aezoo.nn.code import GaussianCode
+from aezoo.nn.code import GaussianCode, Network
 from aezoo.nn.latent import DiagonalGaussian
 from aezoo.plugin import (
     Component,
@@ -651,7 +652,7 @@ class Cube(nn.Module):
 
     def log_prob(self, z: Tensor) -> Tensor:
         inside = (z.abs() <= 1).flatten(1).all(dim=1)
-        return torch.where(inside, -self.constant * z[0].numel(), -math.inf)
+        return torch.where(inside, -self.constant * z[0].numel(), -math.inf).to(z.dtype)
 
     def fit(self, codes: Tensor) -> None:
         pass
@@ -669,6 +670,31 @@ class CubeSpec(PriorSpec):
 
     def build(self, shape: Shape, spec: Any) -> Any:
         return type(self).module(shape)
+
+
+class Shifted(Cube):
+    """Evenly over a cube around what the latent's map adds: a part of its model that it reads."""
+
+    def attach(self, model: Network) -> None:
+        self.model = ref(model)
+
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return super().sample(n, generator) + self._centre()
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return super().log_prob(z - self._centre())
+
+    def _centre(self) -> Tensor:
+        model: Any = self.model()
+        return model.latent.project.bias.detach()  # type: ignore[no-any-return]
+
+
+@right(PRIOR)
+class ShiftedSpec(CubeSpec):
+    """Evenly over a cube that stands where its model says."""
+
+    type: Literal["shifted"] = "shifted"
+    module = Shifted
 
 
 class Unscaled(Cube):

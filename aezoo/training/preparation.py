@@ -62,11 +62,9 @@ def _first_input(part: nn.Module, objective: Objective, x: Tensor, seed: int) ->
     Likelihood and prior are called by their methods: theirs is the `Output` of the first pass.
     """
     inputs: list[Any] = []
-    model = objective.model
-    if part is model.likelihood or part is model.prior:
-        handle = model.register_forward_hook(lambda module, args, out: inputs.append(out))
-    else:
-        handle = part.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
+    by_methods = part is objective.model.prior or part is objective.model.likelihood
+    called = objective.loss_terms if by_methods else part
+    handle = called.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
     noise = Noise(Generator(x.device), Generator(x.device))
     try:
         for player in objective.players:

@@ -20,6 +20,7 @@ ADDED: dict[str, dict[str, Any]] = {
             "critic": {"layers": [{"type": "linear", "features": 8, "activation": "relu"}]},
         }
     },
+    "densities": {"metrics": ["densities:prior_nll"]},
     "quantize": {"latent": {"type": "quantize:fsq", "levels": [5, 4, 3], "prior": "standard_normal"}},
     "sparse": {"constraints": {"dictionary": {"type": "sparse:unit_norm"}}},
 }

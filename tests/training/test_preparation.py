@@ -15,6 +15,7 @@ from aezoo.data.batches import Batches
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.objective import Objective, Terms
+from aezoo.nn.prior import StandardNormal
 from aezoo.randomness import derive
 from aezoo.spec.samples import Samples
 from aezoo.training.preparation import prepare
@@ -79,6 +80,26 @@ def test_a_part_is_prepared_with_the_first_batch_in_evaluation_mode_and_all_trai
     assert not trained
     assert all(part.training for part in made.modules())
     assert all(p.grad is None for p in made.parameters())
+
+
+class WatchingPrior(StandardNormal):
+    """A prior that looks at the first pass."""
+
+    seen: Output | None = None
+
+    def prepare(self, first_input: Output, *, model: Autoencoder, generator: Generator) -> None:
+        self.seen = first_input
+
+
+@pytest.mark.parametrize("slot", ["prior", "likelihood"])
+def test_a_prior_and_a_likelihood_are_prepared_with_the_first_pass(slot: str) -> None:
+    made, batches, training = objective()
+    part = WatchingPrior((2,))
+    part.nll = made.model.likelihood.nll  # type: ignore[assignment]
+    setattr(made.model, slot, part)
+    prepare(made, batches, training)
+    assert part.seen is not None
+    assert torch.equal(part.seen.x, next(batches.epoch(0, training.batch_size, training.seed)))
 
 
 def test_each_part_is_prepared_with_the_output_of_the_prepared_parts_before_it() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.building.builder import assemble
+from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Attached, Output
 from aezoo.registry.attribution import BUILT_BY
 from aezoo.spec.canonical import to_json
@@ -109,7 +110,7 @@ class LikelihoodAdapter(Adapter):
 
 
 class PriorAdapter(Adapter):
-    """A prior, fitted if it can be."""
+    """A prior, fitted if it can be; one that reads other parts of its model is run within a whole model."""
 
     @property
     def declared(self) -> dict[str, Shape]:
@@ -117,18 +118,22 @@ class PriorAdapter(Adapter):
 
     def build_unseeded(self) -> nn.Module:
         module = build_module(self.part, self.shape, self.spec)
-        # One that reads other parts of its model is that of the whole model.
-        return assemble(self.spec).prior if isinstance(module, Attached) else module  # type: ignore[no-any-return]
+        # The model is kept, so that a copy, a state dict and a type are those of all that the prior reads.
+        return assemble(self.spec) if isinstance(module, Attached) else module
 
     def build(self) -> nn.Module:
-        module: Any = super().build()
-        module.fit(self.inputs(64, generator(1))[0])
-        return module  # type: ignore[no-any-return]
+        module = super().build()
+        self._prior(module).fit(self.inputs(64, generator(1))[0])
+        return module
 
     def run(self, module: Any, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
-        (z,) = inputs
-        outputs = {"log_prob": module.log_prob(z)} if self.part.density else {}
-        return outputs if noise is None else {**outputs, "sample": module.sample(len(z), noise)}
+        (z,), prior = inputs, self._prior(module)
+        outputs = {"log_prob": prior.log_prob(z)} if self.part.density else {}
+        return outputs if noise is None else {**outputs, "sample": prior.sample(len(z), noise)}
+
+    @staticmethod
+    def _prior(module: Any) -> Any:
+        return module.prior if isinstance(module, Autoencoder) else module
 
 
 class CorruptionAdapter(Adapter):

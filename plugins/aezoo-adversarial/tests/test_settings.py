@@ -45,7 +45,7 @@ def declared(game: Any, **settings: Any) -> Any:
 def test_every_module_announces_the_parts_that_it_has() -> None:
     for module in aezoo_adversarial.aezoo_components():
         parts = import_module(module.module).COMPONENTS
-        assert module.announced == {(part.kind, part.tag()) for part in parts}
+        assert module.announced == {(part.kind, part.model_fields["type"].default) for part in parts}
 
 
 def test_a_critic_of_two_wide_layers_has_the_weights_that_are_counted() -> None:

@@ -114,7 +114,7 @@ def test_what_a_codebook_is_declared_to_do_is_handed_on() -> None:
 def test_every_module_announces_the_parts_that_it_has() -> None:
     for module in aezoo_quantize.aezoo_components():
         parts = import_module(module.module).COMPONENTS
-        assert module.announced == {(part.kind, part.tag()) for part in parts}
+        assert module.announced == {(part.kind, part.model_fields["type"].default) for part in parts}
 
 
 def test_a_book_made_by_hand_has_the_settings_of_a_declared_one() -> None:

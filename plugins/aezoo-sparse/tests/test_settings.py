@@ -93,7 +93,7 @@ def test_what_a_latent_selects_by_is_handed_on() -> None:
 def test_every_module_announces_the_parts_that_it_has() -> None:
     for module in aezoo_sparse.aezoo_components():
         parts = import_module(module.module).COMPONENTS
-        assert module.announced == {(part.kind, part.tag()) for part in parts}
+        assert module.announced == {(part.kind, part.model_fields["type"].default) for part in parts}
 
 
 def test_how_a_set_is_cut_into_chunks_is_part_of_what_its_seed_means() -> None:

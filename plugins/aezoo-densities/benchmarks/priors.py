@@ -1,0 +1,138 @@
+"""Train small VAEs of binarised digits that differ in bound or prior, and print their log likelihood.
+
+    python benchmarks/priors.py [--seeds 0 1 2] [--only NAME ...] [--steps N] > table.md
+
+All have one encoder, decoder and number of steps. The digits of aezoo are drawn as bits once; the last 1,000 are kept
+for the test. A row a model and seed: -log p(x) of the test by 1,000 draws, and its -ELBO; the lowest total of
+validation that training logged, and the -ELBO that an evaluation reports for that split; active units; CPU seconds of
+training. The last lines say which claims hold; the exit status is 1 unless all of them do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from aezoo_densities.importance import log_likelihood
+
+import aezoo
+
+Document = dict[str, Any]
+Data = np.ndarray[Any, np.dtype[np.float32]]
+KL: Document = {"regularizers": {"kl": {"weight": 1.0}}}
+COMPONENTS = 100
+
+
+PRIORS: dict[str, Document] = {
+    "mixture": {"type": "mixture", "components": COMPONENTS},
+    "vamp": {"type": "densities:vamp", "components": COMPONENTS},
+    "flow": {"type": "densities:flow"},
+}
+MODELS: dict[str, Document] = {
+    "vae": KL,
+    "iwae-5": {"objective": {"type": "densities:iwae", "k": 5}},
+    "dreg-5": {"objective": {"type": "densities:iwae", "k": 5, "estimator": "dreg"}},
+    **{name: {**KL, "latent": {"prior": prior}} for name, prior in PRIORS.items()},
+}
+
+
+class Row(NamedTuple):
+    model: str
+    seed: int
+    nll: float
+    elbo: float
+    trained: float
+    reported: float
+    active: float
+    seconds: float
+
+
+def document(name: str, seed: int, steps: int) -> Document:
+    slots = MODELS[name]
+    latent = {"type": "gaussian", "dim": 32, **slots.get("latent", {})}
+    return {
+        "name": name,
+        "input": {"shape": [1, 28, 28], "range": [0.0, 1.0]},
+        "encoder": [{"type": "flatten"}, {"type": "linear", "each": {"features": [200, 200]}}],
+        "likelihood": "bernoulli",
+        "training": {
+            "steps": steps,
+            "batch_size": 100,
+            "seed": seed,
+            "optimizer": {"type": "adam", "lr": {"type": "cosine", "start": 2e-3, "end": 1e-4}},
+        },
+        **slots,
+        "latent": latent,
+    }
+
+
+def bits() -> Data:
+    """The digits, each pixel drawn once with its grey value as the probability."""
+    grey = aezoo.read(document("vae", 0, 1) | {"data": "digits"}).data.load().values
+    return (np.random.default_rng(0).random(grey.shape) < grey).astype(np.float32)
+
+
+def measured(name: str, seed: int, steps: int, data: Data) -> Row:
+    training, test = data[:-1000], data[-1000:]
+    start = time.process_time()
+    run = aezoo.train(document(name, seed, steps), training, device="cpu", threads=1)
+    seconds = time.process_time() - start
+    totals = [record["total"] for record in run.history if record["split"] == "validation"]
+    reported = -aezoo.evaluate(run.model, training, split="validation").metrics["elbo"]
+    metrics = aezoo.evaluate(run.model, test, split="all").metrics
+    return Row(
+        name, seed, nll(run.model, test), -metrics["elbo"], min(totals), reported, metrics["active_units"], seconds
+    )
+
+
+@torch.no_grad()
+def nll(model: aezoo.Model, data: Data, k: int = 1000) -> float:
+    parts = torch.from_numpy(data).split(100)
+    return -torch.cat([log_likelihood(model.network(x), k, seed=i) for i, x in enumerate(parts)]).mean().item()
+
+
+def claims(rows: list[Row]) -> Iterator[tuple[bool, str]]:
+    """What is claimed of every seed."""
+    nlls = {name: np.array([row.nll for row in rows if row.model == name]) for name in MODELS}
+    active = {name: np.array([row.active for row in rows if row.model == name]) for name in MODELS}
+    for name in ("iwae-5", "dreg-5"):
+        yield bool((nlls[name] <= nlls["vae"] - 1).all()), f"{name}: at least 1 nat below the VAE"
+        yield bool((active[name] >= active["vae"]).all()), f"{name}: not fewer active units than the VAE"
+    for name in PRIORS:
+        yield bool((nlls[name] < nlls["vae"]).all()), f"{name}: below the VAE, whose prior is N(0, I)"
+    bound = [row for row in rows if row.model in ("vae", *PRIORS)]
+    yield all(abs(row.reported - row.trained) < 1 for row in bound), "reported ELBO within 1 nat of the trained bound"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", choices=list(MODELS), default=list(MODELS), metavar="NAME")
+    parser.add_argument("--steps", type=int, default=2000, help="of each training")
+    arguments = parser.parse_args()
+    print("| model | seed | NLL | -ELBO | trained | reported | active | CPU s |\n|---|---|---|---|---|---|---|---|")
+    rows: list[Row] = []
+    data = bits()
+    for name in arguments.only:
+        for seed in arguments.seeds:
+            row = measured(name, seed, arguments.steps, data)
+            rows.append(row)
+            nats = f"{row.nll:.2f} | {row.elbo:.2f} | {row.trained:.2f} | {row.reported:.2f}"
+            print(f"| {name} | {seed} | {nats} | {row.active:.0f} | {row.seconds:.0f} |", flush=True)
+    if set(arguments.only) != set(MODELS):
+        return 0
+    results = list(claims(rows))
+    print("", *(f"- {'holds' if holds else 'FAILS'}: {what}" for holds, what in results), sep="\n")
+    return 0 if all(holds for holds, _ in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
