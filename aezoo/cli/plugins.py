@@ -53,7 +53,7 @@ class Inspected(NamedTuple):
         if self.result.torch:
             yield f"plugin {self.standing.namespace!r} imports torch: import it inside build()"
         elif self.result.milliseconds > SLOW:
-            advice = "import what is heavy inside build(), or promise the parts in a Room"
+            advice = "import what is heavy inside build(), or return the parts in a LazyModule"
             yield f"plugin {self.standing.namespace!r} takes {self.result.milliseconds:,.0f} ms to import: {advice}"
 
     def document(self) -> dict[str, Any]:

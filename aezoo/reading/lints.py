@@ -50,7 +50,7 @@ def idle(term: RegularizerSpec) -> bool:
 
 def _rate(spec: Spec) -> Iterator[Fault]:
     limited = spec.objective.rate or any(term.rate and not idle(term) for term in spec.regularizers.values())
-    learned = spec.latent.prior is not None and spec.latent.prior.learned  # then it is an error, told elsewhere
+    learned = spec.latent.prior is not None and spec.latent.prior.learned  # then it is an error, reported elsewhere
     if spec.latent.noisy and not limited and not learned:
         message = f"latent {spec.latent.tag()!r} with no rate term: nothing keeps its codes near the prior"
         yield _warning(("latent",), "AZ511", message, "add regularizers.kl = {weight = 1.0}")

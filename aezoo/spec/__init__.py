@@ -1,1 +1,1 @@
-"""Declarations: what a spec may say. Nothing in this room imports torch."""
+"""Declarations: what a spec may say. Nothing in this package imports torch."""

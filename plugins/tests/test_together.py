@@ -32,7 +32,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules if name.startswith
 
 
 def of(*namespaces: str) -> dict[str, Any]:
-    """A small spec with parts of these plugins, and else of what is in the box."""
+    """A small spec with parts of these plugins, and else of built-in parts."""
     document: dict[str, Any] = {
         "name": "together",
         "input": [6],

@@ -10,17 +10,17 @@ A critic learns to discriminate two kinds of codes, or of samples; its gradient 
 
 from __future__ import annotations
 
-from aezoo.plugin import Room, hookimpl
+from aezoo.plugin import LazyModule, hookimpl
 
 #: The plugin interface this was written for.
 AEZOO_API = 1
 
 ROOMS = [
-    Room(f"{__name__}.objectives", objective=("aae", "wae_gan", "factor_vae", "vae_gan")),
-    Room(f"{__name__}.metrics", metric=("mmd", "total_correlation")),
+    LazyModule(f"{__name__}.objectives", objective=("aae", "wae_gan", "factor_vae", "vae_gan")),
+    LazyModule(f"{__name__}.metrics", metric=("mmd", "total_correlation")),
 ]
 
 
 @hookimpl
-def aezoo_components() -> list[Room]:
+def aezoo_components() -> list[LazyModule]:
     return ROOMS

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from aezoo.plugin import Room, hookimpl
+from aezoo.plugin import LazyModule, hookimpl
 
 AEZOO_API = 1
 
 ROOMS = [
-    Room(f"{__name__}.latents", latent=("vq", "residual_vq", "fsq", "lfq")),
-    Room(f"{__name__}.regularizers", regularizer=("commitment", "codebook", "entropy")),
-    Room(f"{__name__}.metrics", metric=("perplexity", "usage")),
+    LazyModule(f"{__name__}.latents", latent=("vq", "residual_vq", "fsq", "lfq")),
+    LazyModule(f"{__name__}.regularizers", regularizer=("commitment", "codebook", "entropy")),
+    LazyModule(f"{__name__}.metrics", metric=("perplexity", "usage")),
 ]
 
 
 @hookimpl
-def aezoo_components() -> list[Room]:
+def aezoo_components() -> list[LazyModule]:
     return ROOMS

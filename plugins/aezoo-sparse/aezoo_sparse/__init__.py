@@ -13,21 +13,21 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
-from aezoo.plugin import Room, hookimpl
+from aezoo.plugin import LazyModule, hookimpl
 
 #: The plugin interface this was written for.
 AEZOO_API = 1
 
 ROOMS = [
-    Room(f"{__name__}.latents", latent=("relu", "topk", "batch_topk", "jumprelu", "gated")),
-    Room(f"{__name__}.terms", regularizer=("auxk", "l0", "gate"), objective="matryoshka", constraint="unit_norm"),
-    Room(f"{__name__}.dictionary", dataset="dictionary"),
-    Room(f"{__name__}.metrics", metric=("l0", "dead", "explained_variance", "recovery")),
+    LazyModule(f"{__name__}.latents", latent=("relu", "topk", "batch_topk", "jumprelu", "gated")),
+    LazyModule(f"{__name__}.terms", regularizer=("auxk", "l0", "gate"), objective="matryoshka", constraint="unit_norm"),
+    LazyModule(f"{__name__}.dictionary", dataset="dictionary"),
+    LazyModule(f"{__name__}.metrics", metric=("l0", "dead", "explained_variance", "recovery")),
 ]
 
 
 @hookimpl
-def aezoo_components() -> list[Room]:
+def aezoo_components() -> list[LazyModule]:
     return ROOMS
 
 
