@@ -548,3 +548,9 @@ def test_a_dataset_is_handed_the_shape_and_the_seed(monkeypatch):
     spec = aezoo.read({"name": "t", "input": [1, 6], "latent": {"type": "deterministic", "dim": 2}})
     open_samples(generated.AR1Spec(), spec, seed=7)
     assert seen == [((1, 6), 7)]
+
+
+def test_a_vector_as_long_as_one_signal_is_no_long_recording() -> None:
+    with pytest.raises(DataError) as caught:
+        check(Samples(np.zeros(64, np.float32), "voice"), spec_of((1, 64)))
+    assert "one long recording" not in (caught.value.hint or "")

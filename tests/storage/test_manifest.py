@@ -11,6 +11,7 @@ import pytest
 
 import aezoo
 from aezoo.errors import NotFound, Refused, SpecError
+from aezoo.spec.limits import Limits
 from aezoo.storage import manifest
 from aezoo.storage.model_files import Content
 from aezoo.storage.verification import _refuse_digest as refuse_digest
@@ -131,3 +132,10 @@ def test_what_is_noted_is_given_as_it_stands(tmp_path: Path, document: dict[str,
     spec, prints = manifest.noted(tmp_path)
     assert spec == document["spec"]
     assert set(prints) == {"arch", "run"}
+
+
+def test_the_limits_that_are_given_hold_for_the_spec_of_a_manifest(tmp_path: Path, document: dict[str, Any]) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(document), encoding="utf-8")
+    assert manifest.read_manifest(tmp_path) == aezoo.read(SPEC)
+    with pytest.raises(SpecError, match="the limit is 3"):
+        manifest.read_manifest(tmp_path, limits=Limits(parameters=3))

@@ -7,6 +7,7 @@ import torch
 
 import aezoo
 from aezoo.building.builder import objective_of
+from aezoo.nn.objective import Constraints, Objective, Terms
 from aezoo.randomness import derive
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.training.player import Player, Streams
@@ -55,3 +56,17 @@ def test_a_limit_of_its_own_takes_the_place_of_the_runs() -> None:
         for turn in (PlayerSpec(), PlayerSpec(clip=0.5))
     ]
     assert clips == [3.0, 0.5]
+
+
+def test_the_first_player_alone_makes_gradients_tangent() -> None:
+    spec = {"name": "small", "input": [2], "latent": {"type": "deterministic", "dim": 1}}
+    model = aezoo.build(spec)
+    made = objective_of(model, steps=4)
+    made.loss_terms.own = lambda player: iter([torch.nn.Parameter(torch.zeros(1))])
+    objective = Objective(
+        made.model, Terms(made.loss_terms, players=("model", "critic")), Constraints(tangents=[lambda: None])
+    )
+    first, second = (
+        Player(name, objective, model.spec.training, PlayerSpec(), steps=4) for name in ("model", "critic")
+    )
+    assert (first.tangents, second.tangents) == (True, False)

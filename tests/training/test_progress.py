@@ -86,3 +86,25 @@ def test_a_bar_is_at_the_step_it_was_last_shown_and_has_its_terms() -> None:
     assert "total=1.5" in screen.getvalue()
     assert "total=0.25" in screen.getvalue()
     assert screen.getvalue().endswith("\n")
+
+
+def test_a_bar_counts_steps_and_a_line_of_a_log_is_written_at_once() -> None:
+    class Stream(io.StringIO):
+        tty, flushed = True, 0
+
+        def isatty(self) -> bool:
+            return self.tty
+
+        def flush(self) -> None:
+            self.flushed += 1
+
+    bar, log = Stream(), Stream()
+    log.tty = False
+    for stream in (bar, log):
+        shown = Terminal(stream)
+        shown.start(4)
+        before = stream.flushed
+        shown.show(4, {"loss": 0.5})
+        assert stream.flushed > before
+        shown.close()
+    assert "step/s" in bar.getvalue() or "s/step" in bar.getvalue()

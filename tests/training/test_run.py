@@ -137,3 +137,17 @@ def test_a_value_beyond_float32_is_refused_before_the_first_step() -> None:
     values[7, 2] = 1e39
     with pytest.raises(DataError, match=r"mine: sample 7, position \[2\]: 1e\+39 is beyond float32"):
         aezoo.train(STANDARDIZED, Samples(values, "mine", splits={"train": np.arange(40)}))
+
+
+def test_batches_of_one_are_refused_with_batch_normalization_and_with_it_alone() -> None:
+    values = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
+    spec = {
+        "name": "ones",
+        "input": {"shape": [4], "kind": "vector"},
+        "latent": {"type": "deterministic", "dim": 2},
+        "training": {"steps": 2, "batch_size": 1},
+    }
+    assert aezoo.train(spec, values).record["steps"] == 2
+    normed = {**spec, "encoder": [{"type": "linear", "features": 3, "norm": "batch"}]}
+    with pytest.raises(DataError, match="at least 2 samples in a batch, this run has 1"):
+        aezoo.train({**normed, "training": {"steps": 2}}, Samples(values, "few", splits={"train": np.array([0])}))

@@ -180,3 +180,8 @@ def test_codes_by_angle_start_from_centres_on_the_sphere() -> None:
     angles = torch.tensor([0.0, 0.4, 2.0, 2.6])
     book.train()(torch.stack([angles.cos(), angles.sin()], dim=1))
     torch.testing.assert_close(book.codes.norm(dim=-1), torch.ones(2))
+
+
+def test_the_dropout_of_depth_that_is_declared_is_that_of_the_module() -> None:
+    assert ResidualVQSpec(dim=3, codes=5, depth=2, dropout=0.25).build((4,)).dropout == 0.25
+    assert ResidualVQSpec(dim=3, codes=5, depth=2).build((4,)).dropout == 0.0
