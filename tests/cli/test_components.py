@@ -104,6 +104,7 @@ def test_a_kind_has_a_page_of_its_own(aezoo: Run) -> None:
         "# Parts",
         "## Priors",
         "### prior `fitted_gaussian`",
+        "### prior `mixture`",
         "### prior `standard_normal`",
     ]
 

@@ -136,7 +136,7 @@ def test_a_part_made_in_an_interpreter_has_no_file() -> None:
 def test_a_latent_says_what_it_provides_and_a_metric_which_way_is_better(registry: Registry) -> None:
     sentences = {(part.kind, part.tag()): list(facts(part)) for part in registry.parts()}
     assert list(facts(Fan)) == ["Provides `angle`, `width`."]
-    assert sentences["regularizer", "kl"] == ["Needs `logvar`, `mean` of the latent."]
+    assert sentences["regularizer", "kl"] == ["Needs `posterior` of the latent."]
     assert sentences["metric", "elbo"] == ["Higher is better."]
     assert sentences["dataset", "images"][0].startswith("Reads folders, `.png`,")
     assert sentences["objective", "standard"] == sentences["layer", "conv"] == sentences["metric", "rate"] == []

@@ -11,7 +11,7 @@ from aezoo.reading.checks import examine
 from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import LayerSpec
+from aezoo.spec.kinds import LayerSpec, RegularizerSpec
 from aezoo.spec.slots import slots_in
 
 #: The deepest nesting of layers.
@@ -48,6 +48,10 @@ class PartPool:
             return [self.containing]
         candidates = self._parts.get(kind, [])
         return candidates if depth < DEEPEST else [part for part in candidates if kind not in kinds_in(part)]
+
+    def rates(self) -> list[type[Any]]:
+        """The regularizers that are the rate itself, by which a prior learns."""
+        return [part for part in self.parts(RegularizerSpec.kind) if part.rate and "posterior" in part.needs]
 
     def requires_kind(self, *kinds: str) -> bool:
         """Whether the part that has to occur is of one of these kinds."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from aezoo.reading.lints import idle
 from aezoo.spec.document import InputSpec, Spec
 from aezoo.spec.kinds import (
     DatasetSpec,
@@ -18,6 +19,7 @@ from aezoo.spec.kinds import (
     LikelihoodSpec,
     ObjectiveSpec,
     OptimizerSpec,
+    PriorSpec,
     RegularizerSpec,
 )
 from aezoo.spec.mirror import trace
@@ -59,7 +61,7 @@ def _begin(draft: Draft) -> bool:
     if must is not None and not any(type(layer.part) is must for layer in layers):
         return False
     latent = _latent(draft, trace([layer.part for layer in layers], shape)[-1])
-    if latent is None or not _start(draft, source, layers, latent):
+    if latent is None or not _start(draft, source, layers, latent) or not _rate(draft):
         return False
     return data is None or _suits(draft, data)
 
@@ -83,8 +85,16 @@ def _latent(draft: Draft, features: Shape) -> DrawnPart | None:
     """A latent for these features that provides what the regularizer that has to occur needs."""
     wanted = draft.pool.containing
     needs = wanted.needs if wanted is not None and issubclass(wanted, RegularizerSpec) else frozenset[str]()
+    if wanted is not None and issubclass(wanted, PriorSpec) and wanted.learned:
+        needs |= {"posterior"}
     latents = [part for part in draft.pool.parts(LatentSpec.kind) if needs <= part.offers()]
-    return draft.generator.part(LatentSpec, accept=lambda part: bool(part.code_shape(features)), of=latents)
+    rates = bool(draft.pool.rates())
+
+    def fits(part: LatentSpec) -> bool:
+        learned = part.prior is not None and part.prior.learned  # which needs a rate
+        return bool(part.code_shape(features)) and (not learned or (part.posterior and rates))
+
+    return draft.generator.part(LatentSpec, accept=fits, of=latents)
 
 
 def _start(draft: Draft, source: DrawnPart, layers: Sequence[DrawnPart], latent: DrawnPart) -> bool:
@@ -108,6 +118,23 @@ def _start(draft: Draft, source: DrawnPart, layers: Sequence[DrawnPart], latent:
         draft.written["encoder"] = _repeated(draft, [layer.written for layer in layers])
     draft.written |= {"latent": latent.written, **({"training": training.written} if training.written else {})}
     draft.set_part("objective", objective)
+    return True
+
+
+def _rate(draft: Draft) -> bool:
+    """A rate for a prior that learns, where the objective has none; False where none is found."""
+    prior, objective = draft.spec.latent.prior, draft.spec.objective
+    if prior is None or not prior.learned or (objective.rate and "posterior" in objective.needs):
+        return True
+
+    def fits(part: RegularizerSpec) -> bool:
+        return not idle(part) and not any(remark.level == "error" for remark in part.remarks(draft.spec))
+
+    drawn = draft.generator.part(RegularizerSpec, Hints(names=("latent",)), accept=fits, of=draft.pool.rates())
+    if drawn is None:
+        return False
+    draft.spec = draft.with_value("regularizers", {"rate": drawn.part})
+    draft.written["regularizers"] = {"rate": drawn.written}
     return True
 
 
