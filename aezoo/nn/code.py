@@ -126,7 +126,6 @@ class Reparameterized(Protocol):
         ...
 
 
-@runtime_checkable
 class HasDivergence(Protocol):
     """A latent that knows its divergence from some priors in closed form."""
 
