@@ -280,8 +280,8 @@ class Model:
         out = self.network(x)
         drawn = [out._replace(code=code, raw=self.network.expand(code.z)) for code in self._redrawn(out, noise, seed)]
         distortion = torch.stack([self._measure(one) for one in drawn]).mean(dim=0)
-        if closed_form(out) is not None:
-            return distortion + rate(out)
+        if (closed := closed_form(out)) is not None:
+            return distortion + closed.sum(dim=-1)
         return distortion + torch.stack([rate(one) for one in drawn]).mean(dim=0)
 
     def _redrawn(self, out: Output, noise: Tensor, seed: int) -> Iterator[Any]:

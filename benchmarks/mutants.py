@@ -26,6 +26,7 @@ import signal
 import sys
 import time
 import tomllib
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -397,6 +398,8 @@ def fork(action: Callable[[], int | None], *, seconds: float) -> int:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             signal.alarm(int(2 * seconds) + 1)  # one that waits uses no processor
             code = action() or 0
+        except Exception:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             os._exit(code)

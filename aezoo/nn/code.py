@@ -106,7 +106,11 @@ class Attached(Protocol):
 
 
 class Posterior(Protocol):
-    """A latent that knows the density its codes are drawn from, q(z | x)."""
+    """A latent that knows the density its codes are drawn from, q(z | x).
+
+    It may also have `kl(code, prior) -> Tensor | None`: KL(q(z | x) || prior) in nats, [B, ...], a sum over the axes
+    after the first; None where it knows no closed form for this prior.
+    """
 
     def log_prob(self, code: Any, z: Tensor) -> Tensor:
         """log q(z | x) of each sample, in nats: code of [B, *code], z [B, *code] -> [B]."""
@@ -123,14 +127,6 @@ class Reparameterized(Protocol):
 
     def reparameterize(self, code: Any, noise: Tensor) -> Any:
         """The code whose `z` this noise gives; noise: [B or 1, *code]."""
-        ...
-
-
-class HasDivergence(Protocol):
-    """A latent that knows its divergence from some priors in closed form."""
-
-    def kl(self, code: Any, prior: Any) -> Tensor | None:
-        """KL(q(z | x) || prior) in nats, [B, ...], a sum over the axes after the first; None without a closed form."""
         ...
 
 

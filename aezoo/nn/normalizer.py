@@ -33,7 +33,7 @@ class Normalizer(nn.Module):
     def fit(self, x: Tensor) -> None:
         """Set mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1.
 
-        They are computed in float64 on values divided by the largest one, so that no square far.
+        They are computed in float64 on values divided by the largest one, so that no square overflows.
 
         Raises:
             DataError: A difference to the mean is beyond the type of the values.
