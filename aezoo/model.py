@@ -10,7 +10,7 @@ and dropout are as in evaluation, whatever mode the network is in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from copy import deepcopy
 from os import PathLike
 from typing import Any, Literal, NamedTuple, Self, cast, overload
@@ -30,6 +30,7 @@ from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output, Posterior, Reparameterized
 from aezoo.nn.divergence import closed_form, rate
 from aezoo.nn.metrics import nll
+from aezoo.nn.modes import evaluating
 from aezoo.randomness import derive
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
@@ -417,18 +418,6 @@ class Model:
             rows = _not_finite(result)
         if rows:
             raise _beyond(opened.samples, rows)
-
-
-@contextmanager
-def evaluating(network: torch.nn.Module) -> Iterator[None]:
-    """The network in evaluation mode, and afterwards every part of it in the mode it was in."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _not_finite(result: Tensor) -> list[int]:

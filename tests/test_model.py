@@ -13,7 +13,7 @@ import torch
 
 import aezoo
 from aezoo.errors import AnswerNo, DataError, DataWarning, NotFound, UsageError
-from aezoo.model import Model, evaluating
+from aezoo.model import Model
 from aezoo.reading.reader import SpecWarning
 
 IMAGES = (1, 8, 8)
@@ -134,13 +134,6 @@ def test_batch_norm_and_dropout_are_as_in_evaluation_and_modes_come_back() -> No
     np.testing.assert_array_equal(model.encode(x), model.encode(x))
     assert model.network.encoder.training
     assert not model.network.decoder.training
-
-
-def test_modes_come_back_after_an_error() -> None:
-    network = vanilla().network.train()
-    with pytest.raises(KeyError), evaluating(network):
-        raise KeyError
-    assert all(module.training for module in network.modules())
 
 
 def test_results_are_in_data_units() -> None:

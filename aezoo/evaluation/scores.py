@@ -21,7 +21,8 @@ from aezoo.errors import DataError, DataWarning
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.evaluator import Evaluator, Examples, Table
 from aezoo.evaluation.units import Name
-from aezoo.model import Model, evaluating
+from aezoo.model import Model
+from aezoo.nn.modes import evaluating
 from aezoo.registry.attribution import attributed
 from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec

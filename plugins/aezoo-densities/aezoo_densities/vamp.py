@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import Network, Output, Posterior
+from aezoo.nn.modes import evaluating
 
 #: Values of code and component that are compared at once: 16 MB of them.
 VALUES = 2**22
@@ -54,7 +53,7 @@ class VampPrior(nn.Module):
         """The code of each pseudo-input, nothing drawn: [K, *code]."""
         *layers, latent = self._encoder
         h: Tensor = self.pseudo_inputs
-        with evaluating(self._encoder):
+        with evaluating(*self._encoder):
             for layer in layers:
                 h = layer(h)
             return latent(h, None)
@@ -88,16 +87,3 @@ class VampPrior(nn.Module):
         count = len(self.pseudo_inputs)
         tiled = type(code)(*(value.repeat(len(z), *(1 for _ in value.shape[1:])) for value in code))
         return self._latent.log_prob(tiled, z.repeat_interleave(count, dim=0)).reshape(len(z), count)
-
-
-@contextmanager
-def evaluating(modules: tuple[nn.Module, ...]) -> Iterator[None]:
-    """Modules in evaluation mode, and then as they were."""
-    training = [part for module in modules for part in module.modules() if part.training]
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
