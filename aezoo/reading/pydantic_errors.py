@@ -15,6 +15,7 @@ from aezoo.hints import did_you_mean
 from aezoo.reading.merge import MACROS
 from aezoo.spec.component import Component, Frozen
 from aezoo.spec.document import Spec
+from aezoo.spec.fingerprints import ARCHITECTURE
 from aezoo.spec.slots import Parts, child, fields, table_at
 
 #: Codes by pydantic's type of error; what is not listed is a value of the wrong type or out of range.
@@ -42,9 +43,6 @@ TAKES = {
 }
 #: How many faults of one spec are explained in full; no reader gets to the others.
 ADVISED = 100
-#: Where a fault makes shapes uncertain.
-ARCHITECTURE = frozenset({"aezoo", "input", "encoder", "latent", "decoder", "likelihood"})
-
 
 #: Faults that leave it open what the latent is, and so what it provides.
 UNTYPED: Set[KeyPath] = frozenset({("latent",), ("latent", "type")})
@@ -195,7 +193,7 @@ def lenient(
         if fault.code in BY_NAMES:  # from names and types alone, whatever the values are
             return BY_NAMES[fault.code](touched, {path[:2] for path in paths}, removed)
         around = any(path[: len(fault.path)] == fault.path for path in paths)
-        return not around and not touched & ARCHITECTURE
+        return not around and not touched & ARCHITECTURE  # a fault there makes shapes uncertain
 
     return mended, certain
 
