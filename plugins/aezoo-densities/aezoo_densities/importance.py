@@ -101,26 +101,6 @@ def _log_weights(out: Output) -> Tensor:
     return -(density + _rate(out))
 
 
-class ImportanceWeightedNLL:
-    """-log p(x) by k draws of the posterior, in nats of the data, averaged over samples.
-
-    Args:
-        k: How many codes are drawn of each sample.
-    """
-
-    def __init__(self, k: int) -> None:
-        self.k = k
-        self.total = 0.0
-        self.count = 0
-
-    def update(self, out: Output) -> None:
-        self.total -= log_likelihood(out, self.k).sum().item()
-        self.count += len(out.x)
-
-    def result(self) -> float:
-        return self.total / self.count
-
-
 @torch.no_grad()
 def log_likelihood(out: Output, k: int, *, seed: int = 0) -> Tensor:
     """log (1/k) sum_i p(x, z_i) / q(z_i | x) of each sample, in nats of the data, in float64 on the CPU.

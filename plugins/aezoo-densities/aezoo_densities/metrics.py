@@ -31,9 +31,10 @@ class ImportanceWeightedNLLSpec(MetricSpec):
         return spec.latent.has_rate and spec.likelihood.density
 
     def build(self, spec: Spec) -> Accumulator:
-        from aezoo_densities.importance import ImportanceWeightedNLL
+        from aezoo.nn.metrics import Mean
+        from aezoo_densities.importance import log_likelihood
 
-        return ImportanceWeightedNLL(self.k)
+        return Mean(lambda out: log_likelihood(out, self.k).neg())
 
 
 class PriorNLLSpec(MetricSpec):

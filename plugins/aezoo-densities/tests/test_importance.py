@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from aezoo_densities.importance import ImportanceWeighted, ImportanceWeightedNLL, log_likelihood
+from aezoo_densities.importance import ImportanceWeighted, log_likelihood
+from aezoo_densities.metrics import ImportanceWeightedNLLSpec
 from torch import Generator, Tensor
 
 import aezoo
@@ -39,7 +40,7 @@ def bounds(model: aezoo.Model, x: Tensor, k: int, draws: int) -> Tensor:
 def test_with_2000_draws_the_estimate_is_the_density_of_a_linear_gaussian_model(linear: Make) -> None:
     model = linear()
     x = model.samples(500)
-    metric = ImportanceWeightedNLL(2000)
+    metric = ImportanceWeightedNLLSpec(k=2000).build(model.model.spec)
     metric.update(passed(model.model, x, None))
     assert metric.result() == pytest.approx(-model.log_density(x).mean().item(), abs=0.003)
 
