@@ -15,7 +15,7 @@ from aezoo.plugin import LazyModule, hookimpl
 #: The plugin interface this was written for.
 AEZOO_API = 1
 
-ROOMS = [
+MODULES = [
     LazyModule(f"{__name__}.objectives", objective=("aae", "wae_gan", "factor_vae", "vae_gan")),
     LazyModule(f"{__name__}.metrics", metric=("mmd", "total_correlation")),
 ]
@@ -23,4 +23,4 @@ ROOMS = [
 
 @hookimpl
 def aezoo_components() -> list[LazyModule]:
-    return ROOMS
+    return MODULES

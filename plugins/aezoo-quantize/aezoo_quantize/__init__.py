@@ -6,7 +6,7 @@ from aezoo.plugin import LazyModule, hookimpl
 
 AEZOO_API = 1
 
-ROOMS = [
+MODULES = [
     LazyModule(f"{__name__}.latents", latent=("vq", "residual_vq", "fsq", "lfq")),
     LazyModule(f"{__name__}.regularizers", regularizer=("commitment", "codebook", "entropy")),
     LazyModule(f"{__name__}.metrics", metric=("perplexity", "usage")),
@@ -15,4 +15,4 @@ ROOMS = [
 
 @hookimpl
 def aezoo_components() -> list[LazyModule]:
-    return ROOMS
+    return MODULES

@@ -18,7 +18,7 @@ from aezoo.plugin import LazyModule, hookimpl
 #: The plugin interface this was written for.
 AEZOO_API = 1
 
-ROOMS = [
+MODULES = [
     LazyModule(f"{__name__}.latents", latent=("relu", "topk", "batch_topk", "jumprelu", "gated")),
     LazyModule(f"{__name__}.terms", regularizer=("auxk", "l0", "gate"), objective="matryoshka", constraint="unit_norm"),
     LazyModule(f"{__name__}.dictionary", dataset="dictionary"),
@@ -28,7 +28,7 @@ ROOMS = [
 
 @hookimpl
 def aezoo_components() -> list[LazyModule]:
-    return ROOMS
+    return MODULES
 
 
 @hookimpl
