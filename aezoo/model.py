@@ -292,7 +292,7 @@ class Model:
             if isinstance(latent, Reparameterized):
                 yield latent.reparameterize(out.code, draw.unsqueeze(0))
                 continue
-            # What a sampler of another kind draws hangs on the batch: so each sample is drawn alone.
+            # The draws of any other sampler may depend on the batch, so each sample is drawn alone.
             code, redraw = out.code, cast(Posterior, latent).redraw
             alone = (type(code)(*(field[i : i + 1] for field in code)) for i in range(len(code.z)))
             seeded = derive(seed, "score", position)

@@ -175,7 +175,7 @@ class LBFGSSpec(OptimizerSpec):
         "strong_wolfe", description="how the length of a step is found; none takes `lr`"
     )
     tolerance_grad: float = Field(1e-7, ge=0, le=1, description="stops when no entry of the gradient is larger")
-    tolerance_change: float = Field(1e-9, ge=0, description="stops when loss and weights change by less")
+    tolerance_change: float = Field(1e-9, ge=0, description="stops when the loss or every weight changes by less")
 
     def state(self) -> int:
         return 2 * self.history_size + 2  # past steps and changes of gradient, the direction, the last gradient

@@ -31,8 +31,8 @@ class StandardNormalSpec(PriorSpec):
 class MixtureSpec(PriorSpec):
     """A mixture of Gaussians of diagonal covariance that learns with the model, by its rate term.
 
-    A posterior that many Gaussians are a prior for need not be pulled to one place: the rate of digits falls by some
-    nats (Tomczak and Welling 2017, arXiv:1705.07120, section 3.1, "MoG").
+    Codes may form groups, each near another Gaussian, and are not all pulled to the origin: on digits the rate falls by
+    some nats (Tomczak and Welling 2017, arXiv:1705.07120, section 3.1, "MoG").
 
     Example:
         regularizers.kl = {weight = 1.0}

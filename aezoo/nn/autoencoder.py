@@ -57,7 +57,7 @@ class Autoencoder(Network):
         self._fitted = fitted or prior is None
 
     def attach(self) -> None:
-        """Hand the whole to each module that has `attach(model)`: when all are there, and again in each copy."""
+        """Call `attach(self)` of each module that has it: once all parts are there, and again in each copy."""
         for module in self.modules():
             if module is not self and isinstance(module, Attached):
                 module.attach(self)
@@ -66,7 +66,7 @@ class Autoencoder(Network):
         copy = type(self).__new__(type(self))
         memo[id(self)] = copy
         copy.__dict__.update(deepcopy(self.__dict__, memo))
-        copy.attach()  # what a module keeps of the whole is of this one
+        copy.attach()  # what its modules keep of the model must be of the copy
         return copy
 
     def encode(self, x: Tensor, generator: Generator | None = None) -> Any:
@@ -131,7 +131,7 @@ class Autoencoder(Network):
         Args:
             x: The clean input, the target.
             corrupted: The encoder's input, if it is not `x`.
-            generator: Draws the latent noise; without one the code is the mean of its posterior.
+            generator: Draws the latent noise; without one nothing is drawn.
             taps: Names of layers whose output is wanted: `encoder.0`, `decoder.1`.
 
         Shape:

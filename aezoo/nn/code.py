@@ -36,8 +36,8 @@ class Network(nn.Module):
     encoder: nn.ModuleList
     latent: nn.Module
     decoder: nn.ModuleList
-    likelihood: Any  # a module that keeps the protocol `Likelihood`
-    prior: Any  # keeps the protocol `Prior`, or None
+    likelihood: Any  # a module that follows the protocol `Likelihood`
+    prior: Any  # follows the protocol `Prior`, or None
 
     @property
     def rate_prior(self) -> Any:
@@ -101,7 +101,7 @@ class Attached(Protocol):
     """A module of a model that reads other parts of it."""
 
     def attach(self, model: Network) -> None:
-        """Called when all parts are there, and again in a copy: keep `weakref.ref(model)`, or what it needs."""
+        """Called once all parts are there, and again in a copy: keep the parts it needs, or `weakref.ref(model)`."""
         ...
 
 
@@ -109,7 +109,7 @@ class Posterior(Protocol):
     """A latent that knows the density its codes are drawn from, q(z | x).
 
     It may also have `kl(code, prior) -> Tensor | None`: KL(q(z | x) || prior) in nats, [B, ...], a sum over the axes
-    after the first; None where it knows no closed form for this prior.
+    after the first; None where there is no closed form for this prior.
     """
 
     def log_prob(self, code: Any, z: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from aezoo.nn.code import Output
 def rate_values(out: Output) -> Tensor:
     """What each sample's code costs, in nats, in parts that add up to the rate.
 
-    In closed form where the latent knows one, for each value where that is a sum over values; else
+    In closed form where the latent has one, for each value where that is a sum over values; else
     log q(z | x) - log p(z) at the draw that the pass made, an unbiased estimate in one part.
 
     Shape:
@@ -27,8 +27,8 @@ def rate_values(out: Output) -> Tensor:
 
 
 def closed_form(out: Output) -> Tensor | None:
-    """The same, or None where the latent knows no closed form for this prior: then the rate depends on the draw."""
-    # Asked at each step: `isinstance` of a protocol would look all its attributes up, for 30 microseconds.
+    """`rate_values` in closed form; None where there is none for this prior: the rate then depends on the draw."""
+    # At each step: `isinstance` with a protocol looks up all its attributes, which takes 30 microseconds.
     kl: Callable[[Any, Any], Tensor | None] | None = getattr(out.model.latent, "kl", None)
     divergence = kl(out.code, out.model.rate_prior) if kl else None
     return None if divergence is None else divergence.reshape(len(divergence), -1)
@@ -53,7 +53,7 @@ def kl_to_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
 
 
 def kl_by_value(mean: Tensor, logvar: Tensor) -> Tensor:
-    """The same of each value, against N(0, 1).
+    """KL(N(mean, exp(logvar)) || N(0, 1)) of each value, in nats.
 
     Shape:
         mean, logvar: [B, *code] -> the same
@@ -86,12 +86,12 @@ class Rate(nn.Module):
         return (total - self.capacity).abs() if self.capacity else total
 
 
-#: What it was called before it asked for the prior: plugins may import it by this name.
+#: The former name of `Rate`, which plugins may import.
 StandardNormalKL = Rate
 
 
 class ScheduledRate(Rate):
-    """The same with a capacity that changes with the step (Burgess et al. 2018, section 4.2).
+    """The rate with a capacity that changes with the step (Burgess et al. 2018, section 4.2).
 
     Args:
         capacity: Nats at a step of a run: `capacity(step, steps)`.

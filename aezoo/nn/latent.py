@@ -65,7 +65,7 @@ class Deterministic(nn.Module):
 
 
 class DiagonalGaussian:
-    """What a latent knows of its posterior whose codes are a `GaussianCode`: a base for modules that make them."""
+    """Base of latents whose code is a `GaussianCode`: density, draws and divergence of the posterior."""
 
     def log_prob(self, code: GaussianCode, z: Tensor) -> Tensor:
         """log q(z | x) of each sample, in nats.
@@ -77,7 +77,7 @@ class DiagonalGaussian:
         return -0.5 * (scaled + code.logvar + LOG_2PI).flatten(1).sum(dim=-1)
 
     def redraw(self, code: GaussianCode, generator: Generator) -> GaussianCode:
-        """Another draw of each sample's posterior."""
+        """The code with another draw of each sample's posterior."""
         return self.reparameterize(code, standard_normal(code.mean, generator))
 
     def reparameterize(self, code: GaussianCode, noise: Tensor) -> GaussianCode:

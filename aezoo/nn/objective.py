@@ -47,7 +47,7 @@ class Scheduled(Protocol):
     """A module that changes with the step."""
 
     def at(self, step: int, steps: int) -> None:
-        """Called before each pass of a run of `steps`; in validation with step = steps."""
+        """Called before each pass of a run of `steps` steps; in validation with step = steps."""
         ...
 
 

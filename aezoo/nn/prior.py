@@ -54,7 +54,7 @@ class Mixture(nn.Module):
         self.shape = shape
         dim = math.prod(shape)
         self.logits = nn.Parameter(torch.zeros(components))
-        # Apart from the start: components that are all alike have the same gradient, and stay alike.
+        # Different from the start: equal components would have equal gradients, and stay equal.
         self.mean = nn.Parameter(torch.randn(components, dim))
         self.logvar = nn.Parameter(torch.zeros(components, dim))
 

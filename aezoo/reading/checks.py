@@ -102,7 +102,7 @@ def _decoder_length(spec: Spec, *, bounded: bool) -> int | None:
 
 
 def _names(spec: Spec, *, decoder: int | None) -> Iterator[Fault]:
-    """Names of terms, taps and layers, and what terms need of the latent: none of it hangs on a shape."""
+    """Names of terms, taps and layers, and what terms need of the latent: none of it depends on a shape."""
     stacks = {"encoder": len(spec.encoder), "decoder": decoder}
     layers = [f"{stack}.{i}" for stack, length in stacks.items() for i in range(length or 0)]
     taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), "output", *layers]

@@ -52,7 +52,7 @@ def blamed(error: BaseException) -> PluginError | None:
     if isinstance(error, DOCUMENTED) and error.__cause__ is None:
         return None
     owners = {package(entry.module): name for name, entries in installed().items() for entry in entries}
-    owners.pop(package(__name__), None)  # the built-in parts are no third party's
+    owners.pop(package(__name__), None)  # built-in parts are not third-party code
     if isinstance(error, AezooError) and not _raised_by(error, owners):
         # An OSError of a plugin, raised again as one of ours: the folder can be written to, and the file is there.
         return blamed(error.__cause__) if type(error) in (RunFailed, NotFound) and error.__cause__ else None

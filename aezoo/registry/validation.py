@@ -75,7 +75,7 @@ def _check_slots(part: type[Component]) -> None:
 
 
 def _check_methods(part: type[Component]) -> None:
-    """What aezoo calls takes what its base takes: a part written against older bases is named before it is called."""
+    """Refuse a method that does not take the arguments of its base, as of a part written for an older aezoo."""
     base = KINDS[part.kind]
     for name, method in vars(base).items():
         own = getattr(part, name)
@@ -89,7 +89,7 @@ def _check_methods(part: type[Component]) -> None:
         except TypeError:
             raise PluginError(
                 f"{_home(part)}.{name}{_arguments(has)} is called with {_arguments(wanted)}",
-                hint=f"write def {name}{_arguments(wanted)}; what it does not need it may leave unread",
+                hint=f"write def {name}{_arguments(wanted)}; it need not use all of them",
             ) from None
 
 

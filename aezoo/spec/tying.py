@@ -1,4 +1,4 @@
-"""Tying: which maps of a mirrored decoder can use the encoder's weights, transposed. Told from declarations."""
+"""Tying: which maps of a mirrored decoder can use the encoder's weights, transposed. Derived from declarations."""
 
 from __future__ import annotations
 

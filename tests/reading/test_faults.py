@@ -168,7 +168,7 @@ def test_a_shape_that_does_not_fit_points_at_its_layer() -> None:
 def test_what_does_not_follow_from_a_fault_is_told_beside_it() -> None:
     text = WHOLE.replace('["flatten"]', '[{ type = "conv", kernel = 99, padding = 0, channels = 2 }]')
     text += 'latent = { type = "deterministic", dim = 3 }\nregularizers.l1 = { on = "encodr.0" }\ntraining.epoch = 3\n'
-    assert [code for _, code, _ in positions_of(text)] == ["AZ401", "AZ502", "AZ203"], "names of taps hang on no shape"
+    assert [code for _, code, _ in positions_of(text)] == ["AZ401", "AZ502", "AZ203"], "taps depend on no shape"
     text = text.replace("kernel = 99", "kernel = 3")
     assert [code for _, code, _ in positions_of(text)] == ["AZ502", "AZ203"]
 

@@ -29,7 +29,7 @@ class LatentSpec(Component):
     posterior: ClassVar[bool] = False
     #: Whether `z` is drawn, in training, from a posterior: it then wants a term that limits its information.
     noisy: ClassVar[bool] = False
-    #: Whether it draws by rejection, so that the draw of a sample hangs on how many numbers those before it took.
+    #: Whether it draws by rejection, so that the draw of a sample depends on how many numbers those before it took.
     rejection: ClassVar[bool] = False
     #: Whether how many values may be active is fixed by construction: it wants no sparsity penalty.
     sparse: ClassVar[bool] = False

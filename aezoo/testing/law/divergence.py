@@ -64,7 +64,7 @@ def _draws(adapter: TermAdapter, module: Any, out: Output, noise: torch.Generato
     "L35",
     "latent",
     says="A posterior's density is that of its draws: log q has a mean gradient of zero at them.",
-    hint="let `log_prob(code, z)` be the log density, constants that hang on the code and all, of what `redraw` draws",
+    hint="let `log_prob(code, z)` be the log density of the draws of `redraw`, with all terms that depend on the code",
 )
 def posterior_density(tested: PartUnderTest) -> Iterator[str]:
     if not issubclass(tested.part, LatentSpec) or not tested.part.posterior:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.prior import LOG_2PI
 from aezoo.plugin import DataError
 
-#: EM starts so often, from other codes each time; it ends with a gain of fewer nats, or after so many steps.
+#: Runs of EM, each from other codes; a run ends when a step gains fewer nats than this, or after this many steps.
 STARTS, GAIN, STEPS = 4, 1e-6, 200
 
 
@@ -130,7 +130,7 @@ def _apart(codes: Tensor, count: int, generator: Generator) -> Tensor:
 
 
 def _maximize(codes: Tensor, shares: Tensor, ridge: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Log weights, means and Cholesky factors that fit the codes best, each a member by its shares."""
+    """Log weights, means and Cholesky factors that fit the codes best, each code weighted by its shares."""
     members = shares.sum(dim=0) + 1e-12  # [K]
     mean = shares.T @ codes / members.unsqueeze(1)
     centred = codes.unsqueeze(0) - mean.unsqueeze(1)  # [K, N, D]

@@ -31,7 +31,7 @@ class FlowPrior(nn.Module):
         super().__init__()
         self.shape = shape
         dim = math.prod(shape)
-        with torch.device("cpu"):  # it looks at values of its masks, which the meta device has not
+        with torch.device("cpu"):  # NSF reads values of its masks, and the meta device has none
             flow = NSF(dim, transforms=transforms, hidden_features=(width, width), bins=bins)
         self.maps = flow.transform.to(torch.get_default_device())
         self.base = StandardNormal((dim,))

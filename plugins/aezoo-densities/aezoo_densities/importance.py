@@ -42,7 +42,7 @@ def _posterior(out: Output) -> Posterior:
 
 
 def _rate(out: Output) -> Tensor:
-    """log q(z | x) - log p(z) at the draw: never the closed form, which hangs on no draw."""
+    """log q(z | x) - log p(z) at the draw: never the closed form, which does not depend on the draw."""
     z = out.code.z
     return _posterior(out).log_prob(out.code, z) - out.model.rate_prior.log_prob(z)  # type: ignore[no-any-return]
 

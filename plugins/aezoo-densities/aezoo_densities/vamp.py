@@ -43,7 +43,7 @@ class VampPrior(nn.Module):
 
     @torch.no_grad()
     def prepare(self, first_input: Output, *, model: Network, generator: Generator) -> None:
-        """Start from the samples of the first batch, a little noise apart where there are too few of them."""
+        """Start from the samples of the first batch, with a little noise, so that copies of one sample differ."""
         x, pseudo = first_input.x, self.pseudo_inputs
         chosen = torch.randperm(len(x), generator=generator, device=x.device).repeat(-(-len(pseudo) // len(x)))
         noise = torch.randn(pseudo.shape, generator=generator, device=x.device, dtype=x.dtype)
@@ -63,7 +63,7 @@ class VampPrior(nn.Module):
         pseudo = self.pseudo_inputs
         chosen = torch.randint(len(pseudo), (n,), generator=generator, device=pseudo.device)
         code = self.posteriors()
-        if generator is None:  # which a posterior is not drawn from without
+        if generator is None:  # `redraw` needs one
             generator = Generator(pseudo.device).manual_seed(int(torch.randint(2**62, ())))
         of_chosen = type(code)(*(value[chosen] for value in code))
         return self._latent.redraw(of_chosen, generator).z  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Counts of codes over a split, and figures of them."""
+"""Counts of codes over a split, and their entropy, perplexity and usage."""
 
 from __future__ import annotations
 
