@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -88,9 +87,7 @@ def _both(before: str, after: str) -> str:
 
 def _print_line(line: str, colour: str | None = None) -> None:
     """Print a line, folded to the terminal, in colour where there is one that wants it."""
-    width = output.columns()
-    if width:
-        line = fill(line, max(width, 20), subsequent_indent="    ", break_on_hyphens=False)
+    line = output.folded(line, "    ")
     click.echo(click.style(line, fg=colour) if colour and _coloured() else line)
 
 

@@ -43,10 +43,10 @@ def _source(lock: Lock, revision: str) -> dict[str, str]:
     return {"name": lock.source, "revision": revision, "commit": lock.commit}
 
 
-def print_facts(scores: dict[str, Any]) -> None:
+def print_facts(about: dict[str, Any]) -> None:
     """Print what `facts` gives."""
     click.echo()
-    metrics, training, source = scores["metrics"], scores["training"], scores["source"]
+    metrics, training, source = about["metrics"], about["training"], about["source"]
     columns = _columns(metrics)
     if columns:
         names = dict.fromkeys(name for values in columns.values() for name in values)
@@ -60,7 +60,7 @@ def print_facts(scores: dict[str, Any]) -> None:
     if source:
         at = f"@{source['revision']}" if source["revision"] else ""
         click.echo(f"from {inert(source['name'])}{inert(at)}, commit {inert(source['commit'])[:12]}")
-    click.echo(f"licence: {inert(scores['license']) or 'none is named: ask the author'}")
+    click.echo(f"licence: {inert(about['license']) or 'none is named: ask the author'}")
 
 
 def print_card(folder: Path | None, source: str) -> None:

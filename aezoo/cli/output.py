@@ -154,3 +154,11 @@ def _cell(text: str, width: int, side: str) -> str:
 def columns() -> int | None:
     """Width of the terminal, or None where stdout is a file or a pipe: there, nothing is cut."""
     return shutil.get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def folded(line: str, indent: str) -> str:
+    """A line, folded to the terminal, with an indent before all but its beginning."""
+    from textwrap import fill
+
+    width = columns()
+    return fill(line, max(width, 20), subsequent_indent=indent, break_on_hyphens=False) if width else line

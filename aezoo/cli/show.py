@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -153,8 +152,7 @@ def _needs(needed: Memory, spec: Spec) -> Iterator[str]:
 
 def _say(line: str) -> None:
     """Print a line, folded to the terminal."""
-    width = output.columns()
-    click.echo(fill(line, max(width, 20), subsequent_indent="  ", break_on_hyphens=False) if width else line)
+    click.echo(output.folded(line, "  "))
 
 
 # --- for machines ------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
 
     has_config = is_file(current(Path(source)) / manifest.NAME)
     if has_config and overrides:
-        raise UsageError("--set changes a spec; a trained model is what it is", hint=f"leave it out for {source}")
+        raise UsageError("--set changes a spec; a trained model cannot be changed", hint=f"leave it out for {source}")
     if has_config:
         from aezoo.zoo.cache import local
 

@@ -114,7 +114,7 @@ class Batches:
 def _stored(values: Array, rows: Rows | None, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
     """The tensor that batches are gathered from, and the split's rows in it (None for all).
 
-    A mapped file is not read, and values that would fill the device stay in memory; all else is copied there once.
+    A mapped file is not read, and values that would fill the device stay in memory; others are copied to it once.
     """
     if isinstance(values, np.memmap):
         return _tensor(values), None if rows is None else _tensor(rows)

@@ -143,9 +143,7 @@ def _mask(corruption: Mask, state: CorruptedMoments, shape: Shape) -> CorruptedM
 
 
 @corrupt_moments.register
-def _salt_and_pepper(
-    corruption: SaltAndPepper, state: CorruptedMoments, shape: tuple[int, ...]
-) -> CorruptedMoments | None:
+def _salt_and_pepper(corruption: SaltAndPepper, state: CorruptedMoments, shape: Shape) -> CorruptedMoments | None:
     low, high = corruption.range
     together = _together(shape, corruption.per_pixel)
     return _replaced(state, corruption.p, (low + high) / 2, ((high - low) / 2) ** 2, together)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,8 +54,12 @@ class Survey(NamedTuple):
     left: list[str]
 
 
-def survey(folder: Path) -> Survey:
+def survey(folder: Path, *, digest: Callable[[Path], str] = digest_of) -> Survey:
     """The files of a model's folder, each with its size and sha256.
+
+    Args:
+        folder: Of the model.
+        digest: Gives the sha256 of a file.
 
     Raises:
         Refused: It holds what must never be published: a symbolic link, a hidden file, a pickle, one that is too
@@ -71,7 +76,7 @@ def survey(folder: Path) -> Survey:
             continue
         if name in NAMES:
             refuse_size(f"{folder / name}", name, path.lstat().st_size)
-            files.append(File(name, path.lstat().st_size, digest_of(path)))
+            files.append(File(name, path.lstat().st_size, digest(path)))
         else:
             left.append(name)
     return Survey(sorted(files, key=lambda file: NAMES.index(file.name)), left)

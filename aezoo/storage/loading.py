@@ -1,4 +1,4 @@
-"""Loading: from the files of a folder that were verified to a model."""
+"""Loading: a model from files that were verified."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aezoo.storage.verification import Verified
 
 @attributed()
 def model_of(verified: Verified, *, device: str = "auto") -> Model:
-    """The model of a folder that was verified; nothing is read again.
+    """The model in files that were verified; nothing is read again.
 
     Args:
         verified: What `verify` gave.

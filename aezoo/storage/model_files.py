@@ -10,8 +10,8 @@ from pathlib import Path
 
 from aezoo.storage import layout
 
-#: Files up to this size are read into memory, where nobody changes them any more. Larger ones are mapped: a file that
-#: is put in their place is another one and does not matter, only a writer to this very file could.
+#: Files up to this size are read into memory. Larger ones are mapped: replacing such a file changes nothing here,
+#: overwriting it in place would.
 AT_ONCE = 1 << 30
 
 

@@ -155,7 +155,7 @@ def _refuse_another(path: Path, own: Spec, spec: Spec) -> None:
 
 
 def _refuse_digest(folder: Path, document: Mapping[str, Any], digest: str) -> None:
-    """Refuse weights of another sha256 than config.json notes; models of old may have none noted. Raises `Refused`."""
+    """Refuse weights of another sha256 than config.json notes, if it notes one. Raises `Refused`."""
     if (noted := document.get("weights")) is None:
         return
     expected = noted.get("sha256") if isinstance(noted, dict) else None

@@ -190,12 +190,13 @@ def not_finite(data: Buffer, header: Header) -> list[str]:
 
     names, start = [], header.start
     for name, entry in header.tensors.items():
-        bits, exponent = EXPONENTS.get(entry.dtype, ("", 0))
-        values = np.frombuffer(data, bits or "i1", entry.size if bits else 0, start)
-        # Piece by piece: the comparison needs memory of its own.
-        pieces = (values[at : at + PIECE] for at in range(0, len(values), PIECE))
-        if any(((piece & exponent) == exponent).any() for piece in pieces):
-            names.append(name)
+        if entry.dtype in EXPONENTS:
+            bits, exponent = EXPONENTS[entry.dtype]
+            values = np.frombuffer(data, bits, entry.size, start)
+            # Piece by piece: the comparison needs memory of its own.
+            pieces = (values[at : at + PIECE] for at in range(0, len(values), PIECE))
+            if any(((piece & exponent) == exponent).any() for piece in pieces):
+                names.append(name)
         start += entry.size * SIZES[entry.dtype]
     return names
 

@@ -53,10 +53,10 @@ def holds_model(folder: Path) -> bool:
 
 
 class Writer:
-    """What writes to a folder.
+    """Writes to a folder.
 
     Args:
-        folder: It; the caller holds its lock.
+        folder: Of a model; the caller holds its lock.
         replaces: Whether a model was there before.
     """
 

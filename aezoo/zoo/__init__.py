@@ -9,6 +9,7 @@ address      how a user names a model: a folder, a name of the zoo, owner/name@r
 embedded     the models in the wheel
 cache        the models that were pulled
 client       the one module that speaks to the Hub, through huggingface_hub
+hashes       the hashes that the Hub lists, and whether a file has them
 http_errors  what the client's errors mean to a user
 http_limits  what a conversation with a Hub may take, whatever the other side sends
 http_body    the body of a reply, counted as it comes

@@ -36,7 +36,7 @@ IN_THE_BOX = "embedded"
 
 
 def home() -> Path:
-    """`AEZOO_HOME`, or `aezoo` in the user's folder for what can be fetched again.
+    """`AEZOO_HOME`, or `aezoo` in the user's cache folder: `XDG_CACHE_HOME`, or `~/.cache`.
 
     Raises:
         NotFound: Neither these variables nor HOME are set.
@@ -202,7 +202,7 @@ class Shelf:
         The folder of the repository stays, with the file that is locked: another process may be waiting for that.
 
         Args:
-            commit: It.
+            commit: The one to remove.
             unwanted: Whether it stays if somebody wants it by now.
 
         Returns:

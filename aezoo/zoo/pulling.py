@@ -247,7 +247,7 @@ def _fetched(repository: Shelf, hub: Hub, wanted: Remote, commit: str, limits: L
 
 
 def _fill(stage: Path, hub: Hub, pinned: Remote, revision: str, limits: Limits) -> Verified | None:
-    """Fetch and check all files, the config before anything else; None if the weights are too large to be kept."""
+    """Fetch and check all files, the config before anything else; None if the weights are not in memory."""
     rows, files = _listed(hub, pinned, layout.NAMES, needed=layout.NEEDED), ModelFiles(stage)
     _refuse_space(stage, rows)
     first, *others = rows
@@ -265,7 +265,7 @@ def _fill(stage: Path, hub: Hub, pinned: Remote, revision: str, limits: Limits) 
     listed = tuple(File(row.name, row.size, files.content(row.name).sha256) for row in rows)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     locks.write(stage, Lock(pinned.repo, revision, pinned.revision, listed, public(hub.endpoint), now, _version()))
-    # Windows renames no folder in which a file is mapped.
+    # Weights that are mapped are read again: Windows renames no folder in which a file is mapped.
     return verified._replace(pulled=True) if isinstance(verified.content.data, bytes) else None
 
 

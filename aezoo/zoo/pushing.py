@@ -26,7 +26,7 @@ from aezoo.storage import layout, lockfile, weights
 from aezoo.storage.card import around, card
 from aezoo.storage.layout import File
 from aezoo.storage.model_files import ModelFiles
-from aezoo.storage.verification import Verified, examine, read_facts
+from aezoo.storage.verification import Verified, examine, facts_of, read_facts
 from aezoo.zoo import embedded
 from aezoo.zoo.address import PREFIX, REVISION, Remote, remote
 from aezoo.zoo.cache import local
@@ -174,7 +174,7 @@ def written_card(folder: Path, spec: Spec, address: str, *, kept: tuple[str, str
     return card(spec, *facts, pictures=pictures, address=address, around=kept)
 
 
-# --- before any request ----------------------------------------------------------------------------
+# --- before any request ---------------------------------------------------------------------------------
 
 
 def refuse_tag(tag: str | None, *, request: bool = False) -> None:
@@ -200,8 +200,9 @@ def _prepared(folder: Path, address: str, license: str | None, keep_paths: bool,
         hint = publish if str(folder) in embedded.names() else "name a folder that 'aezoo train' wrote"
         raise NotFound(f"{folder}: no such folder", hint=hint)
     folder = local(folder)
-    files, left = layout.survey(folder)
-    verified = _verified(folder, limits)
+    model_files = ModelFiles(folder)
+    files, left = layout.survey(folder, digest=model_files.digest)
+    verified = _verified(model_files, limits)
     spec = verified.spec
     licence = _licence(folder, spec, license)
     if not keep_paths:
@@ -256,13 +257,12 @@ def _write_card(sending: _Sending, address: str, kept: tuple[str, str]) -> None:
     sending.paths[layout.CARD].write_text(text, encoding="utf-8", newline="\n")
 
 
-def _verified(folder: Path, limits: Limits) -> Verified:
-    """Check a folder as a pull and a load would; names and shapes of its tensors are compared by the latter."""
+def _verified(files: ModelFiles, limits: Limits) -> Verified:
+    """Check files as a pull and a load would; the load compares names and shapes of tensors."""
     from aezoo.storage.loading import model_of
 
-    files = ModelFiles(folder)
     verified = examine(files, limits=limits)
-    lockfile.verify(folder, digest=files.digest)
+    lockfile.verify(files.folder, digest=files.digest)
     model_of(verified, device="cpu")
     return verified
 
@@ -277,7 +277,7 @@ def _refuse_paths(verified: Verified) -> None:
     folder, header = verified.files.folder, verified.header.metadata
     noted = {layout.WEIGHTS: [json.loads(text) if key == weights.KEY else text for key, text in header.items()]}
     noted |= {layout.CONFIG: [verified.document]}
-    noted |= {name: [read_facts(folder, name)] for name in (layout.METRICS, layout.TRAINING)}
+    noted |= {name: [facts_of(verified.files, name)] for name in (layout.METRICS, layout.TRAINING)}
     for name, documents in noted.items():
         for text in _texts(documents):
             if PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute():

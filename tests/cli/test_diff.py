@@ -104,7 +104,7 @@ def test_a_model_is_compared_by_the_spec_it_was_trained_from(aezoo: Run, vectors
 def test_nothing_of_a_model_can_be_set(aezoo: Run, vectors: Path, model: Path) -> None:
     result = aezoo("diff", vectors, model, "--set", "latent.dim=3")
     assert (result.code, result.out) == (2, "")
-    assert "a trained model is what it is" in result.err
+    assert "a trained model cannot be changed" in result.err
 
 
 def test_json_is_one_document_with_every_change(aezoo: Run) -> None:

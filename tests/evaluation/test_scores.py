@@ -61,7 +61,8 @@ def test_a_linear_autoencoder_at_its_optimum_scores_like_pca() -> None:
     again = aezoo.evaluate(pca_model(x[_rows("train")]), x, split="test")
     assert set(again.baseline) == {"pca"}
     for name, value in again.baseline["pca"].items():
-        assert again.metrics[name] == pytest.approx(value, rel=1e-3), name
+        # The model computes in float32, the baseline in float64.
+        assert again.metrics[name] == pytest.approx(value, rel=1e-5), name
 
 
 def _rows(name: str) -> np.ndarray:
@@ -171,6 +172,7 @@ def test_the_wiener_filter_is_also_cut_off_at_the_range() -> None:
     rows = aezoo.evaluate(model(corruption=noise), bits).baseline
     # Half of all values lie at either end: a guess beyond it is better cut off. By the noise the filter guesses
     # 0.5 + w (y - 0.5), w = 0.25 / (0.25 + 0.64), whose error is 0.25 * 0.64 / 0.89 = 0.18 a value.
+    # 30 samples of 36 values: a standard error of about 4 %.
     assert rows["wiener"]["denoising_squared_error"] == pytest.approx(36 * 0.18, rel=0.2)
     assert rows["wiener_clipped"]["denoising_squared_error"] < rows["wiener"]["denoising_squared_error"]
     assert rows["wiener_clipped"].keys() == rows["wiener"].keys()

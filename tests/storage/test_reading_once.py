@@ -16,8 +16,9 @@ import torch
 
 import aezoo
 from aezoo.errors import Refused
+from aezoo.spec.limits import DEFAULT_LIMITS
 from aezoo.storage import lockfile, manifest, model_files, verification
-from aezoo.zoo import embedded, pulling
+from aezoo.zoo import embedded, pulling, pushing
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +106,14 @@ def test_a_weight_file_alone_is_read_once_and_has_no_hash_to_be_held_to(
         aezoo.load(path, device="cpu")
     names = ("config.json", "model.safetensors", "specs checked", "bytes hashed")
     assert [counts[name] for name in names] == [0, 1, 1, 0]
+
+
+def test_a_folder_is_read_once_before_a_push_sends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tiny(tmp_path / "tiny")
+    with counted(monkeypatch) as counts, pushing._prepared(folder, "owner/tiny", "mit", False, DEFAULT_LIMITS):
+        pass
+    assert {name: counts[name] for name in FILES} == dict.fromkeys(FILES, 1)
+    assert counts["specs checked"] == 1
 
 
 def test_weights_are_read_back_once_when_they_are_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
