@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class StandardNormalSpec(PriorSpec):
-    """N(0, I).
+    """The standard normal, N(0, I).
 
     Example:
         [latent]

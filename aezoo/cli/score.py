@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     metavar="MEASURE",
     default="auto",
     show_default=True,
-    help="reconstruction or elbo; auto is the ELBO of a variational model, else the reconstruction.",
+    help="reconstruction or elbo; auto is the ELBO of a model trained with a rate (kl), else the reconstruction.",
 )
 @model_io.split
 @options.settings

@@ -59,7 +59,7 @@ class Autoencoder(Network):
     def attach(self) -> None:
         """Call `attach(self)` of each module that has it: once all parts are there, and again in each copy."""
         for module in self.modules():
-            if module is not self and isinstance(module, Attached):
+            if module is not self and isinstance(module, Attached) and hasattr(type(module), "attach"):
                 module.attach(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Autoencoder:
