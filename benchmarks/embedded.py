@@ -139,9 +139,9 @@ def row(name: str) -> str:
 
 
 def metrics(folder: Path) -> dict[str, Any]:
-    """What metrics.json of a folder tells of the model itself."""
-    told: dict[str, Any] = json.loads((folder / layout.METRICS).read_text(encoding="utf-8"))["metrics"]
-    return told
+    """The metrics of the model itself in the metrics.json of a folder."""
+    own: dict[str, Any] = json.loads((folder / layout.METRICS).read_text(encoding="utf-8"))["metrics"]
+    return own
 
 
 def relative(kept: Any, new: Any) -> float:

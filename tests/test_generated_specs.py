@@ -33,6 +33,7 @@ from aezoo.spec.summary import layers
 from aezoo.storage.card import card
 from aezoo.testing import Document, parts_of, specs
 from tests.defects import mutated, nonsense
+from tests.registries import built_in
 
 GENERATED = settings(
     deadline=None, derandomize=True, database=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
@@ -285,7 +286,6 @@ def test_a_part_of_a_test_s_own_is_drawn_from_its_declaration():
     from typing import Literal
 
     from aezoo.plugin import Field
-    from aezoo.registry.registry import Registry
     from aezoo.spec.kinds import ScheduleSpec
 
     class OwnSpec(RegularizerSpec):
@@ -299,8 +299,8 @@ def test_a_part_of_a_test_s_own_is_drawn_from_its_declaration():
         def build(self, shape):
             return torch.nn.Identity()
 
-    own = Registry()
-    own.add([*(part for part in BUILT_IN.parts() if not part.namespace), OwnSpec])
+    own = built_in()
+    own.add([OwnSpec])
     drawn = []
 
     # What Hypothesis draws depends on the constants in the source of aezoo, too: enough for every choice to be drawn.

@@ -11,7 +11,7 @@ import pytest
 
 from aezoo.errors import PluginError, PluginMissing, UsageError
 from aezoo.registry.loader import default_registry
-from aezoo.registry.registry import Registry
+from aezoo.registry.registry import Fragment, Registry
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS
 from aezoo.testing import Law, cases, examine, law_tests, laws
@@ -20,6 +20,7 @@ from aezoo.testing.law.imports import import_reports
 from aezoo.testing.law.sample_files import with_sample_file
 from aezoo.testing.law.under_test import PartUnderTest, PluginUnderTest, VariantUnderTest
 from tests import wrong_parts
+from tests.registries import registry_with
 from tests.wrong_parts import NAMESPACE, RIGHT, WRONG, WRONG_MODULES, WRONG_VARIANTS, SquaresSpec, Wrong
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "laws.md"
@@ -29,17 +30,14 @@ OF_PLUGINS = {law.id for law in laws("plugin")}
 test_the_built_in_parts_keep_every_law = law_tests("aezoo")
 
 
-def registry_with(*parts: type[Component], variants: dict[str, object] | None = None) -> Registry:
-    """A registry of the built-in parts, and these in a namespace of their own."""
-    registry = Registry()
-    registry.add(part for part in default_registry().parts() if not part.namespace)
-    registry.add(parts, namespace=NAMESPACE, variants=variants)
-    return registry
+def plugin_with(*parts: type[Component], variants: dict[str, Fragment] | None = None) -> PluginUnderTest:
+    """A plugin with these parts and variants."""
+    return PluginUnderTest(NAMESPACE, registry_with(*parts, namespace=NAMESPACE, variants=variants))
 
 
 def broken_by(part: type[Component]) -> set[str]:
     """Ids of the laws that a part breaks."""
-    part_under_test = PartUnderTest(part, PluginUnderTest(NAMESPACE, registry_with(part)))
+    part_under_test = PartUnderTest(part, plugin_with(part))
     return {breach.id for law in laws(part.kind) for breach in Case(law, part_under_test).breaches()}
 
 
@@ -60,14 +58,14 @@ def test_the_right_parts_that_the_wrong_ones_are_made_of_keep_every_law(part: ty
 
 @pytest.mark.parametrize("name", WRONG_VARIANTS)
 def test_a_wrong_variant_is_caught(name: str) -> None:
-    plugin = PluginUnderTest(NAMESPACE, registry_with(variants={name: WRONG_VARIANTS[name]}))
+    plugin = plugin_with(variants={name: WRONG_VARIANTS[name]})
     (law,) = laws("variant")
     (breach,) = Case(law, VariantUnderTest(f"{NAMESPACE}:{name}", plugin)).breaches()
     assert (breach.id, breach.part) == ("L57", f"{NAMESPACE}:{name}")
 
 
 def test_a_right_variant_keeps_its_law() -> None:
-    plugin = PluginUnderTest(NAMESPACE, registry_with(variants={"right": wrong_parts.RIGHT_VARIANT}))
+    plugin = plugin_with(variants={"right": wrong_parts.RIGHT_VARIANT})
     (law,) = laws("variant")
     assert Case(law, VariantUnderTest(f"{NAMESPACE}:right", plugin)).breaches() == []
 
@@ -81,7 +79,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def breaches_of_importing(modules: list[str]) -> dict[str, list[str]]:
     """Messages by law."""
-    plugin = PluginUnderTest(NAMESPACE, registry_with(RIGHT[0]))
+    plugin = plugin_with(RIGHT[0])
     plugin.modules = modules  # type: ignore[misc]  # what is cached is a plain attribute
     return {law.id: [*law.check(plugin)] for law in laws("plugin")}
 
@@ -107,7 +105,7 @@ def test_a_module_that_imports_torch_in_a_build_keeps_the_laws_of_importing() ->
 
 def test_a_plugin_that_adds_nothing_is_caught() -> None:
     (law,) = (law for law in ALL_LAWS if law.id == "L18")
-    (breach,) = Case(law, PluginUnderTest(NAMESPACE, registry_with())).breaches()
+    (breach,) = Case(law, plugin_with()).breaches()
     assert breach.message == "its hooks give nothing, or it has none"
 
 
@@ -126,7 +124,7 @@ def test_a_plugin_that_adds_nothing_is_caught() -> None:
 def test_an_example_that_does_not_read_says_why_in_one_line(name: str, cause: str) -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == name)
     (law,) = (law for law in ALL_LAWS if law.id == "L03")
-    (breach,) = Case(law, PartUnderTest(part, PluginUnderTest(NAMESPACE, registry_with(part)))).breaches()
+    (breach,) = Case(law, PartUnderTest(part, plugin_with(part))).breaches()
     assert re.search(cause, breach.message)
     assert "\n" not in breach.message
     assert "without a mirror `input` and `decoder`" in breach.hint
@@ -138,7 +136,7 @@ def test_a_slot_of_the_base_stays_a_slot() -> None:
         weight: float = 1.0
 
     with pytest.raises(PluginError, match="Light declares 'weight' anew, as float; in its base it is a ScheduleSpec"):
-        registry_with(Light)
+        registry_with(Light, namespace=NAMESPACE)
 
 
 def test_every_law_catches_a_wrong_part() -> None:
@@ -204,7 +202,7 @@ def test_a_law_is_checked_without_a_trace_in_the_global_generators() -> None:
 
 def test_a_case_is_a_test_with_an_id_and_says_law_and_hint_when_it_fails() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "StuckSpec")
-    tests = dict(cases(NAMESPACE, registry=registry_with(part)))
+    tests = dict(cases(NAMESPACE, registry=registry_with(part, namespace=NAMESPACE)))
     message = r"L20 layer wrong:stuck: .*no gradient reaches its weight weight"
     with pytest.raises(AssertionError, match=message) as failure:
         tests["L20-layer-wrong:stuck"]()
@@ -215,7 +213,7 @@ def test_a_case_is_a_test_with_an_id_and_says_law_and_hint_when_it_fails() -> No
 
 def test_examine_gives_every_breach_and_nothing_else() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.law == "L14")
-    breaches = examine(NAMESPACE, registry=registry_with(part))
+    breaches = examine(NAMESPACE, registry=registry_with(part, namespace=NAMESPACE))
     # The module of the wrong parts imports torch, as none with declarations may.
     # L50 builds a model, which is refused.
     layer = {("L14", "layer", "wrong:miscounted"), ("L50", "layer", "wrong:miscounted")}
@@ -225,7 +223,7 @@ def test_examine_gives_every_breach_and_nothing_else() -> None:
 def test_a_part_that_raises_is_a_breach_that_says_where() -> None:
     (part,) = (wrong.part for wrong in WRONG if wrong.part.__name__ == "PeekingSpec")
     (law,) = (law for law in ALL_LAWS if law.id == "L11")
-    (breach,) = Case(law, PartUnderTest(part, PluginUnderTest(NAMESPACE, registry_with(part)))).breaches()
+    (breach,) = Case(law, PartUnderTest(part, plugin_with(part))).breaches()
     assert re.match(r"RuntimeError in Peeking\.forward at .*wrong_parts\.py:\d+: .*meta", breach.message)
 
 

@@ -57,7 +57,7 @@ def test_star_import_gives_the_public_names() -> None:
         ("import aezoo; aezoo.read('vanilla-digits').decoder_layers()", "torch"),
     ],
 )
-def test_what_needs_no_tensor_wakes_no_torch(code: str, heavy: str) -> None:
+def test_what_needs_no_tensor_imports_no_torch(code: str, heavy: str) -> None:
     probe = f"{code}\nimport sys\nassert not set({heavy.split()!r}) & set(sys.modules), 'woken'"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

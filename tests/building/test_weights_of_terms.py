@@ -14,8 +14,8 @@ import aezoo
 from aezoo.building.builder import objective_of
 from aezoo.errors import PluginError
 from aezoo.plugin import ObjectiveSpec, RegularizerSpec, Shape
-from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
+from tests.registries import registry_with
 
 
 class Drawn(nn.Module):
@@ -64,10 +64,7 @@ class HalvedSpec(ObjectiveSpec):
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    registry = Registry()
-    registry.add(part for part in default_registry().parts() if not part.namespace)
-    registry.add([DrawnSpec, HalvedSpec], namespace="toy")
-    return registry
+    return registry_with(DrawnSpec, HalvedSpec, namespace="toy")
 
 
 def document(**parts: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whose fault it is: what a plugin's part does wrong is told as the plugin's, with part, method, file and line."""
+"""Whose fault it is: what a plugin's part does wrong is reported as the plugin's, with part, method, file and line."""
 
 from __future__ import annotations
 
@@ -221,12 +221,12 @@ TRAINING = {
 
 
 @pytest.mark.parametrize(
-    ("command", "layer", "method", "line", "told"),
+    ("command", "layer", "method", "line", "cause"),
     [("check", layer, *rest) for layer, rest in READING.items()]
     + [("train", layer, *rest) for layer, rest in TRAINING.items()],
 )
 def test_the_fault_of_a_plugins_part_names_plugin_part_method_and_place(
-    aezoo: Run, plugin: Path, spec: Any, tmp_path: Path, command: str, layer: str, method: str, line: Any, told: str
+    aezoo: Run, plugin: Path, spec: Any, tmp_path: Path, command: str, layer: str, method: str, line: Any, cause: str
 ) -> None:
     words = () if command == "check" else ("--out", tmp_path / "out", "--device", "cpu")
     done = aezoo(command, spec(layer), *words)
@@ -235,7 +235,7 @@ def test_the_fault_of_a_plugins_part_names_plugin_part_method_and_place(
     assert "Traceback" not in done.err
     assert re.search(r"plugin 'faulty' \(aezoo_faulty 0\.2\): layer faulty:\w+: ", first_line), first_line
     assert f": {method} at {plugin}:{line or ''}" in first_line
-    assert told in first_line
+    assert cause in first_line
     assert "`aezoo plugins check faulty`" in done.err
 
 

@@ -162,7 +162,7 @@ def test_a_pipe_gets_no_colour_and_whole_lines(process: Run) -> None:
     assert max(map(len, result.out.splitlines())) > 80
 
 
-def test_it_never_wakes_torch() -> None:
+def test_it_never_imports_torch() -> None:
     code = (
         "import sys\nfrom aezoo.cli import main\n"
         "try:\n    main(['diff', 'vanilla-digits', 'vdc-digits'])\n"

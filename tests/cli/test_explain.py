@@ -56,7 +56,7 @@ def test_all_codes_are_printed_as_a_page(aezoo: Run) -> None:
     assert aezoo("explain", "--markdown", "AZ203").code == 2
 
 
-def test_explaining_wakes_neither_torch_nor_pydantic() -> None:
+def test_explaining_imports_neither_torch_nor_pydantic() -> None:
     code = (
         "import sys\nfrom aezoo.cli import main\ntry: main(['explain', 'AZ203'])\nexcept SystemExit: pass\n"
         "assert not {'torch', 'pydantic', 'numpy'} & set(sys.modules)"

@@ -62,11 +62,11 @@ def test_help_and_version_wake_nothing_heavy(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_the_help_of_a_command_never_wakes_torch(name: str) -> None:
+def test_the_help_of_a_command_never_imports_torch(name: str) -> None:
     assert woken(name, "--help", of=("torch",)) == ("0", [])
 
 
-def test_listing_the_bundled_specs_wakes_nothing_heavy() -> None:
+def test_listing_the_bundled_specs_imports_nothing_heavy() -> None:
     assert woken("list") == ("0", [])
 
 

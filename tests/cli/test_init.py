@@ -17,9 +17,8 @@ from aezoo.cli import init
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import check, read
 from aezoo.reading.text import parse
-from aezoo.registry.loader import default_registry
-from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
+from tests.registries import registry_with
 
 Run = Callable[..., Any]
 FAMILIES = ("vanilla", "denoising", "variational", "convolutional", "sparse", "contractive", "vdc")
@@ -229,9 +228,7 @@ BOUNDED = {"latent": {"type": "deterministic", "activation": "tanh"}, "corruptio
 @pytest.fixture
 def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
     """A plugin `more` with one variant, installed."""
-    registry = Registry()
-    registry.add(part for part in default_registry().parts() if not part.namespace)
-    registry.add([], variants={"bounded": BOUNDED}, namespace="more")
+    registry = registry_with(variants={"bounded": BOUNDED}, namespace="more")
     for place in ("aezoo.registry.loader.default_registry", "aezoo.reading.reader.default_registry"):
         monkeypatch.setattr(place, lambda: registry)
 

@@ -350,7 +350,7 @@ def test_score_is_the_same_in_lines_json_and_csv(aezoo: Run, work: Path) -> None
     assert [f"{row['score']:.6g}" for row in rows] == [score for _, score in lines]
 
 
-def test_show_takes_a_model_and_wakes_no_torch(work: Path) -> None:
+def test_show_takes_a_model_and_imports_no_torch(work: Path) -> None:
     code = "import sys; from aezoo.cli import main\ntry: main(['show', 'runs/tiny'])\nexcept SystemExit as e: pass\n"
     code += "assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""Whatever comes out of a plugin's code, wherever it is called, is told as that plugin's, with exit code 4."""
+"""Whatever comes out of a plugin's code, wherever it is called, is reported as that plugin's, with exit code 4."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.cli.test_components import install
 Run = Callable[..., Any]
 
 SOURCE = '''\
-"""Parts that raise what they are told, where they are told."""
+"""Parts that raise a given error at a given place."""
 
 import os
 import signal
@@ -372,7 +372,7 @@ def raising(at: str, what: str) -> str:
 
 
 def hold(done: Any, plugin: Path, part: str) -> str:
-    """That it was told as the plugin's; the line that says so."""
+    """Assert that it was reported as the plugin's; the line that says so."""
     assert done.code == 4, (done.code, done.out, done.err)
     assert "Traceback" not in done.err
     line = next(line for line in done.err.splitlines() if "plugin 'rogue' (aezoo_rogue 0.2)" in line)

@@ -215,7 +215,7 @@ def test_a_disabled_plugin_is_told_as_such_and_not_imported(site: Site) -> None:
 
 def test_info_shows_distribution_file_parts_and_variants(site: Site) -> None:
     done = site.aezoo("plugins", "info", "good")
-    # On a crowded machine even this one may take long to import, and is told so.
+    # On a crowded machine even this one may take long to import, which draws a warning.
     assert (done.code, re.sub(r"warning: .* ms to import: .*\n", "", done.err)) == (0, "")
     assert "distribution: aezoo-good 1.0" in done.out
     assert str(site.folder / "aezoo_good" / "__init__.py") in done.out
@@ -340,7 +340,7 @@ def test_what_names_no_plugin_works_beside_all_of_them(site: Site, words: tuple[
 
 
 def test_what_tells_of_all_plugins_tells_of_the_good_ones_and_warns_of_the_others(site: Site) -> None:
-    # One that ends the process that imports it can be told only from another process, as `plugins list` does.
+    # One that ends the process that imports it can be reported only by another process, as `plugins list` does.
     done = site.aezoo("components", "layer", "--json", AEZOO_DISABLE_PLUGINS="crashing,slow,heavy")
     names = {part["name"] for part in json.loads(done.out)}
     assert (done.code, {"conv", "good:double"} <= names) == (0, True)

@@ -121,7 +121,7 @@ def test_a_disabled_plugin_is_not_in_it(process: Run, tmp_path: Path) -> None:
     assert result.err == ""
 
 
-def test_it_wakes_neither_torch_nor_numpy() -> None:
+def test_it_imports_neither_torch_nor_numpy() -> None:
     code = (
         "import sys\nfrom aezoo.cli import main\n"
         "try:\n    main(['schema'])\nexcept SystemExit:\n    pass\n"

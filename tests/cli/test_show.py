@@ -1,4 +1,4 @@
-"""`aezoo show`: layers, loss and memory, each told without torch and compared here with what torch does."""
+"""`aezoo show`: layers, loss and memory, each shown without torch and compared here with what torch does."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from aezoo.spec.limits import size_of
 from aezoo.spec.memory import memory
 from aezoo.spec.summary import Row, layers, terms
 from aezoo.storage.manifest import manifest
+from tests.registries import registry_with
 
 Run = Callable[..., Any]
 
@@ -58,10 +59,7 @@ class TwiceSpec(LayerSpec):
 @pytest.fixture
 def plugged() -> Registry:
     """The built-in parts and one of a plugin."""
-    registry = Registry()
-    registry.add(part for part in default_registry().parts() if not part.namespace)
-    registry.add([TwiceSpec], namespace="more")
-    return registry
+    return registry_with(TwiceSpec, namespace="more")
 
 
 def flattened(rows: Any) -> Iterator[Row]:
@@ -321,7 +319,7 @@ def test_a_description_cannot_write_to_the_terminal(aezoo: Run, vectors: Path) -
     assert r"\x1b[31mred" in out
 
 
-def test_it_never_wakes_torch() -> None:
+def test_it_never_imports_torch() -> None:
     code = (
         "import sys\nfrom aezoo.cli import main\n"
         "try:\n    main(['show', 'vdc-digits'])\n"

@@ -16,9 +16,8 @@ from aezoo.data.indices import Indices
 from aezoo.errors import DataError, SpecError, UsageError
 from aezoo.model import Model
 from aezoo.plugin import LatentSpec, LayerSpec, Shape, Style, dense, flat
-from aezoo.registry.loader import load
-from aezoo.registry.registry import Registry
 from aezoo.spec.samples import Samples
+from tests.registries import registry_with
 
 
 class RoundedCode(NamedTuple):
@@ -66,10 +65,7 @@ class RoundedSpec(LatentSpec):
 
 
 def rounded(**changes: Any) -> Model:
-    registry = Registry(load)
-    load(registry, "aezoo")
-    registry.add([RoundedSpec], namespace="odd")
-    registry.loaded.add("odd")
+    registry = registry_with(RoundedSpec, namespace="odd")
     spec = {"name": "tiny", "input": [1, 2, 2], "latent": {"type": "odd:rounded", "dim": 4}, **changes}
     return aezoo.build(aezoo.read(spec, registry=registry), seed=0)
 

@@ -19,11 +19,11 @@ from aezoo.nn.code import Output
 from aezoo.nn.divergence import Rate, rate
 from aezoo.plugin import LatentSpec, PriorSpec, RegularizerSpec, Shape
 from aezoo.reading.reader import SpecWarning
-from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
 from aezoo.spec.limits import Limits
 from aezoo.spec.summary import layers
 from aezoo.testing import examine
+from tests.registries import registry_with
 
 
 def laplace() -> type[LatentSpec]:
@@ -86,10 +86,7 @@ class OldPriorSpec(PriorSpec):
 
 @pytest.fixture(scope="module")
 def registry() -> Registry:
-    registry = Registry()
-    registry.add(part for part in default_registry().parts() if not part.namespace)
-    registry.add([LaplaceSpec, OneDrawSpec, OnlySamplesSpec], namespace="toy")
-    return registry
+    return registry_with(LaplaceSpec, OneDrawSpec, OnlySamplesSpec, namespace="toy")
 
 
 def document(**parts: Any) -> dict[str, Any]:
@@ -203,9 +200,7 @@ def test_which_score_is_taken_hangs_on_what_a_term_is_and_not_on_its_name(regist
 
 
 def test_the_latent_of_the_page_on_plugins_keeps_every_law() -> None:
-    registry = Registry()
-    registry.add(part for part in default_registry().parts() if not part.namespace)
-    registry.add([laplace()], namespace="laplace")
+    registry = registry_with(laplace(), namespace="laplace")
     # L08 imports the plugin in another process, and this one is installed nowhere.
     assert [breach for breach in examine("laplace", registry=registry) if breach.id != "L08"] == []
 

@@ -19,7 +19,7 @@ from aezoo.registry.loader import default_registry
 from tests.cli.test_components import install
 
 SOURCE = '''\
-"""Parts that give what they are told."""
+"""Parts that give a set output."""
 
 from typing import Any, ClassVar, Literal, NamedTuple
 

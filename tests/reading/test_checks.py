@@ -1,4 +1,4 @@
-"""What a spec must satisfy between its parts, and that all of it is told in one run."""
+"""What a spec must satisfy between its parts, and that all faults are reported in one run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from aezoo.building.builder import objective_of, skeleton
 from aezoo.errors import Fault, SpecError
 from aezoo.plugin import LayerSpec, LikelihoodSpec, Shape, ShapeError
 from aezoo.reading.reader import check
-from aezoo.registry.loader import load
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import DecoderSpec
 from aezoo.spec.tying import Affine, disagreement, untied
+from tests.registries import registry_with
 
 Table = dict[str, Any]
 
@@ -75,9 +75,7 @@ def test_a_way_there_that_fails_does_not_hide_a_likelihood_that_does() -> None:
         def raw_shape(self, shape: Shape) -> Shape:
             raise ShapeError("takes vectors")
 
-    registry = Registry()
-    load(registry, "aezoo")
-    registry.add([PickySpec], namespace="odd")
+    registry = registry_with(PickySpec, namespace="odd")
     assert codes(registry, encoder=[WRONG_SHAPE], likelihood="odd:picky") == ["AZ401 encoder[0]", "AZ403 likelihood"]
 
 
@@ -233,9 +231,7 @@ def test_a_layer_that_does_not_say_what_maps_it_has_is_left_to_the_builder() -> 
         def mirror(self, shape: Shape, **_: Any) -> list[LayerSpec]:
             return [self]
 
-    registry = Registry()
-    load(registry, "aezoo")
-    registry.add([SilentSpec], namespace="odd")
+    registry = registry_with(SilentSpec, namespace="odd")
     assert codes(registry, **TIED, encoder=["flatten", "odd:silent"]) == []
     assert codes(registry, encoder=["flatten", "odd:silent"], constraints={"unit_norm": {"on": "encoder.1"}}) == []
 

@@ -1,4 +1,4 @@
-"""Codes: every example provokes its fault, every cure reads, and no code is told that nothing raises."""
+"""Codes: every example provokes its fault, every cure reads, and no code is listed that nothing raises."""
 
 from __future__ import annotations
 

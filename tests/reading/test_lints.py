@@ -27,8 +27,8 @@ from aezoo.plugin import (
 )
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import check
-from aezoo.registry.loader import load
 from aezoo.registry.registry import Registry
+from tests.registries import registry_with
 
 Table = dict[str, Any]
 
@@ -127,10 +127,7 @@ PARTS = [
 @pytest.fixture(scope="module")
 def registry() -> Registry:
     """The built-in parts, and the ones above as a plugin's."""
-    everything = Registry()
-    load(everything, "aezoo")
-    everything.add(PARTS, namespace="odd")
-    return everything
+    return registry_with(*PARTS, namespace="odd")
 
 
 def spec_of(**changes: Any) -> Table:

@@ -375,7 +375,7 @@ def test_metadata_are_looked_at_once_for_a_spec_however_many_namespaces_it_names
     with pytest.raises(UnmetSpec) as caught:
         aezoo.read({**SPEC, "encoder": [{"type": name} for name in names]}, registry=fresh)
     assert len(scans) == 1
-    # Of one namespace one fault is told.
+    # Of one namespace one fault is reported.
     missing = [fault for fault in caught.value.faults if "no installed plugin provides" in fault.message]
     assert len(missing) == len({name.partition(":")[0] for name in names})
 

@@ -1,4 +1,4 @@
-"""A plugin that was here and is gone: its specs and models say so, are still told, and nothing is fetched for them."""
+"""A plugin that was here and is gone: its specs and models say so, are still shown, and nothing is fetched for them."""
 
 from __future__ import annotations
 

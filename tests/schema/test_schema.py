@@ -33,11 +33,11 @@ from aezoo.plugin import (
 )
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reference.entry import text_of
-from aezoo.registry.loader import IN_THE_BOX, load
 from aezoo.registry.registry import Registry
 from aezoo.schema.schema import schema
 from aezoo.testing import specs
 from tests.defects import mutated
+from tests.registries import built_in
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "schema.json"
@@ -54,14 +54,7 @@ SPEC: Document = {
 }
 
 
-def box() -> Registry:
-    """The built-in parts, whatever plugins this machine has."""
-    registry = Registry()
-    load(registry, IN_THE_BOX)
-    return registry
-
-
-BOX = box()
+BOX = built_in()
 
 
 def refusals_of(registry: Registry) -> Refusals:
@@ -447,7 +440,7 @@ class Blend(RegularizerSpec):
 @pytest.fixture(scope="module")
 def plugged() -> Refusals:
     """The built-in parts and a plugin's."""
-    registry = box()
+    registry = built_in()
     registry.add([Spline, Blend], variants={"smooth": {}}, namespace="kan")
     return refusals_of(registry)
 
@@ -496,7 +489,7 @@ def test_a_plugins_parts_are_checked_like_any_other(plugged: Refusals, said: Doc
 
 
 def test_a_plugins_part_says_whose_it_is() -> None:
-    registry = box()
+    registry = built_in()
     registry.add([Spline], variants={"smooth": {}}, namespace="kan")
     document = schema(registry.parts(), variants=registry.variants())
     assert document["definitions"]["layer.kan:spline"]["x-provider"] == "kan"

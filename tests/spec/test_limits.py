@@ -22,12 +22,13 @@ from aezoo.errors import Fault, SpecError
 from aezoo.plugin import LayerSpec, Shape, Style, flat
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import check, read
-from aezoo.registry.loader import default_registry, load
+from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
 from aezoo.spec.amounts import count, size
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits, excesses, size_of
 from aezoo.spec.memory import memory
+from tests.registries import registry_with
 
 Table = dict[str, Any]
 LATENT: Table = {"type": "deterministic", "dim": 3}
@@ -292,10 +293,7 @@ class LiarSpec(LayerSpec):
 
 @pytest.fixture(scope="module")
 def liars() -> Registry:
-    registry = Registry()
-    load(registry, "aezoo")
-    registry.add([LiarSpec], namespace="odd")
-    return registry
+    return registry_with(LiarSpec, namespace="odd")
 
 
 def lying(registry: Registry, **fields: int) -> Spec:

@@ -14,7 +14,6 @@ from aezoo.errors import NotFound, Refused, SpecError
 from aezoo.spec.limits import Limits
 from aezoo.storage import manifest
 from aezoo.storage.model_files import Content
-from aezoo.storage.verification import _refuse_digest as refuse_digest
 
 SPEC = {"name": "tiny", "input": [6], "latent": {"type": "deterministic", "dim": 2}}
 
@@ -113,17 +112,6 @@ def test_a_folder_that_is_none_and_one_without_a_manifest_are_told_apart(tmp_pat
         manifest.read_manifest(tmp_path / "missing")
     with pytest.raises(NotFound, match=r"holds no config\.json"):
         manifest.read_manifest(tmp_path)
-
-
-def test_the_hash_of_weights_is_a_sha256_or_was_never_noted(tmp_path: Path) -> None:
-    digest = "0af" + "9" * 61
-    refuse_digest(tmp_path, {}, digest)
-    refuse_digest(tmp_path, {"weights": {"sha256": digest}}, digest)
-    for wrong in (3, {}, {"sha256": 5}, {"sha256": "a" * 63}, {"sha256": "a" * 65}, {"sha256": "g" * 64}):
-        with pytest.raises(Refused, match=r"config\.json: 'weights\.sha256' is no sha256"):
-            refuse_digest(tmp_path, {"weights": wrong}, digest)
-    with pytest.raises(Refused, match=r"model\.safetensors is not the file .*: its sha256 is another"):
-        refuse_digest(tmp_path, {"weights": {"sha256": "a" * 64}}, digest)
 
 
 def test_what_is_noted_is_given_as_it_stands(tmp_path: Path, document: dict[str, Any]) -> None:

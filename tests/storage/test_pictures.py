@@ -46,11 +46,6 @@ def test_three_channels_are_colours() -> None:
     assert (pixels(draw(sample, UNIT)) == (255, 0, 0)).all()
 
 
-def test_what_is_transparent_shows_a_checkerboard() -> None:
-    sample = np.zeros((4, 8, 8))
-    assert len(np.unique(pixels(draw(sample, UNIT)))) == 2
-
-
 def test_five_channels_are_drawn_as_their_mean() -> None:
     sample = np.zeros((5, 2, 2))
     sample[0] = 1.0
@@ -110,18 +105,6 @@ def test_the_noise_of_a_signal_is_not_cut_off() -> None:
     blue = tall[..., 2] - tall[..., 0] > 60  # the line's edges are blended with the paper
     # The originals are next to flat on the scale of the noise.
     assert np.ptp(np.nonzero(blue[: MARGIN + PLOT[1]])[0]) < 6
-
-
-def test_a_grid_is_filled_row_by_row_and_the_rest_is_paper() -> None:
-    samples = np.zeros((5, 1, 28, 28))
-    picture = pixels(grid(samples, range=UNIT, columns=3))
-    assert picture.shape[:2] == (2 * MARGIN + 2 * 84 + GAP, 2 * MARGIN + 3 * 84 + 2 * GAP)
-    assert tuple(picture[-MARGIN - 10, -MARGIN - 10]) == PAPER
-    assert (picture[-MARGIN - 10, MARGIN + 10] == 0).all()
-
-
-def test_constant_data_have_a_scale() -> None:
-    assert grid(np.full((4, 1, 8, 8), 3.0)).size == grid(np.zeros((4, 1, 8, 8))).size
 
 
 def test_paper_is_white_and_the_first_line_blue() -> None:

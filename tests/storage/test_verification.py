@@ -131,21 +131,25 @@ def test_weights_larger_than_such_a_model_can_be_are_refused(folder: Path, monke
         verified(folder)
 
 
-def test_weights_that_are_not_finite_are_refused_by_the_name_of_the_tensor(folder: Path) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_by_the_name_of_the_first_tensor(folder: Path, value: float) -> None:
     unnoted(folder)
     parameters = manifest.read_manifest(folder).parameters
-    rewritten(folder / "model.safetensors", fine=np.zeros(parameters, np.float32), odd=np.float32([1, np.nan]))
-    with pytest.raises(Refused, match="odd holds NaN or infinity"):
+    odd = np.float32([1, value])
+    rewritten(folder / "model.safetensors", fine=np.zeros(parameters, np.float32), first=odd, second=odd)
+    with pytest.raises(Refused, match="first holds NaN or infinity"):
         examined(folder)
 
 
-def test_weights_that_are_not_those_that_were_noted_are_refused(folder: Path) -> None:
-    path = folder / "model.safetensors"
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(Refused, match=r"is not the file that was written with config\.json: its sha256 is another"):
-        examined(folder)
+def test_the_hash_of_weights_is_a_sha256_or_was_never_noted(tmp_path: Path) -> None:
+    digest = "0af" + "9" * 61
+    verification._refuse_digest(tmp_path, {}, digest)
+    verification._refuse_digest(tmp_path, {"weights": {"sha256": digest}}, digest)
+    for wrong in (3, {}, {"sha256": 5}, {"sha256": "a" * 63}, {"sha256": "a" * 65}, {"sha256": "g" * 64}):
+        with pytest.raises(Refused, match=r"config\.json: 'weights\.sha256' is no sha256"):
+            verification._refuse_digest(tmp_path, {"weights": wrong}, digest)
+    with pytest.raises(Refused, match=r"model\.safetensors is not the file .*: its sha256 is another"):
+        verification._refuse_digest(tmp_path, {"weights": {"sha256": "a" * 64}}, digest)
 
 
 def test_weights_alone_have_the_spec_of_their_header(folder: Path) -> None:
@@ -207,12 +211,3 @@ def test_the_header_of_weights_is_held_to_the_limits_of_its_folder(
             check(ModelFiles(folder), limits=limits)
         with pytest.raises(Refused, match="was written for another spec"):
             check(ModelFiles(folder))
-
-
-def test_the_first_tensor_that_is_not_finite_is_named(folder: Path) -> None:
-    unnoted(folder)
-    parameters = manifest.read_manifest(folder).parameters
-    bad = np.float32([np.inf])
-    rewritten(folder / "model.safetensors", fine=np.zeros(parameters, np.float32), first=bad, second=bad)
-    with pytest.raises(Refused, match="first holds NaN or infinity"):
-        examined(folder)

@@ -15,7 +15,6 @@ from aezoo.data.batches import Batches
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
 from aezoo.nn.objective import Objective, Terms
-from aezoo.nn.prior import StandardNormal
 from aezoo.randomness import derive
 from aezoo.spec.samples import Samples
 from aezoo.training.preparation import prepare
@@ -80,26 +79,6 @@ def test_a_part_is_prepared_with_the_first_batch_in_evaluation_mode_and_all_trai
     assert not trained
     assert all(part.training for part in made.modules())
     assert all(p.grad is None for p in made.parameters())
-
-
-class WatchingPrior(StandardNormal):
-    """A prior that looks at the first pass."""
-
-    seen: Output | None = None
-
-    def prepare(self, first_input: Output, *, model: Autoencoder, generator: Generator) -> None:
-        self.seen = first_input
-
-
-@pytest.mark.parametrize("slot", ["prior", "likelihood"])
-def test_a_prior_and_a_likelihood_are_prepared_with_the_first_pass(slot: str) -> None:
-    made, batches, training = objective()
-    part = WatchingPrior((2,))
-    part.nll = made.model.likelihood.nll  # type: ignore[assignment]
-    setattr(made.model, slot, part)
-    prepare(made, batches, training)
-    assert part.seen is not None
-    assert torch.equal(part.seen.x, next(batches.epoch(0, training.batch_size, training.seed)))
 
 
 def test_each_part_is_prepared_with_the_output_of_the_prepared_parts_before_it() -> None:
@@ -200,7 +179,7 @@ def test_the_pass_that_prepares_is_the_first_step_with_noise_of_its_own(monkeypa
     assert passes == [(0, *(derive(training.seed, f"prepare.{name}") for name in ("corruption", "latent")))]
 
 
-def test_a_likelihood_and_a_prior_which_are_called_by_their_methods_are_prepared_with_the_first_pass() -> None:
+def test_a_likelihood_and_a_prior_are_prepared_with_the_first_pass_though_only_their_methods_are_called() -> None:
     made, batches, training = objective()
     watching = [Watching(), Watching()]
     for part, module in zip(("likelihood", "prior"), watching, strict=True):

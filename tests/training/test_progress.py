@@ -24,6 +24,13 @@ def test_a_run_is_shown_on_the_stderr_of_its_own_time(monkeypatch: pytest.Monkey
     assert all("0.5" in text for text in texts)
 
 
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Clock:
     """Seconds that pass only when they are set."""
 
@@ -34,7 +41,7 @@ class Clock:
 
 
 def lines_of(monkeypatch: pytest.MonkeyPatch, shows: list[tuple[float, int]], steps: int) -> list[str]:
-    """What a log that is no terminal is told at these seconds and steps."""
+    """What is written to a log, which is no terminal, at these seconds and steps."""
     clock = Clock()
     monkeypatch.setattr(progress, "time", clock)
     stream = io.StringIO()
@@ -61,20 +68,12 @@ def test_a_log_counts_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_log_is_looked_at_more_often_than_it_is_written_and_a_terminal_five_times_a_second() -> None:
-    class Screen(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     assert Terminal(io.StringIO()).interval == 2.5
     assert Terminal(Screen()).interval == 0.2
     assert progress.Silent().interval == 0.5
 
 
 def test_a_bar_is_at_the_step_it_was_last_shown_and_has_its_terms() -> None:
-    class Screen(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     screen = Screen()
     shown = Terminal(screen)
     shown.start(8)

@@ -50,7 +50,7 @@ def minimal_spec(
         lints: Whether warnings are accepted.
 
     Raises:
-        NoSpec: There is none; says why.
+        NoMinimalSpec: There is none; says why.
     """
     refused: Counter[Fault] = Counter()
     tried = (document_around(table, shape, rest) for shape in inputs for rest in tuple(rests))

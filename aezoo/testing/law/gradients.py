@@ -71,9 +71,8 @@ def _unreached(adapter: Adapter, module: nn.Module, inputs: Tensors, *, finite: 
         yield "nothing that it gives depends on anything that is learned"
     elif not finite:
         yield from (f"no gradient reaches its weight {name}" for name in own if name not in reached)
-        if isinstance(
-            adapter, TermAdapter
-        ):  # it need not depend on the samples, as a contraction of a linear map does not
+        # A term need not depend on the samples, as a contraction of a linear map does not.
+        if isinstance(adapter, TermAdapter):
             yield from ["no gradient reaches any weight"] if not reached else []
         elif x.grad is None:
             yield "no gradient reaches what it is given"

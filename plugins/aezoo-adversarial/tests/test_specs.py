@@ -66,7 +66,7 @@ def test_there_is_a_spec_for_each_game() -> None:
     }
 
 
-def test_checking_a_spec_wakes_no_torch() -> None:
+def test_checking_a_spec_imports_no_torch() -> None:
     code = f"import aezoo, sys; aezoo.read({str(SHIPPED[0])!r}).taps; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 

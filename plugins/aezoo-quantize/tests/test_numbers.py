@@ -137,6 +137,37 @@ def test_angles_are_clustered_on_the_sphere() -> None:
     assert sorted(counts.tolist()) == [1.0, 2.0]
 
 
+def test_vectors_that_are_all_seeds_are_drawn_alike() -> None:
+    x = torch.tensor([[0.0], [1.0]])
+    thirds = {kmeans(x, 3, torch.Generator().manual_seed(seed))[0][2].item() for seed in range(20)}
+    assert thirds == {0.0, 1.0}
+
+
+def test_centres_move_twenty_times() -> None:
+    x = torch.linspace(0, 1, 4000, dtype=torch.float64).square()[:, None]
+    seeds = [x[:1]]
+    for _ in range(9):  # each the farthest from those before
+        distances = torch.cat([(x - seed).abs() for seed in seeds], dim=1).amin(dim=1)
+        seeds.append(x[distances.argmax()][None])
+    centres, moves = torch.cat(seeds), []
+    for _ in range(21):
+        moves.append(centres)
+        own = nearest(x, centres)
+        centres = torch.stack([x[own == i].mean(dim=0) for i in range(10)])
+    torch.testing.assert_close(kmeans(x, 10, None)[0], moves[20])
+    assert (moves[20] - centres).abs().max() > 1e-6  # the next move would still be one
+
+
+@pytest.mark.parametrize(("n", "k", "seed"), [(7, 3, 71), (8, 2, 91), (10, 4, 63)])
+def test_a_cluster_moves_to_the_last_vector_that_it_has(n: int, k: int, seed: int) -> None:
+    x = torch.randn(n, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    centres, counts = kmeans(x, k, None)
+    own = nearest(x, centres)
+    assert 1 in counts.tolist()
+    for i in range(k):  # so few vectors are at rest after twenty rounds
+        torch.testing.assert_close(centres[i], x[own == i].mean(dim=0))
+
+
 # --- residual codes --------------------------------------------------------------------------------------------
 
 
@@ -192,13 +223,13 @@ def test_levels_count_in_mixed_radix_the_first_fastest() -> None:
     assert layer(torch.zeros(1, 3)).indices.tolist() == [1 + 3 * 2 + 12 * 2]
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.5])
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 1.5])
 def test_signs_have_log_odds_of_four_over_the_temperature(temperature: float) -> None:
     code = LFQ(nn.Identity(), 2, temperature=temperature)(torch.tensor([[0.5, -2.0], [0.0, 3.0]]))
     assert code.z.tolist() == [[1, -1], [-1, 1]]
     assert code.indices.tolist() == [1, 2]
     assert code.commitment.tolist() == [[0.25, 1.0], [1.0, 4.0]]
-    assert code.logits.tolist() == [[2 / temperature, -8 / temperature], [0, 12 / temperature]]
+    assert torch.equal(code.logits, torch.tensor([[2.0, -8.0], [0.0, 12.0]]) / temperature)
 
 
 def output(**fields: Tensor) -> SimpleNamespace:
@@ -257,6 +288,13 @@ def test_codes_by_angle_start_on_the_sphere_and_are_looked_up_on_it_wherever_the
     with torch.no_grad():
         book.codes.mul_(torch.linspace(0.5, 3.0, 8)[:, None])
     torch.testing.assert_close(book.embed(torch.arange(8)).norm(dim=1), torch.ones(8))
+
+
+def test_codes_by_angle_start_from_centres_on_the_sphere() -> None:
+    book = Codebook(2, 2, cosine=True)
+    angles = torch.tensor([0.0, 0.4, 2.0, 2.6])
+    book.train()(torch.stack([angles.cos(), angles.sin()], dim=1))
+    torch.testing.assert_close(book.codes.norm(dim=-1), torch.ones(2))
 
 
 def test_what_a_declaration_says_is_not_saved() -> None:

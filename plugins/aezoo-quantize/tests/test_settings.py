@@ -8,11 +8,8 @@ from typing import Any
 
 import aezoo_quantize
 import pytest
-import torch
 from aezoo_quantize.codebook import Codebook
-from aezoo_quantize.kmeans import kmeans, nearest
 from aezoo_quantize.latents import FSQSpec, LFQSpec, ResidualVQSpec, VQSpec
-from aezoo_quantize.lfq import LFQ
 from aezoo_quantize.metrics import PerplexitySpec, UsageSpec
 from aezoo_quantize.regularizers import CodebookTermSpec, CommitmentSpec, EntropySpec
 from pydantic import ValidationError
@@ -123,27 +120,6 @@ def test_a_book_made_by_hand_has_the_settings_of_a_declared_one() -> None:
     assert not book.started.item()
 
 
-def test_vectors_that_are_all_seeds_are_drawn_alike() -> None:
-    x = torch.tensor([[0.0], [1.0]])
-    thirds = {kmeans(x, 3, torch.Generator().manual_seed(seed))[0][2].item() for seed in range(20)}
-    assert thirds == {0.0, 1.0}
-
-
-def test_centres_move_twenty_times() -> None:
-    x = torch.linspace(0, 1, 4000, dtype=torch.float64).square()[:, None]
-    seeds = [x[:1]]
-    for _ in range(9):  # each the farthest from those before
-        distances = torch.cat([(x - seed).abs() for seed in seeds], dim=1).amin(dim=1)
-        seeds.append(x[distances.argmax()][None])
-    centres, moves = torch.cat(seeds), []
-    for _ in range(21):
-        moves.append(centres)
-        own = nearest(x, centres)
-        centres = torch.stack([x[own == i].mean(dim=0) for i in range(10)])
-    torch.testing.assert_close(kmeans(x, 10, None)[0], moves[20])
-    assert (moves[20] - centres).abs().max() > 1e-6  # the next move would still be one
-
-
 @pytest.mark.parametrize(("part", "books"), [(VQSpec, 1), (ResidualVQSpec, 2)])
 def test_codes_are_counted_for_each_codebook(part: Any, books: int) -> None:
     spec: Any = SimpleNamespace(latent=part(**NEEDED[part]))
@@ -158,28 +134,6 @@ def test_a_term_of_codes_refuses_another_tap_and_names_the_field(term: Any) -> N
     (remark,) = term(on="encoder.0").remarks(SimpleNamespace(latent=SimpleNamespace(update="loss")))
     assert remark.message == f"{term.tag()} reads the latent alone, got on = 'encoder.0'"
     assert (remark.hint, remark.at) == ("leave 'on' out", "on")
-
-
-def test_log_odds_are_four_over_a_temperature_that_divides_nothing_evenly() -> None:
-    logits = LFQ(torch.nn.Identity(), 2, temperature=1.5)(torch.tensor([[0.5, -2.0]])).logits
-    torch.testing.assert_close(logits, torch.tensor([[4 / 3, -16 / 3]]))
-
-
-@pytest.mark.parametrize(("n", "k", "seed"), [(7, 3, 71), (8, 2, 91), (10, 4, 63)])
-def test_a_cluster_moves_to_the_last_vector_that_it_has(n: int, k: int, seed: int) -> None:
-    x = torch.randn(n, 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    centres, counts = kmeans(x, k, None)
-    own = nearest(x, centres)
-    assert 1 in counts.tolist()
-    for i in range(k):  # so few vectors are at rest after twenty rounds
-        torch.testing.assert_close(centres[i], x[own == i].mean(dim=0))
-
-
-def test_codes_by_angle_start_from_centres_on_the_sphere() -> None:
-    book = Codebook(2, 2, cosine=True)
-    angles = torch.tensor([0.0, 0.4, 2.0, 2.6])
-    book.train()(torch.stack([angles.cos(), angles.sin()], dim=1))
-    torch.testing.assert_close(book.codes.norm(dim=-1), torch.ones(2))
 
 
 def test_the_dropout_of_depth_that_is_declared_is_that_of_the_module() -> None:

@@ -50,7 +50,7 @@ def test_every_shipped_spec_reads_without_a_doubt_and_builds(path: Path) -> None
     assert sum(p.numel() for p in network.parameters()) == read.parameters
 
 
-def test_checking_a_spec_wakes_no_torch() -> None:
+def test_checking_a_spec_imports_no_torch() -> None:
     code = f"import aezoo, sys; aezoo.read({str(SHIPPED[0])!r}).taps; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
