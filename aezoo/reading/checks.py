@@ -146,8 +146,8 @@ def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
 def _rates(spec: Spec) -> Iterator[Fault]:
     """The rate, counted by one term: none leaves a prior that learns where it starts, two count it twice."""
     prior = spec.latent.prior
-    terms = [name for name, term in spec.regularizers.items() if term.rate and "posterior" in term.needs]
-    own = spec.objective.rate and "posterior" in spec.objective.needs
+    terms = [name for name, term in spec.regularizers.items() if term.is_rate()]
+    own = spec.objective.is_rate()
     if prior and prior.learned and not own and all(idle(spec.regularizers[name]) for name in terms):
         message = f"the prior {prior.tag()!r} learns by the rate, and no term of the loss has it"
         yield Fault(("latent", "prior"), "AZ520", message, "add regularizers.kl = {weight = 1.0}")

@@ -67,6 +67,11 @@ class ObjectiveSpec(Component):
     #: Whether a model that copies its input would be perfect; a masked objective says no.
     copying: ClassVar[bool] = True
 
+    @classmethod
+    def is_rate(cls) -> bool:
+        """Whether it is the rate itself: then no other part of the loss may be, and a prior can learn by it."""
+        return cls.rate and "posterior" in cls.needs
+
     def player(self, name: str) -> PlayerSpec | None:
         """How and when this player moves; None for as `training` says, at every step."""
         return None

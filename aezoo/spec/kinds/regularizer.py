@@ -31,6 +31,11 @@ class RegularizerSpec(Component):
     weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the term; a number or a schedule")
     on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
 
+    @classmethod
+    def is_rate(cls) -> bool:
+        """Whether it is the rate itself: then no other part of the loss may be, and a prior can learn by it."""
+        return cls.rate and "posterior" in cls.needs
+
     @property
     def weighted(self) -> bool:
         """Whether its weight is ever but 1: only then is `name.weighted` logged beside `name`."""

@@ -51,7 +51,7 @@ class PartPool:
 
     def rates(self) -> list[type[Any]]:
         """The regularizers that are the rate itself, by which a prior learns."""
-        return [part for part in self.parts(RegularizerSpec.kind) if part.rate and "posterior" in part.needs]
+        return [part for part in self.parts(RegularizerSpec.kind) if part.is_rate()]
 
     def requires_kind(self, *kinds: str) -> bool:
         """Whether the part that has to occur is of one of these kinds."""

@@ -124,7 +124,7 @@ def _start(draft: Draft, source: DrawnPart, layers: Sequence[DrawnPart], latent:
 def _rate(draft: Draft) -> bool:
     """A rate for a prior that learns, where the objective has none; False where none is found."""
     prior, objective = draft.spec.latent.prior, draft.spec.objective
-    if prior is None or not prior.learned or (objective.rate and "posterior" in objective.needs):
+    if prior is None or not prior.learned or objective.is_rate():
         return True
 
     def fits(part: RegularizerSpec) -> bool:
