@@ -154,7 +154,7 @@ class GaussianSpec(LikelihoodSpec):
         yield from _reachable(self.output, spec)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.gaussian import Gaussian, GaussianPerValue, OptimalGaussian
+        from aezoo.nn.gaussian_likelihood import Gaussian, GaussianPerValue, OptimalGaussian
 
         if self.variance == "optimal":
             return OptimalGaussian(output=self.output)

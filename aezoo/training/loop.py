@@ -26,9 +26,9 @@ from aezoo.training.averaging import Average, snapshot
 from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
-from aezoo.training.player import Player, Streams
 from aezoo.training.progress import Progress, Silent
 from aezoo.training.signals import Stop
+from aezoo.training.step import Player, Streams
 
 
 @dataclass

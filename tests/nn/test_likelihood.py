@@ -10,7 +10,7 @@ from torch.distributions import Laplace as TorchLaplace
 from torch.distributions import Normal
 
 from aezoo.nn.code import Code, Output
-from aezoo.nn.gaussian import Gaussian, GaussianPerValue, OptimalGaussian
+from aezoo.nn.gaussian_likelihood import Gaussian, GaussianPerValue, OptimalGaussian
 from aezoo.nn.likelihood import (
     Bernoulli,
     ContinuousBernoulli,

@@ -15,7 +15,7 @@ from torch.distributions import Normal, kl_divergence
 
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Code, GaussianCode, Output
-from aezoo.nn.gaussian import Gaussian
+from aezoo.nn.gaussian_likelihood import Gaussian
 from aezoo.nn.latent import DiagonalGaussian
 from aezoo.nn.likelihood import SquaredError
 from aezoo.nn.metrics import (

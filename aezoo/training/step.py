@@ -1,4 +1,4 @@
-"""Player: one optimizer and the weights that it moves, and the random streams of a step."""
+"""The step of one player: its optimizer, the weights that it moves, and the random streams of a pass."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from aezoo.building.builder import objective_of
 from aezoo.nn.objective import Constraints, Objective, Terms
 from aezoo.randomness import derive
 from aezoo.spec.kinds import PlayerSpec
-from aezoo.training.player import Player, Streams
+from aezoo.training.step import Player, Streams
 
 CPU = torch.device("cpu")
 
