@@ -29,6 +29,7 @@ from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output, Posterior, Reparameterized
 from aezoo.nn.divergence import closed_form, rate
+from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
 from aezoo.nn.modes import evaluating
 from aezoo.randomness import derive
@@ -273,7 +274,7 @@ class Model:
     def _measure(self, out: Output) -> Tensor:
         # A squared error has no units of density that a normalizer would change.
         if not self.spec.likelihood.density:
-            return self.network.likelihood.nll(out.raw, out.x)  # type: ignore[no-any-return]
+            return reconstruction(out)
         return nll(out)
 
     def _negative_elbo(self, x: Tensor, noise: Tensor, seed: int) -> Tensor:

@@ -63,6 +63,12 @@ class Output(NamedTuple):
     raw: Tensor  # [B, *raw], the decoder's output: parameters of the likelihood
     taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, of the names in the pass's `taps`
     generator: Generator | None = None  # of the pass; a term that draws (random probes) draws from it
+    mask: Tensor | None = None  # broadcasts to the target: 1 for values that are compared, 0 for those that are not
+
+    @property
+    def target(self) -> Tensor:
+        """What the decoder's output is compared with: [B, *input]."""
+        return self.x
 
     def tap(self, name: str) -> Tensor:
         """The named value: `latent`, a field of the code, `input.clean`, `output`, `encoder.<i>` ..."""
@@ -80,7 +86,10 @@ class Output(NamedTuple):
 
 
 class Likelihood(Protocol):
-    """What the decoder's output means: the parameters of a density of the data."""
+    """What the decoder's output means: the parameters of a density of the data.
+
+    Of a declaration with `valuewise` it also has `nll_values(raw, x) -> [B, *input]`, whose sum is `nll`.
+    """
 
     def mean(self, raw: Tensor) -> Tensor: ...
     def nll(self, raw: Tensor, x: Tensor) -> Tensor: ...

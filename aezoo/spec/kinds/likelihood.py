@@ -18,6 +18,9 @@ class LikelihoodSpec(Component):
     kind: ClassVar[str] = "likelihood"
     #: Whether `nll` is that of a density, constants and all: only then is there an ELBO.
     density: ClassVar[bool] = True
+    #: Whether its module has `nll_values`: a product of densities of single values, each of which depends on its own
+    #: data alone. Only then can values be left out (a mask) or weighted.
+    valuewise: ClassVar[bool] = False
     #: Between what the data must lie; None for any numbers.
     support: ClassVar[Range | None] = None
 
@@ -47,5 +50,6 @@ class LikelihoodSpec(Component):
 
     def build(self, shape: Shape) -> nn.Module:
         """A module with `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample,
-        and `sample(raw, generator) -> [B, *shape]`."""
+        `sample(raw, generator) -> [B, *shape]`, and, if `valuewise`, `nll_values(raw, x) -> [B, *shape]`: `nll` is
+        their sum."""
         raise NotImplementedError

@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import Output, Posterior
 from aezoo.nn.freezing import frozen
+from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
 
 #: Values of the decoder's output that are computed at once for a metric: 8 MB of them.
@@ -34,7 +35,9 @@ def redrawn(out: Output, count: int, generator: Generator) -> Output:
 
     code = type(out.code)(*map(repeated, out.code))
     code = _posterior(out).redraw(code, generator)
-    return out._replace(x=repeated(out.x), corrupted=repeated(out.corrupted), code=code, raw=out.model.expand(code.z))
+    mask = None if out.mask is None else repeated(out.mask)
+    x, corrupted = repeated(out.x), repeated(out.corrupted)
+    return out._replace(x=x, corrupted=corrupted, code=code, raw=out.model.expand(code.z), mask=mask)
 
 
 def _posterior(out: Output) -> Posterior:
@@ -88,7 +91,7 @@ class DoublyReparameterized(ImportanceWeighted):
         constant = type(code)(*(value.detach() for value in code))
         with frozen(out.model.latent):
             log_q = _posterior(out).log_prob(constant, z)
-        log_p = out.model.rate_prior.log_prob(z) - out.model.likelihood.nll(drawn.raw, drawn.x)
+        log_p = out.model.rate_prior.log_prob(z) - reconstruction(drawn)
         weights: Tensor = (log_p - log_q).reshape(-1, len(out.x))
         if z.requires_grad and out.generator is not None:
             shares = weights.detach().softmax(dim=0).reshape(-1, *(1 for _ in z.shape[1:]))
@@ -97,8 +100,7 @@ class DoublyReparameterized(ImportanceWeighted):
 
 
 def _log_weights(out: Output) -> Tensor:
-    density: Tensor = out.model.likelihood.nll(out.raw, out.x)
-    return -(density + _rate(out))
+    return -(reconstruction(out) + _rate(out))
 
 
 @torch.no_grad()
