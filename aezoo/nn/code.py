@@ -81,6 +81,10 @@ class Output(NamedTuple):
         """What the decoder's output is compared with: `x`, unless the spec names another target."""
         return self.x if self.aim is None else self.aim
 
+    def masked(self, values: Tensor) -> Tensor:
+        """Values of the target, [B, *target], with 0 for those that do not count."""
+        return values if self.mask is None else self.mask * values
+
     def repeated(self, times: int) -> Output:
         """The pass with its samples several times over, all and then all again; code and output stay as they are."""
 
@@ -114,7 +118,10 @@ class Output(NamedTuple):
 
 
 class Likelihood(Protocol):
-    """What the decoder's output means: the parameters of a density of the data."""
+    """What the decoder's output means: the parameters of a density of the data.
+
+    Of a declaration with `valuewise` it also has `nll_values(raw, x) -> [B, *input]`, whose sum is `nll`.
+    """
 
     def mean(self, raw: Tensor) -> Tensor: ...
     def nll(self, raw: Tensor, x: Tensor) -> Tensor: ...

@@ -135,10 +135,13 @@ def _terms(spec: Spec) -> Iterator[Fault]:
 
 
 def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
-    """What the latent must provide for a term, or for the objective."""
+    """What latent and likelihood must provide for a term, or for the objective."""
     latent, prior = spec.latent, spec.latent.prior
     cure = f"take another latent, or {'another objective' if path == ('objective',) else 'leave the term out'}"
-    if missing := sorted(needs - latent.offers()):
+    if "nll_values" in needs and not spec.likelihood.valuewise:
+        message = f"needs the likelihood of single values; {spec.likelihood.tag()!r} as it is set has none"
+        yield Fault(path, "AZ501", message, 'likelihood = {type = "gaussian", variance = "learned"}, or another')
+    if missing := sorted(needs - latent.offers() - {"nll_values"}):
         have = ", ".join(sorted(latent.offers() - {"z"})) or "nothing but z"
         wanted = ", ".join("a posterior" if name == "posterior" else name for name in missing)
         message = f"needs {wanted}; the latent {latent.tag()!r} provides {have}"

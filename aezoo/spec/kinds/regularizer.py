@@ -21,7 +21,8 @@ class RegularizerSpec(Component):
     """
 
     kind: ClassVar[str] = "regularizer"
-    #: What the latent must provide: fields of its code; `posterior`, if the term asks for the density of the draw.
+    #: What the latent must provide: fields of its code; `posterior`, if the term asks for the density of the draw. And
+    #: `nll_values`, if it asks for the likelihood of single values.
     needs: ClassVar[frozenset[str]] = frozenset()
     #: Whether it limits what the code can tell of the input, as a KL to the prior does. A rate that needs the
     #: posterior is the rate itself: two such terms, or one beside an objective that has it, count it twice.
