@@ -96,7 +96,8 @@ class LatentAdapter(Adapter):
 class LikelihoodAdapter(Adapter):
     @property
     def declared(self) -> dict[str, Shape]:
-        return {"mean": self.shape, "nll": (), "sample": self.shape}
+        values = {"nll_values": self.shape} if self.part.valuewise else {}
+        return {"mean": self.shape, "nll": (), **values, "sample": self.shape}
 
     def inputs(self, n: int, noise: Generator | None = None) -> Tensors:
         raw = torch.randn(n, *self.part.raw_shape(self.shape), generator=noise)
@@ -106,6 +107,8 @@ class LikelihoodAdapter(Adapter):
     def run(self, module: Any, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
         raw, x = inputs
         outputs = {"mean": module.mean(raw), "nll": module.nll(raw, x)}
+        if self.part.valuewise:
+            outputs["nll_values"] = module.nll_values(raw, x)
         return outputs if noise is None else {**outputs, "sample": module.sample(raw, noise)}
 
 
