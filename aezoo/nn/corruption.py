@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor, nn
 
-Level = float | tuple[float, float]
+#: A strength, which may change with the step; or a range.
+Level = float | Tensor | tuple[float, float]
 
 
 def draw_level(level: Level, x: Tensor, generator: Generator | None) -> Tensor | float:
@@ -37,7 +38,7 @@ class Mask(nn.Module):
         x: [B, *shape] -> the same
     """
 
-    def __init__(self, p: Level, *, value: float = 0.0, per_pixel: bool = False) -> None:
+    def __init__(self, p: Level = 0.0, *, value: float = 0.0, per_pixel: bool = False) -> None:
         super().__init__()
         self.p = p
         self.value = value
@@ -55,7 +56,7 @@ class GaussianNoise(nn.Module):
         x: [B, *shape] -> the same
     """
 
-    def __init__(self, std: Level, *, range: tuple[float, float] | None = None) -> None:
+    def __init__(self, std: Level = 0.0, *, range: tuple[float, float] | None = None) -> None:
         super().__init__()
         self.std = std
         self.range = range
@@ -74,7 +75,7 @@ class SaltAndPepper(nn.Module):
         x: [B, *shape] -> the same
     """
 
-    def __init__(self, p: Level, *, range: tuple[float, float], per_pixel: bool = False) -> None:
+    def __init__(self, p: Level = 0.0, *, range: tuple[float, float], per_pixel: bool = False) -> None:
         super().__init__()
         self.p = p
         self.range = range

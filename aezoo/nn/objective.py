@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
+from aezoo.nn.schedule import changes
 
 Weight = Callable[[int], float]
 
@@ -40,15 +41,6 @@ class SplitsModel(Protocol):
     """Loss terms whose first player does not move the whole model: it says which parts of it each player moves."""
 
     def split(self, model: Autoencoder) -> Mapping[str, Iterable[HasParameters]]: ...
-
-
-@runtime_checkable
-class Scheduled(Protocol):
-    """A module that changes with the step."""
-
-    def at(self, step: int, steps: int) -> None:
-        """Called before each pass of a run of `steps` steps; in validation with step = steps."""
-        ...
 
 
 class Noise(NamedTuple):
@@ -141,8 +133,7 @@ class Objective(nn.Module):
         self.constraints = constraints
         self.steps = steps
         self.autocast = autocast
-        # `hasattr` on the class: a submodule or weight named `at` would pass `isinstance` too, but is no method.
-        self._scheduled = [m for m in self.modules() if isinstance(m, Scheduled) and hasattr(type(m), "at")]
+        self._changes = changes(self.modules())
         self._weights = {player: terms.weights_of(player) for player in self.players}
         # A player that moves no weight of the model needs no graph of its pass.
         weights = set(model.parameters())
@@ -154,8 +145,7 @@ class Objective(nn.Module):
         Shape:
             x: [B, *input], in data units
         """
-        for module in self._scheduled:
-            module.at(step, self.steps)
+        self.set_step(step)
         with torch.no_grad() if player in self._frozen else nullcontext():
             out = self._pass(x, noise)
         raw: dict[str, Tensor] = dict(self.loss_terms(out, player))
@@ -164,6 +154,11 @@ class Objective(nn.Module):
         weighted = raw | {name: raw[name] * weight(step) for name, weight in self._weights[player].items()}
         first, *others = weighted.values()
         return Losses(sum(others, start=first), raw, weighted)
+
+    def set_step(self, step: int) -> None:
+        """Set what changes with the step to that of this one."""
+        for change in self._changes:
+            change(step, self.steps)
 
     def _pass(self, x: Tensor, noise: Noise) -> Output:
         """One pass; with `autocast` its products are in lower precision, and its results cast back to full."""

@@ -17,7 +17,7 @@ from aezoo.spec.kinds.objective import ObjectiveSpec, PlayerSpec, turns_of
 from aezoo.spec.kinds.optimizer import OptimizerSpec
 from aezoo.spec.kinds.prior import PriorSpec
 from aezoo.spec.kinds.regularizer import RegularizerSpec
-from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec
+from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec, Within
 
 __all__ = [
     "KINDS",
@@ -43,6 +43,7 @@ __all__ = [
     "SplitDatasetSpec",
     "Style",
     "Upsampling",
+    "Within",
     "flat_parameters",
     "turns_of",
 ]
