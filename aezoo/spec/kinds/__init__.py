@@ -13,7 +13,7 @@ from aezoo.spec.kinds.latent import LatentSpec
 from aezoo.spec.kinds.layer import RANGES, Activation, Affine, LayerSpec, Norm, Style, Upsampling, flat_parameters
 from aezoo.spec.kinds.likelihood import LikelihoodSpec
 from aezoo.spec.kinds.metric import MetricSpec
-from aezoo.spec.kinds.objective import ObjectiveSpec, PlayerSpec, turns_of
+from aezoo.spec.kinds.objective import ObjectiveSpec, PlayerSpec, players_of, turns_of
 from aezoo.spec.kinds.optimizer import OptimizerSpec
 from aezoo.spec.kinds.prior import PriorSpec
 from aezoo.spec.kinds.regularizer import RegularizerSpec
@@ -45,6 +45,7 @@ __all__ = [
     "Upsampling",
     "Within",
     "flat_parameters",
+    "players_of",
     "turns_of",
 ]
 
