@@ -12,6 +12,7 @@ from pydantic import Field
 from aezoo.errors import DataError, DataWarning, NoMirror, NotFound, ShapeError
 from aezoo.layers.mirrored import dense, ending, pointwise
 from aezoo.modules.part import made
+from aezoo.modules.scheduled import scheduled
 from aezoo.randomness import rng
 from aezoo.registry.hookspecs import API
 from aezoo.registry.lazy import LazyModule
@@ -39,6 +40,7 @@ from aezoo.spec.kinds import (
     ScheduleSpec,
     SplitDatasetSpec,
     Style,
+    Within,
     flat_parameters,
 )
 from aezoo.spec.mirror import mirror_layers, trace
@@ -93,6 +95,7 @@ __all__ = [
     "SplitDatasetSpec",
     "Strings",
     "Style",
+    "Within",
     "as_tuple",
     "conv_length",
     "dense",
@@ -106,6 +109,7 @@ __all__ = [
     "mirror_layers",
     "pointwise",
     "rng",
+    "scheduled",
     "sequence",
     "text",
     "trace",

@@ -19,6 +19,7 @@ from aezoo.nn.code import GaussianCode, Network
 from aezoo.nn.latent import DiagonalGaussian
 from aezoo.plugin import (
     Component,
+    ConstantSpec,
     ConstraintSpec,
     CorruptionSpec,
     DatasetSpec,
@@ -1013,6 +1014,19 @@ class ScaledSpec(SquaresSpec):
 
     def build(self, shape: Shape) -> nn.Module:
         return Scaled(self.on, self.weight)
+
+
+@wrong("L58", example=REGULARIZER)
+class StartingSpec(SquaresSpec):
+    """A sum of squares that keeps to the first number of a schedule."""
+
+    type: Literal["starting"] = "starting"
+    margin: ScheduleSpec = Field(ConstantSpec(value=1.0), description="what is read, and never again")
+
+    def build(self, shape: Shape) -> nn.Module:
+        module = Squares(self.on)
+        module.margin = self.margin.value(0, 1)
+        return module
 
 
 class Listed(Squares):

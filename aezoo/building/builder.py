@@ -245,13 +245,17 @@ def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
 
 
 def _terms(spec: Spec, loss_terms: nn.Module, steps: int) -> Terms:
-    factors = {name: part.weight for name, part in spec.regularizers.items()} | dict(spec.objective.weights())
+    penalties = spec.regularizers
+    factors = {name: part.weight for name, part in penalties.items()} | dict(spec.objective.weights())
+    for name, part in penalties.items():
+        factors |= {f"{name}.{term}": factor for term, factor in part.weights().items()}
     return Terms(
         loss_terms,
         players=tuple(spec.objective.players),
-        regularizers={name: made(part, spec.taps[part.on]) for name, part in spec.regularizers.items()},
+        regularizers={name: made(part, spec.taps[part.on]) for name, part in penalties.items()},
+        term_players={f"{name}.{one}": (name, one) for name, part in penalties.items() for one in part.players},
         weights={name: weight_of(factor, steps) for name, factor in factors.items()},
-        taps=sorted({part.on for part in spec.regularizers.values() if part.on.startswith(("encoder.", "decoder."))}),
+        taps=sorted({part.on for part in penalties.values() if part.on.startswith(("encoder.", "decoder."))}),
     )
 
 

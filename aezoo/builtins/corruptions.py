@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
-from aezoo.plugin import CorruptionSpec, Field, Range, Remark, Shape, ShapeError, Spec, as_tuple, grid, text
+from aezoo.plugin import (
+    CorruptionSpec,
+    Field,
+    Range,
+    Remark,
+    ScheduleSpec,
+    Shape,
+    ShapeError,
+    Spec,
+    Within,
+    as_tuple,
+    grid,
+    scheduled,
+    text,
+)
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+Strength = float | tuple[float, float] | ScheduleSpec
 
 
 def _rising(level: float | tuple[float, float]) -> float | tuple[float, float]:
@@ -22,22 +39,42 @@ def _rising(level: float | tuple[float, float]) -> float | tuple[float, float]:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[float, Field(ge=0)]
-#: A strength: one number, or a range from which one is drawn for each sample.
-Probability = Annotated[Share | tuple[Share, Share], BeforeValidator(as_tuple), AfterValidator(_rising)]
-Deviation = Annotated[Size | tuple[Size, Size], BeforeValidator(as_tuple), AfterValidator(_rising)]
-Per = Literal["value", "pixel"]
 
-Strength = float | tuple[float, float]
+
+def _form(level: Any) -> str:
+    """Which form a strength has; only the errors of that one are reported."""
+    return "schedule" if isinstance(level, (dict, str, ScheduleSpec)) else "plain"
+
+
+#: A strength: one number, a range from which one is drawn for each sample, or a schedule.
+Probability = Annotated[
+    Annotated[Share | tuple[Share, Share], BeforeValidator(as_tuple), AfterValidator(_rising), Tag("plain")]
+    | Annotated[ScheduleSpec, Within(ge=0, le=1), Tag("schedule")],
+    Discriminator(_form),
+]
+Deviation = Annotated[
+    Annotated[Size | tuple[Size, Size], BeforeValidator(as_tuple), AfterValidator(_rising), Tag("plain")]
+    | Annotated[ScheduleSpec, Within(ge=0), Tag("schedule")],
+    Discriminator(_form),
+]
+Per = Literal["value", "pixel"]
 
 NO_RANGE = "declare it: input = {shape = [...], range = [0, 1]}"
 
 
+def _ends(strength: Strength) -> tuple[float, float]:
+    """The least and the largest that it gets to; of a schedule that does not say, anything."""
+    if isinstance(strength, ScheduleSpec):
+        return strength.bounds() or (0.0, inf)
+    return strength if isinstance(strength, tuple) else (strength, strength)
+
+
 def _least(strength: Strength) -> float:
-    return strength[0] if isinstance(strength, tuple) else strength
+    return _ends(strength)[0]
 
 
 def _most(strength: Strength) -> float:
-    return strength[1] if isinstance(strength, tuple) else strength
+    return _ends(strength)[1]
 
 
 def _warn_of_zero(part: str, strength: Strength, at: str) -> Iterator[Remark]:
@@ -75,7 +112,7 @@ class MaskSpec(CorruptionSpec):
 
     type: Literal["mask"] = "mask"
     strengths: ClassVar[tuple[str, ...]] = ("p",)
-    p: Probability = Field(0.25, description="share of values that are hidden; [low, high] draws one for each sample")
+    p: Probability = Field(0.25, description="share of values that are hidden; [low, high] draws one for each sample; or a schedule")
     value: float = Field(0.0, description="the value that replaces them, in data units")
     per: Per = Field("value", description="value: each for itself; pixel: all channels of a position together")
 
@@ -88,7 +125,7 @@ class MaskSpec(CorruptionSpec):
     def build(self, shape: Shape, range: Range | None) -> nn.Module:
         from aezoo.nn.corruption import Mask
 
-        return Mask(self.p, value=self.value, per_pixel=self.per == "pixel")
+        return scheduled(Mask(value=self.value, per_pixel=self.per == "pixel"), p=self.p)
 
 
 class GaussianNoiseSpec(CorruptionSpec):
@@ -102,7 +139,7 @@ class GaussianNoiseSpec(CorruptionSpec):
 
     type: Literal["gaussian_noise"] = "gaussian_noise"
     strengths: ClassVar[tuple[str, ...]] = ("std",)
-    std: Deviation = Field(0.5, description="standard deviation, in data units; [low, high] draws one for each sample")
+    std: Deviation = Field(0.5, description="standard deviation, in data units; [low, high] draws one for each sample; or a schedule")
     clip: bool = Field(False, description="whether the sum is clipped to the declared range")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -120,7 +157,7 @@ class GaussianNoiseSpec(CorruptionSpec):
     def build(self, shape: Shape, range: Range | None) -> nn.Module:
         from aezoo.nn.corruption import GaussianNoise
 
-        return GaussianNoise(self.std, range=range if self.clip else None)
+        return scheduled(GaussianNoise(range=range if self.clip else None), std=self.std)
 
 
 class SaltAndPepperSpec(CorruptionSpec):
@@ -134,7 +171,7 @@ class SaltAndPepperSpec(CorruptionSpec):
 
     type: Literal["salt_and_pepper"] = "salt_and_pepper"
     strengths: ClassVar[tuple[str, ...]] = ("p",)
-    p: Probability = Field(0.1, description="share of values that are replaced; [low, high] draws one for each sample")
+    p: Probability = Field(0.1, description="share of values that are replaced; [low, high] draws one for each sample; or a schedule")
     per: Per = Field("value", description="value: each for itself; pixel: all channels of a position together")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -149,7 +186,7 @@ class SaltAndPepperSpec(CorruptionSpec):
 
         if range is None:
             raise ValueError("salt_and_pepper needs the range of the data")
-        return SaltAndPepper(self.p, range=range, per_pixel=self.per == "pixel")
+        return scheduled(SaltAndPepper(range=range, per_pixel=self.per == "pixel"), p=self.p)
 
 
 class BlockSpec(CorruptionSpec):

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from math import inf
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from aezoo.plugin import ConstantSpec, Field, LayerSpec, RegularizerSpec, Remark, ScheduleSpec, Shape, Spec, flat
+from aezoo.plugin import (
+    ConstantSpec,
+    Field,
+    LayerSpec,
+    RegularizerSpec,
+    Remark,
+    ScheduleSpec,
+    Shape,
+    Spec,
+    Within,
+    flat,
+    scheduled,
+)
 
 if TYPE_CHECKING:
     from torch import nn
 
+Nats = Annotated[ScheduleSpec, Within(ge=0)]
 #: Smallest batch in which a rate of 0.05 can be estimated.
 SMALL_BATCH = 100
 
@@ -62,13 +74,12 @@ class KLSpec(RegularizerSpec):
     type: Literal["kl"] = "kl"
     needs: ClassVar[frozenset[str]] = frozenset({"posterior"})
     rate: ClassVar[bool] = True
-    free_bits: float = Field(
-        0.0,
-        ge=0,
+    free_bits: Nats = Field(
+        ConstantSpec(value=0.0),
         description="nats of each code value that are free, by its batch mean (arXiv:1606.04934); without a "
-        "closed form, the whole code",
+        "closed form, the whole code; a number or a schedule",
     )
-    capacity: ScheduleSpec = Field(
+    capacity: Nats = Field(
         ConstantSpec(value=0.0),
         description="nats that the code should carry, a number or a schedule: the term is |KL - capacity| "
         "(arXiv:1804.03599)",
@@ -76,21 +87,22 @@ class KLSpec(RegularizerSpec):
 
     @model_validator(mode="after")
     def _one_idea(self) -> Self:
-        least, most = self.capacity.bounds() or (0.0, inf)
-        if least < 0:
-            raise ValueError(f"capacity falls to {least:g}: no code carries less than 0 nats")
-        if self.free_bits and most:
+        if len(self._used()) > 1:
             raise ValueError("free_bits and capacity serve the same purpose: choose one")
         return self
+
+    def _used(self) -> dict[str, ScheduleSpec]:
+        """Those of the two that are not 0 throughout."""
+        numbers = {"free_bits": self.free_bits, "capacity": self.capacity}
+        return {name: number for name, number in numbers.items() if number.constant != 0}
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _latent_only(self)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.divergence import Rate, ScheduledRate
+        from aezoo.nn.divergence import Rate
 
-        least, most = self.capacity.bounds() or (0.0, inf)
-        return Rate(free_bits=self.free_bits, capacity=least) if least == most else ScheduledRate(self.capacity.value)
+        return scheduled(Rate(), **self._used())
 
 
 class KLSparsitySpec(RegularizerSpec):

@@ -12,6 +12,7 @@ from aezoo.cli.formatting import format_value
 from aezoo.cli.spec_source import folder_of, read_spec_of, resolved_document
 from aezoo.errors import UNMET, UnmetSpec
 from aezoo.names import visible
+from aezoo.spec.kinds import players_of
 from aezoo.spec.summary import Row, Term, layers, terms
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def _print_summary(spec: Spec) -> None:
     click.echo()
     _say(f"{spec.parameters:,} parameters, in parts that come from {', '.join(_providers(cells))}")
     _say(formula(spec))
+    if len(players := players_of(spec)) > 1:
+        _say(f"players, in turn: {', '.join(players)}")
     for line in _needs(needed, spec):
         _say(line)
 
@@ -170,6 +173,7 @@ def _document(spec: Spec) -> dict[str, Any]:
         "code": spec.code_shape,
         "parameters": spec.parameters,
         "loss": formula(spec),
+        "players": [*players_of(spec)],
         "terms": [term._asdict() for term in terms(spec)],
         "memory": {"precision": spec.training.precision, **memory(spec)._asdict()},
         "layers": [_row(row) for row in layers(spec)],

@@ -113,7 +113,7 @@ def _judges(part: Any, arguments: Sequence[Any], key_path: str) -> dict[str, Jud
         "latent": _of_latent,
         "likelihood": _of_likelihood,
         "prior": _of_prior,
-        "regularizer": lambda *_: {"forward": _judge_term},
+        "regularizer": lambda *_: {"forward": _judge_term, "losses": _judge_terms},
         "corruption": lambda *_: {"forward": _judge_same},
         "objective": lambda *_: {"forward": _judge_terms},
     }

@@ -10,7 +10,8 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.code import NONE, Attached, Network
 from aezoo.nn.normalizer import Identity, Normalizer
 
-Level = float | tuple[float, float]
+#: A strength, which may change with the step; or a range.
+Level = float | Tensor | tuple[float, float]
 
 
 def draw_level(level: Level, x: Tensor, generator: Generator | None) -> Tensor | float:
@@ -42,7 +43,7 @@ class Mask(nn.Module):
         x: [B, *shape] -> the same
     """
 
-    def __init__(self, p: Level, *, value: float = 0.0, per_pixel: bool = False) -> None:
+    def __init__(self, p: Level = 0.0, *, value: float = 0.0, per_pixel: bool = False) -> None:
         super().__init__()
         self.p = p
         self.value = value
@@ -60,7 +61,7 @@ class GaussianNoise(nn.Module):
         x: [B, *shape] -> the same
     """
 
-    def __init__(self, std: Level, *, range: tuple[float, float] | None = None) -> None:
+    def __init__(self, std: Level = 0.0, *, range: tuple[float, float] | None = None) -> None:
         super().__init__()
         self.std = std
         self.range = range
@@ -79,7 +80,7 @@ class SaltAndPepper(nn.Module):
         x: [B, *shape] -> the same
     """
 
-    def __init__(self, p: Level, *, range: tuple[float, float], per_pixel: bool = False) -> None:
+    def __init__(self, p: Level = 0.0, *, range: tuple[float, float], per_pixel: bool = False) -> None:
         super().__init__()
         self.p = p
         self.range = range

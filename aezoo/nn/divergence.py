@@ -73,33 +73,18 @@ class Rate(nn.Module):
             arXiv:1804.03599, equation 8).
     """
 
-    def __init__(self, *, free_bits: float = 0.0, capacity: float = 0.0) -> None:
+    def __init__(self, *, free_bits: float | None = None, capacity: float | None = None) -> None:
         super().__init__()
         self.free_bits = free_bits
         self.capacity = capacity
 
     def forward(self, out: Output) -> Tensor:
         values = rate_values(out)  # [B, parts]
-        if self.free_bits:
+        if self.free_bits is not None:
             return values.mean(dim=0).clamp_min(self.free_bits).sum()
         total = values.sum() / len(values)
-        return (total - self.capacity).abs() if self.capacity else total
+        return total if self.capacity is None else (total - self.capacity).abs()
 
 
 #: The former name of `Rate`, which plugins may import.
 StandardNormalKL = Rate
-
-
-class ScheduledRate(Rate):
-    """The rate with a capacity that changes with the step (Burgess et al. 2018, section 4.2).
-
-    Args:
-        capacity: Nats at a step of a run: `capacity(step, steps)`.
-    """
-
-    def __init__(self, capacity: Callable[[int, int], float]) -> None:
-        super().__init__(capacity=capacity(0, 1))
-        self.schedule = capacity
-
-    def at(self, step: int, steps: int) -> None:
-        self.capacity = self.schedule(step, steps)

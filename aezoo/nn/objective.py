@@ -4,7 +4,8 @@ x --corruption--> x~ --model--> Output --loss_terms--> raw terms of a player
                                   └--regularizers--> raw terms of the first player
                                        total = sum of weight(step) * term
 
-Several players take turns at each step, each with a pass, terms and weights of its own.
+Several players take turns at each step, each with a pass, terms and weights of its own: those of the loss terms, then
+those of the regularizers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import NONE, Output
 from aezoo.nn.corruption import attach, corrupt
+from aezoo.nn.schedule import changes
 
 Weight = Callable[[int], float]
 
@@ -35,20 +37,17 @@ class Game(Protocol):
     def own(self, player: str) -> Iterable[nn.Parameter]: ...
 
 
+class TermWithPlayers(Game, Protocol):
+    """A regularizer with players of its own: their raw terms, and the weights that they move."""
+
+    def losses(self, out: Output, player: str) -> Mapping[str, Tensor]: ...
+
+
 @runtime_checkable
 class SplitsModel(Protocol):
     """Loss terms whose first player does not move the whole model: it says which parts of it each player moves."""
 
     def split(self, model: Autoencoder) -> Mapping[str, Iterable[HasParameters]]: ...
-
-
-@runtime_checkable
-class Scheduled(Protocol):
-    """A module that changes with the step."""
-
-    def at(self, step: int, steps: int) -> None:
-        """Called before each pass of a run of `steps` steps; in validation with step = steps."""
-        ...
 
 
 class Noise(NamedTuple):
@@ -76,6 +75,8 @@ class Terms:
         regularizers: Modules `r(out) -> []` by name: further terms of the first player.
         weights: The factor of a term at a step, by name; None for one that is always 1. Terms of a player after
             the first are named `player.term`.
+        term_players: Players of regularizers, who have their turns after the others: by the name of each, the
+            regularizer, and what that calls it.
         taps: Layers whose outputs the regularizers read.
     """
 
@@ -83,6 +84,7 @@ class Terms:
     players: tuple[str, ...] = ("model",)
     regularizers: Mapping[str, nn.Module] = field(default_factory=dict)
     weights: Mapping[str, Weight | None] = field(default_factory=dict)
+    term_players: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     taps: Sequence[str] = ()
 
     def weights_of(self, player: str) -> dict[str, Weight]:
@@ -135,15 +137,15 @@ class Objective(nn.Module):
         self.loss_terms = terms.loss_terms
         self.corruption = nn.ModuleList(corruption)
         attach(corruption, model)
-        # A list: a ModuleDict would refuse names such as `pop`. Their state is not published, so names may be numbers.
-        self.regularizers = nn.ModuleList(terms.regularizers.values())
+        # A list: a ModuleDict would refuse names such as `pop`. In the order of their names, not of the spec: a saved spec
+        # has another order, and the state that is kept beside it is restored by these numbers.
+        self.regularizers = nn.ModuleList(terms.regularizers[name] for name in sorted(terms.regularizers))
         self.terms = terms
-        self.players = terms.players
+        self.players = (*terms.players, *terms.term_players)
         self.constraints = constraints
         self.steps = steps
         self.autocast = autocast
-        # `hasattr` on the class: a submodule or weight named `at` would pass `isinstance` too, but is no method.
-        self._scheduled = [m for m in self.modules() if isinstance(m, Scheduled) and hasattr(type(m), "at")]
+        self._changes = changes(self.modules())
         self._corrupts = bool(corruption)
         self._weights = {player: terms.weights_of(player) for player in self.players}
         # A player that moves no weight of the model needs no graph of its pass.
@@ -156,17 +158,13 @@ class Objective(nn.Module):
         Shape:
             x: [B, *input], in data units; fields: [B, ...], by name
         """
-        for module in self._scheduled:
-            module.at(step, self.steps)
+        self.set_step(step)
         if player in self._frozen:
             with torch.no_grad():
                 out = self._pass(x, noise, fields)
         else:
             out = self._pass(x, noise, fields)
-        raw: dict[str, Tensor] = dict(self._modules["loss_terms"](out, player))  # type: ignore[misc]
-        if player == self.players[0]:
-            for name, regularizer in self.terms.regularizers.items():
-                raw[name] = regularizer(out)
+        raw = self._raw(out, player)
         weighted = raw
         if weights := self._weights[player]:
             weighted = raw | {name: raw[name] * weight(step) for name, weight in weights.items()}
@@ -174,6 +172,27 @@ class Objective(nn.Module):
         for term in others:
             total = total + term
         return Losses(total, raw, weighted)
+
+    def _raw(self, out: Output, player: str) -> dict[str, Tensor]:
+        """The terms of a player, without their weights."""
+        if player in self.terms.term_players:
+            term, name = self._term_player(player)
+            return dict(term.losses(out, name))
+        raw: dict[str, Tensor] = dict(self._modules["loss_terms"](out, player))  # type: ignore[misc]
+        if player == self.players[0]:
+            for name, regularizer in self.terms.regularizers.items():
+                raw[name] = regularizer(out)
+        return raw
+
+    def _term_player(self, player: str) -> tuple[TermWithPlayers, str]:
+        """The regularizer whose player it is, and what that calls it."""
+        term, name = self.terms.term_players[player]
+        return cast(TermWithPlayers, self.terms.regularizers[term]), name
+
+    def set_step(self, step: int) -> None:
+        """Set what changes with the step to that of this one."""
+        for change in self._changes:
+            change(step, self.steps)
 
     def _pass(self, x: Tensor, noise: Noise, fields: Mapping[str, Tensor]) -> Output:
         """One pass; with `autocast` its products are in lower precision, and its results cast back to full."""
@@ -187,16 +206,25 @@ class Objective(nn.Module):
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
         """The weights that this player moves, each once; the first also those of terms that no other player moves."""
+        if player in self.terms.term_players:
+            return iter(dict.fromkeys(p for p in self._own(player) if p.requires_grad))
         first = player == self.players[0]
         moved = [*player_parameters(player, self.loss_terms, self.model, first=first)]
         return iter(dict.fromkeys([*moved, *self._terms_own()] if first else moved))
 
     def _terms_own(self) -> Iterator[nn.Parameter]:
         """Weights of loss terms, regularizers and corruptions that are neither the model's nor a later player's."""
-        others = {p for player in self.players[1:] for p in cast(Game, self.loss_terms).own(player)}
+        others = {p for player in self.players[1:] for p in self._own(player)}
         others.update(self.model.parameters())
         for terms in (self.loss_terms, self.regularizers, self.corruption):
             yield from (p for p in terms.parameters() if p.requires_grad and p not in others)
+
+    def _own(self, player: str) -> Iterable[nn.Parameter]:
+        """The weights of a player after the first that are not the model's."""
+        if player not in self.terms.term_players:
+            return cast(Game, self.loss_terms).own(player)
+        term, name = self._term_player(player)
+        return term.own(name)
 
     def unmoved(self) -> list[str]:
         """Names of the weights that could be trained and that no player moves."""

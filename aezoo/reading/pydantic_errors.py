@@ -116,6 +116,9 @@ def _united(details: Sequence[ErrorDetails], document: dict[str, Any], parts: Pa
             continue
         furthest = max(len(detail["loc"]) for detail in branches)
         meant = [detail for detail in branches if len(detail["loc"]) == furthest]
+        if len(meant) == 1:
+            yield meant[0]
+            continue
         takes = dict.fromkeys(_message(detail, None) for detail in meant)
         yield {**meant[0], "type": "union", "msg": ", or ".join(takes).replace(", or takes ", ", or ")}
 
@@ -125,7 +128,7 @@ def _written(loc: KeyPath, document: dict[str, Any], parts: Parts) -> tuple[KeyP
     path: KeyPath = ()
     union, here = None, document
     for step in loc:
-        keyed = isinstance(here, dict) or (isinstance(here, list) and isinstance(step, int))
+        keyed = (isinstance(here, dict) and step in here) or (isinstance(here, list) and isinstance(step, int))
         if not keyed and str(step) not in fields(table_at(Spec, path, document, parts) or Frozen):
             union = path
             continue

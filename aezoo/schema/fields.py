@@ -91,7 +91,8 @@ def lengths(bounds: Sequence[Any]) -> Schema:
 
 def leaf(annotation: Any, bounds: Sequence[Any]) -> Schema:
     """What pydantic says of a type without tables; a type that JSON Schema cannot express takes anything."""
-    plain = tuple(bound for bound in bounds if not hasattr(bound, "func"))  # validators are no bounds
+    # Validators are no bounds, and neither is what chooses a form.
+    plain = tuple(bound for bound in bounds if not (hasattr(bound, "func") or hasattr(bound, "discriminator")))
     try:
         schema = TypeAdapter(Annotated[(annotation, *plain)] if plain else annotation).json_schema()
     except INEXPRESSIBLE:

@@ -162,6 +162,9 @@ class _Measure:
         stem: KeyPath = ("decoder", "layers") if own else ("decoder",)
         self._stack(stem, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
         self._add(("objective",), 0, _weights(spec.objective, spec), 0)
+        for name, term in spec.regularizers.items():
+            if term.players and term.on in spec.taps:
+                self._add(("regularizers", name), 0, _weights(term, spec.taps[term.on]), 0)
 
     def _stack(
         self, stem: KeyPath, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False

@@ -123,6 +123,7 @@ class Loop:
 
     def run(self) -> Outcome:
         """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
+        self.objective.set_step(self.steps)  # what is kept is used with the numbers that the run ends at
         outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.auxiliary_state))
         timer = RefreshTimer(self.progress)
         with self._recording(outcome):
@@ -231,6 +232,7 @@ class Loop:
         if not self.early_stopping.improves(terms, self.step):
             return False
         outcome.best_step, outcome.validation = self.step, terms
+        self.objective.set_step(self.steps)
         outcome.state, outcome.auxiliary_state = snapshot(self.objective.model), _copy(self.objective.auxiliary_state)
         return True
 

@@ -201,7 +201,7 @@ def _assemble(
         steps=steps,
         history=History(writer.history() if writer else None),
         progress=progress,
-        turns=turns_of(spec.objective),
+        turns=turns_of(spec),
         stop=stop,
     )
     return model, loop

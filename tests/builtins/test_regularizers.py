@@ -11,9 +11,9 @@ from aezoo.builtins.residual import ResidualSpec
 from aezoo.builtins.schedules import LinearScheduleSpec
 from aezoo.layers.basic import FlattenSpec, LinearSpec, NormSpec
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.divergence import ScheduledRate
 from aezoo.nn.latent import Deterministic, Gaussian
 from aezoo.nn.likelihood import SquaredError
+from aezoo.nn.schedule import changes
 from aezoo.spec.kinds import ConstantSpec
 
 TERMS = [
@@ -90,11 +90,16 @@ def test_a_capacity_that_is_a_number_is_written_as_one_and_a_schedule_is_built_i
     assert KLSpec(capacity=2.0).model_dump(exclude_defaults=True)["capacity"] == 2.0
     assert "capacity" not in KLSpec(capacity=0.0).model_dump(exclude_defaults=True)
     rising = KLSpec(capacity=LinearScheduleSpec(start=0.0, end=10.0, steps=100)).build((3,))
-    assert isinstance(rising, ScheduledRate)
-    rising.at(50, 1000)
-    assert rising.capacity == 5.0
-    with pytest.raises(ValidationError, match="no code carries less than 0 nats"):
-        KLSpec(capacity=LinearScheduleSpec(start=-1.0, end=10.0, steps=100))
+    for step, capacity in ((0, 0.0), (50, 5.0), (1000, 10.0)):
+        for change in changes([rising]):
+            change(step, 1000)
+        assert rising.capacity == capacity
+
+
+@pytest.mark.parametrize("name", ["capacity", "free_bits"])
+def test_no_code_carries_less_than_0_nats(name):
+    with pytest.raises(ValidationError, match="takes 0 or more, and the schedule gets to -1"):
+        KLSpec(**{name: LinearScheduleSpec(start=-1.0, end=10.0, steps=100)})
 
 
 def test_a_small_batch_cannot_estimate_a_rate():
@@ -224,7 +229,7 @@ def test_batch_norm_two_layers_deep_is_seen_with_the_shape_it_is_given():
 @pytest.mark.parametrize(
     ("term", "field", "refused", "kept"),
     [
-        (KLSpec, "free_bits", -0.1, 0.0),
+        (KLSpec, "free_bits", -0.1, ConstantSpec(value=0.0)),
         (KLSpec, "capacity", -0.1, ConstantSpec(value=0.0)),
         (KLSparsitySpec, "rho", 0.0, 0.001),
         (KLSparsitySpec, "rho", 1.0, 0.999),
@@ -241,7 +246,7 @@ def test_the_fields_of_penalties_have_the_ranges_of_their_formulas(term, field, 
 
 
 def test_penalties_start_from_the_values_of_their_papers():
-    assert (KLSpec().free_bits, KLSpec().capacity) == (0.0, ConstantSpec(value=0.0))
+    assert (KLSpec().free_bits, KLSpec().capacity) == (ConstantSpec(value=0.0),) * 2
     assert (KLSparsitySpec().rho, KLSparsitySpec().momentum) == (0.05, None)
     assert (ContractiveSpec().estimator, ContractiveSpec().probes) == ("auto", 1)
     assert [part.sparsifies for part in (KLSparsitySpec, L1Spec, L2Spec, KLSpec)] == [True, True, False, False]

@@ -8,7 +8,7 @@ from torch import nn
 from torch.distributions import Normal, kl_divergence
 
 from aezoo.nn.code import GaussianCode, Output
-from aezoo.nn.divergence import Rate, ScheduledRate, kl_to_standard_normal, rate, rate_values
+from aezoo.nn.divergence import Rate, kl_to_standard_normal, rate, rate_values
 from aezoo.nn.latent import DiagonalGaussian
 from aezoo.nn.prior import Mixture, StandardNormal
 
@@ -134,14 +134,6 @@ def test_a_prior_that_learns_is_moved_by_the_rate_to_where_the_codes_are():
         optimizer.step()
     assert prior.mean.item() == pytest.approx(3.0, abs=0.1)
     assert prior.logvar.item() == pytest.approx(0.0, abs=0.2)
-
-
-def test_a_capacity_that_rises_is_that_of_the_step() -> None:
-    out = passed(torch.tensor([[4.0]]), torch.zeros(1, 1))  # KL 8
-    term = ScheduledRate(lambda step, steps: 10.0 * step / steps)
-    for step, expected in ((0, 8.0), (5, 3.0), (10, 2.0)):
-        term.at(step, 10)
-        assert term(out).item() == expected
 
 
 def test_the_term_keeps_the_name_that_plugins_may_import_it_by():

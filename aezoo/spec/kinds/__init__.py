@@ -13,11 +13,11 @@ from aezoo.spec.kinds.latent import LatentSpec
 from aezoo.spec.kinds.layer import RANGES, Activation, Affine, LayerSpec, Norm, Style, Upsampling, flat_parameters
 from aezoo.spec.kinds.likelihood import LikelihoodSpec
 from aezoo.spec.kinds.metric import MetricSpec
-from aezoo.spec.kinds.objective import ObjectiveSpec, PlayerSpec, turns_of
+from aezoo.spec.kinds.objective import ObjectiveSpec, PlayerSpec, players_of, turns_of
 from aezoo.spec.kinds.optimizer import OptimizerSpec
 from aezoo.spec.kinds.prior import PriorSpec
 from aezoo.spec.kinds.regularizer import RegularizerSpec
-from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec
+from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec, Within
 
 __all__ = [
     "KINDS",
@@ -43,7 +43,9 @@ __all__ = [
     "SplitDatasetSpec",
     "Style",
     "Upsampling",
+    "Within",
     "flat_parameters",
+    "players_of",
     "turns_of",
 ]
 

@@ -94,7 +94,14 @@ class ObjectiveSpec(Component):
         raise NotImplementedError
 
 
-def turns_of(objective: ObjectiveSpec) -> dict[str, PlayerSpec]:
+def players_of(spec: AnySpec) -> dict[str, PlayerSpec | None]:
+    """Who plays, in the order of their turns, each with its table; those of a penalty go by `penalty.player`."""
+    players = {name: spec.objective.player(name) for name in spec.objective.players}
+    for term, penalty in spec.regularizers.items():
+        players |= {f"{term}.{name}": penalty.player(name) for name in penalty.players}
+    return players
+
+
+def turns_of(spec: AnySpec) -> dict[str, PlayerSpec]:
     """How those players move that do not move as `[training]` says."""
-    players = {name: objective.player(name) for name in objective.players}
-    return {name: player for name, player in players.items() if player is not None}
+    return {name: player for name, player in players_of(spec).items() if player is not None}

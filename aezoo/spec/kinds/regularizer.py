@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from aezoo.spec.component import Component
+from aezoo.spec.kinds.objective import PlayerSpec
 from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec
 from aezoo.spec.shape import Shape
 
@@ -31,6 +33,8 @@ class RegularizerSpec(Component):
     sparsifies: ClassVar[bool] = False
     #: Whether `on` may be a field of classes: whole numbers, [B].
     reads_classes: ClassVar[bool] = False
+    #: Players of its own, beside those of the objective: a critic. Each has weights, terms and an optimizer.
+    players: ClassVar[tuple[str, ...]] = ()
     weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the term; a number or a schedule")
     on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
 
@@ -44,6 +48,22 @@ class RegularizerSpec(Component):
         """Whether its weight is ever but 1: only then is `name.weighted` logged beside `name`."""
         return self.weight.bounds() != (1.0, 1.0)
 
+    def player(self, name: str) -> PlayerSpec | None:
+        """How and when this player of its own moves; None for as `training` says, at every step."""
+        return None
+
+    def weights(self) -> Mapping[str, ScheduleSpec]:
+        """Factors of its players' terms, by `player.term`; 1 for those not named."""
+        return {}
+
+    def parameters(self, shape: Shape) -> int:
+        """How many weights it has of its own, a critic's, for a tap of this shape (counted without torch)."""
+        return 0
+
     def build(self, shape: Shape) -> nn.Module:
-        """A module: `forward(out: Output) -> Tensor []`. `shape` is that of the tap `on`."""
+        """A module: `forward(out: Output) -> Tensor []`. `shape` is that of the tap `on`.
+
+        One with players also has `losses(out, player) -> dict[str, Tensor []]`, the raw terms of one of them, and
+        `own(player)`, the weights that it moves. In the turns of others these are frozen.
+        """
         raise NotImplementedError

@@ -80,7 +80,7 @@ def draw_value(generator: PartSource, annotation: Any, metadata: Iterable[Any], 
         keys = generator.draw(st.lists(NAMES, max_size=2, unique=True))
         return {key: draw_value(generator, args[1], (), hints) for key in keys}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _table(generator, annotation, hints)
+        return _table(generator, annotation, bounds, hints)
     return generator.draw(_scalars(annotation, tuple(sorted(bounds.items())), hints))
 
 
@@ -97,13 +97,13 @@ def unwrapped(annotation: Any, metadata: Iterable[Any] = ()) -> tuple[Any, dict[
     return annotation, bounds
 
 
-def _table(generator: PartSource, model: type[BaseModel], hints: Hints) -> Any:
+def _table(generator: PartSource, model: type[BaseModel], bounds: Mapping[str, Any], hints: Hints) -> Any:
     if not issubclass(model, Component):
         drawn = generator.table(model, hints, {})
     elif model is LayerSpec:
         drawn = generator.layer(hints)
     else:
-        number = generator.draw(st.none() | _floats({})) if _takes_numbers(generator, model) else None
+        number = generator.draw(st.none() | _floats(bounds)) if _takes_numbers(generator, model) else None
         if number is not None:
             return number
         drawn = generator.part(model, hints)

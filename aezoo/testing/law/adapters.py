@@ -180,11 +180,14 @@ class TermAdapter(Adapter):
 
     def terms(self, module: nn.Module, out: Output) -> dict[str, Tensor]:
         """The values of the terms, by name."""
-        term: nn.Module = module["term"]  # type: ignore[index]
-        if not isinstance(self.part, ObjectiveSpec):
-            return {"term": term(out)}
-        terms_of = {player: term(out, player) for player in self.part.players}
-        return {f"{player}.{name}": value for player, terms in terms_of.items() for name, value in terms.items()}
+        own = {} if isinstance(self.part, ObjectiveSpec) else {"term": module["term"](out)}  # type: ignore[index]
+        terms_of = {player: self.terms_of(module, out, player) for player in self.part.players}
+        return own | {f"{player}.{name}": value for player, terms in terms_of.items() for name, value in terms.items()}
+
+    def terms_of(self, module: nn.Module, out: Output, player: str) -> dict[str, Tensor]:
+        """The terms of one of its players."""
+        term: Any = module["term"]  # type: ignore[index]
+        return dict((term if isinstance(self.part, ObjectiveSpec) else term.losses)(out, player))
 
     def run(self, module: nn.Module, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
         return self.terms(module, self.out(module, inputs[0], noise))

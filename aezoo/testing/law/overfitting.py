@@ -78,7 +78,7 @@ def _unexplained_after(spec: Spec, plan: TrainingPlan, x: Tensor) -> float:
     objective = objective_of(model, steps=plan.steps).train()
     batches = Batches(Samples(x.numpy(), "eight samples"), spec)
     prepare(objective, batches, spec.training)
-    outcome = Loop(objective, spec.training, batches, steps=plan.steps, turns=turns_of(spec.objective)).run()
+    outcome = Loop(objective, spec.training, batches, steps=plan.steps, turns=turns_of(spec)).run()
     if outcome.failure:
         return math.inf
     model.network.load_state_dict(outcome.state)

@@ -1,11 +1,16 @@
-"""Law of schedules."""
+"""Laws of schedules, and of fields that take one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
 
-from aezoo.testing.law.definition import law
+from aezoo.nn.schedule import changes
+from aezoo.spec.kinds import KINDS, ScheduleSpec
+from aezoo.spec.slots import slots_in
+from aezoo.testing.law.adapters import adapters_of
+from aezoo.testing.law.definition import MODULES, law
 from aezoo.testing.law.under_test import PartUnderTest
 
 #: Lengths of a run for which schedules are asked.
@@ -31,4 +36,43 @@ def finite(tested: PartUnderTest) -> Iterator[str]:
                     yield f"{part!r}: {value:g} at step {step} of {steps}, declared are [{low:g}, {high:g}]"
 
 
-LAWS = [finite]
+class Asked(ScheduleSpec):
+    """A schedule of one number that notes the steps it is asked for."""
+
+    type: Literal["asked"] = "asked"
+    number: float = 0.0
+    steps: ClassVar[list[int]] = []
+
+    def value(self, step: int, steps: int) -> float:
+        self.steps.append(step)
+        return self.number
+
+
+@law(
+    "L58",
+    *MODULES,
+    "regularizer",
+    says="A field that takes a schedule has the number of the step at each pass of a run.",
+    hint="let `build()` end in `return scheduled(module, field=self.field)`, and read `self.field` in `forward`",
+)
+def followed(tested: PartUnderTest) -> Iterator[str]:
+    own = [name for name, field in tested.part.model_fields.items() if "schedule" in slots_in(field.annotation)]
+    names = [name for name in own if name not in KINDS[tested.kind].model_fields]  # a weight is applied elsewhere
+    for adapter in adapters_of(tested) if names else ():
+        for name in names:
+            part = adapter.part.model_copy(update={name: Asked(number=_first(getattr(adapter.part, name)))})
+            module = type(adapter)(part, adapter.spec, adapter.shape).build()
+            Asked.steps.clear()
+            for change in changes(module.modules()):
+                change(3, 10)
+            if Asked.steps != [3]:
+                yield f"{adapter}: `{name}` is asked for {Asked.steps or 'no step'} before the pass of step 3"
+
+
+def _first(value: Any) -> float:
+    if isinstance(value, ScheduleSpec):
+        return value.value(0, 1)
+    return float(value[0] if isinstance(value, tuple) else value)
+
+
+LAWS = [finite, followed]

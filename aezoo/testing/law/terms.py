@@ -67,8 +67,10 @@ def _doubled(adapter: TermAdapter, module: nn.Module, seed: int) -> Iterator[tup
 
 @law(
     "L42",
+    "regularizer",
     "objective",
-    says="Each player has terms, the first those that are declared; each after the first has weights, which they move.",
+    says="Each player has terms, an objective's first those that are declared; each of the others has weights, which "
+    "they move.",
     hint="let `terms` name the terms of the first player, and `own(player)` give the weights of the others",
 )
 def players(tested: PartUnderTest) -> Iterator[str]:
@@ -76,10 +78,10 @@ def players(tested: PartUnderTest) -> Iterator[str]:
         module: Any = adapter.build()
         out = adapter.out(module, adapter.inputs(BATCH_SIZE, generator(1))[0], generator(2))
         for index, player in enumerate(adapter.part.players):
-            terms = module["term"](out, player)
+            terms = adapter.terms_of(module, out, player)
             if not terms:
                 yield f"{adapter}: player {player!r} has no terms"
-            elif index:
+            elif index or adapter.part.kind == "regularizer":
                 yield from _unmoved_weights(adapter, module, player, terms)
             elif set(terms) != adapter.part.terms:
                 yield f"{adapter}: it declares {sorted(adapter.part.terms)}, {player!r} has {sorted(terms)}"

@@ -1,4 +1,4 @@
-"""Autoencoders with a critic: AAE, WAE-GAN, FactorVAE and VAE-GAN.
+"""Autoencoders with a critic: AAE, WAE-GAN, FactorVAE and VAE-GAN; and critics as terms beside any objective.
 
     x ── encoder ──> z ── decoder ──> x^
                      │                │
@@ -17,6 +17,7 @@ AEZOO_API = 1
 
 MODULES = [
     LazyModule(f"{__name__}.objectives", objective=("aae", "wae_gan", "factor_vae", "vae_gan")),
+    LazyModule(f"{__name__}.terms", regularizer=("total_correlation", "code_critic", "sample_critic")),
     LazyModule(f"{__name__}.metrics", metric=("mmd", "total_correlation")),
 ]
 

@@ -30,8 +30,17 @@ def independent(z: Tensor, generator: Generator) -> Tensor:
     return z.gather(0, rows)
 
 
-class FactorVAE(nn.Module):
-    """Add the total correlation of the codes, KL(q(z) || prod_j q(z_j)), to the loss of a VAE.
+def _total_correlation(out: Output, critic: Critic) -> Tensor:
+    return critic(out.code.z.flatten(1)).mean()  # type: ignore[no-any-return]
+
+
+def _discrimination(out: Output, critic: Critic) -> Tensor:
+    z = out.code.z.flatten(1).detach()
+    return discrimination(critic(z), critic(independent(z, noise(out))))
+
+
+class TotalCorrelation(nn.Module):
+    """The total correlation of the codes, KL(q(z) || prod_j q(z_j)), as a critic estimates it; and the critic's loss.
 
     Kim and Mnih 2018, "Disentangling by factorising", arXiv:1802.05983, section 3. The critic learns the logarithm of
     the ratio of the two densities; its mean over codes is the total correlation. It has one logit, where the paper has
@@ -46,12 +55,31 @@ class FactorVAE(nn.Module):
         super().__init__()
         self.critic = critic
 
+    def forward(self, out: Output) -> Tensor:
+        return _total_correlation(out, self.critic)
+
+    def losses(self, out: Output, player: str) -> dict[str, Tensor]:
+        return {"discrimination": _discrimination(out, self.critic)}
+
+    def own(self, player: str) -> Iterator[nn.Parameter]:
+        return self.critic.parameters()
+
+
+class FactorVAE(nn.Module):
+    """`TotalCorrelation` as the objective of a VAE.
+
+    Args:
+        critic: As there.
+    """
+
+    def __init__(self, critic: Critic) -> None:
+        super().__init__()
+        self.critic = critic
+
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
-        z = out.code.z.flatten(1)
         if player == "critic":
-            z = z.detach()
-            return {"discrimination": discrimination(self.critic(z), self.critic(independent(z, noise(out))))}
-        return {"reconstruction": reconstruction(out).mean(), "total_correlation": self.critic(z).mean()}
+            return {"discrimination": _discrimination(out, self.critic)}
+        return {"reconstruction": reconstruction(out).mean(), "total_correlation": _total_correlation(out, self.critic)}
 
     def own(self, player: str) -> Iterator[nn.Parameter]:
         return self.critic.parameters()

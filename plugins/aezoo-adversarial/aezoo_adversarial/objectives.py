@@ -81,14 +81,21 @@ class _GameSpec(ObjectiveSpec):
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from self.critic.remarks(self.critic_input(spec))
-        prior = spec.latent.prior
-        if self.draws and (prior is None or prior.fitted):
-            what = "has no prior" if prior is None else f"has a prior, {prior.tag()!r}, that is fitted after training"
-            message = f"{self.tag()} draws codes from the prior in training, and the latent {what}"
-            yield Remark(message, 'latent.prior = "standard_normal"')
+        if self.draws:
+            yield from undrawn(self, spec)
 
 
-def _by_total(spec: Spec) -> Iterator[Remark]:
+def undrawn(part: Component, spec: Spec) -> Iterator[Remark]:
+    """Report a prior that a part draws from in training, and that cannot be drawn from then."""
+    prior = spec.latent.prior
+    if prior is None or prior.fitted:
+        what = "has no prior" if prior is None else f"has a prior, {prior.tag()!r}, that is fitted after training"
+        message = f"{part.tag()} draws codes from the prior in training, and the latent {what}"
+        yield Remark(message, 'latent.prior = "standard_normal"')
+
+
+def by_total(spec: Spec) -> Iterator[Remark]:
+    """Warn of weights that are chosen by a total with the output of a critic in it."""
     if spec.training.best_by == "total":
         message = "the total contains the critic's output, and the critic changes: totals of two epochs do not compare"
         yield Remark(message, 'training.best_by = "last"', "warning")
@@ -160,7 +167,7 @@ class WAEGANSpec(_GameSpec):
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from super().remarks(spec)
-        yield from _by_total(spec)
+        yield from by_total(spec)
 
     def build(self, spec: Spec) -> nn.Module:
         from aezoo_adversarial.prior_matching import WassersteinAutoencoder
@@ -202,7 +209,7 @@ class FactorVAESpec(_GameSpec):
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from super().remarks(spec)
-        yield from _by_total(spec)
+        yield from by_total(spec)
         if flat(spec.code_shape) == 1:
             yield Remark("a code of one value has no total correlation", "latent.dim = 2 or more", "warning")
 

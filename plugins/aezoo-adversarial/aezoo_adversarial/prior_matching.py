@@ -1,4 +1,4 @@
-"""AAE and WAE-GAN: a critic makes the distribution of codes that of the prior."""
+"""AAE, WAE-GAN and a term: a critic makes the distribution of codes that of the prior."""
 
 from __future__ import annotations
 
@@ -67,6 +67,19 @@ class WassersteinAutoencoder(_Matching):
         if player == "critic":
             return {"discrimination": self.discrimination(out)}
         return {"reconstruction": _reconstruction(out), "adversarial": self.adversarial(out)}
+
+    def own(self, player: str) -> Iterator[nn.Parameter]:
+        return self.critic.parameters()
+
+
+class CodeCritic(_Matching):
+    """WAE-GAN's penalty as a term beside any objective (Tolstikhin et al. 2018, algorithm 1)."""
+
+    def forward(self, out: Output) -> Tensor:
+        return self.adversarial(out)
+
+    def losses(self, out: Output, player: str) -> dict[str, Tensor]:
+        return {"discrimination": self.discrimination(out)}
 
     def own(self, player: str) -> Iterator[nn.Parameter]:
         return self.critic.parameters()

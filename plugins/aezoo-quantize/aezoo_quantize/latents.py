@@ -11,19 +11,23 @@ from pydantic import BeforeValidator, field_validator, model_validator
 from aezoo.plugin import (
     Affine,
     Component,
+    ConstantSpec,
     Field,
     LatentSpec,
     LayerSpec,
     Remark,
+    ScheduleSpec,
     Shape,
     Spec,
     Style,
+    Within,
     as_tuple,
     dense,
     flat,
     flat_parameters,
     grid,
     pointwise,
+    scheduled,
 )
 
 if TYPE_CHECKING:
@@ -264,7 +268,9 @@ class LFQSpec(QuantizedSpec):
     type: Literal["lfq"] = "lfq"
     provides: ClassVar[frozenset[str]] = QuantizedSpec.provides | {"commitment", "logits"}
     dim: int = Field(ge=1, le=20, description="signs, and so bits, of a code")
-    temperature: float = Field(1.0, gt=0, description="softness of a sign in the term `entropy`")
+    temperature: Annotated[ScheduleSpec, Within(gt=0)] = Field(
+        ConstantSpec(value=1.0), description="softness of a sign in the term `entropy`; a number or a schedule"
+    )
 
     def alphabet(self) -> int:
         return int(2**self.dim)
@@ -277,7 +283,7 @@ class LFQSpec(QuantizedSpec):
     def build(self, shape: Shape) -> nn.Module:
         from aezoo_quantize.lfq import LFQ
 
-        return LFQ(self.project(shape), self.dim, temperature=self.temperature)
+        return scheduled(LFQ(self.project(shape), self.dim), temperature=self.temperature)
 
 
 COMPONENTS: list[type[Component]] = [VQSpec, ResidualVQSpec, FSQSpec, LFQSpec]

@@ -36,6 +36,7 @@ class LFQ(nn.Module):
     """
 
     powers: Tensor
+    temperature: float | Tensor
 
     def __init__(self, project: nn.Module, dim: int, *, temperature: float = 1.0) -> None:
         super().__init__()

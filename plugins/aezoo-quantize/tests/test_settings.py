@@ -14,7 +14,7 @@ from aezoo_quantize.metrics import PerplexitySpec, UsageSpec
 from aezoo_quantize.regularizers import CodebookTermSpec, CommitmentSpec, EntropySpec
 from pydantic import ValidationError
 
-from aezoo.plugin import Affine
+from aezoo.plugin import Affine, ConstantSpec
 
 NEEDED: dict[Any, dict[str, Any]] = {
     VQSpec: {"dim": 3, "codes": 5},
@@ -44,7 +44,7 @@ NEEDED: dict[Any, dict[str, Any]] = {
         (FSQSpec, "dim", 2, 1),
         (LFQSpec, "dim", 1, 0),
         (LFQSpec, "dim", 20, 21),
-        (LFQSpec, "temperature", 0.001, 0.0),
+        (LFQSpec, "temperature", ConstantSpec(value=0.001), ConstantSpec(value=0.0)),
         (EntropySpec, "gamma", 0.0, -0.1),
     ],
 )
@@ -59,7 +59,7 @@ def test_unless_said_fields_are_those_of_the_papers() -> None:
     assert (book.layout, book.update, book.decay) == ("flat", "ema", 0.99)
     assert (book.start, book.restart, book.cosine) == ("kmeans", 0.1, False)
     assert ResidualVQSpec(**NEEDED[ResidualVQSpec]).dropout == 0.0
-    assert LFQSpec(dim=3).temperature == 1.0
+    assert LFQSpec(dim=3).temperature.constant == 1.0
     assert EntropySpec().gamma == 1.0
     assert FSQSpec(levels=[4, 3]).dim == 2
 
