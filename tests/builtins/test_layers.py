@@ -27,7 +27,7 @@ from aezoo.layers.convolutions import ConvSpec, ConvTransposeSpec
 from aezoo.layers.resampling import GlobalPoolSpec, PoolSpec, UpsampleSpec
 from aezoo.plugin import LayerSpec, Shape, Style, trace
 
-NORMS = st.sampled_from(["none", "batch", "layer", "group", "instance"])
+NORMS = st.sampled_from(["none", "batch", "layer", "group", "instance", "rms"])
 ACTIVATIONS = st.sampled_from(["identity", "relu", "gelu", "tanh"])
 SIZES = st.integers(2, 9)
 
@@ -57,7 +57,8 @@ vector_residuals = st.builds(ResidualSpec, body=st.lists(linears, min_size=1, ma
 on_any = st.one_of(
     st.just(FlattenSpec()),
     st.just(ReshapeSpec(shape=(2, -1))),
-    st.builds(NormSpec, norm=st.sampled_from(["batch", "layer", "group", "instance"])),
+    st.builds(NormSpec, norm=st.sampled_from(["batch", "layer", "group", "instance"]), affine=st.booleans()),
+    st.builds(NormSpec, norm=st.just("rms"), eps=st.sampled_from([None, 1e-12, 0.5]), shift=st.booleans()),
     st.builds(ActivationSpec, activation=ACTIVATIONS),
     st.builds(DropoutSpec, p=st.sampled_from([0.0, 0.5])),
 )
@@ -213,6 +214,9 @@ def test_a_residual_block_says_where_in_its_body_the_fault_is():
         (NormSpec(norm="group", groups=3), (4, 2), "groups 3 does not divide 4 channels"),
         (NormSpec(norm="group", groups=4), (4,), "one value to normalize"),
         (NormSpec(norm="batch", groups=2), (4,), "groups is for a group norm"),
+        (NormSpec(norm="batch", shift=True), (4,), "shift is for an RMS norm with a scale, this is a batch norm"),
+        (NormSpec(norm="rms", affine=False, shift=True), (4,), "this is a norm with affine = false"),
+        (NormSpec(norm="rms"), (1, 5), "rms norm over 1x5 has one value to normalize"),
         (ConvSpec(channels=4, norm="instance", padding=0), (1, 3, 3), "one value to normalize"),
         (AttentionSpec(heads=3), (4, 5, 5), "heads 3 does not divide 4 channels"),
         (TransformerSpec(), (4, 5, 5), "takes sequences"),
