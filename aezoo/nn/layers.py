@@ -114,7 +114,14 @@ def group_count(shape: tuple[int, ...]) -> int:
 
 
 def block(
-    name: str, module: nn.Module, shape: tuple[int, ...], *, norm: str = "none", activation: str = "identity"
+    name: str,
+    module: nn.Module,
+    shape: tuple[int, ...],
+    *,
+    norm: str = "none",
+    activation: str = "identity",
+    before: nn.Module | None = None,
+    after: nn.Module | None = None,
 ) -> nn.Sequential:
     """A map, its norm and its activation, without those that are `none` or `identity`.
 
@@ -124,8 +131,13 @@ def block(
         shape: Of the map's output.
         norm: A name that `normalization` knows, or `none`.
         activation: A name of `ACTIVATIONS`.
+        before: Padding of the map's input.
+        after: Padding of its output.
     """
-    parts: OrderedDict[str, nn.Module] = OrderedDict({name: module})
+    parts: OrderedDict[str, nn.Module] = OrderedDict({"before": before} if before else {})
+    parts[name] = module
+    if after:
+        parts["after"] = after
     if norm != "none":
         parts["norm"] = normalization(norm, shape)
     if activation != "identity":
