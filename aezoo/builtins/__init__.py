@@ -14,6 +14,7 @@ MODULES = {
     "layer": (
         "aezoo.layers.basic",
         "aezoo.layers.convolutions",
+        "aezoo.layers.padding",
         "aezoo.layers.resampling",
         f"{__name__}.residual",
         f"{__name__}.sequences",

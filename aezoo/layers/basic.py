@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,22 +17,28 @@ if TYPE_CHECKING:
 
 ACTIVATION = "pointwise function at the end"
 NORM = "between map and activation; group: at most 8 groups, as many as divide the channels"
+EPS = "added to what is divided by: the variance, or the mean square of an RMS norm; 1e-5 unless set"
+#: Of a norm that says no `eps`.
+DEFAULT_EPS = 1e-5
+#: Smaller ones have an infinite reciprocal where float32 takes the third power of its root.
+Eps = Annotated[float, Field(ge=1e-12, le=1)]
 
 
 def check_norm(norm: str, shape: Shape, *, groups: int | None = None) -> None:
-    """Refuse a norm over one value of [F] or [C, *spatial], which would leave nothing but its shift."""
+    """Refuse a norm over one value of [F] or [C, *spatial], which would leave nothing of it but its sign."""
     if norm == "instance" and len(shape) == 1:
         raise ShapeError(f"instance norm takes grids [C, ...], got {text(shape)}; take batch norm")
     if groups is not None and shape[0] % groups:
         raise ShapeError(f"groups {groups} does not divide {shape[0]} channels")
     together = {"layer": flat(shape), "group": flat(shape) // (groups or 1), "instance": flat(shape[1:])}
+    together["rms"] = shape[0]
     if together.get(norm, 2) < 2:
         raise ShapeError(f"{norm} norm over {text(shape)} has one value to normalize; take batch norm")
 
 
 def norm_parameters(norm: str, shape: Shape) -> int:
     """Scales and shifts of a norm."""
-    return 0 if norm == "none" else 2 * shape[0]
+    return {"none": 0, "rms": 1}.get(norm, 2) * shape[0]
 
 
 def ending(style: Style) -> list[LayerSpec]:
@@ -171,7 +177,9 @@ class NormSpec(LayerSpec):
 
     Normalized to zero mean and unit variance: each channel over the batch (batch norm, arXiv:1502.03167);
     all values of a sample (layer norm, arXiv:1607.06450); each group of channels of a sample (group norm,
-    arXiv:1803.08494); each channel of a sample (instance norm, arXiv:1607.08022).
+    arXiv:1803.08494); each channel of a sample (instance norm, arXiv:1607.08022). Divided by their root mean square
+    alone: the channels at each position (RMS norm, arXiv:1910.07467), which has a scale, and a shift where `shift`
+    says so.
 
     Example:
         [[encoder]]
@@ -182,14 +190,20 @@ class NormSpec(LayerSpec):
 
     type: Literal["norm"] = "norm"
     carries: ClassVar[bool] = True
-    norm: Literal["batch", "layer", "group", "instance"] = Field("batch", description="what is normalized")
+    norm: Literal["batch", "layer", "group", "instance", "rms"] = Field("batch", description="what is normalized")
     groups: int | None = Field(
         None, ge=1, description="of a group norm; by default the largest divisor of the channels up to 8"
     )
+    eps: Eps | None = Field(None, description=EPS)
+    affine: bool = Field(True, description="whether a scale and a shift are learned")
+    shift: bool = Field(False, description="of an RMS norm: whether a learned shift follows its scale")
 
     def output_shape(self, shape: Shape) -> Shape:
         if self.groups is not None and self.norm != "group":
             raise ShapeError(f"groups is for a group norm, this is a {self.norm} norm; leave it out")
+        if self.shift and (self.norm != "rms" or not self.affine):
+            what = f"a {self.norm} norm" if self.affine else "a norm with affine = false"
+            raise ShapeError(f"shift is for an RMS norm with a scale, this is {what}; leave it out")
         check_norm(self.norm, shape, groups=self.groups)
         return shape
 
@@ -197,7 +211,7 @@ class NormSpec(LayerSpec):
         return [self]
 
     def parameters(self, shape: Shape) -> int:
-        return norm_parameters(self.norm, shape)
+        return (norm_parameters(self.norm, shape) if self.affine else 0) + self.shift * shape[0]
 
     def batch_norm(self, shape: Shape) -> Shape | None:
         return shape if self.norm == "batch" else None
@@ -205,7 +219,8 @@ class NormSpec(LayerSpec):
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.layers import normalization
 
-        return normalization(self.norm, shape, groups=self.groups)
+        eps = DEFAULT_EPS if self.eps is None else self.eps
+        return normalization(self.norm, shape, groups=self.groups, eps=eps, scale=self.affine, shift=self.shift)
 
 
 class ActivationSpec(LayerSpec):

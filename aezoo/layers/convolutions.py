@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from aezoo.errors import NoMirror, ShapeError
 from aezoo.layers.basic import ACTIVATION, NORM, check_norm, norm_parameters
+from aezoo.layers.padding import MODE, Mode, Sides, check_mode, padded, sides_of
 from aezoo.layers.resampling import UpsampleSpec, check_rank, positions
-from aezoo.spec.component import Ints
+from aezoo.spec.component import Ints, as_tuple
 from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style
 from aezoo.spec.mirror import trace
-from aezoo.spec.shape import Shape, conv_length, grid, text
+from aezoo.spec.shape import Shape, conv_length, flat, grid, text
 
 if TYPE_CHECKING:
     from torch import nn
+
+Natural = Annotated[int, Field(ge=0)]
+Padding = Natural | Literal["causal"] | Annotated[tuple[Natural, ...], BeforeValidator(as_tuple)]
 
 
 class ConvolutionSpec(LayerSpec):
@@ -26,10 +30,10 @@ class ConvolutionSpec(LayerSpec):
     channels: int = Field(ge=1, description="channels of the output")
     kernel: int = Field(3, ge=1, description="positions along each axis that one output sees")
     stride: int = Field(1, ge=1, description="positions from one output to the next")
-    padding: int | None = Field(
+    padding: Padding | None = Field(
         None,
-        ge=0,
-        description="zeros on each side; by default half the kernel's reach, which keeps the size",
+        description="on each side, by default half the kernel's reach, which keeps the size; or [before, after], for "
+        "all axes or for each in turn; causal: the whole reach before a signal",
     )
     dilation: int = Field(1, ge=1, description="positions from one entry of the kernel to the next")
     groups: int = Field(
@@ -44,16 +48,24 @@ class ConvolutionSpec(LayerSpec):
         """From the first to the last entry of the kernel."""
         return self.dilation * (self.kernel - 1)
 
-    @property
-    def pad(self) -> int:
-        """The padding, by default half the reach."""
-        return self.reach // 2 if self.padding is None else self.padding
+    def sides(self, axes: int) -> Sides:
+        """The padding before and after each axis."""
+        if self.padding != "causal":
+            return sides_of(self.reach // 2 if self.padding is None else self.padding, axes)
+        if axes > 1:
+            raise ShapeError("causal padding is for signals [C, L]; write padding = [before, after, ...] for each axis")
+        return ((0, self.reach),) if self.transposed else ((self.reach, 0),)
+
+    def even(self, axes: int) -> Shape:
+        """The part of the padding that is the same on both sides of an axis: that of torch's module."""
+        return tuple(map(min, self.sides(axes)))
 
     @property
     def window(self) -> str:
         """The kernel for a message: `kernel 5 with padding 0`."""
+        pad = self.reach // 2 if self.padding is None else self.padding
         wide = f", dilation {self.dilation}" if self.dilation > 1 else ""
-        return f"kernel {self.kernel} with padding {self.pad}{wide}"
+        return f"kernel {self.kernel} with padding {list(pad) if isinstance(pad, tuple) else pad}{wide}"
 
     def style(self) -> Style:
         return Style(self.activation, self.norm)
@@ -65,7 +77,8 @@ class ConvolutionSpec(LayerSpec):
     def maps(self, shape: Shape) -> Sequence[Affine]:
         channels, spatial = grid(shape)
         kernel = (self.kernel,) * len(spatial)
-        geometry = {"stride": self.stride, "padding": self.pad, "dilation": self.dilation, "groups": self.groups}
+        padding = max(self.even(len(spatial)))
+        geometry = {"stride": self.stride, "padding": padding, "dilation": self.dilation, "groups": self.groups}
         return (Affine(channels, self.channels, kernel, **geometry, transposed=self.transposed),)
 
     def batch_norm(self, shape: Shape) -> Shape | None:
@@ -87,7 +100,8 @@ class ConvSpec(ConvolutionSpec):
     """A convolution, then a norm, then an activation: [C, *spatial] -> [channels, *spatial].
 
     Serves signals, images and volumes, by the rank of its input. An axis of n positions becomes one of
-    floor((n + 2 padding - dilation (kernel - 1) - 1) / stride) + 1.
+    floor((n + padding on both sides - dilation (kernel - 1) - 1) / stride) + 1. With `padding = "causal"` no output
+    sees a later step: output t ends at step t stride.
 
     Its mirror is a transposed convolution to exactly the input's size; with `upsampling = "resize"` it is a
     resize and a plain convolution (Odena et al. 2016, "Deconvolution and checkerboard artifacts").
@@ -101,13 +115,29 @@ class ConvSpec(ConvolutionSpec):
     """
 
     type: Literal["conv"] = "conv"
+    padding_mode: Mode = Field("zeros", description=MODE)
+
+    def even(self, axes: int) -> Shape:
+        return (0,) * axes if self.pads(axes) else super().even(axes)
+
+    def pads(self, axes: int) -> Sides:
+        """What a layer of its own adds, because torch's module cannot; empty if nothing."""
+        sides = self.sides(axes)
+        return sides if self.padding_mode != "zeros" or any(a != b for a, b in sides) else ()
+
+    def activations(self, shape: Shape) -> int:
+        channels, spatial = grid(shape)
+        pads = self.pads(len(spatial))
+        return super().activations(shape) + (channels * flat(padded(spatial, pads)) if pads else 0)
 
     def output_shape(self, shape: Shape) -> Shape:
         channels, spatial = grid(shape)
         self.check_groups(channels)
+        sides = self.sides(len(spatial))
+        check_mode(self.padding_mode, sides, spatial)
         output = tuple(
-            conv_length(n, kernel=self.kernel, stride=self.stride, padding=self.pad, dilation=self.dilation)
-            for n in spatial
+            conv_length(n, kernel=self.kernel, stride=self.stride, padding=0, dilation=self.dilation)
+            for n in padded(spatial, sides)
         )
         if min(output) < 1:
             raise ShapeError(f"{self.window} does not fit {positions(spatial)}")
@@ -117,9 +147,13 @@ class ConvSpec(ConvolutionSpec):
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
         channels, size = grid(target)
         self.check_target(channels)
-        if self.stride == 1 and self.pad <= self.reach:
-            # At stride 1 the adjoint is a convolution again, padded by the rest of the kernel's reach.
-            return self._checked([self._plain(channels, self.reach - self.pad, style)], shape, target)
+        sides = self.sides(len(size))
+        if self.stride == 1 and max(map(max, sides)) <= self.reach:
+            return self._checked([self._plain(channels, self._rest(sides), style)], shape, target)
+        if style.upsampling == "resize" and self.padding == "causal":
+            if size[0] % self.stride:
+                raise NoMirror(f"a resize to {positions(size)} by no whole factor is not causal; change its stride")
+            return [UpsampleSpec(size=size), self._plain(channels, "causal", style)]
         if style.upsampling == "resize":
             # An even kernel shortens each axis by a position, so the resize is to one more.
             grown = tuple(n + self.reach - 2 * (self.reach // 2) for n in size)
@@ -138,11 +172,21 @@ class ConvSpec(ConvolutionSpec):
         )
         return self._checked([back], shape, target)
 
-    def _plain(self, channels: int, padding: int, style: Style) -> ConvSpec:
+    def _rest(self, sides: Sides) -> Padding:
+        """At stride 1 the adjoint is a convolution again, padded by the rest of the kernel's reach; or it is causal."""
+        if self.padding == "causal":
+            return "causal"
+        rest = tuple(self.reach - n for pair in sides for n in pair)
+        if len({*rest}) == 1:
+            return rest[0]
+        return rest[:2] if len({*sides}) == 1 else rest
+
+    def _plain(self, channels: int, padding: Padding, style: Style) -> ConvSpec:
         return ConvSpec(
             channels=channels,
             kernel=self.kernel,
             padding=None if padding == self.reach // 2 else padding,
+            padding_mode=self.padding_mode,
             dilation=self.dilation,
             groups=self.groups,
             bias=self.bias,
@@ -160,6 +204,7 @@ class ConvSpec(ConvolutionSpec):
         return back
 
     def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.convolutions import Pad
         from aezoo.nn.layers import CONVOLUTIONS, block
 
         channels, spatial = grid(shape)
@@ -168,19 +213,22 @@ class ConvSpec(ConvolutionSpec):
             self.channels,
             self.kernel,
             stride=self.stride,
-            padding=self.pad,
+            padding=self.even(len(spatial)),  # type: ignore[arg-type]
             dilation=self.dilation,
             groups=self.groups,
             bias=self.bias,
         )
-        return block("conv", conv, self.output_shape(shape), norm=self.norm, activation=self.activation)
+        pads, output = self.pads(len(spatial)), self.output_shape(shape)
+        before = Pad(pads, mode=self.padding_mode) if pads else None
+        return block("conv", conv, output, norm=self.norm, activation=self.activation, before=before)
 
 
 class ConvTransposeSpec(ConvolutionSpec):
     """A transposed convolution, then a norm, then an activation: it grows what a strided convolution shrinks.
 
     An axis of n positions becomes one of
-    (n - 1) stride - 2 padding + dilation (kernel - 1) + 1 + output_padding.
+    (n - 1) stride - padding on both sides + dilation (kernel - 1) + 1 + output_padding. Its padding is cut off, as it
+    is added by the convolution that it leads back from; with `padding = "causal"` that is the end of a signal.
 
     Example:
         [[encoder]]
@@ -197,7 +245,8 @@ class ConvTransposeSpec(ConvolutionSpec):
 
     def lengths(self, spatial: Shape) -> Shape:
         """Positions of the output without output padding."""
-        return tuple((n - 1) * self.stride - 2 * self.pad + self.reach + 1 for n in spatial)
+        sides = self.sides(len(spatial))
+        return tuple((n - 1) * self.stride - sum(side) + self.reach + 1 for n, side in zip(spatial, sides, strict=True))
 
     def paddings(self, spatial: Shape) -> Shape:
         """The output padding of each axis, as set or as follows from the size."""
@@ -246,19 +295,23 @@ class ConvTransposeSpec(ConvolutionSpec):
         ]
 
     def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.convolutions import Pad
         from aezoo.nn.layers import TRANSPOSED_CONVOLUTIONS, block
 
         channels, spatial = grid(shape)
+        even = self.even(len(spatial))
         conv = TRANSPOSED_CONVOLUTIONS[len(spatial) - 1](
             channels,
             self.channels,
             self.kernel,
             stride=self.stride,
-            padding=self.pad,
+            padding=even,  # type: ignore[arg-type]
             output_padding=self.paddings(spatial),  # type: ignore[arg-type]
             dilation=self.dilation,
             groups=self.groups,
             bias=self.bias,
         )
         output = self.output_shape(shape)
-        return block("conv_transpose", conv, output, norm=self.norm, activation=self.activation)
+        rest = tuple((least - a, least - b) for least, (a, b) in zip(even, self.sides(len(spatial)), strict=True))
+        after = Pad(rest) if any(map(any, rest)) else None
+        return block("conv_transpose", conv, output, norm=self.norm, activation=self.activation, after=after)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from aezoo.nn.layers import ACTIVATIONS, CONVOLUTIONS
 
@@ -25,6 +26,26 @@ def pool(mode: str, axes: int, *, size: int, stride: int) -> nn.Module:
 def resize(size: tuple[int, ...], *, mode: str = "nearest") -> nn.Upsample:
     """Interpolation to this many positions along each spatial axis: `nearest`, or `linear` along all axes."""
     return nn.Upsample(size=size, mode=mode if mode == "nearest" else LINEAR_MODES[len(size) - 1])
+
+
+class Pad(nn.Module):
+    """Positions added before and after each axis, or cut off where a number is negative.
+
+    Args:
+        sides: Positions before and after each axis.
+        mode: `zeros`, `reflect`, `replicate` or `circular`; the last three cut nothing off.
+
+    Shape:
+        x: [B, C, *spatial] -> [B, C, *padded]
+    """
+
+    def __init__(self, sides: Sequence[tuple[int, int]], *, mode: str = "zeros") -> None:
+        super().__init__()
+        self.pads = [n for side in reversed(sides) for n in side]  # torch begins with the last axis
+        self.mode = "constant" if mode == "zeros" else mode
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x, self.pads, self.mode)
 
 
 class GlobalPool(nn.Module):

@@ -8,6 +8,7 @@ from functools import partial
 from math import prod
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -46,24 +47,62 @@ def activation(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
-def normalization(name: str, shape: tuple[int, ...], *, groups: int | None = None) -> nn.Module:
-    """The norm of this name, with a learned scale and shift for each feature or channel.
+def normalization(
+    name: str,
+    shape: tuple[int, ...],
+    *,
+    groups: int | None = None,
+    eps: float = 1e-5,
+    scale: bool = True,
+    shift: bool = False,
+) -> nn.Module:
+    """The norm of this name.
 
     Args:
-        name: `none`; `batch`; of a sample, `layer`: all its values, `instance`: each channel, or `group`.
+        name: `none`; `batch`; of a sample, `layer`: all its values, `instance`: each channel, or `group`; `rms`.
         shape: Of a sample: [F], or [C, *spatial].
         groups: Of a group norm; None is `group_count(shape)`.
+        eps: Added to the variance, or to the mean square of an RMS norm.
+        scale: Whether a scale is learned for each feature or channel, and with it a shift, which an RMS norm has not.
+        shift: Of an RMS norm: whether a shift follows the scale.
     """
     channels, rank = shape[0], len(shape) - 1
     if name == "none":
         return nn.Identity()
+    if name == "rms":
+        return RMSNorm(channels, eps=eps, scale=scale, shift=shift)
     if name == "batch":
-        return BATCH_NORMS[rank](channels)
+        return BATCH_NORMS[rank](channels, eps=eps, affine=scale)
     if name == "instance":
-        return INSTANCE_NORMS[rank - 1](channels, affine=True)
+        return INSTANCE_NORMS[rank - 1](channels, eps=eps, affine=scale)
     if name == "layer" and rank == 0:
-        return nn.LayerNorm(channels)
-    return nn.GroupNorm(1 if name == "layer" else groups or group_count(shape), channels)
+        return nn.LayerNorm(channels, eps=eps, elementwise_affine=scale)
+    return nn.GroupNorm(1 if name == "layer" else groups or group_count(shape), channels, eps=eps, affine=scale)
+
+
+class RMSNorm(nn.Module):
+    """The channels at each position, divided by their root mean square (Zhang and Sennrich 2019, arXiv:1910.07467).
+
+    Args:
+        channels: Features, or channels, C.
+        eps: Added to the mean square.
+        scale: Whether each channel has a learned factor.
+        shift: Whether a learned number is added to each.
+
+    Shape:
+        x: [B, C, *spatial] -> the same
+    """
+
+    def __init__(self, channels: int, *, eps: float = 1e-5, scale: bool = True, shift: bool = False) -> None:
+        super().__init__()
+        self.eps = eps
+        self.channels = (channels,)
+        self.weight = nn.Parameter(torch.ones(channels)) if scale else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if shift else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = F.rms_norm(x.movedim(1, -1), self.channels, self.weight, self.eps)
+        return (h if self.bias is None else h + self.bias).movedim(-1, 1)
 
 
 def group_count(shape: tuple[int, ...]) -> int:
@@ -75,7 +114,14 @@ def group_count(shape: tuple[int, ...]) -> int:
 
 
 def block(
-    name: str, module: nn.Module, shape: tuple[int, ...], *, norm: str = "none", activation: str = "identity"
+    name: str,
+    module: nn.Module,
+    shape: tuple[int, ...],
+    *,
+    norm: str = "none",
+    activation: str = "identity",
+    before: nn.Module | None = None,
+    after: nn.Module | None = None,
 ) -> nn.Sequential:
     """A map, its norm and its activation, without those that are `none` or `identity`.
 
@@ -85,8 +131,13 @@ def block(
         shape: Of the map's output.
         norm: A name that `normalization` knows, or `none`.
         activation: A name of `ACTIVATIONS`.
+        before: Padding of the map's input.
+        after: Padding of its output.
     """
-    parts: OrderedDict[str, nn.Module] = OrderedDict({name: module})
+    parts: OrderedDict[str, nn.Module] = OrderedDict({"before": before} if before else {})
+    parts[name] = module
+    if after:
+        parts["after"] = after
     if norm != "none":
         parts["norm"] = normalization(norm, shape)
     if activation != "identity":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -24,10 +25,11 @@ from aezoo.layers.basic import (
     ending,
 )
 from aezoo.layers.convolutions import ConvSpec, ConvTransposeSpec
+from aezoo.layers.padding import PadSpec
 from aezoo.layers.resampling import GlobalPoolSpec, PoolSpec, UpsampleSpec
 from aezoo.plugin import LayerSpec, Shape, Style, trace
 
-NORMS = st.sampled_from(["none", "batch", "layer", "group", "instance"])
+NORMS = st.sampled_from(["none", "batch", "layer", "group", "instance", "rms"])
 ACTIVATIONS = st.sampled_from(["identity", "relu", "gelu", "tanh"])
 SIZES = st.integers(2, 9)
 
@@ -42,14 +44,15 @@ window = {
     "channels": st.sampled_from([2, 4, 6]),
     "kernel": st.integers(1, 5),
     "stride": st.integers(1, 3),
-    "padding": st.none() | st.integers(0, 3),
+    "padding": st.none() | st.integers(0, 3) | st.tuples(st.integers(0, 3), st.integers(0, 3)),
     "dilation": st.integers(1, 2),
     "groups": st.sampled_from([1, 2]),
     "bias": st.booleans(),
     "norm": NORMS,
     "activation": ACTIVATIONS,
 }
-convolutions = st.builds(ConvSpec, **window)
+MODES = st.sampled_from(["zeros", "reflect", "replicate", "circular"])
+convolutions = st.builds(ConvSpec, padding_mode=MODES, **window)
 linears = st.builds(LinearSpec, features=st.integers(1, 9), bias=st.booleans(), norm=NORMS, activation=ACTIVATIONS)
 bodies = st.lists(convolutions, min_size=1, max_size=2).map(tuple)
 residuals = st.builds(ResidualSpec, body=bodies, activation=ACTIVATIONS, scale=st.sampled_from([1.0, 0.5]))
@@ -57,7 +60,8 @@ vector_residuals = st.builds(ResidualSpec, body=st.lists(linears, min_size=1, ma
 on_any = st.one_of(
     st.just(FlattenSpec()),
     st.just(ReshapeSpec(shape=(2, -1))),
-    st.builds(NormSpec, norm=st.sampled_from(["batch", "layer", "group", "instance"])),
+    st.builds(NormSpec, norm=st.sampled_from(["batch", "layer", "group", "instance"]), affine=st.booleans()),
+    st.builds(NormSpec, norm=st.just("rms"), eps=st.sampled_from([None, 1e-12, 0.5]), shift=st.booleans()),
     st.builds(ActivationSpec, activation=ACTIVATIONS),
     st.builds(DropoutSpec, p=st.sampled_from([0.0, 0.5])),
 )
@@ -68,6 +72,7 @@ on_grids = st.one_of(
     st.just(GlobalPoolSpec()),
     st.builds(UpsampleSpec, factor=st.integers(1, 3), mode=st.sampled_from(["nearest", "linear"])),
     residuals,
+    st.builds(PadSpec, padding=st.integers(-1, 2) | st.tuples(st.integers(-1, 2), st.integers(-1, 2)), mode=MODES),
     st.builds(AttentionSpec, heads=st.sampled_from([1, 2])),
 )
 on_signals = st.one_of(
@@ -204,6 +209,19 @@ def test_a_residual_block_says_where_in_its_body_the_fault_is():
         (ConvTransposeSpec(channels=4, stride=2, output_padding=1, size=(9, 9)), (1, 5, 5), "say the same"),
         (ConvTransposeSpec(channels=4, kernel=1, padding=2), (1, 3, 3), "leaves nothing of 3x3 pixels"),
         (ConvTransposeSpec(channels=4, output_padding=1), (1, 3, 3), "stride 1 leads 3x3 pixels to 3x3"),
+        (ConvSpec(channels=4, padding="causal"), (1, 5, 5), "causal padding is for signals"),
+        (ConvSpec(channels=4, padding=(1, 2, 3)), (1, 5, 5), r"two, \[before, after\], or 4, two for each axis, got"),
+        (ConvSpec(channels=4, padding=(1, 2, 0, 0)), (1, 5), r"one number, two, \[before, after\], got \[1, 2, 0, 0\]"),
+        (
+            ConvSpec(channels=4, padding=5, padding_mode="reflect"),
+            (1, 5),
+            "reflect padding of 5 is too wide for 5 steps",
+        ),
+        (ConvSpec(channels=4, padding=6, padding_mode="circular"), (1, 5), "circular padding of 6 is too wide"),
+        (ConvSpec(channels=4, kernel=9, padding=(1, 2)), (1, 5), r"kernel 9 with padding \[1, 2\] does not fit"),
+        (PadSpec(padding=-1, mode="reflect"), (1, 5), "reflect padding cuts nothing off, got -1"),
+        (PadSpec(padding=(-3, -2)), (1, 5), "leaves nothing of 5 steps"),
+        (PadSpec(padding=(-6, 4)), (1, 5), "leaves nothing of 5 steps"),
         (PoolSpec(size=4), (2, 3, 3, 3), "windows of 4 do not fit 3x3x3 voxels"),
         (UpsampleSpec(), (2, 3), "either a factor or a size"),
         (UpsampleSpec(factor=2, size=(4,)), (2, 3), "either a factor or a size"),
@@ -213,6 +231,9 @@ def test_a_residual_block_says_where_in_its_body_the_fault_is():
         (NormSpec(norm="group", groups=3), (4, 2), "groups 3 does not divide 4 channels"),
         (NormSpec(norm="group", groups=4), (4,), "one value to normalize"),
         (NormSpec(norm="batch", groups=2), (4,), "groups is for a group norm"),
+        (NormSpec(norm="batch", shift=True), (4,), "shift is for an RMS norm with a scale, this is a batch norm"),
+        (NormSpec(norm="rms", affine=False, shift=True), (4,), "this is a norm with affine = false"),
+        (NormSpec(norm="rms"), (1, 5), "rms norm over 1x5 has one value to normalize"),
         (ConvSpec(channels=4, norm="instance", padding=0), (1, 3, 3), "one value to normalize"),
         (AttentionSpec(heads=3), (4, 5, 5), "heads 3 does not divide 4 channels"),
         (TransformerSpec(), (4, 5, 5), "takes sequences"),
@@ -238,6 +259,61 @@ def test_a_shape_that_does_not_fit_is_refused_with_a_fact(layer, shape, message)
 def test_a_layer_that_cannot_lead_back_says_why(layer, shape, target, message):
     with pytest.raises(NoMirror, match=message):
         layer.mirror(shape, target=target, style=Style())
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_padding_is_added_as_numpy_adds_it(mode):
+    x = torch.randn(2, 3, 4, 5, 6)
+    sides = ((0, 0), (0, 0), (1, 2), (0, 3), (2, 0))
+    layer = PadSpec(padding=(1, 2, 0, 3, 2, 0), mode=mode)
+    named = {"zeros": "constant", "replicate": "edge", "circular": "wrap"}.get(mode, mode)
+    expected = torch.as_tensor(np.pad(x.numpy(), sides, mode=named))
+    assert torch.equal(layer.build(x.shape[1:])(x), expected)
+    (back,) = layer.mirror(x.shape[1:], target=x.shape[1:], style=Style())
+    assert torch.equal(back.build(expected.shape[1:])(expected), x)
+
+    conv = ConvSpec(channels=2, padding=(1, 2, 0, 3, 2, 0), padding_mode=mode, activation="identity").build(x.shape[1:])
+    torch.testing.assert_close(conv(x), conv.conv(expected))
+    assert list(conv.state_dict()) == ["conv.weight", "conv.bias"]
+
+
+def test_positions_are_cut_off_where_a_number_is_negative():
+    x = torch.randn(2, 3, 5)
+    assert torch.equal(PadSpec(padding=(-1, 2)).build((3, 5))(x), torch.cat([x[..., 1:], torch.zeros(2, 3, 2)], dim=2))
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_a_causal_convolution_sees_nothing_later_and_neither_does_its_mirror(stride, dilation):
+    shape = (2, 12)
+    layer = ConvSpec(channels=2, kernel=4, stride=stride, dilation=dilation, padding="causal", activation="identity")
+    output = layer.output_shape(shape)
+    assert output == (2, -(-12 // stride))
+    forth = layer.build(shape)
+    (back,) = (one.build(output) for one in layer.mirror(shape, target=shape, style=Style()))
+    x = torch.randn(1, *shape)
+    for step in range(12):
+        later = x.clone()
+        later[..., step:] += 1
+        seen = (step - 1) // stride + 1  # outputs 0, stride, 2 stride ... before this step
+        a, b = forth(x), forth(later)
+        assert torch.equal(a[..., :seen], b[..., :seen])
+        assert not torch.equal(a[..., seen : seen + 1], b[..., seen : seen + 1]) or seen == output[1]
+        assert torch.equal(back(a)[..., :step], back(b)[..., :step])
+
+
+def test_a_causal_convolution_is_led_back_by_a_resize_of_a_whole_factor_alone():
+    layer = ConvSpec(channels=2, stride=2, padding="causal")
+    style = Style(upsampling="resize")
+    up, plain = layer.mirror((2, 12), target=(2, 12), style=style)
+    assert (up.size, plain.padding, plain.stride) == ((12,), "causal", 1)
+    with pytest.raises(NoMirror, match="by no whole factor is not causal"):
+        layer.mirror((2, 11), target=(2, 11), style=style)
+
+
+def test_padding_of_its_own_is_counted_among_the_activations():
+    shape, plain = (3, 8, 8), ConvSpec(channels=2)
+    assert ConvSpec(channels=2, padding_mode="reflect").activations(shape) == plain.activations(shape) + 3 * 10 * 10
 
 
 def test_a_residual_block_of_which_a_mirror_leaves_nothing_is_mirrored_by_its_ending():

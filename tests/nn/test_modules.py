@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 from aezoo.errors import ShapeError
 from aezoo.layers.basic import LinearSpec
@@ -100,7 +100,7 @@ def test_a_shortcut_is_the_least_map_between_two_shapes(shape, output, parts):
     size=st.integers(4, 7),
     kernel=st.integers(1, 4),
     stride=st.integers(1, 3),
-    padding=st.none() | st.integers(0, 2),
+    padding=st.none() | st.integers(0, 2) | st.tuples(st.integers(0, 2), st.integers(0, 2)),
     groups=st.sampled_from([1, 2]),
 )
 def test_a_tied_mirror_of_a_convolution_is_its_adjoint(axes, size, kernel, stride, padding, groups):
@@ -253,6 +253,36 @@ def test_a_norm_takes_its_moments_over_the_values_it_says(name, groups, axes):
     mean, variance = parts.mean(-1, keepdim=True), parts.var(-1, correction=0, keepdim=True)
     expected = ((parts - mean) / (variance + 1e-5).sqrt()).view_as(x)
     torch.testing.assert_close(normalization(name, (6, 5), groups=groups).double()(x), expected)
+
+
+@pytest.mark.parametrize("shape", [(6,), (6, 5), (6, 3, 4), (6, 2, 3, 2)])
+def test_an_rms_norm_divides_the_channels_of_a_position_by_their_root_mean_square(shape):
+    x = 3 + 2 * torch.randn(4, *shape, generator=_seeded()).double()
+    module = normalization("rms", shape, eps=0.1, shift=True).double()
+    scale, shift = (torch.randn(6, *(1 for _ in shape[1:]), generator=_seeded()).double() for _ in range(2))
+    module.load_state_dict({"weight": scale.flatten(), "bias": shift.flatten()})
+    expected = scale * x / (x.square().mean(dim=1, keepdim=True) + 0.1).sqrt() + shift
+    torch.testing.assert_close(module(x), expected)
+
+
+def test_an_rms_norm_of_vectors_is_that_of_torch():
+    x = torch.randn(4, 6, generator=_seeded())
+    assert torch.equal(normalization("rms", (6,))(x), nn.RMSNorm(6, eps=1e-5)(x))
+
+
+@pytest.mark.parametrize("name", ["batch", "layer", "group", "instance", "rms"])
+def test_a_norm_has_the_eps_and_the_weights_that_it_is_told(name):
+    x = 1e-3 * torch.randn(4, 6, 5, generator=_seeded()).double()
+
+    def plain(eps: float) -> Tensor:
+        module = normalization(name, (6, 5), groups=3, eps=eps, scale=False).double()
+        assert not list(module.parameters())
+        return module(x)
+
+    torch.testing.assert_close(plain(1e-5), normalization(name, (6, 5), groups=3).double()(x))
+    # With values of 1e-3, 1e-12 is nothing beside their variance, and 1 is all.
+    assert float(plain(1e-12).std()) == pytest.approx(1.0, abs=0.05)
+    assert float(plain(1.0).std()) == pytest.approx(float(x.std()), rel=0.2)
 
 
 def test_groups_of_a_norm_that_does_not_say_are_up_to_eight():

@@ -44,7 +44,7 @@ RANGES: Mapping[str, Range] = {
     "softplus": (0.0, inf),
     "hardtanh": (-1.0, 1.0),
 }
-Norm = Literal["none", "batch", "layer", "group", "instance"]
+Norm = Literal["none", "batch", "layer", "group", "instance", "rms"]
 #: How a mirrored layer grows: a transposed convolution, or a resize and a plain convolution.
 Upsampling = Literal["transposed", "resize"]
 
