@@ -44,6 +44,7 @@ from aezoo.spec.kinds import (
 from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
+from aezoo.spec.window import EVERYWHERE, POINTWISE, Window
 
 #: The former name of `LazyModule`.
 Room = LazyModule
@@ -52,6 +53,8 @@ hookimpl = pluggy.HookimplMarker("aezoo")
 
 __all__ = [
     "API",
+    "EVERYWHERE",
+    "POINTWISE",
     "RANGES",
     "Activation",
     "Affine",
@@ -93,6 +96,7 @@ __all__ = [
     "SplitDatasetSpec",
     "Strings",
     "Style",
+    "Window",
     "as_tuple",
     "conv_length",
     "dense",

@@ -45,6 +45,7 @@ class BernoulliSpec(LikelihoodSpec):
     """
 
     type: Literal["bernoulli"] = "bernoulli"
+    resizable: ClassVar[bool] = True
     support: ClassVar[Range | None] = UNIT
 
     def raw_range(self, data: Range) -> Range:
@@ -67,6 +68,7 @@ class ContinuousBernoulliSpec(LikelihoodSpec):
     """
 
     type: Literal["continuous_bernoulli"] = "continuous_bernoulli"
+    resizable: ClassVar[bool] = True
     support: ClassVar[Range | None] = UNIT
 
     def raw_range(self, data: Range) -> Range:
@@ -88,6 +90,7 @@ class MSESpec(LikelihoodSpec):
     """
 
     type: Literal["mse"] = "mse"
+    resizable: ClassVar[bool] = True
     density: ClassVar[bool] = False
     output: Activation = Field("identity", description="function that the mean passes through")
 
@@ -123,6 +126,7 @@ class GaussianSpec(LikelihoodSpec):
     """
 
     type: Literal["gaussian"] = "gaussian"
+    resizable: ClassVar[bool] = True
     variance: Literal["optimal", "learned", "per_value", "fixed"] = Field("optimal", description="how sigma is set")
     sigma: float | None = Field(
         None, ge=SMALLEST, le=LARGEST, description="standard deviation, fixed or initial; by default 1"
@@ -179,6 +183,7 @@ class LaplaceSpec(LikelihoodSpec):
     """
 
     type: Literal["laplace"] = "laplace"
+    resizable: ClassVar[bool] = True
     scale: Literal["fixed", "learned"] = Field("fixed", description="whether the scale is trained")
     b: float = Field(
         1.0,
@@ -232,6 +237,7 @@ class HuberSpec(LikelihoodSpec):
     """
 
     type: Literal["huber"] = "huber"
+    resizable: ClassVar[bool] = True
     delta: float = Field(1.0, ge=SMALLEST, le=LARGEST, description="where the tails begin, in multiples of `sigma`")
     sigma: float = Field(
         1.0,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from aezoo.errors import NoMirror, ShapeError
-from aezoo.layers.basic import ACTIVATION, NORM, check_norm, norm_parameters
+from aezoo.layers.basic import ACTIVATION, NORM, check_norm, norm_parameters, norm_window
 from aezoo.layers.resampling import UpsampleSpec, check_rank, positions
 from aezoo.spec.component import Ints
 from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style
 from aezoo.spec.mirror import trace
 from aezoo.spec.shape import Shape, conv_length, grid, text
+from aezoo.spec.window import Window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -138,6 +140,10 @@ class ConvSpec(ConvolutionSpec):
         )
         return self._checked([back], shape, target)
 
+    def sees(self, shape: Shape) -> Window | None:
+        own = Window(self.stride, self.pad, self.reach - self.pad, self.stride)
+        return own.then(norm_window(self.norm))
+
     def _plain(self, channels: int, padding: int, style: Style) -> ConvSpec:
         return ConvSpec(
             channels=channels,
@@ -244,6 +250,12 @@ class ConvTransposeSpec(ConvolutionSpec):
                 activation=style.activation,
             )
         ]
+
+    def sees(self, shape: Shape) -> Window | None:
+        step, cut = Fraction(1, self.stride), max(0, self.pad - self.reach)
+        # Padding beyond the kernel's reach cuts positions off that a tile of the input would need.
+        own = Window(step, max(0, self.reach - self.pad) * step, (self.pad + cut) * step)
+        return own.then(norm_window(self.norm))
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.layers import TRANSPOSED_CONVOLUTIONS, block

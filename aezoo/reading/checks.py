@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
 from aezoo.reading.lints import idle, lints, shaped_lints
+from aezoo.reading.sizes import size_faults
 from aezoo.spec.component import Component, Remark
 from aezoo.spec.contracts import several
 from aezoo.spec.document import Spec
@@ -32,7 +33,7 @@ def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
     decoder = _decoder_length(spec, bounded=bounded)
     faults = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
     if fits:
-        faults += [*_tied(spec), *shaped_lints(spec)]
+        faults += [*_tied(spec), *size_faults(spec), *shaped_lints(spec)]
     return [*faults, *(_remarks(spec, fits=fits) if bounded else ())]
 
 
