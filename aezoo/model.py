@@ -22,6 +22,7 @@ from torch import Generator, Tensor
 from aezoo.data.batches import Batch, Batches
 from aezoo.data.fields import Fields, check_fields, with_fields
 from aezoo.data.indices import Indices, index_shape
+from aezoo.data.sizes import input_of
 from aezoo.data.sources import check, open_samples
 from aezoo.data.values import check_values, warn_outside
 from aezoo.errors import AnswerNo, DataError, UsageError
@@ -58,6 +59,7 @@ class Opened(NamedTuple):
 
     batches: Batches | Indices
     samples: Samples  # what the batches are made of
+    spec: Spec  # of samples of this size
     single: bool  # one sample without a batch axis
     like: torch.device | None  # where tensors came from, None for everything else
 
@@ -138,10 +140,12 @@ class Model:
             UsageError: The latent provides no such field, or the spec declares none of this name.
         """
         latent = self.spec.latent
-        shape = None if what == "code" else self._field(what)
+        if what != "code":
+            self._refuse_field(what)
         opened = self._open(data, fields, self.spec.input_fields)
-        if shape is None:
-            return self._pass(opened, self.spec.code_shape, Model._code, batch_size)
+        if what == "code":
+            return self._pass(opened, opened.spec.code_shape, Model._code, batch_size)
+        shape = latent.tap_shape(what, opened.spec.feature_shape)
         dtype = torch.int64 if what == latent.discrete else None
         return self._pass(
             opened,
@@ -172,7 +176,7 @@ class Model:
         opened = self._open_codes(codes, fields)
         by_index = isinstance(opened.batches, Indices)
         compute = Model._decode_indices if by_index else Model._decode
-        return self._pass(opened, self.spec.target_shape, compute, batch_size)
+        return self._pass(opened, opened.spec.target_shape, compute, batch_size)
 
     @overload
     def reconstruct(self, data: Tensor, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Tensor: ...
@@ -187,9 +191,8 @@ class Model:
         Shape:
             data: [N, *input] -> [N, *target]
         """
-        spec = self.spec
-        opened = self._open(data, fields, spec.input_fields | spec.code_fields)
-        return self._pass(opened, spec.target_shape, Model._reconstruction, batch_size)
+        opened = self._open(data, fields, self.spec.input_fields | self.spec.code_fields)
+        return self._pass(opened, opened.spec.target_shape, Model._reconstruction, batch_size)
 
     @attributed()
     def sample(self, n: int, *, seed: int = 0, fields: Fields | None = None, batch_size: int = CHUNK) -> Array:
@@ -269,7 +272,7 @@ class Model:
         opened = self._open(data, fields, self.spec.score_fields)
         if by == "reconstruction":
             return self._pass(opened, (), Model._reconstruction_nll, batch_size, torch.float64)
-        noise = self._noise(draws, seed)
+        noise = self._noise(draws, seed, opened.spec.code_shape)
         return self._pass(
             opened, (), lambda m, batch: m._negative_elbo(batch, noise.to(batch.x), seed), batch_size, torch.float64
         )
@@ -295,14 +298,14 @@ class Model:
         )
         if first.shape != last.shape:
             raise UsageError(f"{len(first)} samples on one side, {len(last)} on the other")
-        code, data = self.spec.code_shape, self.spec.target_shape
-        batch = first.shape[: first.ndim - len(code)]  # empty for one sample: its steps come first
+        batch = first.shape[: first.ndim - len(self.spec.code_shape)]  # empty for one sample: its steps come first
+        code = first.shape[len(batch) :]
         share = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)
         share = share.reshape(steps, *(1 for _ in code))
         codes = torch.lerp(first.unsqueeze(len(batch)), last.unsqueeze(len(batch)), share)
         along = self._fields_of(a, fields, steps)
         walk = self.decode(codes.reshape(-1, *code), fields=along, batch_size=batch_size)
-        walk = walk.reshape(*batch, steps, *data)
+        walk = walk.reshape(*batch, steps, *walk.shape[1:])
         return walk if isinstance(a, Tensor) else walk.numpy()
 
     # --- what they share ----------------------------------------------------------------------------------
@@ -325,17 +328,18 @@ class Model:
         names = self.spec.code_fields
         if not names:
             return {}
-        single = _is_single(data, self.spec.input.shape)
-        samples = with_fields(open_samples(data[None] if single else data, self.spec), fields, self.spec)  # type: ignore[index]
+        spec, resized = self.spec, self.spec.input.sizes is not None
+        single = _is_single(data, spec.input.shape, fixed=self._fixed(spec.input.shape))
+        samples = open_samples(data[None] if single else data, spec, resized=resized)  # type: ignore[index]
+        samples = with_fields(samples, fields, spec)
         return {name: np.repeat(samples.fields[name], times, axis=0) for name in names}
 
-    def _field(self, what: str) -> Shape:
-        """Shape of a field that the latent provides."""
+    def _refuse_field(self, what: str) -> None:
+        """Refuse a field that the latent does not provide."""
         latent = self.spec.latent
         if what not in latent.provides:
             message = f"latent {latent.tag()!r} provides no {what!r}"
             raise UsageError(message, hint=did_you_mean(what, ["code", *sorted(latent.provides)]))
-        return latent.tap_shape(what, self.spec.feature_shape)
 
     def _reconstruction_nll(self, batch: Batch) -> Tensor:
         return self._measure(self.network(batch.x, fields=batch.fields))
@@ -370,12 +374,12 @@ class Model:
             drawn = [redraw(one, Generator(self.device).manual_seed(seeded)) for one in alone]
             yield type(code)(*(torch.cat(fields) for fields in zip(*drawn, strict=True)))
 
-    def _noise(self, draws: int, seed: int) -> Tensor:
+    def _noise(self, draws: int, seed: int, code: Shape) -> Tensor:
         """[draws, *code], each value beside its opposite: the linear part of the error cancels."""
         if draws < 1:
             raise UsageError(f"an ELBO of {draws} draws is none", hint="draws = 8, say")
         generator = Generator().manual_seed(derive(seed, "score"))
-        half = torch.randn((draws + 1) // 2, *self.spec.code_shape, generator=generator, dtype=self.dtype)
+        half = torch.randn((draws + 1) // 2, *code, generator=generator, dtype=self.dtype)
         return torch.cat([half, -half])[:draws].to(self.device)
 
     def _settle(self, by: Score) -> Score:
@@ -405,29 +409,38 @@ class Model:
             return prior.sample(n, generator)  # type: ignore[no-any-return]
 
     def _open(self, data: Data, fields: Fields | None, needed: Collection[str]) -> Opened:
-        single, like = _is_single(data, self.spec.input.shape), _device(data)
-        samples = open_samples(data[None] if single else data, self.spec)  # type: ignore[index]
-        samples = with_fields(samples, fields, self.spec)
-        check(samples, self.spec, widths=SLACK, fields=needed)
+        spec, resized = self.spec, self.spec.input.sizes is not None
+        single, like = _is_single(data, spec.input.shape, fixed=self._fixed(spec.input.shape)), _device(data)
+        samples = open_samples(data[None] if single else data, spec, resized=resized)  # type: ignore[index]
+        samples = with_fields(samples, fields, spec)
+        check(samples, spec, widths=SLACK, fields=needed, resized=resized)
         self._warn_outside(samples)
-        return Opened(Batches(samples, self.spec, device=self.device, fields=needed), samples, single, like)
+        batches = Batches(samples, spec, device=self.device, fields=needed)
+        return Opened(batches, samples, spec.at(samples.shape), single, like)
 
     def _open_codes(self, codes: Data, fields: Fields | None) -> Opened:
         named = bool(self.spec.latent.discrete) and _is_whole(codes)
         shape = index_shape(self.spec) if named else self.spec.code_shape
-        single, like = _is_single(codes, shape), _device(codes)
+        single, like = _is_single(codes, shape, fixed=self._fixed(shape)), _device(codes)
         samples = open_samples(codes[None] if single else codes, self.spec, as_input=False)  # type: ignore[index]
         samples, needed = with_fields(samples, fields, self.spec), self.spec.code_fields
         check_fields(samples, self.spec, needed)
-        if self.spec.latent.discrete and samples.values.dtype.kind in "iu":
-            return Opened(Indices(samples, self.spec, device=self.device, fields=needed), samples, single, like)
-        if samples.shape != shape:
+        size = input_of(samples.shape, shape, self.spec)
+        spec = self.spec.at(size) if size else self.spec
+        if spec.latent.discrete and samples.values.dtype.kind in "iu":
+            return Opened(Indices(samples, spec, device=self.device, fields=needed), samples, spec, single, like)
+        if samples.shape != spec.code_shape:
             got, wanted = text(samples.shape) or "single numbers", text(shape)
+            wanted += ", or on another grid" if self.spec.input.sizes is not None else ""
             raise DataError(f"{samples.source}: codes are {got}, the model's are {wanted}")
         if samples.values.dtype.kind != "f":
             raise DataError(f"{samples.source}: codes take finite floating values, got {samples.values.dtype}")
         check_values(samples, None, double=self.spec.training.precision == "float64")
-        return Opened(Batches(samples, self.spec, device=self.device, fields=needed), samples, single, like)
+        return Opened(Batches(samples, spec, device=self.device, fields=needed), samples, spec, single, like)
+
+    def _fixed(self, shape: Shape) -> int:
+        """How many of the first axes of a shape are the same for every size of the input."""
+        return len(shape) - (0 if self.spec.input.sizes is None else len(self.spec.input.shape) - 1)
 
     def _warn_outside(self, samples: Samples) -> None:
         """Warn of values beyond the declared range; a corruption's noise widens it, since the model has seen that."""
@@ -519,8 +532,11 @@ def _beyond(samples: Samples, rows: list[int]) -> DataError:
     )
 
 
-def _is_single(data: Any, shape: Shape) -> bool:
-    return isinstance(data, (np.ndarray, Tensor)) and tuple(data.shape) == shape
+def _is_single(data: Any, shape: Shape, *, fixed: int) -> bool:
+    """Whether this is one sample: of this shape, in its first axes at least."""
+    if not isinstance(data, (np.ndarray, Tensor)) or data.ndim != len(shape):
+        return False
+    return tuple(data.shape[:fixed]) == shape[:fixed]
 
 
 def _is_whole(data: Any) -> bool:

@@ -46,6 +46,7 @@ from aezoo.spec.kinds import (
 from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
+from aezoo.spec.window import EVERYWHERE, POINTWISE, Window
 
 #: The former name of `LazyModule`.
 Room = LazyModule
@@ -54,6 +55,8 @@ hookimpl = pluggy.HookimplMarker("aezoo")
 
 __all__ = [
     "API",
+    "EVERYWHERE",
+    "POINTWISE",
     "RANGES",
     "Activation",
     "Affine",
@@ -95,6 +98,7 @@ __all__ = [
     "SplitDatasetSpec",
     "Strings",
     "Style",
+    "Window",
     "Within",
     "as_tuple",
     "conv_length",

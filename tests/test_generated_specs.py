@@ -19,6 +19,7 @@ from aezoo.building.builder import build, objective_of, skeleton, verify
 from aezoo.cli.faults import human
 from aezoo.cli.show import formula
 from aezoo.errors import AezooError, KeyPath, SpecError
+from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.objective import Noise
 from aezoo.reading.provenance import plain
 from aezoo.reading.reader import SpecWarning
@@ -84,6 +85,18 @@ def builds_as_declared(spec: Spec) -> None:
     assert network.decode(out.code.z).shape == x.shape
     assert network.likelihood.nll(out.raw, x).shape == (2,)
     assert sum(p.numel() for p in network.parameters()) == spec.parameters
+    takes_larger_samples(spec, network)
+
+
+def takes_larger_samples(spec: Spec, network: Autoencoder) -> None:
+    if (multiple := spec.input.multiple) is None:
+        return
+    larger = spec.at((spec.input.shape[0], *(n + multiple for n in spec.input.shape[1:])))
+    x = torch.empty(2, *larger.input.shape, device="meta", dtype=dtype_of(spec))
+    out = network(x)
+    assert out.code.z.shape == (2, *larger.code_shape)
+    assert network.decode(out.code.z).shape == x.shape
+    assert network.likelihood.nll(out.raw, x).shape == (2,)
 
 
 def trains_and_samples(spec: Spec) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from aezoo.nn.code import GaussianCode, Network
 from aezoo.nn.latent import DiagonalGaussian
 from aezoo.plugin import (
+    POINTWISE,
     Component,
     ConstantSpec,
     ConstraintSpec,
@@ -39,6 +40,7 @@ from aezoo.plugin import (
     Shape,
     Spec,
     Style,
+    Window,
     flat,
     rng,
 )
@@ -302,6 +304,24 @@ class CrookedMirror(GainSpec):
         from aezoo.layers.basic import ReshapeSpec
 
         return [ReshapeSpec(shape=(flat(shape), 1))]
+
+
+class Neighbours(Gain):
+    """A gain that adds a tenth of the position before."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + x.roll(1, -1) / 10
+
+
+@wrong("L19", example=LAYER)
+class ShortSighted(GainSpec):
+    """A layer that sees its neighbours and says that it does not."""
+
+    type: Literal["short_sighted"] = "short_sighted"
+    module: ClassVar[Callable[[Shape], nn.Module]] = Neighbours
+
+    def sees(self, shape: Shape) -> Window | None:
+        return POINTWISE
 
 
 @wrong("L14", "L50", example=LAYER)

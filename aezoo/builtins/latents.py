@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from aezoo.builtins.priors import StandardNormalSpec
 from aezoo.plugin import (
+    POINTWISE,
     Affine,
     Field,
     LatentSpec,
@@ -16,6 +17,7 @@ from aezoo.plugin import (
     PriorSpec,
     Shape,
     Style,
+    Window,
     dense,
     flat,
     flat_parameters,
@@ -41,6 +43,10 @@ def _map_parameters(shape: Shape, dim: int, layout: Layout) -> int:
 def _maps(shape: Shape, outputs: int, layout: Layout) -> Sequence[Affine]:
     spatial = layout == "spatial"
     return (Affine(shape[0] if spatial else flat(shape), outputs, (1,) * len(shape[1:]) if spatial else ()),)
+
+
+def _window(layout: Layout) -> Window | None:
+    return POINTWISE if layout == "spatial" else None
 
 
 def _back(shape: Shape, layout: Layout, style: Style) -> Sequence[LayerSpec]:
@@ -76,6 +82,9 @@ class DeterministicSpec(LatentSpec):
 
     def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
         return _back(shape, self.layout, style)
+
+    def sees(self, shape: Shape) -> Window | None:
+        return _window(self.layout)
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.latent import Deterministic, projection
@@ -124,6 +133,9 @@ class GaussianLatentSpec(LatentSpec):
 
     def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
         return _back(shape, self.layout, style)
+
+    def sees(self, shape: Shape) -> Window | None:
+        return _window(self.layout)
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.latent import Gaussian, projection

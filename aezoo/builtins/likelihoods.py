@@ -46,6 +46,7 @@ class BernoulliSpec(LikelihoodSpec):
 
     type: Literal["bernoulli"] = "bernoulli"
     valuewise: ClassVar[bool] = True
+    resizable: ClassVar[bool] = True
     support: ClassVar[Range | None] = UNIT
 
     def raw_range(self, data: Range) -> Range:
@@ -69,6 +70,7 @@ class ContinuousBernoulliSpec(LikelihoodSpec):
 
     type: Literal["continuous_bernoulli"] = "continuous_bernoulli"
     valuewise: ClassVar[bool] = True
+    resizable: ClassVar[bool] = True
     support: ClassVar[Range | None] = UNIT
 
     def raw_range(self, data: Range) -> Range:
@@ -91,6 +93,7 @@ class MSESpec(LikelihoodSpec):
 
     type: Literal["mse"] = "mse"
     valuewise: ClassVar[bool] = True
+    resizable: ClassVar[bool] = True
     density: ClassVar[bool] = False
     output: Activation = Field("identity", description="function that the mean passes through")
 
@@ -126,6 +129,7 @@ class GaussianSpec(LikelihoodSpec):
     """
 
     type: Literal["gaussian"] = "gaussian"
+    resizable: ClassVar[bool] = True
     variance: Literal["optimal", "learned", "per_value", "fixed"] = Field("optimal", description="how sigma is set")
     sigma: float | None = Field(
         None, ge=SMALLEST, le=LARGEST, description="standard deviation, fixed or initial; by default 1"
@@ -188,6 +192,7 @@ class LaplaceSpec(LikelihoodSpec):
 
     type: Literal["laplace"] = "laplace"
     valuewise: ClassVar[bool] = True
+    resizable: ClassVar[bool] = True
     scale: Literal["fixed", "learned"] = Field("fixed", description="whether the scale is trained")
     b: float = Field(
         1.0,
@@ -242,6 +247,7 @@ class HuberSpec(LikelihoodSpec):
 
     type: Literal["huber"] = "huber"
     valuewise: ClassVar[bool] = True
+    resizable: ClassVar[bool] = True
     delta: float = Field(1.0, ge=SMALLEST, le=LARGEST, description="where the tails begin, in multiples of `sigma`")
     sigma: float = Field(
         1.0,

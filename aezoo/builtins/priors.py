@@ -21,6 +21,7 @@ class StandardNormalSpec(PriorSpec):
     """
 
     type: Literal["standard_normal"] = "standard_normal"
+    resizable: ClassVar[bool] = True
 
     def build(self, shape: Shape, spec: Spec) -> Prior:
         from aezoo.nn.prior import StandardNormal

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator
 
 from aezoo.plugin import (
+    POINTWISE,
     Activation,
     Affine,
     Field,
@@ -17,6 +19,7 @@ from aezoo.plugin import (
     Shape,
     ShapeError,
     Style,
+    Window,
     as_tuple,
     ending,
     flat_parameters,
@@ -104,12 +107,37 @@ class ResidualSpec(LayerSpec):
         own = () if shapes[-1] == shape else (_shortcut(shape, shapes[-1]),)
         return None if None in maps_of_layers else (*(one for maps in maps_of_layers for one in maps or ()), *own)
 
+    def sees(self, shape: Shape) -> Window | None:
+        body, shapes = POINTWISE, self._shapes(shape)
+        for layer, input_shape in zip(self.body, shapes, strict=False):
+            if (window := layer.sees(input_shape)) is None:
+                return None
+            body = body.then(window)
+        around = _shortcut_window(shape, shapes[-1], body.stride)
+        return None if around is None else body.beside(around)
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Residual, shortcut
 
         shapes = self._shapes(shape)
         body = [made(layer, s) for layer, s in zip(self.body, shapes, strict=False)]
-        return Residual(body, shortcut(shape, shapes[-1]), activation=self.activation, scale=self.scale)
+        around = shortcut(shape, shapes[-1], factor=_factor(shape, shapes[-1]))
+        return Residual(body, around, activation=self.activation, scale=self.scale)
+
+
+def _factor(shape: Shape, output: Shape) -> int | None:
+    """How many times longer all axes get, if that is a whole number above 1."""
+    factors = {Fraction(b, a) for a, b in zip(shape[1:], output[1:], strict=True)}
+    return factors.pop().numerator if len(factors) == 1 and max(factors).denominator == 1 else None
+
+
+def _shortcut_window(shape: Shape, output: Shape, stride: Fraction | float) -> Window | None:
+    """The window of the shortcut, if at every size it leads to the size that a body of this stride does."""
+    if len(shape) == 1 or any(b * stride != a for a, b in zip(shape[1:], output[1:], strict=True)):
+        return None
+    if stride >= 1:
+        return Window(stride, 0, 0, int(stride))
+    return Window(stride, 1 - stride, 0)
 
 
 def _shortcut(shape: Shape, output: Shape) -> Affine:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import model_validator
 
 from aezoo.plugin import (
+    EVERYWHERE,
     Affine,
     Field,
     LayerSpec,
@@ -15,6 +16,7 @@ from aezoo.plugin import (
     Shape,
     ShapeError,
     Style,
+    Window,
     flat,
     flat_parameters,
     grid,
@@ -92,6 +94,9 @@ class AttentionSpec(LayerSpec):
     def maps(self, shape: Shape) -> Sequence[Affine]:
         return attention_maps(shape[0])
 
+    def sees(self, shape: Shape) -> Window | None:
+        return EVERYWHERE
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.sequences import Attention
 
@@ -157,6 +162,10 @@ class TransformerSpec(LayerSpec):
         hidden = self.hidden(channels)
         return self.depth * (*attention_maps(channels), Affine(channels, hidden), Affine(hidden, channels))
 
+    def sees(self, shape: Shape) -> Window | None:
+        # Encodings of positions are as many as the sequence has steps.
+        return EVERYWHERE if self.positions == "none" else None
+
     def draws(self) -> bool:
         return self.dropout > 0
 
@@ -218,6 +227,9 @@ class RecurrentSpec(LayerSpec):
 
     def maps(self, shape: Shape) -> Sequence[Affine]:
         return ()  # its weights act at every step: none of them is a map between two shapes
+
+    def sees(self, shape: Shape) -> Window | None:
+        return EVERYWHERE
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.sequences import Recurrent

@@ -58,7 +58,8 @@ def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[s
     spec = model.spec
     if path is None:
         refuse_outside(spec, pulled=model.pulled)
-    samples = open_samples(source_of(path, spec, settings), spec, seed=spec.training.seed)
+    resized = path is not None and spec.input.sizes is not None
+    samples = open_samples(source_of(path, spec, settings), spec, seed=spec.training.seed, resized=resized)
     if path is not None:
         return samples
     rows = split(samples, spec.data, seed=spec.training.seed)[part]

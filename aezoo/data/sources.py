@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from aezoo.data.fields import check_fields
+from aezoo.data.sizes import check_size, is_resized
 from aezoo.data.values import check_values
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.files import expanded
@@ -35,7 +36,13 @@ Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
 
 
 def open_samples(
-    source: Source, spec: Spec, *, seed: int = 0, registry: Registry | None = None, as_input: bool = True
+    source: Source,
+    spec: Spec,
+    *,
+    seed: int = 0,
+    registry: Registry | None = None,
+    as_input: bool = True,
+    resized: bool = False,
 ) -> Samples:
     """The samples of a source, to be checked against the spec by `check`.
 
@@ -49,6 +56,7 @@ def open_samples(
         registry: Where datasets for a path are looked up; None for the one of this process.
         as_input: Whether these are inputs of the model: a path of the same kind as the spec's own data is read with its
             settings, such as columns and resizing. False for codes.
+        resized: Whether they keep their own size; for a model whose input has `sizes`.
 
     Raises:
         DataError: They cannot be read.
@@ -59,11 +67,25 @@ def open_samples(
     if isinstance(source, (str, PathLike)):
         source = _dataset_for(Path(source), registry or default_registry(), spec.data if as_input else None)
     if isinstance(source, DatasetSpec):
-        source = samples_of(source, source.load(shape=spec.input.shape, seed=seed))
+        source = _loaded(source, spec, seed, resized=resized)
     samples = source if isinstance(source, Samples) else _from_array(source)
-    if as_input and spec.input.kind == "image" and spec.input.shape == (1, *samples.shape):
+    shape = (1, *samples.shape)
+    fits = spec.input.shape == shape or (resized and len(shape) == 3 and spec.input.shape[0] == 1)
+    if as_input and spec.input.kind == "image" and fits:
         return replace(samples, values=samples.values[:, None])
     return samples
+
+
+def _loaded(dataset: DatasetSpec, spec: Spec, seed: int, *, resized: bool) -> Samples:
+    """The samples of a dataset, of the spec's size or their own."""
+    shape = spec.input.shape
+    if resized:
+        samples = samples_of(dataset, dataset.load(seed=seed))
+        if len(samples.shape) != len(shape) or samples.shape[0] == shape[0]:
+            return samples
+        # An image may be read with another number of channels, if it is told how many.
+        shape = (shape[0], *samples.shape[1:])
+    return samples_of(dataset, dataset.load(shape=shape, seed=seed))
 
 
 def _own(spec: Spec) -> DatasetSpec:
@@ -207,7 +229,14 @@ def _file_datasets(registry: Registry) -> Iterator[type[FileDatasetSpec]]:
             yield part
 
 
-def check(samples: Samples, spec: Spec, *, widths: float = 0.0, fields: Collection[str] | None = None) -> None:
+def check(
+    samples: Samples,
+    spec: Spec,
+    *,
+    widths: float = 0.0,
+    fields: Collection[str] | None = None,
+    resized: bool = False,
+) -> None:
     """Refuse samples that are not what the spec says, naming the first bad sample and where it is bad.
 
     All values are read, a few million at a time. uint8 values are not: 0..255 spans the declared range.
@@ -217,6 +246,7 @@ def check(samples: Samples, spec: Spec, *, widths: float = 0.0, fields: Collecti
         spec: Says shape, range and precision.
         widths: How far values may leave the range, in its own widths.
         fields: Those of the declared fields that are needed; None for all.
+        resized: Whether they may have another size that the model takes.
 
     Raises:
         DataError: Wrong type, shape, NaN, infinity, a value outside the range, or beyond float32 where the spec
@@ -228,7 +258,9 @@ def check(samples: Samples, spec: Spec, *, widths: float = 0.0, fields: Collecti
         raise DataError(f"{samples.source}: values are {values.dtype}", hint=hint)
     if not len(samples):
         raise DataError(f"{samples.source}: holds no samples")
-    if samples.shape != spec.input.shape:
+    if resized and is_resized(samples.shape, spec):
+        check_size(samples, spec)
+    elif samples.shape != spec.input.shape:
         raise DataError(
             f"{samples.source}: samples are {text(samples.shape) or 'single numbers'},"
             f" the input is {text(spec.input.shape)}",

@@ -11,6 +11,7 @@ from aezoo.errors import ShapeError
 from aezoo.spec.component import Ints
 from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style, flat_parameters
 from aezoo.spec.shape import Shape, flat, text, vector
+from aezoo.spec.window import EVERYWHERE, POINTWISE, Window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,6 +40,11 @@ def check_norm(norm: str, shape: Shape, *, groups: int | None = None) -> None:
 def norm_parameters(norm: str, shape: Shape) -> int:
     """Scales and shifts of a norm."""
     return {"none": 0, "rms": 1}.get(norm, 2) * shape[0]
+
+
+def norm_window(norm: str) -> Window:
+    """What a value sees through a norm and an activation: in evaluation a batch norm is a function of each value."""
+    return EVERYWHERE if norm in ("layer", "group", "instance") else POINTWISE
 
 
 def ending(style: Style) -> list[LayerSpec]:
@@ -216,6 +222,9 @@ class NormSpec(LayerSpec):
     def batch_norm(self, shape: Shape) -> Shape | None:
         return shape if self.norm == "batch" else None
 
+    def sees(self, shape: Shape) -> Window | None:
+        return norm_window(self.norm)
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.layers import normalization
 
@@ -245,6 +254,9 @@ class ActivationSpec(LayerSpec):
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
         return [self]
 
+    def sees(self, shape: Shape) -> Window | None:
+        return POINTWISE
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.layers import activation
 
@@ -272,6 +284,9 @@ class DropoutSpec(LayerSpec):
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
         return []
+
+    def sees(self, shape: Shape) -> Window | None:
+        return POINTWISE
 
     def build(self, shape: Shape) -> nn.Module:
         from torch import nn

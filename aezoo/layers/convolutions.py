@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
 from aezoo.errors import NoMirror, ShapeError
-from aezoo.layers.basic import ACTIVATION, NORM, check_norm, norm_parameters
+from aezoo.layers.basic import ACTIVATION, NORM, check_norm, norm_parameters, norm_window
 from aezoo.layers.padding import MODE, Mode, Sides, check_mode, padded, sides_of
 from aezoo.layers.resampling import UpsampleSpec, check_rank, positions
 from aezoo.spec.component import Ints, as_tuple
 from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style
 from aezoo.spec.mirror import trace
 from aezoo.spec.shape import Shape, conv_length, flat, grid, text
+from aezoo.spec.window import Window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -172,6 +174,11 @@ class ConvSpec(ConvolutionSpec):
         )
         return self._checked([back], shape, target)
 
+    def sees(self, shape: Shape) -> Window | None:
+        before, after = zip(*self.sides(len(shape) - 1), strict=True)
+        own = Window(self.stride, max(before), self.reach - min(before), self.stride)
+        return own.then(norm_window(self.norm))
+
     def _rest(self, sides: Sides) -> Padding:
         """At stride 1 the adjoint is a convolution again, padded by the rest of the kernel's reach; or it is causal."""
         if self.padding == "causal":
@@ -293,6 +300,13 @@ class ConvTransposeSpec(ConvolutionSpec):
                 activation=style.activation,
             )
         ]
+
+    def sees(self, shape: Shape) -> Window | None:
+        before, after = zip(*self.sides(len(shape) - 1), strict=True)
+        step, cut = Fraction(1, self.stride), max(0, max(*before, *after) - self.reach)
+        # Padding beyond the kernel's reach cuts positions off that a tile of the input would need.
+        own = Window(step, max(0, self.reach - min(before)) * step, (max(before) + cut) * step)
+        return own.then(norm_window(self.norm))
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Pad

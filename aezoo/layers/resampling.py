@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from aezoo.layers.basic import ReshapeSpec
 from aezoo.spec.component import Ints
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.shape import Shape, conv_length, grid, text
+from aezoo.spec.window import Window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +28,13 @@ def check_rank(size: Shape, spatial: Shape) -> None:
     """Refuse a size without one positive entry for each spatial axis."""
     if len(size) != len(spatial) or min(size) < 1:
         raise ShapeError(f"size takes {len(spatial)} positive numbers, got {list(size)}")
+
+
+def growth(spatial: Shape, size: Shape) -> int | None:
+    """How many times longer each axis gets, if that is the same whole number for all of them."""
+    factors = {Fraction(after, before) for before, after in zip(spatial, size, strict=True)}
+    factor = factors.pop()
+    return None if factors or factor.denominator > 1 else factor.numerator
 
 
 class PoolSpec(LayerSpec):
@@ -55,6 +64,10 @@ class PoolSpec(LayerSpec):
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
         return [UpsampleSpec(size=target[1:])]
+
+    def sees(self, shape: Shape) -> Window | None:
+        stride = self.stride or self.size
+        return Window(stride, 0, self.size - 1, stride)
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import pool
@@ -118,7 +131,18 @@ class UpsampleSpec(LayerSpec):
             return [PoolSpec(size=self.factor, mode="average")]
         return [UpsampleSpec(size=target[1:], mode=self.mode)]
 
+    def sees(self, shape: Shape) -> Window | None:
+        factor = growth(shape[1:], self.output_shape(shape)[1:])
+        if factor is None:
+            return None
+        step = Fraction(1, factor)
+        if self.mode == "nearest":
+            return Window(step, 1 - step, 0)
+        # Between the two positions around (j + 1/2) step - 1/2.
+        return Window(step, Fraction(3, 2) - step, (1 + step) / 2)
+
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import resize
 
-        return resize(self.output_shape(shape)[1:], mode=self.mode)
+        output = self.output_shape(shape)[1:]
+        return resize(output, mode=self.mode, factor=growth(shape[1:], output))

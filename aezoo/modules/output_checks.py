@@ -146,22 +146,42 @@ def _of_latent(part: Any, key_path: str, shape: Shape) -> dict[str, Judge]:
                 return f"{fault}, as {name}" if isinstance(fault, str) else fault
         return None
 
+    code = shapes["z"]
     return {
-        "forward": judge,
-        "redraw": lambda result, code, *_, **__: judge(result, code.z),
-        "reparameterize": lambda result, code, *_, **__: judge(result, code.z),
+        "forward": _at(shape, judge),
+        "redraw": _at(code, lambda result, z: judge(result, z), of=lambda given: given.z),
+        "reparameterize": _at(code, lambda result, z: judge(result, z), of=lambda given: given.z),
         "log_prob": lambda result, code, z: _tensor(result, z, (len(z),)),
-        "embed": lambda result, indices: _plain(result, len(indices), shapes["z"]),
+        "embed": _at(shapes[part.discrete or "z"], lambda result, indices: _plain(result, len(indices), code)),
     }
 
 
 def _of_likelihood(part: Any, _: str, shape: Shape) -> dict[str, Judge]:
+    def same(result: Any, raw: Tensor) -> str | None:
+        return _tensor(result, raw, (len(raw), *shape))
+
     return {
-        "nll_values": lambda result, raw, *_, **__: _tensor(result, raw, (len(raw), *shape)),
-        "mean": lambda result, raw: _tensor(result, raw, (len(raw), *shape)),
+        "nll_values": _at(part.raw_shape(shape), same),
+        "mean": _at(part.raw_shape(shape), same),
         "nll": lambda result, raw, *_, **__: _tensor(result, raw, (len(raw),)),
-        "sample": lambda result, raw, *_, **__: _tensor(result, raw, (len(raw), *shape)),
+        "sample": _at(part.raw_shape(shape), same),
     }
+
+
+def _at(shape: Shape, judge: Judge, *, of: Callable[[Any], Any] = lambda given: given) -> Judge:
+    """A judge of what is made of samples of the declared shape; at another size nothing is declared.
+
+    Args:
+        shape: Of a sample.
+        judge: Called with the result, and with the samples.
+        of: The samples in the first argument.
+    """
+
+    def judged(result: Any, given: Any, *_: Any, **__: Any) -> PluginError | str | None:
+        samples = of(given)
+        return judge(result, samples) if tuple(samples.shape[1:]) == tuple(shape) else None
+
+    return judged
 
 
 def _of_prior(part: Any, _: str, shape: Shape, spec: Any) -> dict[str, Judge]:

@@ -23,9 +23,13 @@ def pool(mode: str, axes: int, *, size: int, stride: int) -> nn.Module:
     return module
 
 
-def resize(size: tuple[int, ...], *, mode: str = "nearest") -> nn.Upsample:
-    """Interpolation to this many positions along each spatial axis: `nearest`, or `linear` along all axes."""
-    return nn.Upsample(size=size, mode=mode if mode == "nearest" else LINEAR_MODES[len(size) - 1])
+def resize(size: tuple[int, ...], *, mode: str = "nearest", factor: int | None = None) -> nn.Upsample:
+    """Interpolation to this many positions along each spatial axis: `nearest`, or `linear` along all axes.
+
+    With a `factor` an input of another size gets so many times longer; without one, each is resized to `size`.
+    """
+    mode = mode if mode == "nearest" else LINEAR_MODES[len(size) - 1]
+    return nn.Upsample(size=size, mode=mode) if factor is None else nn.Upsample(scale_factor=factor, mode=mode)
 
 
 class Pad(nn.Module):
@@ -87,8 +91,14 @@ class Residual(nn.Module):
         return h if self.activation is None else self.activation(h)
 
 
-def shortcut(shape: tuple[int, ...], output: tuple[int, ...]) -> nn.Module | None:
-    """The smallest map between two shapes of one rank: none, linear, or a kernel of 1 with a stride or resize."""
+def shortcut(shape: tuple[int, ...], output: tuple[int, ...], *, factor: int | None = None) -> nn.Module | None:
+    """The smallest map between two shapes of one rank: none, linear, or a kernel of 1 with a stride or resize.
+
+    Args:
+        shape: Of a sample's input.
+        output: Of what is made of it.
+        factor: How many times longer its axes get, if that is a whole number.
+    """
     if shape == output:
         return None
     if len(shape) == 1:
@@ -98,4 +108,6 @@ def shortcut(shape: tuple[int, ...], output: tuple[int, ...]) -> nn.Module | Non
     if all((a - 1) // s + 1 == b for a, b, s in zip(shape[1:], output[1:], strides, strict=True)):
         return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1, stride=strides)))  # type: ignore[arg-type]
     # A kernel of 1 and a nearest resize commute. When the size grows, convolving first is cheaper.
-    return nn.Sequential(OrderedDict(conv=convolution(shape[0], output[0], 1), resize=resize(output[1:])))
+    return nn.Sequential(
+        OrderedDict(conv=convolution(shape[0], output[0], 1), resize=resize(output[1:], factor=factor))
+    )

@@ -8,6 +8,7 @@ from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
 from aezoo.reading.field_checks import field_faults, target_fault
 from aezoo.reading.lints import idle, lints, shaped_lints
+from aezoo.reading.sizes import size_faults
 from aezoo.spec.component import FIELDS, Component, Remark
 from aezoo.spec.contracts import several
 from aezoo.spec.document import Spec
@@ -33,7 +34,7 @@ def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
     decoder = _decoder_length(spec, bounded=bounded)
     faults = [*excess, *misfits, *field_faults(spec), *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
     if fits:
-        faults += [*_tied(spec), *shaped_lints(spec)]
+        faults += [*_tied(spec), *size_faults(spec), *shaped_lints(spec)]
     return [*faults, *(_remarks(spec, fits=fits) if bounded else ())]
 
 

@@ -55,6 +55,10 @@ class InputSpec(Frozen):
         description="of one sample: [F], [C, L], [C, H, W] or [C, D, H, W]",
         json_schema_extra={"minItems": 1, "maxItems": 4, "items": {"type": "integer", "minimum": 1}},
     )
+    sizes: Annotated[int, Field(ge=1)] | Literal["any"] | None = Field(
+        None,
+        description="other sizes that a trained model takes: those whose axes are divisible by this number, or any",
+    )
     range: Interval | None = Field(None, description="lowest and highest value; [0, 1] for images")
     normalize: Literal["none", "standardize"] = Field(
         "none",
@@ -80,6 +84,11 @@ class InputSpec(Frozen):
         if self.range and not self.range[0] < self.range[1]:
             raise ValueError(f"range takes the lower end first, got {list(self.range)}")
         return self
+
+    @property
+    def multiple(self) -> int | None:
+        """What the sizes that the model takes are divisible by; None if it takes the declared one alone."""
+        return 1 if self.sizes == "any" else self.sizes
 
 
 class DecoderSpec(Frozen):
@@ -224,6 +233,11 @@ class Spec(Frozen):
         names: Iterable[str] = (name for _, part in parts(stack) for name in part.reads_fields())
         named = {*names, *(field_name(tap) for tap in taps if tap)}
         return frozenset(name for name in self.fields if name in named)
+    def at(self, shape: Shape) -> Spec:
+        """This spec for samples of another shape."""
+        if shape == self.input.shape:
+            return self
+        return self.model_copy(update={"input": self.input.model_copy(update={"shape": shape})})
 
     # --- shapes: each raises ShapeError, with the index of the layer, where the parts do not fit -------------
 

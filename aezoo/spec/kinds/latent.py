@@ -11,6 +11,7 @@ from aezoo.spec.component import Component
 from aezoo.spec.kinds.layer import Affine, LayerSpec, Style
 from aezoo.spec.kinds.prior import PriorSpec
 from aezoo.spec.shape import Shape, flat
+from aezoo.spec.window import Window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -78,6 +79,10 @@ class LatentSpec(Component):
 
     def maps(self, shape: Shape) -> Sequence[Affine] | None:
         """As for a layer: its linear maps and convolutions, in order; None if it does not say."""
+        return None
+
+    def sees(self, shape: Shape) -> Window | None:
+        """As for a layer: what a position of the code sees of the features; None if there is one size only."""
         return None
 
     def build(self, shape: Shape) -> nn.Module:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 from aezoo.errors import KeyPath, NoMirror
 from aezoo.spec.component import Component, Range
 from aezoo.spec.shape import Shape, flat
+from aezoo.spec.window import Window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -149,6 +150,13 @@ class LayerSpec(Component):
 
     def batch_norm(self, shape: Shape) -> Shape | None:
         """The shape whose channels it normalizes over the batch, those of layers inside not counted; else None."""
+        return None
+
+    def sees(self, shape: Shape) -> Window | None:
+        """What a position of its output sees, if the layer as built for `shape` works at any size of the grid.
+
+        None if it works at one size only: its weights or its output belong to fixed positions, or it does not say.
+        """
         return None
 
     def draws(self) -> bool:

@@ -23,6 +23,8 @@ class LikelihoodSpec(Component):
     valuewise: ClassVar[bool] = False
     #: Between what the data must lie; None for any numbers.
     support: ClassVar[Range | None] = None
+    #: Whether its module takes data of any size of the grid: of a model whose input has `sizes`.
+    resizable: ClassVar[bool] = False
 
     def raw_shape(self, shape: Shape) -> Shape:
         """What the decoder has to give for data of `shape`: more channels for more parameters."""

@@ -20,6 +20,8 @@ class PriorSpec(Component):
     density: ClassVar[bool] = True
     #: Whether that is a density per unit of volume; on a sphere or in a hyperbolic space it is none.
     euclidean: ClassVar[bool] = True
+    #: Whether `log_prob` takes codes of any size of the grid: of a model whose input has `sizes`.
+    resizable: ClassVar[bool] = False
 
     def parameters(self, shape: Shape, spec: AnySpec) -> int:
         """How many weights it has for codes of this shape (counted without torch)."""

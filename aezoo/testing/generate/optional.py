@@ -15,6 +15,7 @@ from aezoo.spec.kinds import (
     RegularizerSpec,
     ScheduleSpec,
 )
+from aezoo.spec.sizes import views
 from aezoo.spec.training import TrainingSpec
 from aezoo.testing.generate.draft import Draft
 from aezoo.testing.generate.parts import TRIES
@@ -30,6 +31,7 @@ RARELY = st.integers(0, 7).map(lambda n: n == 7)
 def draw_optional(draft: Draft) -> None:
     """Write metadata, corruption, regularizers, constraints and training."""
     _metadata(draft)
+    _sizes(draft)
     _corruptions(draft)
     _named(draft, "regularizers", RegularizerSpec)
     _named(draft, "constraints", ConstraintSpec)
@@ -43,6 +45,17 @@ def _metadata(draft: Draft) -> None:
             draft.written[key] = draw_value(draft.generator, field.annotation, field.metadata, NO_HINTS)
     if draft.draw(RARELY):
         draft.written["requires"] = draft.draw(REQUIRES)
+
+
+def _sizes(draft: Draft) -> None:
+    """The sizes that a drawn model takes, if it takes more than one."""
+    seen = views(draft.spec) if draft.draw(RARELY) else None
+    if seen is not None:
+        sizes = seen.both.multiple * draft.draw(st.integers(1, 2))
+        table = (
+            draft.written["input"] if isinstance(draft.written["input"], dict) else {"shape": draft.written["input"]}
+        )
+        draft.try_set("input", draft.spec.input.model_copy(update={"sizes": sizes}), {**table, "sizes": sizes})
 
 
 def _corruptions(draft: Draft) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from aezoo.errors import NoMirror
-from aezoo.spec.kinds import LayerSpec, Style
+from aezoo.spec.kinds import LatentSpec, LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
 from aezoo.spec.shape import Shape
+from aezoo.spec.window import Window
 from aezoo.testing.law.adapters import Adapter, adapters_of, build_module, generator
 from aezoo.testing.law.definition import MODULES, law
 from aezoo.testing.law.under_test import PartUnderTest
@@ -156,4 +159,57 @@ def names(tested: PartUnderTest) -> Iterator[str]:
                 yield f"{adapter}: `embed` of its names is not its code"
 
 
-LAWS = [on_meta, for_real, mirror, weights, code, names]
+@law(
+    "L19",
+    "layer",
+    "latent",
+    "likelihood",
+    "prior",
+    says="A part that works at any size does so, and a position of its output sees no more than declared.",
+    hint="let `sees()` give the stride and the reach of what `build()` makes, or None; or declare `resizable = False`",
+)
+def sizes(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
+        part, shape = adapter.part, adapter.shape
+        if isinstance(part, LayerSpec | LatentSpec):
+            window = part.sees(shape) if len(shape) > 1 else None
+            if window is not None and all(n % window.multiple == 0 for n in shape[1:]):
+                yield from _seen(adapter, window)
+        elif part.resizable and len(shape) > 1:
+            yield from _resized(adapter)
+
+
+def _seen(adapter: Adapter, window: Window) -> Iterator[str]:
+    """Another size than it should have of the output of a larger input, or a gradient from beyond the window."""
+    module, axes = adapter.build().eval(), len(adapter.shape) - 1
+    x = torch.randn(1, adapter.shape[0], *(n + window.multiple for n in adapter.shape[1:]), generator=generator(0))
+    x.requires_grad_()
+    name = next(iter(adapter.declared))
+    output, more = adapter.run(module, [x])[name], Fraction(window.multiple) / Fraction(window.stride)
+    expected = [n + more for n in adapter.declared[name][-axes:]]
+    if [*output.shape[-axes:]] != expected:
+        larger, given = list(x.shape[1:]), list(output.shape[1:])
+        yield f"{adapter}: of an input of {larger} its module makes {given}, and says {list(map(int, expected))}"
+        return
+    middle = [int(n) // 2 for n in output.shape[-axes:]]
+    value = output.flatten(-axes)[..., int(np.ravel_multi_index(middle, output.shape[-axes:]))]
+    (gradient,) = torch.autograd.grad(value.square().sum(), x)
+    for axis, j in enumerate(middle, start=2):
+        seen = gradient.movedim(axis, 0).flatten(1).abs().sum(dim=1).nonzero().flatten().tolist()
+        start, end = j * window.stride - window.before, j * window.stride + window.after
+        if seen and not start <= min(seen) <= max(seen) <= end:
+            yield f"{adapter}: position {j} sees {min(seen)} to {max(seen)}, it says {float(start):g} to {float(end):g}"
+            return
+
+
+def _resized(adapter: Adapter) -> Iterator[str]:
+    """Another shape than it should have of what is made of larger data."""
+    larger = type(adapter)(adapter.part, adapter.spec, (adapter.shape[0], *(n + 1 for n in adapter.shape[1:])))
+    with torch.no_grad():
+        outputs = larger.run(adapter.build().eval(), larger.inputs(2, generator(0)))
+    for name in set(larger.declared) - {"sample"}:
+        if tuple(outputs[name].shape) != (2, *larger.declared[name]):
+            yield f"{adapter}: of data of {list(larger.shape)} it makes {name} {list(outputs[name].shape)}"
+
+
+LAWS = [on_meta, for_real, mirror, weights, code, names, sizes]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from aezoo.plugin import (
+    POINTWISE,
     Affine,
     Component,
     ConstantSpec,
@@ -20,6 +21,7 @@ from aezoo.plugin import (
     Shape,
     Spec,
     Style,
+    Window,
     Within,
     as_tuple,
     dense,
@@ -78,6 +80,9 @@ class QuantizedSpec(LatentSpec):
 
     def mirror(self, shape: Shape, *, style: Style) -> Sequence[LayerSpec]:
         return pointwise(shape, style) if self.spatial else dense(shape, style)
+
+    def sees(self, shape: Shape) -> Window | None:
+        return POINTWISE if self.spatial else None
 
     def project(self, shape: Shape) -> nn.Module:
         """The affine map."""
