@@ -227,7 +227,9 @@ class Model:
 
     @attributed()
     def interpolate(self, a: Data, b: Data, steps: int = 8, *, batch_size: int = CHUNK) -> Array | Tensor:
-        """From one sample to another on a straight line between their codes, both ends included.
+        """From one sample to another on the way between their codes, both ends included.
+
+        The way is a straight line, or the shortest one in the space that the latent's codes lie in.
 
         Shape:
             a, b: [*input] -> [steps, *input]; [N, *input] -> [N, steps, *input]
@@ -242,13 +244,19 @@ class Model:
             raise UsageError(f"{len(first)} samples on one side, {len(last)} on the other")
         code, data = self.spec.code_shape, self.spec.input.shape
         batch = first.shape[: first.ndim - len(code)]  # empty for one sample: its steps come first
-        share = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)
-        share = share.reshape(steps, *(1 for _ in code))
-        codes = torch.lerp(first.unsqueeze(len(batch)), last.unsqueeze(len(batch)), share)
-        walk = self.decode(codes.reshape(-1, *code), batch_size=batch_size).reshape(*batch, steps, *data)
+        walk = self.decode(self._way(first.reshape(-1, *code), last.reshape(-1, *code), steps), batch_size=batch_size)
+        walk = walk.reshape(*batch, steps, *data)
         return walk if isinstance(a, Tensor) else walk.numpy()
 
     # --- what they share ----------------------------------------------------------------------------------
+
+    def _way(self, first: Tensor, last: Tensor, steps: int) -> Tensor:
+        """Codes on the ways from one to another, evenly spaced: [N, *code] -> [N * steps, *code]."""
+        share = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)
+        share = share.reshape(-1, *(1 for _ in first.shape[1:])).repeat(len(first), *(1 for _ in first.shape[1:]))
+        a, b = (end.repeat_interleave(steps, dim=0).to(self.device) for end in (first, last))
+        with torch.no_grad():
+            return self.network.between(a, b, share.to(self.device)).to(first.device)
 
     def _code(self, x: Tensor) -> Tensor:
         return self.network.code_of(self.network.normalizer(x))

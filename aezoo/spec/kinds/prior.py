@@ -20,6 +20,9 @@ class PriorSpec(Component):
     density: ClassVar[bool] = True
     #: Whether that is a density per unit of volume; on a sphere or in a hyperbolic space it is none.
     euclidean: ClassVar[bool] = True
+    #: The curved space that it is a density over, by the name that latents give it; empty for R^n, None for that of
+    #: the latent, whichever it is.
+    space: ClassVar[str | None] = ""
 
     def parameters(self, shape: Shape, spec: AnySpec) -> int:
         """How many weights it has for codes of this shape (counted without torch)."""
