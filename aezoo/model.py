@@ -281,7 +281,9 @@ class Model:
     def interpolate(
         self, a: Data, b: Data, steps: int = 8, *, fields: Fields | None = None, batch_size: int = CHUNK
     ) -> Array | Tensor:
-        """From one sample to another on a straight line between their codes, both ends included.
+        """From one sample to another on the way between their codes, both ends included.
+
+        The way is a straight line, or the shortest one in the space that the latent's codes lie in.
 
         `fields` go along with both ends; where an end has its own, these do. What decodes reads those of `a`.
 
@@ -300,15 +302,21 @@ class Model:
             raise UsageError(f"{len(first)} samples on one side, {len(last)} on the other")
         batch = first.shape[: first.ndim - len(self.spec.code_shape)]  # empty for one sample: its steps come first
         code = first.shape[len(batch) :]
-        share = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)
-        share = share.reshape(steps, *(1 for _ in code))
-        codes = torch.lerp(first.unsqueeze(len(batch)), last.unsqueeze(len(batch)), share)
+        codes = self._way(first.reshape(-1, *code), last.reshape(-1, *code), steps)
         along = self._fields_of(a, fields, steps)
-        walk = self.decode(codes.reshape(-1, *code), fields=along, batch_size=batch_size)
+        walk = self.decode(codes, fields=along, batch_size=batch_size)
         walk = walk.reshape(*batch, steps, *walk.shape[1:])
         return walk if isinstance(a, Tensor) else walk.numpy()
 
     # --- what they share ----------------------------------------------------------------------------------
+
+    def _way(self, first: Tensor, last: Tensor, steps: int) -> Tensor:
+        """Codes on the ways from one to another, evenly spaced: [N, *code] -> [N * steps, *code]."""
+        share = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)
+        share = share.reshape(-1, *(1 for _ in first.shape[1:])).repeat(len(first), *(1 for _ in first.shape[1:]))
+        a, b = (end.repeat_interleave(steps, dim=0).to(self.device) for end in (first, last))
+        with torch.no_grad():
+            return self.network.between(a, b, share.to(self.device)).to(first.device)
 
     def _code(self, batch: Batch) -> Tensor:
         x, fields = batch

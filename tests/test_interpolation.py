@@ -9,6 +9,10 @@ import torch
 import aezoo
 from aezoo.errors import UsageError
 from aezoo.model import Model
+from tests.registries import registry_with
+from tests.wrong_parts import NAMESPACE, TurnedSpec
+
+QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +50,15 @@ def test_one_step_and_unequal_sides_are_refused(model: Model) -> None:
         model.interpolate(*samples(2), 1)
     with pytest.raises(UsageError, match="2 samples on one side, 3 on the other"):
         model.interpolate(samples(2), samples(3))
+
+
+def test_a_latent_with_a_way_of_its_own_is_asked_for_it() -> None:
+    registry = registry_with(TurnedSpec, namespace=NAMESPACE)
+    document = {"name": "sphere", "input": [5], "latent": {"type": "wrong:turned", "dim": 3}, "likelihood": "mse"}
+    model = aezoo.build(aezoo.read(document, registry=registry), seed=0)
+    a, b = samples(2)
+    walk, codes = model.interpolate(a, b, 5), torch.from_numpy(model.encode(np.stack([a, b])))
+    turn = torch.acos(codes[0] @ codes[1])
+    slerp = [torch.sin((1 - t) * turn) * codes[0] + torch.sin(t * turn) * codes[1] for t in QUARTERS]
+    np.testing.assert_allclose(walk, model.decode(torch.stack(slerp) / torch.sin(turn)), atol=1e-5)
+    assert not np.allclose(walk[2], (walk[0] + walk[4]) / 2, atol=1e-3)

@@ -610,6 +610,66 @@ class UnnormalizedSpec(SpreadSpec):
     module = Unnormalized
 
 
+class Turned(nn.Module):
+    """Codes on the sphere, and the shortest way there between two of them."""
+
+    def __init__(self, features: int, dim: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(features, dim)
+
+    def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Any:
+        from aezoo.nn.code import Code
+
+        return Code(nn.functional.normalize(self.project(h.flatten(1))))
+
+    def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+        angle = 2 * torch.atan2((a - b).norm(dim=1, keepdim=True), (a + b).norm(dim=1, keepdim=True))
+        across = nn.functional.normalize(b - (a * b).sum(dim=1, keepdim=True) * a)
+        return a * (t * angle).cos() + across * (t * angle).sin()
+
+
+class Straight(Turned):
+    def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+        return torch.lerp(a, b, t)
+
+
+class Hasty(Turned):
+    def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+        return super().between(a, b, t.square())
+
+
+@right(LATENT)
+class TurnedSpec(SpreadSpec):
+    """Codes on the sphere."""
+
+    type: Literal["turned"] = "turned"
+    provides: ClassVar[frozenset[str]] = frozenset()
+    point: ClassVar[str] = "z"
+    posterior: ClassVar[bool] = False
+    noisy: ClassVar[bool] = False
+    space: ClassVar[str] = "sphere"
+    module = Turned
+
+    def parameters(self, shape: Shape) -> int:
+        return (flat(shape) + 1) * self.dim
+
+
+@wrong("L36", example=LATENT)
+class StraightSpec(TurnedSpec):
+    """Codes on the sphere, with ways that leave it."""
+
+    type: Literal["straight"] = "straight"
+    module = Straight
+
+
+@wrong("L36", example=LATENT)
+class HastySpec(TurnedSpec):
+    """Codes on the sphere, with ways that are not at constant speed."""
+
+    type: Literal["hasty"] = "hasty"
+    module = Hasty
+
+
 class Nameless(Rounded):
     def forward(self, h: Tensor, generator: torch.Generator | None = None) -> Any:
         from aezoo.nn.code import Code

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.code import NONE, Attached, Likelihood, Network, Output, Prior
+from aezoo.nn.code import NONE, Attached, Curved, Likelihood, Network, Output, Prior
 from aezoo.nn.normalizer import Identity, Normalizer
 from aezoo.nn.prior import StandardNormal
 
@@ -125,6 +126,14 @@ class Autoencoder(Network):
             indices: [B, *indices] -> [B, *code]
         """
         return self.latent.embed(indices)  # type: ignore[no-any-return, operator]
+
+    def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+        """The code at the share `t` of the way from `a` to `b`: on a straight line, unless the latent has another way.
+
+        Shape:
+            a, b: [B, *code], t: [B, 1, ...] -> [B, *code]
+        """
+        return self.latent.between(a, b, t) if isinstance(self.latent, Curved) else torch.lerp(a, b, t)
 
     @property
     def rate_prior(self) -> Prior:

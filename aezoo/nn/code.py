@@ -171,6 +171,15 @@ class Reparameterized(Protocol):
         ...
 
 
+@runtime_checkable
+class Curved(Protocol):
+    """A latent whose codes do not fill a flat space: the way from one to another is no straight line."""
+
+    def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+        """The code at the share `t` of the shortest way from `a` to `b`; a, b: [B, *code], t: [B, 1, ...] in [0, 1]."""
+        ...
+
+
 class Accumulator(Protocol):
     """The state of a metric: updated batch by batch, read once."""
 

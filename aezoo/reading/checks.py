@@ -12,6 +12,7 @@ from aezoo.reading.sizes import size_faults
 from aezoo.spec.component import FIELDS, Component, Remark
 from aezoo.spec.contracts import several
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import PriorSpec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits, excesses
 from aezoo.spec.mirror import Misfit
 from aezoo.spec.parts import parts
@@ -113,6 +114,7 @@ def _names(spec: Spec, *, decoder: int | None) -> Iterator[Fault]:
     fields = [f"{FIELDS}{name}" for name in spec.fields]
     taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), "output", *layers, *fields]
     yield from _terms(spec)
+    yield from _space(spec)
     for name, term in spec.regularizers.items():
         if term.on not in taps and not (decoder is None and term.on.startswith("decoder.")):
             yield Fault(("regularizers", name, "on"), "AZ502", f"no tap is called {term.on!r}", _near(term.on, taps))
@@ -164,6 +166,19 @@ def _rates(spec: Spec) -> Iterator[Fault]:
     for name in terms[0 if own else 1 :]:
         message = f"the rate is counted by {first} already"
         yield Fault(("regularizers", name), "AZ521", message, "keep one of them, and give it the weight")
+
+
+def _space(spec: Spec) -> Iterator[Fault]:
+    """A prior over another space than that of the codes: its samples would be no codes, and rates no divergences."""
+    latent, prior = spec.latent, spec.latent.prior
+    if not latent.suits_prior:
+        over, name = (prior.space, repr(prior.tag())) if prior else ("", "N(0, I)")
+        lies = f"the codes of {latent.tag()!r} lie in {latent.space or 'R^n'}"
+        message = f"{name} is a density over {over or 'R^n'}, and {lies}"
+        own = type(latent).model_fields["prior"].default  # a part, or its name
+        own = own.tag() if isinstance(own, PriorSpec) else own
+        hint = f'latent.prior = "{own}"' if own else "take another prior, or another latent"
+        yield Fault(("latent", "prior") if prior else ("latent",), "AZ501", message, hint)
 
 
 def _near(word: str, known: Sequence[str]) -> str:

@@ -24,7 +24,8 @@ CAPTIONS = {
     "interpolations": "Interpolations: straight lines between two codes, decoded",
 }
 
-
+#: The same where codes lie in a curved space.
+CURVED = {"interpolations": "Interpolations: the shortest ways between two codes, decoded"}
 #: The same where inputs are spoilt.
 SPOILT = {"reconstructions": "Originals of the {split} split, how they are spoilt, and what the model makes of that"}
 #: What makes codes sparse, of the built-in parts.
@@ -213,7 +214,7 @@ def _sampling(spec: Spec) -> str:
 
 def _pictures(spec: Spec, names: Sequence[str], metrics: Facts | None) -> str:
     split = metrics.get("split") if metrics else "test"
-    captions_by_name = {**CAPTIONS, **(SPOILT if spec.corruption else {})}
+    captions_by_name = {**CAPTIONS, **(CURVED if spec.latent.space else {}), **(SPOILT if spec.corruption else {})}
     units = ", in standardized units" if spec.input.normalize == "standardize" and not spec.input.range else ""
     captions = [(name, captions_by_name.get(name, name).format(split=split) + units) for name in names]
     return "\n\n".join(f"![{caption}](samples/{name}.png)\n*{caption}.*" for name, caption in captions)

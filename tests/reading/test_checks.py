@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +17,7 @@ from aezoo.registry.registry import Registry
 from aezoo.spec.document import DecoderSpec
 from aezoo.spec.tying import Affine, disagreement, untied
 from tests.registries import registry_with
+from tests.wrong_parts import CubeSpec, TurnedSpec
 
 Table = dict[str, Any]
 
@@ -268,3 +269,64 @@ def test_a_layer_that_does_not_say_what_maps_it_has_is_left_to_the_builder() -> 
 )
 def test_maps_that_are_not_each_others_transposes_say_why(one: Affine, other: Affine, why: str) -> None:
     assert (why in disagreement(one, other)) if why else not disagreement(one, other)
+
+
+# --- spaces -------------------------------------------------------------------------------------------------
+
+
+class OnSphereSpec(CubeSpec):
+    """A density over the sphere."""
+
+    type: Literal["on_sphere"] = "on_sphere"
+    space: ClassVar[str | None] = "sphere"
+
+
+class AnywhereSpec(CubeSpec):
+    """A density over the space of the latent, whichever it is."""
+
+    type: Literal["anywhere"] = "anywhere"
+    space: ClassVar[str | None] = None
+
+
+class UnlimitedSpec(TurnedSpec):
+    """A posterior on the sphere, and no prior that it brings along."""
+
+    type: Literal["unlimited"] = "unlimited"
+    posterior: ClassVar[bool] = True
+
+
+SPHERE = {"type": "wrong:turned", "dim": 3}
+
+
+@pytest.mark.parametrize(
+    ("latent", "fault"),
+    [
+        (SPHERE, ""),
+        (SPHERE | {"prior": "wrong:on_sphere"}, ""),
+        (SPHERE | {"prior": "wrong:anywhere"}, ""),
+        ({"type": "deterministic", "dim": 3, "prior": "wrong:anywhere"}, ""),
+        (
+            SPHERE | {"prior": "fitted_gaussian"},
+            "latent.prior: 'fitted_gaussian' is a density over R^n, and the codes of 'wrong:turned' lie in sphere",
+        ),
+        (
+            {"type": "gaussian", "dim": 3, "prior": "wrong:on_sphere"},
+            "latent.prior: 'wrong:on_sphere' is a density over sphere, and the codes of 'gaussian' lie in R^n",
+        ),
+        (
+            {"type": "wrong:unlimited", "dim": 3},
+            "latent: N(0, I) is a density over R^n, and the codes of 'wrong:unlimited' lie in sphere",
+        ),
+    ],
+)
+def test_a_prior_over_another_space_than_that_of_the_codes_is_refused(latent: Table, fault: str) -> None:
+    registry = registry_with(TurnedSpec, OnSphereSpec, AnywhereSpec, UnlimitedSpec, namespace="wrong")
+    found = [f"{one.place}: {one.message}" for one in faults_in(registry, latent=latent) if one.code == "AZ501"]
+    assert found == ([fault] if fault else [])
+
+
+def test_the_cure_of_a_prior_over_another_space_is_the_latents_own() -> None:
+    registry = registry_with(OnSphereSpec, namespace="wrong")
+    latent = {"type": "gaussian", "dim": 3, "prior": "wrong:on_sphere"}
+    (fault,) = faults_in(registry, latent=latent, regularizers={"kl": {}})
+    assert fault.hint == 'latent.prior = "standard_normal"'

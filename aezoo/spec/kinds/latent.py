@@ -32,6 +32,9 @@ class LatentSpec(Component):
     noisy: ClassVar[bool] = False
     #: Whether it draws by rejection, so that the draw of a sample depends on how many numbers those before it took.
     rejection: ClassVar[bool] = False
+    #: The curved space that its codes lie in (`sphere`, say), over which the prior has to be a density; empty for R^n.
+    #: The module may have `between(a, b, t)`, the shortest way from one code to another (see `aezoo.nn.code.Curved`).
+    space: ClassVar[str] = ""
     #: Whether how many values may be active is fixed by construction: it wants no sparsity penalty.
     sparse: ClassVar[bool] = False
     #: Whether `z` is one of finitely many codes, whose information no penalty has to limit.
@@ -51,6 +54,13 @@ class LatentSpec(Component):
     def has_rate(self) -> bool:
         """Whether a code has a rate: its posterior and the prior that it is trained with have densities."""
         return self.posterior and (self.prior is None or self.prior.fitted or self.prior.density)
+
+    @property
+    def suits_prior(self) -> bool:
+        """Whether the density that codes are compared with is one over the space that they lie in."""
+        if self.prior is None:  # a rate is then measured against N(0, I)
+            return not (self.posterior and self.space)
+        return self.prior.space in (self.space, None)
 
     def code_shape(self, shape: Shape) -> Shape:
         """Shape of `z` for features of this shape."""

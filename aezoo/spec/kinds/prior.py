@@ -22,6 +22,9 @@ class PriorSpec(Component):
     euclidean: ClassVar[bool] = True
     #: Whether `log_prob` takes codes of any size of the grid: of a model whose input has `sizes`.
     resizable: ClassVar[bool] = False
+    #: The curved space that it is a density over, by the name that latents give it; empty for R^n, None for that of
+    #: the latent, whichever it is.
+    space: ClassVar[str | None] = ""
 
     def parameters(self, shape: Shape, spec: AnySpec) -> int:
         """How many weights it has for codes of this shape (counted without torch)."""

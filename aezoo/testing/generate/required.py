@@ -88,10 +88,14 @@ def _latent(draft: Draft, features: Shape) -> DrawnPart | None:
     if wanted is not None and issubclass(wanted, PriorSpec) and wanted.learned:
         needs |= {"posterior"}
     latents = [part for part in draft.pool.parts(LatentSpec.kind) if needs <= part.offers()]
+    if wanted is not None and issubclass(wanted, PriorSpec):
+        latents = [part for part in latents if wanted.space in (part.space, None)]
     rates = bool(draft.pool.rates())
 
     def fits(part: LatentSpec) -> bool:
         learned = part.prior is not None and part.prior.learned  # which needs a rate
+        if not part.suits_prior:
+            return False
         return bool(part.code_shape(features)) and (not learned or (part.posterior and rates))
 
     return draft.generator.part(LatentSpec, accept=fits, of=latents)
