@@ -654,7 +654,7 @@ class TurnedSpec(SpreadSpec):
         return (flat(shape) + 1) * self.dim
 
 
-@wrong("L36", example=LATENT)
+@wrong("L37", example=LATENT)
 class StraightSpec(TurnedSpec):
     """Codes on the sphere, with ways that leave it."""
 
@@ -662,7 +662,7 @@ class StraightSpec(TurnedSpec):
     module = Straight
 
 
-@wrong("L36", example=LATENT)
+@wrong("L37", example=LATENT)
 class HastySpec(TurnedSpec):
     """Codes on the sphere, with ways that are not at constant speed."""
 
