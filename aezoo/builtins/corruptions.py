@@ -230,6 +230,7 @@ class HideSpec(CorruptionSpec):
     Of standardized data that is the mean. The field is 1 where a value stays, and 0 where it is hidden.
 
     Example:
+        input = [8]
         fields.kept = {shape = [8]}
 
         [[corruption]]

@@ -211,7 +211,10 @@ class Spec(Frozen):
     @property
     def target_range(self) -> Range | None:
         """Between what the target's values lie, in data units; None if nothing is declared."""
-        return self.input.range if self.target is None else self.fields[field_name(self.target)].range
+        if self.target is None:
+            return self.input.range
+        field = self.fields.get(field_name(self.target))
+        return field.range if field else None
 
     @property
     def input_fields(self) -> frozenset[str]:

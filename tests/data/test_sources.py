@@ -31,7 +31,11 @@ DIGITS = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4), dtype=np.uint8
 def spec_of(shape, *, data=None, precision="float32", **fields):
     """As much of a spec as data are concerned with."""
     return SimpleNamespace(
-        input=InputSpec(shape=shape, **fields), data=data, training=SimpleNamespace(precision=precision), fields={}, mask=None
+        input=InputSpec(shape=shape, **fields),
+        data=data,
+        training=SimpleNamespace(precision=precision),
+        fields={},
+        mask=None,
     )
 
 
@@ -338,7 +342,9 @@ def test_mapped_and_loaded_samples_give_the_same_batches(tmp_path, rows, dtype):
     assert isinstance(mapped.values, np.memmap)
     one, two = (Batches(samples, IMAGE, rows) for samples in (mapped, Samples(values, "mine")))
     assert len(one) == len(two) == (20 if rows is None else len(rows))
-    for (a, _), (b, _) in zip([*one.epoch(0, 3, 0), *one.sequential(3)], [*two.epoch(0, 3, 0), *two.sequential(3)], strict=True):
+    for (a, _), (b, _) in zip(
+        [*one.epoch(0, 3, 0), *one.sequential(3)], [*two.epoch(0, 3, 0), *two.sequential(3)], strict=True
+    ):
         assert torch.equal(a, b)
         assert a.dtype == torch.float32
     expected = values.astype(np.float32) / (255 if dtype == np.uint8 else 1)

@@ -87,4 +87,4 @@ class GateReconstruction(nn.Module):
         # The whole model is frozen: a tied decoder uses the encoder's weights.
         with frozen(out.model):
             x = out.model.likelihood.mean(out.model.expand(out.code.gate, out.fields))
-        return out.masked(out.target - x).square().flatten(1).sum(dim=1).mean()  # type: ignore[no-any-return]
+        return out.masked(out.target - x).square().flatten(1).sum(dim=1).mean()
