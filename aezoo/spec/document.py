@@ -236,6 +236,7 @@ class Spec(Frozen):
         names: Iterable[str] = (name for _, part in parts(stack) for name in part.reads_fields())
         named = {*names, *(field_name(tap) for tap in taps if tap)}
         return frozenset(name for name in self.fields if name in named)
+
     def at(self, shape: Shape) -> Spec:
         """This spec for samples of another shape."""
         if shape == self.input.shape:

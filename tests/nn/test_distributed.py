@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from aezoo.nn.distributed import mean_of_all, of_first, summed
-from aezoo.nn.gaussian import OptimalGaussian
+from aezoo.nn.gaussian_likelihood import OptimalGaussian
 from aezoo.nn.sparsity import RateKL
 
 #: One process of two: what it is told to do with its half of the samples, and where it writes the result.
