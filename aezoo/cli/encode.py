@@ -24,6 +24,7 @@ from aezoo.cli.output_files import ARRAYS, claim, write_array
 )
 @model_io.split
 @options.settings
+@options.fields
 @options.device
 @options.force
 @options.as_json
@@ -34,6 +35,7 @@ def encode(
     what: str,
     split: str,
     settings: tuple[str, ...],
+    fields: dict[str, object],
     device: str,
     force: bool,
     as_json: bool,
@@ -41,6 +43,7 @@ def encode(
     """Write the codes of INPUT, a file or folder of samples; of the model's own test data by default."""
     claim(out, force=force, suffixes=ARRAYS)
     loaded = model_io.load(model, device)
-    codes = loaded.encode(model_io.samples_for(loaded, source, split, settings), what=what)
-    write_array(out, codes)
+    samples = model_io.samples_for(loaded, source, split, settings)
+    codes = loaded.encode(samples, what=what, fields=fields)
+    write_array(out, codes, model_io.companions(samples, loaded))
     model_io.report_output(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)

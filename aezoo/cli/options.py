@@ -43,6 +43,23 @@ def _path(assignment: str) -> str:
     return assignment.partition("=")[0].strip()
 
 
+def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+    """`label=3` as a value for all samples: a number, or a list of them."""
+    import json
+
+    fields: dict[str, object] = {}
+    for value in values:
+        name, _, written = (word.strip() for word in value.partition("="))
+        try:
+            fields[name] = json.loads(written)
+        except ValueError:
+            fields[name] = None
+        if not name or not isinstance(fields[name], (int, float, list)) or isinstance(fields[name], bool):
+            message = f"takes NAME=NUMBER, or NAME=[NUMBER, ...], got {value!r}"
+            raise click.BadParameter(message, ctx=ctx, param=param)
+    return fields
+
+
 def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
     from aezoo.spec.limits import DEFAULT_LIMITS
 
@@ -98,6 +115,14 @@ settings = click.option(
     multiple=True,
     callback=_settings,
     help="Change how samples are read: data.key=x_train. Repeatable.",
+)
+fields = click.option(
+    "--field",
+    "fields",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_fields,
+    help="A field, the same for all samples: label=3. Repeatable.",
 )
 limits = click.option(
     "--limit",

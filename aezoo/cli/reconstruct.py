@@ -17,6 +17,7 @@ from aezoo.cli.output_files import ARRAYS, PICTURE, claim
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
 @model_io.split
 @options.settings
+@options.fields
 @options.device
 @options.force
 @options.as_json
@@ -26,6 +27,7 @@ def reconstruct(
     out: Path,
     split: str,
     settings: tuple[str, ...],
+    fields: dict[str, object],
     device: str,
     force: bool,
     as_json: bool,
@@ -37,6 +39,6 @@ def reconstruct(
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = model_io.load(model, device)
     originals = model_io.samples_for(loaded, source, split, settings)
-    samples = loaded.reconstruct(originals)
+    samples = loaded.reconstruct(originals, fields=fields)
     files = model_io.write_samples(out, samples, loaded, originals=originals)
     model_io.report_output(out, samples, "reconstructions", as_json, most=model_io.PAIRS, files=files)

@@ -13,7 +13,7 @@ from aezoo.cli.spec_source import folder_of, read_spec_of, resolved_document
 from aezoo.errors import UNMET, UnmetSpec
 from aezoo.names import visible
 from aezoo.spec.kinds import players_of
-from aezoo.spec.summary import Row, Term, layers, terms
+from aezoo.spec.summary import Row, Term, field_uses, layers, terms
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
@@ -76,6 +76,8 @@ def _print_summary(spec: Spec) -> None:
     rows, needed = list(layers(spec)), memory(spec)
     _say(f"{spec.name}: {visible(spec.description)}" if spec.description else spec.name)
     _say(f"input {text(spec.input.shape)}, code {text(spec.code_shape)}, arch {spec.arch[:8]}, run {spec.run[:8]}")
+    for name, holds, role in field_uses(spec):
+        _say(f"field {name}: {holds}; {role}")
     click.echo()
     cells = list(_cells(rows, spec.parameters))
     _table(cells)
@@ -171,6 +173,8 @@ def _document(spec: Spec) -> dict[str, Any]:
         "run": spec.run,
         "input": spec.input.shape,
         "code": spec.code_shape,
+        **({"output": spec.target_shape} if spec.target else {}),
+        **({"fields": [use._asdict() for use in field_uses(spec)]} if spec.fields else {}),
         "parameters": spec.parameters,
         "loss": formula(spec),
         "players": [*players_of(spec)],
