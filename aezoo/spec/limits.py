@@ -163,7 +163,7 @@ class _Measure:
         self._stack(stem, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
         self._add(("objective",), 0, _weights(spec.objective, spec), 0)
         for name, term in spec.regularizers.items():
-            if term.players and term.on in spec.taps:
+            if term.on in spec.taps:
                 self._add(("regularizers", name), 0, _weights(term, spec.taps[term.on]), 0)
 
     def _stack(
