@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="reconstruction or elbo; auto is the ELBO of a model trained with a rate (kl), else the reconstruction.",
 )
 @model_io.split
+@model_io.batch_size
 @options.settings
 @options.seed
 @options.device
@@ -46,6 +47,7 @@ def score(
     out: Path | None,
     by: Score,
     split: str,
+    batch_size: int | None,
     settings: tuple[str, ...],
     seed: int | None,
     device: str,
@@ -58,7 +60,7 @@ def score(
         claim(out, force=force, suffixes=(".csv",))
     loaded = model_io.load(model, device)
     samples = model_io.samples_for(loaded, source, split, settings)
-    scores = loaded.score(samples, by=by, seed=seed or 0)
+    scores = loaded.score(samples, by=by, seed=seed or 0, batch_size=batch_size)
     rows = [(samples.name(row), float(value)) for row, value in enumerate(scores)]
     if out is not None:
         atomic_write(out, _csv(rows))

@@ -88,7 +88,7 @@ def evaluate(
     split: str = "test",
     device: str | None = None,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int | None = None,
 ) -> Scores:
     """Evaluate a model on one split of its data, side by side with linear baselines fitted to the training split.
 
@@ -98,7 +98,7 @@ def evaluate(
         split: `train`, `validation` or `test`; `all` for every sample, with baselines from the spec's own data.
         device: Where to compute; by default where the model is.
         seed: Of latent noise and corruption.
-        batch_size: Samples in one pass.
+        batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 256 at most.
 
     Raises:
         DataError: The data are not what the spec says, or have no such split.
@@ -127,7 +127,7 @@ def evaluate_split(
     split: str = "test",
     *,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int | None = None,
 ) -> Scores:
     """Evaluate a model on one split of samples that were opened, checked and split already, as in its training.
 
@@ -137,7 +137,7 @@ def evaluate_split(
         rows: Of each split.
         split: The one that is evaluated.
         seed: Of latent noise and corruption.
-        batch_size: Samples in one pass.
+        batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 256 at most.
 
     Raises:
         DataError: There is no such split.
