@@ -81,7 +81,9 @@ def measure(size: int, tile: int | None, overlap: int | None, declared: int) -> 
     reconstruction = timed("reconstruct", lambda: model.reconstruct(x, **cut))
     if tile is not None:
         error, scale = (reconstruction - model.reconstruct(x)).abs(), reconstruction.std()
-        print(f"from the whole: up to {error.max():.2g}, {error.mean():.2g} on average; deviation of values {scale:.2g}")
+        print(
+            f"from the whole: up to {error.max():.2g}, {error.mean():.2g} on average; deviation of values {scale:.2g}"
+        )
 
 
 def timed(verb: str, call: Any) -> Any:

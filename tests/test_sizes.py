@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import aezoo
 from aezoo import device as devices
@@ -290,3 +294,42 @@ def test_a_model_that_training_cannot_hold_is_refused_to_train_and_can_be_used(t
     with pytest.raises(SpecError, match=r"holds of one sample at once to .*; the limit is 16 MiB") as caught:
         aezoo.load(tmp_path / "wide", limits=LIMITS_IN_USE._replace(in_use=1 << 24))
     assert "`--limit in_use=BYTES`" in str(caught.value)
+
+
+class Live(TorchDispatchMode):
+    """Counts the bytes of values that are alive at once, those of weights left out."""
+
+    def __init__(self, weights: Iterable[torch.Tensor]) -> None:
+        super().__init__()
+        self.known = {weight.untyped_storage().data_ptr() for weight in weights}
+        self.storages: WeakValueDictionary[int, torch.UntypedStorage] = WeakValueDictionary()
+        self.peak = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for value in tree_leaves(result):
+            if isinstance(value, torch.Tensor) and (storage := value.untyped_storage()).data_ptr() not in self.known:
+                self.storages[storage.data_ptr()] = storage
+        self.peak = max(self.peak, sum(storage.nbytes() for storage in self.storages.values()))
+        return result
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        [*HALVED],
+        [conv(norm="group", activation="silu"), *HALVED],
+        [{"type": "residual", "body": [conv(8, stride=2), conv(8, norm="batch")], "scale": 0.5, "activation": "relu"}],
+        [conv(16, stride=2), "attention", conv(stride=2)],
+    ],
+    ids=["convolutions", "norm", "residual", "attention"],
+)
+def test_a_pass_holds_no_more_at_once_than_is_declared_and_not_much_less(encoder: Any) -> None:
+    model = model_of((1, 64, 64), encoder=encoder)
+    x = torch.from_numpy(samples(4, 1, 64, 64))
+    network = model.network.eval()
+    with torch.no_grad(), Live([*network.parameters(), *network.buffers()]) as live:
+        held = x.clone()  # as the verb holds a batch
+        network.decode(network.encode(held).mean)
+    declared = 4 * memory(model.spec).in_use
+    assert declared / 3 < live.peak <= declared

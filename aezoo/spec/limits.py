@@ -147,17 +147,19 @@ class _Measure:
         self.spec = spec
         self.limits = limits
         self.faults: list[Fault] = []
-        self.modules = self.parameters = self.activations = self.in_use = 0
+        self.modules = self.parameters = self.activations = self.in_use = self.held = 0
         with suppress(_OutOfBounds, ShapeError, NoMirror):  # what does not fit is reported elsewhere
             self._model()
 
     def _model(self) -> None:
         spec = self.spec
         self._shape(("input", "shape"), spec.input.shape)
+        self.held = flat(spec.input.shape)
         features = self._stack(("encoder",), spec.encoder, spec.input.shape)
         code = spec.code_shape
         self._add(("latent",), 1, _weights(spec.latent, features), spec.latent.activations(features))
         self._hold(("latent",), spec.latent.in_use(features))
+        self.held += spec.latent.activations(features)
         self._shape(("latent",), code)
         if prior := spec.latent.prior:
             weights = count_of(prior, "parameters", prior.parameters(code, spec))
@@ -208,8 +210,8 @@ class _Measure:
         self._check("AZ604", path, "brings what a pass keeps of one sample to {}", "activations")
 
     def _hold(self, path: KeyPath, values: int) -> None:
-        """Of a part that holds so many values at once, beside the input of the model."""
-        self.in_use = max(self.in_use, BYTES * (values + flat(self.spec.input.shape)))
+        """Of a part that holds so many values at once, beside the input of the model, and the code once it is there."""
+        self.in_use = max(self.in_use, BYTES * (values + self.held))
         self._check("AZ604", path, "brings what a pass holds of one sample at once to {}", "in_use")
 
     def _check(self, code: str, path: KeyPath, does: str, name: str) -> None:
