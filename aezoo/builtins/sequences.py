@@ -52,6 +52,11 @@ def attention_activations(shape: Shape, heads: int) -> int:
     return 6 * flat(shape) + heads * tokens**2
 
 
+def attention_in_use(shape: Shape) -> int:
+    """As above, without the weights: torch's fused attention, which a pass in evaluation takes, never holds them."""
+    return 8 * flat(shape)
+
+
 def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequence[LayerSpec]:
     """The layer itself, and a pointwise map if the target has other channels."""
     if target[1:] != shape[1:]:
@@ -113,6 +118,9 @@ class AttentionSpec(LayerSpec):
 
     def activations(self, shape: Shape) -> int:
         return attention_activations(shape, self.heads)
+
+    def in_use(self, shape: Shape) -> int:
+        return attention_in_use(shape)
 
     def maps(self, shape: Shape) -> Sequence[Affine]:
         return attention_maps(shape[0])
@@ -182,6 +190,10 @@ class TransformerSpec(LayerSpec):
         channels, length = sequence(shape)
         perceptron = 2 * (channels + self.hidden(channels)) * length
         return self.depth * (attention_activations(shape, self.heads) + perceptron) + flat(shape)
+
+    def in_use(self, shape: Shape) -> int:
+        channels, length = sequence(shape)
+        return 2 * flat(shape) + max(attention_in_use(shape), 2 * (channels + self.hidden(channels)) * length)
 
     def maps(self, shape: Shape) -> Sequence[Affine]:
         channels = shape[0]

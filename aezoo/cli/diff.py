@@ -27,7 +27,7 @@ COLOURS = {"changed": "yellow", "added": "green", "removed": "red"}
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @options.overrides
-@options.limits
+@options.limits_in_use
 @options.as_json
 @click.pass_context
 def diff(

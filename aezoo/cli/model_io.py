@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: Samples in a picture that shows each beside its reconstruction.
 PAIRS = SHOWN // 4
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 source = click.argument("source", metavar="[INPUT]", required=False, type=options.AnyPath)
 split = click.option(
     "--split",
@@ -36,6 +38,19 @@ split = click.option(
     show_default=True,
     help="train, validation or test: of the model's own data.",
 )
+batch_size = click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Samples in one pass, instead of as many as hold 1 GiB at once.",
+)
+
+
+def tiles(command: Command) -> Command:
+    """The options `--tile` and `--overlap`."""
+    tile = click.option("--tile", type=int, metavar="N", help="Cut large samples into tiles with sides of N positions.")
+    overlap = click.option("--overlap", type=int, metavar="N", help="Positions that neighbouring tiles share.")
+    return tile(overlap(command))
 
 
 def load(source: str, device: str) -> Model:

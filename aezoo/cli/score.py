@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="reconstruction or elbo; auto is the ELBO of a model trained with a rate (kl), else the reconstruction.",
 )
 @model_io.split
+@model_io.batch_size
 @options.settings
 @options.fields
 @options.seed
@@ -47,6 +48,7 @@ def score(
     out: Path | None,
     by: Score,
     split: str,
+    batch_size: int | None,
     settings: tuple[str, ...],
     fields: dict[str, object],
     seed: int | None,
@@ -60,7 +62,7 @@ def score(
         claim(out, force=force, suffixes=(".csv",))
     loaded = model_io.load(model, device)
     samples = model_io.samples_for(loaded, source, split, settings)
-    scores = loaded.score(samples, by=by, seed=seed or 0, fields=fields)
+    scores = loaded.score(samples, by=by, seed=seed or 0, fields=fields, batch_size=batch_size)
     rows = [(samples.name(row), float(value)) for row, value in enumerate(scores)]
     labels = model_io.labels_of(samples)
     if out is not None:

@@ -89,7 +89,7 @@ def evaluate(
     device: str | None = None,
     seed: int = 0,
     fields: Fields | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
 ) -> Scores:
     """Evaluate a model on one split of its data, side by side with linear baselines fitted to the training split.
 
@@ -100,7 +100,7 @@ def evaluate(
         device: Where to compute; by default where the model is.
         seed: Of latent noise and corruption.
         fields: What goes along with the samples, beside or in place of what the data hold.
-        batch_size: Samples in one pass.
+        batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 256 at most.
 
     Raises:
         DataError: The data are not what the spec says, or have no such split.
@@ -129,7 +129,7 @@ def evaluate_split(
     split: str = "test",
     *,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int | None = None,
 ) -> Scores:
     """Evaluate a model on one split of samples that were opened, checked and split already, as in its training.
 
@@ -139,7 +139,7 @@ def evaluate_split(
         rows: Of each split.
         split: The one that is evaluated.
         seed: Of latent noise and corruption.
-        batch_size: Samples in one pass.
+        batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 256 at most.
 
     Raises:
         DataError: There is no such split.

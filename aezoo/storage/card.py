@@ -363,8 +363,11 @@ def _training(spec: Spec, record: Facts) -> str:
 
 
 def _limits(spec: Spec) -> str:
+    multiple = spec.input.multiple
+    divisible = f" divisible by {multiple}" if multiple != 1 else ""
+    taken = f"samples of any size{divisible}, was trained on" if multiple else "samples of exactly"
     sentences = [
-        f"It takes samples of exactly {text(spec.input.shape)} and knows only what the data above show: of anything"
+        f"It takes {taken} {text(spec.input.shape)} and knows only what the data above show: of anything"
         " else, reconstructions and scores say little.",
     ]
     if spec.latent.prior is None:
