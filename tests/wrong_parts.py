@@ -633,7 +633,7 @@ class TurnedSpec(SpreadSpec):
         return (flat(shape) + 1) * self.dim
 
 
-@wrong("L36", example=LATENT)
+@wrong("L37", example=LATENT)
 class StraightSpec(TurnedSpec):
     """Codes on the sphere, with ways that leave it."""
 
@@ -641,7 +641,7 @@ class StraightSpec(TurnedSpec):
     module = Straight
 
 
-@wrong("L36", example=LATENT)
+@wrong("L37", example=LATENT)
 class HastySpec(TurnedSpec):
     """Codes on the sphere, with ways that are not at constant speed."""
 
@@ -844,6 +844,49 @@ class BiasedSpec(NormalSpec):
 
     type: Literal["biased"] = "biased"
     module = Biased
+
+
+class Valued(Normal):
+    """With the density of each value."""
+
+    def nll_values(self, raw: Tensor, x: Tensor) -> Tensor:
+        return 0.5 * ((raw - x).square() + math.log(2 * math.pi))
+
+
+@right(LIKELIHOOD)
+class ValuedSpec(NormalSpec):
+    """A normal density, value by value."""
+
+    type: Literal["valued"] = "valued"
+    valuewise: ClassVar[bool] = True
+    module = Valued
+
+
+class ValuesWithoutConstant(Valued):
+    def nll_values(self, raw: Tensor, x: Tensor) -> Tensor:
+        return 0.5 * (raw - x).square()
+
+
+@wrong("L36", example=LIKELIHOOD)
+class ValuesWithoutConstantSpec(ValuedSpec):
+    """A normal density whose values leave out the constant."""
+
+    type: Literal["values_without_constant"] = "values_without_constant"
+    module = ValuesWithoutConstant
+
+
+class SharedValues(Valued):
+    def nll_values(self, raw: Tensor, x: Tensor) -> Tensor:
+        shares = torch.full_like(raw, 1 / raw[0].numel())
+        return shares * self.nll(raw, x).reshape(-1, *(1 for _ in raw.shape[1:]))
+
+
+@wrong("L36", example=LIKELIHOOD)
+class SharedValuesSpec(ValuedSpec):
+    """A normal density of a sample in equal shares."""
+
+    type: Literal["shared_values"] = "shared_values"
+    module = SharedValues
 
 
 # --- corruptions and constraints ----------------------------------------------------------------------------

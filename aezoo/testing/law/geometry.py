@@ -18,7 +18,7 @@ PAIRS, SLACK = 16, 1e-5
 
 
 @law(
-    "L36",
+    "L37",
     "latent",
     says="The way between two codes starts at one and ends at the other, is the shortest between any two of its points,"
     " and keeps the norm that all codes have, if they have one.",

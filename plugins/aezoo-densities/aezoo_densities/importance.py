@@ -16,6 +16,7 @@ from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import Output, Posterior
 from aezoo.nn.freezing import frozen
+from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
 
 #: Values of the decoder's output that are computed at once for a metric: 8 MB of them.
@@ -28,13 +29,9 @@ def redrawn(out: Output, count: int, generator: Generator) -> Output:
     Shape:
         of B samples -> of count * B
     """
-
-    def repeated(value: Tensor) -> Tensor:
-        return value.repeat(count, *(1 for _ in value.shape[1:]))
-
-    code = type(out.code)(*map(repeated, out.code))
-    code = _posterior(out).redraw(code, generator)
-    return out._replace(x=repeated(out.x), corrupted=repeated(out.corrupted), code=code, raw=out.model.expand(code.z))
+    code = type(out.code)(*(value.repeat(count, *(1 for _ in value.shape[1:])) for value in out.code))
+    code, again = _posterior(out).redraw(code, generator), out.repeated(count)
+    return again._replace(code=code, raw=out.model.expand(code.z, again.fields))
 
 
 def _posterior(out: Output) -> Posterior:
@@ -88,7 +85,7 @@ class DoublyReparameterized(ImportanceWeighted):
         constant = type(code)(*(value.detach() for value in code))
         with frozen(out.model.latent):
             log_q = _posterior(out).log_prob(constant, z)
-        log_p = out.model.rate_prior.log_prob(z) - out.model.likelihood.nll(drawn.raw, drawn.x)
+        log_p = out.model.rate_prior.log_prob(z) - reconstruction(drawn)
         weights: Tensor = (log_p - log_q).reshape(-1, len(out.x))
         if z.requires_grad and out.generator is not None:
             shares = weights.detach().softmax(dim=0).reshape(-1, *(1 for _ in z.shape[1:]))
@@ -97,8 +94,7 @@ class DoublyReparameterized(ImportanceWeighted):
 
 
 def _log_weights(out: Output) -> Tensor:
-    density: Tensor = out.model.likelihood.nll(out.raw, out.x)
-    return -(density + _rate(out))
+    return -(reconstruction(out) + _rate(out))
 
 
 @torch.no_grad()
