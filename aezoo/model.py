@@ -339,7 +339,7 @@ class Model:
 
         Raises:
             AnswerNo: The latent has no prior.
-            UsageError: `n` is less than 1.
+            UsageError: `n` is less than 1, or the prior is not fitted yet.
         """
         if n < 1:
             raise UsageError(f"cannot draw {n} samples", hint="ask for at least 1")
@@ -535,6 +535,12 @@ class Model:
             raise AnswerNo(
                 f"{self.spec.name} has no prior: nothing says which codes are likely",
                 hint='a variational one has; or train it with latent.prior = "fitted_gaussian"',
+            )
+        if not bool(getattr(prior, "fitted", True)):
+            name = self.spec.latent.prior.tag() if self.spec.latent.prior else ""
+            raise UsageError(
+                f"the prior {name!r} is not fitted yet",
+                hint="train the model first: training ends by fitting it",
             )
         generator = Generator(self.device).manual_seed(derive(seed, "sample"))
         with torch.no_grad():
