@@ -31,7 +31,13 @@ DIGITS = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4), dtype=np.uint8
 def spec_of(shape, *, data=None, precision="float32", **fields):
     """As much of a spec as data are concerned with."""
     return SimpleNamespace(
-        input=InputSpec(shape=shape, **fields), data=data, training=SimpleNamespace(precision=precision), fields={}, mask=None
+        input=InputSpec(shape=shape, **fields),
+        data=data,
+        training=SimpleNamespace(precision=precision),
+        fields={},
+        mask=None,
+        target=None,
+        input_domains=(),
     )
 
 
