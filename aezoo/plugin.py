@@ -18,6 +18,7 @@ from aezoo.registry.hookspecs import API
 from aezoo.registry.lazy import LazyModule
 from aezoo.spec.component import Component, Floats, Frozen, Interval, Ints, Matrix, Range, Remark, Strings, as_tuple
 from aezoo.spec.document import Spec
+from aezoo.spec.domain import Domain, Domains
 from aezoo.spec.kinds import (
     RANGES,
     Activation,
@@ -67,6 +68,8 @@ __all__ = [
     "DataError",
     "DataWarning",
     "DatasetSpec",
+    "Domain",
+    "Domains",
     "Field",
     "FileDatasetSpec",
     "Floats",

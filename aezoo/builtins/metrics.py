@@ -24,6 +24,10 @@ class SquaredErrorSpec(MetricSpec):
 
     type: Literal["squared_error"] = "squared_error"
 
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.likelihood.quantities
+
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import Mean, squared_errors
 
@@ -38,6 +42,10 @@ class MeanSquaredErrorSpec(MetricSpec):
     """
 
     type: Literal["mse"] = "mse"
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.likelihood.quantities
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import PerValue, squared_errors
@@ -59,7 +67,7 @@ class PSNRSpec(MetricSpec):
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        return spec.target_range is not None
+        return spec.target_range is not None and spec.likelihood.quantities
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import PSNR
@@ -78,6 +86,10 @@ class FVUSpec(MetricSpec):
     """
 
     type: Literal["fvu"] = "fvu"
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.likelihood.quantities
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import UnexplainedVariance

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
+from pydantic import field_validator
+
 from aezoo.builtins.gaps import gap_remarks
 from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Samples, Shape, Spec, Strings
 
@@ -29,7 +31,8 @@ class TableSpec(FileDatasetSpec):
     columns but the label and the fields are read unless `columns` says which. `fields` names columns that go along
     with the samples: one of words, which are numbered in alphabetical order, or of numbers; or several of numbers.
     `label` is short for a field of this name. `missing = "mask"` reads an empty value or a NaN as a gap: the value
-    becomes 0, and the field `observed` is 1 where a value is known and 0 where none is.
+    becomes 0, and the field `observed` is 1 where a value is known and 0 where none is. `categories` lists the words of
+    a column, which is then read as their numbers, from 0 on; another word is refused.
 
     Example:
         [data]
@@ -48,9 +51,21 @@ class TableSpec(FileDatasetSpec):
     missing: Literal["mask"] | None = Field(
         None, description="mask: gaps are filled with 0, and the field `observed` is 0 there; refused unless said"
     )
+    categories: dict[str, Strings] | None = Field(
+        None, description="by column, the words that it holds: each is read as its place in this list, from 0 on"
+    )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="by default a tab in .tsv, else a comma"
     )
+
+    @field_validator("categories")
+    @classmethod
+    def _each_once(cls, categories: dict[str, Strings] | None) -> dict[str, Strings] | None:
+        for name, words in (categories or {}).items():
+            twice = sorted({word for word in words if words.count(word) > 1})
+            if twice or not words:
+                raise ValueError(f"of {name!r}: " + (f"{twice[0]!r} stands twice" if twice else "lists no words"))
+        return categories
 
     def at(self, path: Path) -> Self:
         with self.reading(path), path.open(encoding="utf-8-sig", newline="") as file:
@@ -99,6 +114,11 @@ class TableSpec(FileDatasetSpec):
             listed = ", ".join(map(repr, absent))
             raise DataError(f"{table.path}: has no column {listed}; it has: {', '.join(table.header)}")
         names = self.columns or tuple(name for name in table.header if name not in beside)
+        unread = [name for name in self.categories or () if name not in names]
+        if unread:
+            listed = ", ".join(map(repr, unread))
+            hint = "take it out of data.categories, or read it"
+            raise DataError(f"{table.path}: categories are of columns that are read, and {listed} is not", hint=hint)
         if not names:
             raise DataError(f"{table.path}: has no column beside the label {', '.join(map(repr, beside))}")
         return names
@@ -106,8 +126,9 @@ class TableSpec(FileDatasetSpec):
     def _values(self, table: _Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
         import numpy as np
 
-        gaps = self.missing is not None
-        return np.stack([np.array(_numbers(table, name, gaps=gaps), dtype=np.float32) for name in names], axis=1)
+        gaps, categories = self.missing is not None, self.categories or {}
+        columns = (_numbers(table, name, gaps=gaps, words=categories.get(name)) for name in names)
+        return np.stack([np.array(column, dtype=np.float32) for column in columns], axis=1)
 
     def _error(self, table: _Table, columns: Sequence[str]) -> DataError:
         """All faults of the values as one error: a line for each kind of fault of a column."""
@@ -127,6 +148,9 @@ class TableSpec(FileDatasetSpec):
         counts = Counter(fault.column for fault in table.faults)
         without = {name for name in columns if counts[name] == len(table.rows)} or {*counts}
         kept = [name for name in columns if name not in without]
+        if words := _words(table, [name for name in without if name not in (self.categories or {})]):
+            categories = {**(self.categories or {}), **words}
+            lines += f"; or number the words of a column: {self.setting('categories', categories)}"
         if not kept or len(kept) == len(columns):
             return lines
         setting = "data.columns" if len(kept) > _NAMED else self.setting("columns", kept)
@@ -240,22 +264,47 @@ def _number(word: str) -> float | None:
         return None
 
 
-def _numbers(table: _Table, name: str, *, gaps: bool = False) -> list[float]:
+def _words(table: _Table, names: Sequence[str]) -> dict[str, list[str]]:
+    """The words of these columns in alphabetical order, of those that hold words and few different ones."""
+    found = {name: sorted({word.strip() for word in table.column(name)} - {""}) for name in names}
+    return {
+        name: words
+        for name, words in found.items()
+        if 0 < len(words) <= _NAMED // 2 and all(_number(word) is None for word in words)
+    }
+
+
+def _numbers(
+    table: _Table, name: str, *, gaps: bool = False, words: Sequence[str] | None = None
+) -> list[float]:
     """A column as numbers; other values are added to the table's faults and become 0.
 
-    With `gaps`, one that is missing is no fault, and NaN.
+    Args:
+        table: Holds it.
+        name: Of the column.
+        gaps: Whether a missing value is no fault, and NaN.
+        words: Those that the column holds, numbered by their places; None for one of numbers.
     """
     numbers: list[float] = []
+    places = None if words is None else {word: float(place) for place, word in enumerate(words)}
     for line, word in zip(table.lines, table.column(name), strict=True):
-        number = _number(word)
+        number = _number(word) if places is None else places.get(word.strip())
         if gaps and (not word.strip() or (number is not None and math.isnan(number))):
             numbers.append(math.nan)
             continue
-        fault = _fault(word, number)
+        fault = _fault(word, number) if words is None or not word.strip() else _unknown(word, words)
         if fault is not None:
             table.faults.append(Fault(line, name, *fault))
         numbers.append(0.0 if number is None or fault else number)
     return numbers
+
+
+def _unknown(word: str, words: Sequence[str]) -> tuple[str, str] | None:
+    """The fault of a word that is none of these, and its kind."""
+    if word.strip() in words:
+        return None
+    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
+    return f"{word.strip()!r} is none of {', '.join(map(repr, words[:_NAMED]))}{more}", f"class {word.strip()}"
 
 
 def _fault(word: str, number: float | None) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from aezoo.data.fields import check_fields
 from aezoo.data.sizes import check_size, is_resized
-from aezoo.data.values import check_values
+from aezoo.data.values import check_domains, check_values
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.files import expanded
 from aezoo.names import utf8
@@ -26,6 +26,7 @@ from aezoo.reading.merge import SHARES, STATEMENTS
 from aezoo.reading.reader import read_as
 from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
+from aezoo.spec.component import field_name
 from aezoo.spec.contracts import samples_of
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
@@ -269,7 +270,20 @@ def check(
     if values.dtype != np.uint8:
         double = spec.training.precision == "float64"
         check_values(samples, spec.input.range, double=double, widths=widths)
-    check_fields(samples, spec, spec.fields if fields is None else fields)
+    wanted = spec.fields if fields is None else fields
+    check_fields(samples, spec, wanted)
+    for domains in filter(None, spec.input_domains):
+        check_domains(samples, _units(values, spec), domains)
+    if spec.target is not None and (name := field_name(spec.target)) in wanted and spec.target_domains:
+        check_domains(samples, samples.fields[name], spec.target_domains, f"field {name!r}")
+
+
+def _units(values: Array, spec: Spec) -> Array:
+    """Values as the model gets them: uint8 spans the declared range."""
+    if values.dtype != np.uint8 or spec.input.range is None:
+        return values
+    low, high = spec.input.range
+    return values * ((high - low) / 255) + low
 
 
 def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from aezoo.errors import DataError, DataWarning
 from aezoo.spec.component import Range
 from aezoo.spec.document import Spec
+from aezoo.spec.domain import Domain
 from aezoo.spec.samples import Array, Samples
 
 #: Values that are checked at once.
@@ -114,6 +115,31 @@ def _scale_hint(seen: Survey, interval: Range, otherwise: str) -> str:
     if interval == (0, 1) and seen.least >= 0 and 100 <= seen.most <= 255:
         return "this looks like 0..255: save it as uint8, or divide by 255"
     return f"the values go from {seen.least:g} to {seen.most:g}; {otherwise}"
+
+
+def check_domains(samples: Samples, values: Array, domains: Sequence[Domain], what: str = "") -> None:
+    """Refuse values that are not what the model takes them for: a class that there is none of, a count that is no number.
+
+    Args:
+        samples: Named in the error.
+        values: Theirs, [N, F, ...].
+        domains: Of each feature.
+        what: Whose values they are, where it is not the samples' own: "field 'after'".
+
+    Raises:
+        DataError: Names the first bad sample and the feature.
+    """
+    low, high, are_whole = (np.array(ends).reshape(-1, *(1,) * (values.ndim - 2)) for ends in zip(*domains, strict=True))
+    for start, chunk in _chunks(values):
+        bad = (chunk < low) | (chunk > high) | (are_whole & (chunk != np.rint(chunk)))
+        if bad.any():
+            row, *position = (int(index) for index in np.unravel_index(int(bad.argmax()), bad.shape))
+            feature = position[0]
+            others = int(bad[:, feature].sum()) - 1
+            more = f", nor are {others} more" if others else ""
+            where = f"{samples.source}: {samples.name(start + row)}, {what + ', ' if what else ''}feature {feature}"
+            message = f"{where} (counted from 0): {chunk[(row, *position)]:g} is not {domains[feature]}{more}"
+            raise DataError(message, hint="correct the data, or what the spec says of this feature")
 
 
 def warn_outside(samples: Samples, interval: Range, bounds: Range) -> None:

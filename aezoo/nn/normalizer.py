@@ -30,7 +30,7 @@ class Normalizer(nn.Module):
         self.register_buffer("shift", torch.zeros(axes))
         self.register_buffer("scale", torch.ones(axes))
 
-    def fit(self, x: Tensor, known: Tensor | None = None) -> None:
+    def fit(self, x: Tensor, known: Tensor | None = None, kept: Sequence[bool] | None = None) -> None:
         """Set mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1.
 
         They are computed in float64 on values divided by the largest one, so that no square overflows.
@@ -38,6 +38,7 @@ class Normalizer(nn.Module):
         Args:
             x: Values in data units.
             known: Not 0 for the values that count, [N, *shape] or broadcast to it; None for all.
+            kept: For each feature, whether it stays as it is: classes and counts.
 
         Raises:
             DataError: A difference to the mean is beyond the type of the values, or no value of a feature counts.
@@ -49,6 +50,9 @@ class Normalizer(nn.Module):
             blocks = _counted(features, known.expand_as(x).movedim(1, 0).flatten(1) != 0)
         mean, deviation, low, high = torch.cat([_moments(block) for block in blocks], dim=1)  # [C] each
         scaled = deviation > _least_deviation(mean, x.dtype)
+        if kept is not None:
+            stays = torch.tensor(kept, device=x.device)
+            mean, deviation, scaled = mean.masked_fill(stays, 0.0), deviation.masked_fill(stays, 1.0), scaled | stays
         self.shift.copy_(mean.view_as(self.shift))
         self.scale.copy_(torch.where(scaled, deviation, 1.0).view_as(self.scale))
         _warn_of_unscaled((~scaled & (high > low)).nonzero().flatten().tolist())

@@ -27,6 +27,7 @@ from aezoo.spec.kinds import (
     Style,
 )
 from aezoo.spec.mirror import last_style, mirror_layers, mirror_source, trace
+from aezoo.spec.domain import Domains
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import Shape
 from aezoo.spec.training import TrainingSpec
@@ -215,6 +216,18 @@ class Spec(Frozen):
             return self.input.range
         field = self.fields.get(field_name(self.target))
         return field.range if field else None
+
+    @property
+    def input_domains(self) -> tuple[Domains, ...]:
+        """What the input is, feature by feature: by the encoder's first layer, and by the likelihood if it is that of
+        the input."""
+        first = tuple(layer.domains(self.input.shape) for layer in self.encoder[:1])
+        return first if self.target is not None else (*first, self.target_domains)
+
+    @property
+    def target_domains(self) -> Domains:
+        """What the output is compared with, feature by feature, by the likelihood."""
+        return self.likelihood.domains(self.target_shape)
 
     @property
     def input_fields(self) -> frozenset[str]:

@@ -26,6 +26,7 @@ from aezoo.nn.objective import Objective
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
+from aezoo.spec.domain import whole
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
 from aezoo.storage.layout import METRICS, TRAINING
@@ -213,16 +214,17 @@ def _new_model(spec: Spec, setup: Setup) -> Model:
     model = build(spec).to(setup.device.device)
     _refuse_batches_of_one(model, batches)
     if spec.input.normalize == "standardize":
-        _fit_moments(model.network, batches.head(FIT_ROWS))
+        _fit_moments(model.network, spec, batches.head(FIT_ROWS))
     return model
 
 
-def _fit_moments(network: Autoencoder, batch: Batch) -> None:
-    """Give the normalizers of input and target the moments of the values that count."""
+def _fit_moments(network: Autoencoder, spec: Spec, batch: Batch) -> None:
+    """Give the normalizers of input and target the moments of the values that count; classes and counts stay."""
     known, mask = (None if name is None else batch.fields[name] for name in (network.observed, network.mask))
-    network.normalizer.fit(batch.x, known)  # type: ignore[operator]
+    network.normalizer.fit(batch.x, known, whole(*spec.input_domains))  # type: ignore[operator]
     if network.target is not None:
-        network.target_normalizer.fit(batch.fields[network.target], mask)  # type: ignore[operator]
+        kept = whole(spec.target_domains)
+        network.target_normalizer.fit(batch.fields[network.target], mask, kept)  # type: ignore[operator]
 
 
 def _prepared_objective(model: Model, batches: Batches, steps: int) -> Objective:

@@ -36,6 +36,8 @@ def spec_of(shape, *, data=None, precision="float32", **fields):
         training=SimpleNamespace(precision=precision),
         fields={},
         mask=None,
+        target=None,
+        input_domains=(),
     )
 
 

@@ -28,6 +28,8 @@ def spec_of(shape: tuple[int, ...] = (4,), *, precision: str = "float32", **fiel
         training=SimpleNamespace(precision=precision),
         fields={},
         mask=None,
+        target=None,
+        input_domains=(),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 from aezoo.errors import KeyPath, NoMirror
 from aezoo.spec.component import Component, Range
+from aezoo.spec.domain import Domains
 from aezoo.spec.shape import Shape, flat
 from aezoo.spec.window import Window
 
@@ -101,6 +102,10 @@ class LayerSpec(Component):
     def output_shape(self, shape: Shape) -> Shape:
         """Shape of what comes out, or `ShapeError`."""
         raise NotImplementedError
+
+    def domains(self, shape: Shape) -> Domains:
+        """What the data are that it takes as the encoder's first layer, feature by feature; None for any numbers."""
+        return None
 
     def style(self) -> Style | None:
         """How this layer ends (activation, norm); None for one that has nothing to say about it."""

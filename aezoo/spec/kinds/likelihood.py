@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from aezoo.spec.component import AnySpec, Component, Range, Remark
+from aezoo.spec.domain import Domains
 from aezoo.spec.shape import Shape
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ class LikelihoodSpec(Component):
     #: Whether its module has `nll_values`: a product of densities of single values, each of which depends on its own
     #: data alone. Only then can values be left out (a mask) or weighted.
     valuewise: ClassVar[bool] = False
+    #: Whether all values are quantities: `mean` is then what samples average to, and squared errors judge it. A class is
+    #: none.
+    quantities: ClassVar[bool] = True
     #: Between what the data must lie; None for any numbers.
     support: ClassVar[Range | None] = None
     #: Whether its module takes data of any size of the grid: of a model whose input has `sizes`.
@@ -32,6 +36,10 @@ class LikelihoodSpec(Component):
 
     def raw_range(self, data: Range) -> Range | None:
         """Between what the decoder may have to give its values, for data of this range; None if it does not say."""
+        return None
+
+    def domains(self, shape: Shape) -> Domains:
+        """What data of `shape` are, feature by feature; they are refused where they are not. None for any numbers."""
         return None
 
     def parameters(self, shape: Shape) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from aezoo.errors import AezooError
 from aezoo.nn.code import Attached
 from aezoo.spec.component import Range
+from aezoo.spec.domain import Domain
 from aezoo.spec.kinds import LikelihoodSpec, PriorSpec
 from aezoo.spec.shape import Shape
 from aezoo.testing.generate.minimal import minimal_spec
@@ -79,16 +80,23 @@ def prior_sums_to_one(tested: PartUnderTest) -> Iterator[str]:
 
 
 def _total(log_density: LogDensity, drawn: Tensor, support: Range | None) -> float:
-    """The sum of a density over the values that were drawn if these are few, else its integral."""
+    """The sum of a density over the values that were drawn if these are few, else its integral; for each axis by itself
+    where all together are many."""
     flat = drawn.detach().double().flatten(1)
     atoms: Tensor = flat.unique(dim=0)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         if len(atoms) < ATOMS:
             return float(log_density(atoms.reshape(-1, *drawn.shape[1:])).exp().sum())
-        axes = [_axis(column, support, POINTS[flat.shape[1]]) for column in flat.T]
+        axes = [_atoms(column) or _axis(column, support, POINTS[flat.shape[1]]) for column in flat.T]
         points = torch.cartesian_prod(*(points for points, _ in axes)).reshape(-1, *drawn.shape[1:])
         widths = torch.cartesian_prod(*(width for _, width in axes)).reshape(len(points), -1).prod(dim=1)
         return float((log_density(points).exp() * widths).sum())
+
+
+def _atoms(values: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The values of an axis that has finitely many, and a width of 1 for each; None for another."""
+    atoms: Tensor = values.unique()  # type: ignore[no-untyped-call]
+    return (atoms, torch.ones_like(atoms)) if len(atoms) < ATOMS else None
 
 
 def _axis(values: Tensor, support: Range | None, count: int) -> tuple[Tensor, Tensor]:
@@ -108,12 +116,13 @@ def _axis(values: Tensor, support: Range | None, count: int) -> tuple[Tensor, Te
 @law(
     "L32",
     "likelihood",
-    says="Means and samples are possible data: they lie in the support.",
-    hint="let `mean` and `sample` end in a function onto the `support` that is declared",
+    says="Means and samples are possible data: they lie in the support, and in the domains of their features.",
+    hint="let `mean` and `sample` end in a function onto the `support` and `domains` that are declared",
 )
 def within_support(tested: PartUnderTest) -> Iterator[str]:
     for adapter in adapters_of(tested):
         low, high = adapter.part.support or (-math.inf, math.inf)
+        domains = adapter.part.domains(adapter.shape)
         module: Any = adapter.build().eval()
         for scale in (1.0, 30.0):
             raw = scale * adapter.inputs(16, generator(1))[0]
@@ -123,19 +132,32 @@ def within_support(tested: PartUnderTest) -> Iterator[str]:
                 if not bool(((value >= low) & (value <= high)).all()):
                     ends = [float(value.min()), float(value.max())]
                     yield f"{adapter}: its {name} lies in {ends}, its support is [{low:g}, {high:g}]"
+                elif domains is not None and (fault := _outside(value, domains, whole=name == "sample")):
+                    yield f"{adapter}: its {name} of {fault}"
+
+
+def _outside(values: Tensor, domains: Sequence[Domain], *, whole: bool) -> str:
+    """The first feature that has a value that is not of its domain, and that value; a mean of counts may be a fraction."""
+    for index, (feature, domain) in enumerate(zip(values.movedim(1, 0).flatten(1), domains, strict=True)):
+        bad = (feature < domain.low) | (feature > domain.high)
+        if whole and domain.whole:
+            bad |= feature != feature.round()
+        if bool(bad.any()):
+            return f"feature {index} is {float(feature[bad][0]):g}, and is to be {domain}"
+    return ""
 
 
 @law(
     "L33",
     "likelihood",
-    says="The mean of many samples is the mean.",
-    hint="let `sample` draw from the density whose `mean` it is",
+    says="The mean of many samples is the mean, where data are quantities.",
+    hint="let `sample` draw from the density whose `mean` it is; or declare `quantities = False`",
 )
 def samples_match_the_mean(tested: PartUnderTest) -> Iterator[str]:
     for adapter in adapters_of(tested):
         module: Any = adapter.build().eval()
         raw = adapter.inputs(1, generator(1))[0]
-        if math.prod(adapter.shape) > WIDEST:
+        if math.prod(adapter.shape) > WIDEST or not adapter.part.quantities:
             continue
         with torch.no_grad():
             drawn = module.sample(raw.expand(DRAWS, *raw.shape[1:]), generator(2)).double()

@@ -1,0 +1,21 @@
+"""Tables whose columns are of several kinds: numbers, classes, ordered classes, counts; some cells of which are missing.
+
+    table ── tables:columns ──> features ── ... ──> code ── ... ──> parameters of each column ── tables:mixed ──> density
+"""
+
+from __future__ import annotations
+
+from aezoo.plugin import LazyModule, hookimpl
+
+#: The plugin interface this was written for.
+AEZOO_API = 1
+
+MODULES = [
+    LazyModule(f"{__name__}.likelihoods", likelihood="mixed"),
+    # layers
+]
+
+
+@hookimpl
+def aezoo_components() -> list[LazyModule]:
+    return MODULES
