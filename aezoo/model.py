@@ -50,6 +50,45 @@ SLACK = 10.0
 MILD = 0.1
 
 
+class AllAlike:
+    """Noise of levels that all samples share, so that the score of one does not depend on those beside it.
+
+    The second half of the draws has the opposite noise of the first, as the code has.
+
+    Args:
+        seed: Of the score.
+        position: Of the draw.
+        draws: How many there are.
+    """
+
+    def __init__(self, seed: int, position: int, draws: int) -> None:
+        half = (draws + 1) // 2
+        self.generator = Generator().manual_seed(derive(seed, "score.levels", position % half))
+        self.sign = 1 if position < half else -1
+
+    def __call__(self, like: Tensor) -> Tensor:
+        noise = torch.randn(1, *like.shape[1:], generator=self.generator)
+        return (self.sign * noise).to(like).expand_as(like)
+
+
+class EachItsOwn:
+    """Noise of levels that depends on the position of a sample alone, not on the batch that it is drawn in.
+
+    Args:
+        seed: Of the samples.
+        start: Position of the first sample of the batch.
+    """
+
+    def __init__(self, seed: int, start: int) -> None:
+        self.seed, self.start = seed, start
+        self.generators: list[Generator] = []
+
+    def __call__(self, like: Tensor) -> Tensor:
+        rows = range(self.start, self.start + len(like))
+        self.generators = self.generators or [Generator().manual_seed(derive(self.seed, "levels", i)) for i in rows]
+        return torch.stack([torch.randn(like.shape[1:], generator=one) for one in self.generators]).to(like)
+
+
 class Opened(NamedTuple):
     """The data of a call, ready to pass through the network."""
 
@@ -107,7 +146,7 @@ class Model:
     ) -> Array: ...
     @attributed()
     def encode(self, data: Data, *, what: str = "code", batch_size: int = CHUNK) -> Array | Tensor:
-        """The code of each sample, nothing drawn: the mean of a Gaussian.
+        """The code of each sample, nothing drawn: the mean of a Gaussian. Of a hierarchy it is the top level.
 
         Args:
             data: [N, *input].
@@ -139,7 +178,8 @@ class Model:
     def decode(self, codes: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
         """The mean of the data for each code, in data units.
 
-        Whole numbers are the indices that a discrete code is made of: what `encode(..., what="indices")` gives.
+        Whole numbers are the indices that a discrete code is made of: what `encode(..., what="indices")` gives. Of a
+        hierarchy the levels below the code have the means of their priors.
 
         Shape:
             codes: [N, *code] -> [N, *input]
@@ -160,15 +200,17 @@ class Model:
     def reconstruct(self, data: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
         """Each sample, encoded and decoded: no corruption, no latent noise, in data units.
 
+        Of a hierarchy each level has the mean of its posterior.
+
         Shape:
             data: [N, *input] -> the same
         """
         opened = self._open(data)
-        return self._pass(opened, self.spec.input.shape, lambda m, x: m.network.decode(m._code(x)), batch_size)
+        return self._pass(opened, self.spec.input.shape, lambda m, x: m.network.reconstruct(x), batch_size)
 
     @attributed()
     def sample(self, n: int, *, seed: int = 0, batch_size: int = CHUNK) -> Array:
-        """New data: the means for `n` codes drawn from the prior.
+        """New data: the means for `n` codes drawn from the prior; of a hierarchy, for draws of each level.
 
         Shape:
             -> [n, *input]
@@ -179,7 +221,13 @@ class Model:
         """
         if n < 1:
             raise UsageError(f"cannot draw {n} samples", hint="ask for at least 1")
-        return self.decode(self._draw(n, seed), batch_size=batch_size).cpu().numpy()
+        codes = self._draw(n, seed)
+        if not self.spec.levels:
+            return self.decode(codes, batch_size=batch_size).cpu().numpy()
+        with evaluating(self.network), torch.inference_mode():
+            chunks = enumerate(codes.split(batch_size))
+            drawn = [self.network.decode(z, draw=EachItsOwn(seed, i * batch_size)) for i, z in chunks]
+        return torch.cat(drawn).cpu().numpy()
 
     @overload
     def score(
@@ -228,6 +276,8 @@ class Model:
     @attributed()
     def interpolate(self, a: Data, b: Data, steps: int = 8, *, batch_size: int = CHUNK) -> Array | Tensor:
         """From one sample to another on a straight line between their codes, both ends included.
+
+        Of a hierarchy the codes are the top level, and each level below has the mean of its prior.
 
         Shape:
             a, b: [*input] -> [steps, *input]; [N, *input] -> [N, steps, *input]
@@ -279,7 +329,8 @@ class Model:
     def _negative_elbo(self, x: Tensor, noise: Tensor, seed: int) -> Tensor:
         """The mean over draws of -log p(x | z), and the rate: in closed form, else its mean over the same draws."""
         out = self.network(x)
-        drawn = [out._replace(code=code, raw=self.network.expand(code.z)) for code in self._redrawn(out, noise, seed)]
+        codes = enumerate(self._redrawn(out, noise, seed))
+        drawn = [self.network.redecode(out, code, AllAlike(seed, i, len(noise))) for i, code in codes]
         distortion = torch.stack([self._measure(one) for one in drawn]).mean(dim=0)
         if (closed := closed_form(out)) is not None:
             return distortion + closed.sum(dim=-1)

@@ -17,6 +17,8 @@ MODULES = {
         "aezoo.layers.resampling",
         f"{__name__}.residual",
         f"{__name__}.sequences",
+        f"{__name__}.conditioning",
+        f"{__name__}.hierarchy",
     ),
     "latent": (f"{__name__}.latents",),
     "prior": (f"{__name__}.priors",),

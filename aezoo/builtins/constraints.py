@@ -39,7 +39,7 @@ def _named_maps(on: str, spec: Spec) -> Iterator[Sequence[Affine] | None]:
     if on == "latent":
         yield spec.latent.maps(spec.feature_shape)
     elif stack in ("encoder", "decoder"):
-        layers = spec.encoder if stack == "encoder" else spec.decoder_layers()
+        layers = spec.encoder_layers() if stack == "encoder" else spec.decoder_layers()
         shapes = spec.encoder_shapes if stack == "encoder" else spec.decoder_shapes
         declared = [layer.maps(shape) for layer, shape in zip(layers, shapes, strict=False)]
         yield from (maps for i, maps in enumerate(declared) if not index or index == str(i))

@@ -131,8 +131,7 @@ class Evaluator:
         return Examples(_array(x), _array(reconstructions), None if corrupted is None else _array(corrupted))
 
     def _reconstruct(self, x: Tensor) -> Tensor:
-        network = self.model.network
-        return network.decode(network.code_of(network.normalizer(x)))
+        return self.model.network.reconstruct(x)
 
     def _corrupt(self, x: Tensor, generator: Generator) -> Tensor:
         for corruption in self.corruptions:

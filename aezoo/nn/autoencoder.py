@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.code import Attached, Likelihood, Network, Output, Prior
+from aezoo.nn.code import NONE, Attached, Draw, Likelihood, Network, Output, Prior
+from aezoo.nn.latent import standard_normal
 from aezoo.nn.normalizer import Identity, Normalizer
 from aezoo.nn.prior import StandardNormal
+from aezoo.nn.reading import Pass, Read
 
 #: N(0, I) over codes of any shape.
 STANDARD = StandardNormal(())
@@ -30,6 +33,7 @@ class Autoencoder(Network):
         fitted: Whether the prior is fitted to codes after training: a rate is then measured against N(0, I), which the
             model is trained with.
         standardize: Whether values are normalized on the way in and out.
+        reads: What layers read beside their input, by the name of the layer: `decoder.1`.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Autoencoder(Network):
         prior: Prior | None = None,
         fitted: bool = False,
         standardize: bool = False,
+        reads: Mapping[str, Read] | None = None,
     ) -> None:
         super().__init__()
         self.input_shape = tuple(input_shape)
@@ -55,6 +60,7 @@ class Autoencoder(Network):
         self.likelihood = likelihood
         self.prior = prior
         self._fitted = fitted or prior is None
+        self._reads = dict(reads or {})
 
     def attach(self) -> None:
         """Call `attach(self)` of each module that has it: once all parts are there, and again in each copy."""
@@ -69,31 +75,48 @@ class Autoencoder(Network):
         copy.attach()  # what its modules keep of the model must be of the copy
         return copy
 
-    def encode(self, x: Tensor, generator: Generator | None = None) -> Any:
+    def encode(self, x: Tensor, generator: Generator | None = None, fields: Mapping[str, Tensor] = NONE) -> Any:
         """The code of `x` in data units: a NamedTuple with `z`; nothing is drawn without a generator.
 
         Shape:
             x: [B, *input] -> z: [B, *code]
         """
-        return self.latent(self.features(self.normalizer(x)), generator)
+        return self.latent(self.features(self.normalizer(x), fields), generator)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The encoder's output, from normalized `x`."""
+        if self._reads:
+            return Pass(self._reads, (), fields).run("encoder", self.encoder, x)
         for layer in self._parts["encoder"]:
             x = layer(x)
         return x
 
-    def code_of(self, x: Tensor) -> Tensor:
+    def code_of(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The code of normalized `x` as one tensor, nothing drawn: the mean of a posterior, else `z`."""
-        return getattr(self.latent(self.features(x), None), self.point)  # type: ignore[no-any-return]
+        return getattr(self.latent(self.features(x, fields), None), self.point)  # type: ignore[no-any-return]
 
-    def decode(self, z: Tensor) -> Tensor:
-        """The mean of the data for a code, in data units.
+    def decode(self, z: Tensor, fields: Mapping[str, Tensor] = NONE, draw: Draw | None = None) -> Tensor:
+        """The mean of the data for a code, in data units; the levels below the code are drawn from their priors.
+
+        Args:
+            z: The code.
+            fields: What layers read of the samples.
+            draw: Where levels take their noise from; without it each has the mean of its prior.
 
         Shape:
             z: [B, *code] -> [B, *input]
         """
-        return self.normalizer.inverse(self.likelihood.mean(self.expand(z)))
+        return self.normalizer.inverse(self.likelihood.mean(self.expand(z, fields, draw)))
+
+    def reconstruct(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
+        """`x` encoded and decoded, in data units, nothing drawn: each level has the mean of its posterior.
+
+        Shape:
+            x: [B, *input] -> the same
+        """
+        if self._reads:
+            return self.normalizer.inverse(self.likelihood.mean(self(x, fields=fields).raw))
+        return self.decode(self.code_of(self.normalizer(x)))
 
     def embed(self, indices: Tensor) -> Tensor:
         """The `z` of a discrete code. Only latents with a discrete code have `embed`.
@@ -108,11 +131,28 @@ class Autoencoder(Network):
         """What a rate is measured against: the prior, or N(0, I) where there is none or it is fitted after training."""
         return STANDARD if self._fitted else self._parts["prior"]
 
-    def expand(self, z: Tensor) -> Tensor:
-        """The parameters of the likelihood for a code."""
+    def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE, draw: Draw | None = None) -> Tensor:
+        """The parameters of the likelihood for a code; as `decode`."""
+        if self._reads:
+            return Pass(self._reads, (), fields, draw).run("decoder", self.decoder, z)
         for layer in self._parts["decoder"]:
             z = layer(z)
         return z
+
+    def redecode(self, out: Output, code: Any, draw: Draw | None = None) -> Output:
+        """The pass with another code of the same samples, its levels drawn anew from their posteriors.
+
+        Args:
+            out: A pass, whose fields and taps of the encoder layers read.
+            code: Of the same samples.
+            draw: Where levels take their noise from; without it each has the mean of its posterior.
+        """
+        if not self._reads:
+            return out._replace(code=code, raw=self.expand(code.z))
+        again = Pass(self._reads, out.taps, out.fields, draw)
+        again.tapped |= out.taps
+        raw = again.run("decoder", self.decoder, code.z)
+        return out._replace(code=code, raw=raw, taps=again.tapped, levels=tuple(again.levels))
 
     @property
     def _parts(self) -> dict[str, Any]:
@@ -125,6 +165,7 @@ class Autoencoder(Network):
         corrupted: Tensor | None = None,
         generator: Generator | None = None,
         taps: Collection[str] = (),
+        fields: Mapping[str, Tensor] = NONE,
     ) -> Output:
         """One pass from data units to the parameters of the likelihood.
 
@@ -133,6 +174,7 @@ class Autoencoder(Network):
             corrupted: The encoder's input, if it is not `x`.
             generator: Draws the latent noise; without one nothing is drawn.
             taps: Names of layers whose output is wanted: `encoder.0`, `decoder.1`.
+            fields: Of the samples, by name: what layers and terms read beside `x`.
 
         Shape:
             x, corrupted: [B, *input]
@@ -142,20 +184,11 @@ class Autoencoder(Network):
         if not isinstance(normalizer := parts["normalizer"], Identity):
             x = normalizer(x)
             encoder_input = x if corrupted is None else normalizer(corrupted)
-        if not taps:
+        if not taps and not self._reads:
             code = parts["latent"](self.features(encoder_input), generator)
-            return Output(self, x, encoder_input, code, self.expand(code.z), {}, generator)
-        tapped: dict[str, Tensor] = {}
-        h = _run(self.encoder, encoder_input, "encoder", taps, tapped)
-        code = self.latent(h, generator)
-        return Output(
-            self, x, encoder_input, code, _run(self.decoder, code.z, "decoder", taps, tapped), tapped, generator
-        )
-
-
-def _run(layers: nn.ModuleList, h: Tensor, stack: str, taps: Collection[str], tapped: dict[str, Tensor]) -> Tensor:
-    for i, layer in enumerate(layers):
-        h = layer(h)
-        if (name := f"{stack}.{i}") in taps:
-            tapped[name] = h
-    return h
+            return Output(self, x, encoder_input, code, self.expand(code.z), {}, generator, fields)
+        draw = None if generator is None else partial(standard_normal, generator=generator)
+        kept = Pass(self._reads, taps, fields, draw)
+        code = self.latent(kept.run("encoder", self.encoder, encoder_input), generator)
+        raw = kept.run("decoder", self.decoder, code.z)
+        return Output(self, x, encoder_input, code, raw, kept.tapped, generator, fields, tuple(kept.levels))

@@ -5,12 +5,20 @@ A latent may return any NamedTuple that has a `z`; its other fields are what the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.normalizer import Identity, Normalizer
+
+
+#: Standard normal noise of the shape, device and type of a tensor. The noise of all samples is alike or each one's
+#: own, as the caller wants it: a layer that draws does not know.
+Draw = Callable[[Tensor], Tensor]
+#: The fields of samples that have none.
+NONE: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Code(NamedTuple):
@@ -44,12 +52,16 @@ class Network(nn.Module):
         """What a rate is measured against: the prior that the model is trained with."""
         raise NotImplementedError
 
-    def expand(self, z: Tensor) -> Tensor:
+    def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE, draw: Draw | None = None) -> Tensor:
         """The parameters of the likelihood for a code."""
         raise NotImplementedError
 
-    def code_of(self, x: Tensor) -> Tensor:
+    def code_of(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The code of normalized `x` as one tensor, nothing drawn: the mean of a posterior, else `z`."""
+        raise NotImplementedError
+
+    def redecode(self, out: Output, code: Any, draw: Draw | None = None) -> Output:
+        """The pass with another code of the same samples: what it is decoded to, and its levels drawn anew."""
         raise NotImplementedError
 
 
@@ -61,8 +73,10 @@ class Output(NamedTuple):
     corrupted: Tensor  # [B, *input], the encoder's input; `x` itself without corruption
     code: Any  # a NamedTuple with a `z`
     raw: Tensor  # [B, *raw], the decoder's output: parameters of the likelihood
-    taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, of the names in the pass's `taps`
+    taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, of the names in the pass's `taps` and those that are read
     generator: Generator | None = None  # of the pass; a term that draws (random probes) draws from it
+    fields: Mapping[str, Tensor] = NONE  # of the samples, by name
+    levels: tuple[Level, ...] = ()  # of the decoder's stochastic layers, in their order
 
     def tap(self, name: str) -> Tensor:
         """The named value: `latent`, a field of the code, `input.clean`, `output`, `encoder.<i>` ..."""
@@ -128,6 +142,28 @@ class Reparameterized(Protocol):
     def reparameterize(self, code: Any, noise: Tensor) -> Any:
         """The code whose `z` this noise gives; noise: [B or 1, *code]."""
         ...
+
+
+class Level(Protocol):
+    """One level of a hierarchy below the code, as a stochastic layer of the decoder gives it: a NamedTuple of tensors.
+
+    Its posterior q depends on the sample and on the levels above, its prior p on the levels above.
+    """
+
+    @property
+    def h(self) -> Tensor:
+        """The drawn value, which goes on to the next layer."""
+        ...
+
+    def kl(self) -> Tensor | None:
+        """KL(q || p) in nats, [B, ...], a sum over the axes after the first; None where there is no closed form."""
+        ...
+
+    def log_ratio(self) -> Tensor:
+        """log q - log p of each sample at the drawn value, in nats: [B]."""
+        ...
+
+    def __iter__(self) -> Iterator[Tensor]: ...
 
 
 class Accumulator(Protocol):

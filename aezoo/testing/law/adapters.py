@@ -208,7 +208,7 @@ def adapters_of(tested: PartUnderTest) -> Iterator[Adapter]:
 
 def _occurrences(spec: Spec, kind: type[Component]) -> Iterator[tuple[Component, Shape]]:
     """Every part of this class, and the shape of its input."""
-    layers = [*zip(spec.encoder, spec.encoder_shapes, strict=False)]
+    layers = [*zip(spec.encoder_layers(), spec.encoder_shapes, strict=False)]
     layers += zip(spec.decoder_layers(), spec.decoder_shapes, strict=False)
     others: list[tuple[Component | None, Shape]] = [
         (spec.latent, spec.feature_shape),

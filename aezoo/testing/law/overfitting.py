@@ -108,7 +108,7 @@ def _unexplained(objective: Objective, x: Tensor) -> float:
         corrupted = x
         for corruption in objective.corruption:
             corrupted = corruption(corrupted, generator(seed))
-        mean = network.decode(getattr(network.encode(corrupted), network.point))
+        mean = network.reconstruct(corrupted)
         error += float((mean - x).square().sum()) / 4
     return error / float((x - x.mean(dim=0)).square().sum())
 

@@ -86,6 +86,9 @@ class _GameSpec(ObjectiveSpec):
             what = "has no prior" if prior is None else f"has a prior, {prior.tag()!r}, that is fitted after training"
             message = f"{self.tag()} draws codes from the prior in training, and the latent {what}"
             yield Remark(message, 'latent.prior = "standard_normal"')
+        if self.draws and spec.levels:
+            message = f"{self.tag()} trains by draws of the code, and the decoder draws levels of its own below it"
+            yield Remark(message, 'objective = "standard", with regularizers.kl')
 
 
 def _by_total(spec: Spec) -> Iterator[Remark]:

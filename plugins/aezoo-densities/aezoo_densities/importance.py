@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import Output, Posterior
+from aezoo.nn.divergence import log_ratio
 from aezoo.nn.freezing import frozen
+from aezoo.nn.latent import standard_normal
 from aezoo.nn.metrics import nll
 
 #: Values of the decoder's output that are computed at once for a metric: 8 MB of them.
@@ -34,17 +37,13 @@ def redrawn(out: Output, count: int, generator: Generator) -> Output:
 
     code = type(out.code)(*map(repeated, out.code))
     code = _posterior(out).redraw(code, generator)
-    return out._replace(x=repeated(out.x), corrupted=repeated(out.corrupted), code=code, raw=out.model.expand(code.z))
+    taps, fields = ({name: repeated(value) for name, value in of.items()} for of in (out.taps, out.fields))
+    many = out._replace(x=repeated(out.x), corrupted=repeated(out.corrupted), taps=taps, fields=fields)
+    return out.model.redecode(many, code, partial(standard_normal, generator=generator))
 
 
 def _posterior(out: Output) -> Posterior:
     return cast(Posterior, out.model.latent)
-
-
-def _rate(out: Output) -> Tensor:
-    """log q(z | x) - log p(z) at the draw: never the closed form, which does not depend on the draw."""
-    z = out.code.z
-    return _posterior(out).log_prob(out.code, z) - out.model.rate_prior.log_prob(z)  # type: ignore[no-any-return]
 
 
 class ImportanceWeighted(nn.Module):
@@ -98,7 +97,7 @@ class DoublyReparameterized(ImportanceWeighted):
 
 def _log_weights(out: Output) -> Tensor:
     density: Tensor = out.model.likelihood.nll(out.raw, out.x)
-    return -(density + _rate(out))
+    return -(density + log_ratio(out))
 
 
 @torch.no_grad()
@@ -119,7 +118,7 @@ def log_likelihood(out: Output, k: int, *, seed: int = 0) -> Tensor:
     total = torch.full((len(out.x),), -math.inf, dtype=torch.float64)
     for count in _chunks(k, max(1, VALUES // out.raw.numel())):
         drawn = redrawn(out, count, generator)
-        weights = -(nll(drawn) + _rate(drawn)).cpu().double().reshape(count, -1)
+        weights = -(nll(drawn) + log_ratio(drawn)).cpu().double().reshape(count, -1)
         total = torch.logaddexp(total, weights.logsumexp(dim=0))
     return total - math.log(k)
 
