@@ -225,8 +225,8 @@ class Model:
         if not self.spec.levels:
             return self.decode(codes, batch_size=batch_size).cpu().numpy()
         with evaluating(self.network), torch.inference_mode():
-            chunks = enumerate(codes.split(batch_size))
-            drawn = [self.network.decode(z, draw=EachItsOwn(seed, i * batch_size)) for i, z in chunks]
+            starts = range(0, n, batch_size)
+            drawn = [self.network.decode(codes[i : i + batch_size], draw=EachItsOwn(seed, i)) for i in starts]
         return torch.cat(drawn).cpu().numpy()
 
     @overload

@@ -13,7 +13,6 @@ from torch import Generator, Tensor, nn
 
 from aezoo.nn.normalizer import Identity, Normalizer
 
-
 #: Standard normal noise of the shape, device and type of a tensor. The noise of all samples is alike or each one's
 #: own, as the caller wants it: a layer that draws does not know.
 Draw = Callable[[Tensor], Tensor]

@@ -1,10 +1,10 @@
 """Levels of a hierarchy: stochastic layers of a decoder, each with a posterior and a learned prior.
 
-    encoder tap ──────────┐
-                          v
-    h ──┬─ posterior q(z | tap, h) ─┐   with an encoder
-        │                           ├─> z, which goes on
-        └─ prior p(z | h) ──────────┘   without one
+encoder tap ──────────┐
+                      v
+h ──┬─ posterior q(z | tap, h) ─┐   with an encoder
+    │                           ├─> z, which goes on
+    └─ prior p(z | h) ──────────┘   without one
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reading: a pass through stacks of layers of which some read a tap beside their input.
 
-             tap                                        tap of the encoder, or None in use without one
-              │                                          │
-    h ── layer(h, read) ──> h                  h ── layer(h, read, draw) ──> level, whose `h` goes on
+         tap                                        tap of the encoder, or None in use without one
+          │                                          │
+h ── layer(h, read) ──> h                  h ── layer(h, read, draw) ──> level, whose `h` goes on
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Pass:
     def _field(self, read: Read, like: Tensor) -> Tensor:
         name = read.tap.removeprefix(FIELDS)
         if name not in self.fields:
-            raise UsageError(f"the model reads the field {name!r}, which is not given", hint=f"fields = {{{name!r}: ...}}")
+            raise UsageError(f"the model reads the field {name!r}, which is not given", hint="pass it as `fields`")
         value = self.fields[name]
         return one_hot(value, read.classes, like) if read.classes else value
 

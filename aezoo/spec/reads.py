@@ -1,8 +1,8 @@
 """Reads: which taps a layer may read beside its input, and stacks of layers that know the shapes of what they read.
 
-    encoder layer      fields, encoder layers before it
-    decoder layer      fields, decoder layers before it: all that is there where a model decodes or samples
-    stochastic layer   in the decoder: an encoder layer, for its posterior; without an encoder it draws from its prior
+encoder layer      fields, encoder layers before it
+decoder layer      fields, decoder layers before it: all that is there where a model decodes or samples
+stochastic layer   in the decoder: an encoder layer, for its posterior; without an encoder it draws from its prior
 """
 
 from __future__ import annotations
