@@ -786,6 +786,49 @@ class BiasedSpec(NormalSpec):
     module = Biased
 
 
+class Valued(Normal):
+    """With the density of each value."""
+
+    def nll_values(self, raw: Tensor, x: Tensor) -> Tensor:
+        return 0.5 * ((raw - x).square() + math.log(2 * math.pi))
+
+
+@right(LIKELIHOOD)
+class ValuedSpec(NormalSpec):
+    """A normal density, value by value."""
+
+    type: Literal["valued"] = "valued"
+    valuewise: ClassVar[bool] = True
+    module = Valued
+
+
+class ValuesWithoutConstant(Valued):
+    def nll_values(self, raw: Tensor, x: Tensor) -> Tensor:
+        return 0.5 * (raw - x).square()
+
+
+@wrong("L36", example=LIKELIHOOD)
+class ValuesWithoutConstantSpec(ValuedSpec):
+    """A normal density whose values leave out the constant."""
+
+    type: Literal["values_without_constant"] = "values_without_constant"
+    module = ValuesWithoutConstant
+
+
+class SharedValues(Valued):
+    def nll_values(self, raw: Tensor, x: Tensor) -> Tensor:
+        shares = torch.full_like(raw, 1 / raw[0].numel())
+        return shares * self.nll(raw, x).reshape(-1, *(1 for _ in raw.shape[1:]))
+
+
+@wrong("L36", example=LIKELIHOOD)
+class SharedValuesSpec(ValuedSpec):
+    """A normal density of a sample in equal shares."""
+
+    type: Literal["shared_values"] = "shared_values"
+    module = SharedValues
+
+
 # --- corruptions and constraints ----------------------------------------------------------------------------
 
 CORRUPTION = 'corruption = ["wrong:{type}"]'

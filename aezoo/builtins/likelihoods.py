@@ -27,8 +27,8 @@ def _reachable(output: Activation, spec: Spec) -> Iterator[Remark]:
     low, high = RANGES[output]
     if output != "identity" and spec.input.normalize != "none":
         message = f"a mean out of {output} cannot reach standardized values"
-    elif spec.input.range and not low <= spec.input.range[0] < spec.input.range[1] <= high:
-        least, most = spec.input.range
+    elif (data := spec.target_range) and not low <= data[0] < data[1] <= high:
+        least, most = data
         message = f"a mean out of {output} stays in [{low:g}, {high:g}], the data lie in [{least:g}, {most:g}]"
     else:
         return
@@ -45,6 +45,7 @@ class BernoulliSpec(LikelihoodSpec):
     """
 
     type: Literal["bernoulli"] = "bernoulli"
+    valuewise: ClassVar[bool] = True
     support: ClassVar[Range | None] = UNIT
 
     def raw_range(self, data: Range) -> Range:
@@ -67,6 +68,7 @@ class ContinuousBernoulliSpec(LikelihoodSpec):
     """
 
     type: Literal["continuous_bernoulli"] = "continuous_bernoulli"
+    valuewise: ClassVar[bool] = True
     support: ClassVar[Range | None] = UNIT
 
     def raw_range(self, data: Range) -> Range:
@@ -88,6 +90,7 @@ class MSESpec(LikelihoodSpec):
     """
 
     type: Literal["mse"] = "mse"
+    valuewise: ClassVar[bool] = True
     density: ClassVar[bool] = False
     output: Activation = Field("identity", description="function that the mean passes through")
 
@@ -138,6 +141,11 @@ class GaussianSpec(LikelihoodSpec):
             raise ValueError('per_channel goes with variance = "learned"')
         return self
 
+    @property
+    def valuewise(self) -> bool:  # type: ignore[override]
+        """Not with the optimal variance: it is that of all values of the batch, those left out among them."""
+        return self.variance != "optimal"
+
     def raw_shape(self, shape: Shape) -> Shape:
         return (2 * shape[0], *shape[1:]) if self.variance == "per_value" else shape
 
@@ -179,6 +187,7 @@ class LaplaceSpec(LikelihoodSpec):
     """
 
     type: Literal["laplace"] = "laplace"
+    valuewise: ClassVar[bool] = True
     scale: Literal["fixed", "learned"] = Field("fixed", description="whether the scale is trained")
     b: float = Field(
         1.0,
@@ -232,6 +241,7 @@ class HuberSpec(LikelihoodSpec):
     """
 
     type: Literal["huber"] = "huber"
+    valuewise: ClassVar[bool] = True
     delta: float = Field(1.0, ge=SMALLEST, le=LARGEST, description="where the tails begin, in multiples of `sigma`")
     sigma: float = Field(
         1.0,

@@ -57,6 +57,8 @@ def checked(part: Any, built: Any, arguments: Sequence[Any] = (), key_path: str 
     if not part.namespace:
         return built
     _refuse_kind(part, built)
+    if part.kind == "likelihood" and part.valuewise and not hasattr(built, "nll_values"):
+        raise broken(part, "build", f"gives {_described(built)} without nll_values, and declares valuewise = True")
     if part.kind == "constraint":
         return _constraint(part, built)
     try:
@@ -157,6 +159,7 @@ def _of_latent(part: Any, key_path: str, shape: Shape) -> dict[str, Judge]:
 
 def _of_likelihood(part: Any, _: str, shape: Shape) -> dict[str, Judge]:
     return {
+        "nll_values": lambda result, raw, *_, **__: _tensor(result, raw, (len(raw), *shape)),
         "mean": lambda result, raw: _tensor(result, raw, (len(raw), *shape)),
         "nll": lambda result, raw, *_, **__: _tensor(result, raw, (len(raw),)),
         "sample": lambda result, raw, *_, **__: _tensor(result, raw, (len(raw), *shape)),

@@ -33,6 +33,9 @@ class Autoencoder(Network):
         fitted: Whether the prior is fitted to codes after training: a rate is then measured against N(0, I), which the
             model is trained with.
         standardize: Whether values are normalized on the way in and out.
+        target: Name and shape of the field that outputs are compared with; None for the input.
+        mask: Name of the field that says which values of the target count; None for all.
+        observed: Name of the field that says which values of the input are known; None for all.
         reads: What layers read beside their input, by the name of the layer: `decoder.1`.
     """
 
@@ -48,12 +51,18 @@ class Autoencoder(Network):
         prior: Prior | None = None,
         fitted: bool = False,
         standardize: bool = False,
+        target: tuple[str, Sequence[int]] | None = None,
+        mask: str | None = None,
+        observed: str | None = None,
         reads: Mapping[str, Read] | None = None,
     ) -> None:
         super().__init__()
         self.input_shape = tuple(input_shape)
         self.point = point
         self.normalizer = Normalizer(input_shape) if standardize else Identity()
+        self.target, self.mask, self.observed = (target[0] if target else None), mask, observed
+        if target:
+            self.target_normalizer = Normalizer(target[1]) if standardize else Identity()
         self.encoder = nn.ModuleList(encoder)
         self.latent = latent
         self.decoder = nn.ModuleList(decoder)
@@ -75,13 +84,27 @@ class Autoencoder(Network):
         copy.attach()  # what its modules keep of the model must be of the copy
         return copy
 
+    @property
+    def output_normalizer(self) -> Normalizer | Identity:
+        """That of the target, and so of what comes out: the input's own, unless the target is a field."""
+        return self.normalizer if self.target is None else self.target_normalizer
+
+    def normalized(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
+        """`x` of data units as the encoder takes it: normalized, and 0 where no value is known.
+
+        Shape:
+            x: [B, *input] -> the same
+        """
+        x = self._parts["normalizer"](x)
+        return x if self.observed is None else x * fields[self.observed]
+
     def encode(self, x: Tensor, generator: Generator | None = None, fields: Mapping[str, Tensor] = NONE) -> Any:
         """The code of `x` in data units: a NamedTuple with `z`; nothing is drawn without a generator.
 
         Shape:
             x: [B, *input] -> z: [B, *code]
         """
-        return self.latent(self.features(self.normalizer(x), fields), generator)
+        return self.latent(self.features(self.normalized(x, fields), fields), generator)
 
     def features(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The encoder's output, from normalized `x`."""
@@ -104,19 +127,19 @@ class Autoencoder(Network):
             draw: Where levels take their noise from; without it each has the mean of its prior.
 
         Shape:
-            z: [B, *code] -> [B, *input]
+            z: [B, *code] -> [B, *target]
         """
-        return self.normalizer.inverse(self.likelihood.mean(self.expand(z, fields, draw)))
+        return self.output_normalizer.inverse(self.likelihood.mean(self.expand(z, fields, draw)))
 
     def reconstruct(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """`x` encoded and decoded, in data units, nothing drawn: each level has the mean of its posterior.
 
         Shape:
-            x: [B, *input] -> the same
+            x: [B, *input] -> [B, *target]
         """
         if self._reads:
-            return self.normalizer.inverse(self.likelihood.mean(self(x, fields=fields).raw))
-        return self.decode(self.code_of(self.normalizer(x)))
+            return self.output_normalizer.inverse(self.likelihood.mean(self(x, fields=fields).raw))
+        return self.decode(self.code_of(self.normalized(x, fields)))
 
     def embed(self, indices: Tensor) -> Tensor:
         """The `z` of a discrete code. Only latents with a discrete code have `embed`.
@@ -170,25 +193,28 @@ class Autoencoder(Network):
         """One pass from data units to the parameters of the likelihood.
 
         Args:
-            x: The clean input, the target.
+            x: The clean input; the target, unless that is a field.
             corrupted: The encoder's input, if it is not `x`.
             generator: Draws the latent noise; without one nothing is drawn.
             taps: Names of layers whose output is wanted: `encoder.0`, `decoder.1`.
-            fields: Of the samples, by name: what layers and terms read beside `x`.
+            fields: What goes along with the samples, by name: what layers and terms read beside `x`.
 
         Shape:
-            x, corrupted: [B, *input]
+            x, corrupted: [B, *input]; fields: [B, ...]
         """
         parts = self._parts
         encoder_input = x if corrupted is None else corrupted
-        if not isinstance(normalizer := parts["normalizer"], Identity):
-            x = normalizer(x)
-            encoder_input = x if corrupted is None else normalizer(corrupted)
+        if self.observed is not None or not isinstance(parts["normalizer"], Identity):
+            x = self.normalized(x, fields)
+            encoder_input = x if corrupted is None else self.normalized(corrupted, fields)
+        aim = None if self.target is None else self.target_normalizer(fields[self.target])
+        mask = None if self.mask is None else fields[self.mask]
         if not taps and not self._reads:
             code = parts["latent"](self.features(encoder_input), generator)
-            return Output(self, x, encoder_input, code, self.expand(code.z), {}, generator, fields)
+            return Output(self, x, encoder_input, code, self.expand(code.z), {}, generator, fields, aim, mask)
         draw = None if generator is None else partial(standard_normal, generator=generator)
         kept = Pass(self._reads, taps, fields, draw)
         code = self.latent(kept.run("encoder", self.encoder, encoder_input), generator)
         raw = kept.run("decoder", self.decoder, code.z)
-        return Output(self, x, encoder_input, code, raw, kept.tapped, generator, fields, tuple(kept.levels))
+        levels = tuple(kept.levels)
+        return Output(self, x, encoder_input, code, raw, kept.tapped, generator, fields, aim, mask, levels)

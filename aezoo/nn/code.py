@@ -16,7 +16,7 @@ from aezoo.nn.normalizer import Identity, Normalizer
 #: Standard normal noise of the shape, device and type of a tensor. The noise of all samples is alike or each one's
 #: own, as the caller wants it: a layer that draws does not know.
 Draw = Callable[[Tensor], Tensor]
-#: The fields of samples that have none.
+#: The fields of a pass whose samples have none.
 NONE: Mapping[str, Tensor] = MappingProxyType({})
 
 
@@ -51,6 +51,11 @@ class Network(nn.Module):
         """What a rate is measured against: the prior that the model is trained with."""
         raise NotImplementedError
 
+    @property
+    def output_normalizer(self) -> Normalizer | Identity:
+        """That of the target, and so of what comes out: the input's own, unless the target is a field."""
+        raise NotImplementedError
+
     def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE, draw: Draw | None = None) -> Tensor:
         """The parameters of the likelihood for a code."""
         raise NotImplementedError
@@ -68,17 +73,44 @@ class Output(NamedTuple):
     """One pass through a model. Values are normalized, as the encoder reads and the loss compares them."""
 
     model: Network
-    x: Tensor  # [B, *input], clean: the target
+    x: Tensor  # [B, *input], clean
     corrupted: Tensor  # [B, *input], the encoder's input; `x` itself without corruption
     code: Any  # a NamedTuple with a `z`
     raw: Tensor  # [B, *raw], the decoder's output: parameters of the likelihood
     taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, of the names in the pass's `taps` and those that are read
     generator: Generator | None = None  # of the pass; a term that draws (random probes) draws from it
-    fields: Mapping[str, Tensor] = NONE  # of the samples, by name
+    fields: Mapping[str, Tensor] = NONE  # what goes along with the samples, as it was given
+    aim: Tensor | None = None  # the target, where it is not x
+    mask: Tensor | None = None  # broadcasts to the target: 1 for values that are compared, 0 for those that are not
     levels: tuple[Level, ...] = ()  # of the decoder's stochastic layers, in their order
 
+    @property
+    def target(self) -> Tensor:
+        """What the decoder's output is compared with: `x`, unless the spec names another target."""
+        return self.x if self.aim is None else self.aim
+
+    def masked(self, values: Tensor) -> Tensor:
+        """Values of the target, [B, *target], with 0 for those that do not count."""
+        return values if self.mask is None else self.mask * values
+
+    def repeated(self, times: int) -> Output:
+        """The pass with its samples several times over, all and then all again; code and output stay as they are."""
+
+        def again(value: Tensor) -> Tensor:
+            return value.repeat(times, *(1 for _ in value.shape[1:]))
+
+        x = again(self.x)
+        return self._replace(
+            x=x,
+            corrupted=x if self.corrupted is self.x else again(self.corrupted),
+            taps={name: again(value) for name, value in self.taps.items()},
+            fields={name: again(value) for name, value in self.fields.items()},
+            aim=None if self.aim is None else again(self.aim),
+            mask=None if self.mask is None else again(self.mask),
+        )
+
     def tap(self, name: str) -> Tensor:
-        """The named value: `latent`, a field of the code, `input.clean`, `output`, `encoder.<i>` ..."""
+        """The named value: `latent`, a field of the code, `input.clean`, `output`, `encoder.<i>`, `fields.label` ..."""
         if name == "latent":
             return getattr(self.code, self.model.point)  # type: ignore[no-any-return]
         if name == "input.clean":
@@ -89,11 +121,16 @@ class Output(NamedTuple):
             return self.model.likelihood.mean(self.raw)  # type: ignore[no-any-return]
         if name in self.taps:
             return self.taps[name]
+        if name.startswith("fields."):
+            return self.fields[name.removeprefix("fields.")]
         return getattr(self.code, name)  # type: ignore[no-any-return]
 
 
 class Likelihood(Protocol):
-    """What the decoder's output means: the parameters of a density of the data."""
+    """What the decoder's output means: the parameters of a density of the data.
+
+    Of a declaration with `valuewise` it also has `nll_values(raw, x) -> [B, *input]`, whose sum is `nll`.
+    """
 
     def mean(self, raw: Tensor) -> Tensor: ...
     def nll(self, raw: Tensor, x: Tensor) -> Tensor: ...

@@ -18,6 +18,11 @@ class Gaussian(Scaled):
         raw, x: [B, *shape]
     """
 
+    def nll_values(self, raw: Tensor, x: Tensor) -> Tensor:
+        log_scale = self.log_scale_now()
+        error = (self.output(raw) - x) * (-log_scale).exp()
+        return 0.5 * error.square() + (log_scale + 0.5 * LOG_2PI)
+
     def nll(self, raw: Tensor, x: Tensor) -> Tensor:
         log_scale = self.log_scale_now()
         error = (self.output(raw) - x) * (-log_scale).exp()
@@ -48,10 +53,13 @@ class GaussianPerValue(nn.Module):
     def log_scale(self, raw: Tensor) -> Tensor:
         return LOWEST_LOG_SCALE + F.softplus(raw.chunk(2, dim=1)[1] - LOWEST_LOG_SCALE)
 
-    def nll(self, raw: Tensor, x: Tensor) -> Tensor:
+    def nll_values(self, raw: Tensor, x: Tensor) -> Tensor:
         log_scale = self.log_scale(raw)
         error = (self.mean(raw) - x) * (-log_scale).exp()
-        return total(0.5 * (error.square() + LOG_2PI) + log_scale)
+        return 0.5 * (error.square() + LOG_2PI) + log_scale
+
+    def nll(self, raw: Tensor, x: Tensor) -> Tensor:
+        return total(self.nll_values(raw, x))
 
     def sample(self, raw: Tensor, generator: Generator | None = None) -> Tensor:
         mean = self.mean(raw)

@@ -15,16 +15,17 @@ from torch import Tensor
 
 from aezoo.nn.code import Output
 from aezoo.nn.divergence import rate
+from aezoo.nn.likelihood import reconstruction
 
 
 def data_values(out: Output) -> tuple[Tensor, Tensor]:
-    """The clean samples and their reconstructions, in data units.
+    """The targets and their reconstructions, in data units.
 
     Shape:
         -> [B, *input], [B, *input]
     """
-    inverse = out.model.normalizer.inverse
-    return inverse(out.x), inverse(out.model.likelihood.mean(out.raw))
+    inverse = out.model.output_normalizer.inverse
+    return inverse(out.target), inverse(out.model.likelihood.mean(out.raw))
 
 
 def squared_errors(out: Output) -> Tensor:
@@ -33,7 +34,7 @@ def squared_errors(out: Output) -> Tensor:
     Shape:
         -> [B]
     """
-    return _squared(out.x, out.model.likelihood.mean(out.raw))
+    return _squared(out, out.target, out.model.likelihood.mean(out.raw))
 
 
 def squared_data_errors(out: Output) -> Tensor:
@@ -42,11 +43,23 @@ def squared_data_errors(out: Output) -> Tensor:
     Shape:
         -> [B]
     """
-    return _squared(*data_values(out))
+    return _squared(out, *data_values(out))
 
 
-def _squared(x: Tensor, mean: Tensor) -> Tensor:
-    return (x - mean).square().flatten(1).sum(dim=-1)
+def _squared(out: Output, x: Tensor, mean: Tensor) -> Tensor:
+    errors = (x - mean).square()
+    return out.masked(errors).flatten(1).sum(dim=-1)
+
+
+def counted(out: Output) -> Tensor:
+    """How many values of each sample are compared: all of the target, or those of the mask.
+
+    Shape:
+        -> [B]
+    """
+    if out.mask is None:
+        return out.target.new_full((len(out.target),), out.target[0].numel())
+    return out.mask.expand_as(out.target).flatten(1).sum(dim=-1)
 
 
 def nll(out: Output) -> Tensor:
@@ -56,9 +69,13 @@ def nll(out: Output) -> Tensor:
         -> [B]
     """
     # The density of x = shift + scale * y is that of y divided by the scales.
-    density = out.model.likelihood.nll(out.raw, out.x)
-    scale = getattr(out.model.normalizer, "scale", None)
-    return density if scale is None else density + scale.log().expand_as(out.x[0]).sum()  # type: ignore[no-any-return]
+    density = reconstruction(out)
+    scale = getattr(out.model.output_normalizer, "scale", None)
+    if scale is None:
+        return density
+    logs = scale.log().expand_as(out.target[0])
+    counted_logs: Tensor = logs.sum() if out.mask is None else (out.mask * logs).flatten(1).sum(dim=-1)
+    return density + counted_logs
 
 
 def elbo(out: Output) -> Tensor:
@@ -101,14 +118,18 @@ class Mean:
 
 
 class PerValue(Mean):
-    """The mean over samples and their values of one number per sample."""
+    """The mean over the compared values of all samples of one number per sample."""
+
+    def __init__(self, measure: Callable[[Output], Tensor]) -> None:
+        super().__init__(measure)
+        self.values = 0.0
 
     def update(self, out: Output) -> None:
         super().update(out)
-        self.values = out.x[0].numel()
+        self.values += _exact(counted(out)).sum().item()
 
     def result(self) -> float:
-        return super().result() / self.values
+        return super().result() / (self.values / self.count)
 
 
 class PSNR(PerValue):
@@ -142,13 +163,18 @@ class UnexplainedVariance:
         self.error = 0.0
 
     def update(self, out: Output) -> None:
-        x, mean = out.x, out.model.likelihood.mean(out.raw)
-        self.moments.update(x.flatten(1))
-        self.error += _exact(x - mean).square().sum().item()
+        weights = None if out.mask is None else out.mask.expand_as(out.target).flatten(1)
+        self.moments.update(out.target.flatten(1), weights)
+        self.error += self._errors(out).sum().item()
 
     def result(self) -> float:
-        variance = self.moments.variance().sum().item() * self.moments.count
+        variance = (self.moments.variance() * self.moments.weight).sum().item()
         return self.error / variance if variance > 0 else math.nan
+
+    @staticmethod
+    def _errors(out: Output) -> Tensor:
+        errors = _exact(out.target - out.model.likelihood.mean(out.raw)).square()
+        return errors if out.mask is None else _exact(out.mask) * errors
 
 
 class ActiveUnits:
@@ -196,10 +222,11 @@ class Moments:
     def __init__(self, *, full: bool = False) -> None:
         self.full = full
         self.count = 0
+        self.weight: float | Tensor = 0.0  # the sum of the weights: of each value, where there are any
         self.origin = self.first = self.second = torch.zeros(0, dtype=torch.float64)
 
-    def update(self, x: Tensor) -> None:
-        """Add vectors [B, F]."""
+    def update(self, x: Tensor, weights: Tensor | None = None) -> None:
+        """Add vectors [B, F]; with `weights` [B, F] of their values, for the variances alone."""
         x = _exact(x)
         if not self.count:
             # Sums are about a point among the data: about zero, the variance would cancel beside a large mean.
@@ -209,16 +236,26 @@ class Moments:
             self.second = x.new_zeros((width, width) if self.full else width)
         x = x - self.origin
         self.count += len(x)
+        if weights is not None:
+            self._add_weighted(x, _exact(weights))
+            return
+        self.weight += len(x)
         self.first += x.sum(dim=0)
         self.second += x.T @ x if self.full else x.square().sum(dim=0)
 
+    def _add_weighted(self, x: Tensor, weights: Tensor) -> None:
+        self.weight = self.weight + weights.sum(dim=0)
+        self.first += (weights * x).sum(dim=0)
+        self.second += (weights * x.square()).sum(dim=0)
+
     def mean(self) -> Tensor:
-        return self.origin + self.first / self.count
+        return self.origin + self.first / self.weight
 
     def variance(self) -> Tensor:
-        """Of each value: [F]."""
+        """Of each value: [F]; 0 for one that has no weight."""
+        weight = torch.as_tensor(self.weight, dtype=torch.float64).clamp_min(1e-300)
         second = self.second.diagonal() if self.full else self.second
-        return (second / self.count - (self.first / self.count).square()).clamp_min(0)
+        return (second / weight - (self.first / weight).square()).clamp_min(0)
 
     def covariance(self) -> Tensor:
         """[F, F]"""

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
+from aezoo.reading.field_checks import field_faults, target_fault
 from aezoo.reading.lints import idle, lints, shaped_lints
-from aezoo.spec.component import Component, Remark
+from aezoo.spec.component import FIELDS, Component, Remark
 from aezoo.spec.contracts import several
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits, excesses
@@ -31,7 +32,7 @@ def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
     misfits = [*_misfits(spec)] if bounded else []
     fits = bounded and not misfits
     decoder = _decoder_length(spec, bounded=bounded)
-    faults = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
+    faults = [*excess, *misfits, *field_faults(spec), *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
     if fits:
         faults += [*_tied(spec), *shaped_lints(spec)]
     return [*faults, *(_remarks(spec, fits=fits) if bounded else ())]
@@ -45,6 +46,9 @@ def _misfits(spec: Spec) -> Iterator[Fault]:
     way: Fault | None = _way_there(spec)
     if way:
         yield way
+    if fault := target_fault(spec):
+        yield fault
+        return
     try:
         _ = spec.raw_shape
     except ShapeError as error:
@@ -114,7 +118,8 @@ def _names(spec: Spec, *, decoder: int | None) -> Iterator[Fault]:
     """Names of terms, taps and layers, and what terms need of the latent: none of it depends on a shape."""
     stacks = {"encoder": len(spec.encoder), "decoder": decoder}
     layers = [f"{stack}.{i}" for stack, length in stacks.items() for i in range(length or 0)]
-    taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), "output", *layers]
+    fields = [f"{FIELDS}{name}" for name in spec.fields]
+    taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), "output", *layers, *fields]
     yield from _terms(spec)
     for name, term in spec.regularizers.items():
         if term.on not in taps and not (decoder is None and term.on.startswith("decoder.")):
@@ -139,10 +144,13 @@ def _terms(spec: Spec) -> Iterator[Fault]:
 
 
 def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
-    """What the latent must provide for a term, or for the objective."""
+    """What latent and likelihood must provide for a term, or for the objective."""
     latent, prior = spec.latent, spec.latent.prior
     cure = f"take another latent, or {'another objective' if path == ('objective',) else 'leave the term out'}"
-    if missing := sorted(needs - latent.offers()):
+    if "nll_values" in needs and not spec.likelihood.valuewise:
+        message = f"needs the likelihood of single values; {spec.likelihood.tag()!r} as it is set has none"
+        yield Fault(path, "AZ501", message, 'likelihood = {type = "gaussian", variance = "learned"}, or another')
+    if missing := sorted(needs - latent.offers() - {"nll_values"}):
         have = ", ".join(sorted(latent.offers() - {"z"})) or "nothing but z"
         wanted = ", ".join("a posterior" if name == "posterior" else name for name in missing)
         message = f"needs {wanted}; the latent {latent.tag()!r} provides {have}"

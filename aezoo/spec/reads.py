@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from aezoo.hints import did_you_mean
+from aezoo.spec.component import FIELDS
 from aezoo.spec.kinds import LayerSpec, ReadingLayerSpec
 from aezoo.spec.mirror import Misfit, output_of
 from aezoo.spec.shape import Shape
@@ -84,13 +85,17 @@ def _may_read(layer: ReadingLayerSpec, stack: str, tap: str) -> bool:
 
 def _reason(layer: ReadingLayerSpec, stack: str, taps: Mapping[str, Shape]) -> str:
     if layer.reads not in taps:
-        return f"there is no {layer.reads!r} before this layer"
+        field = layer.reads.startswith(FIELDS)
+        return f"no field is called {layer.reads!r}" if field else f"there is no {layer.reads!r} before this layer"
     if layer.stochastic:
         return f"a posterior is made from the encoder, and {layer.reads!r} is none of its layers"
     return f"where the model decodes or samples there is no encoder, and no {layer.reads!r}"
 
 
 def _cure(layer: ReadingLayerSpec, readable: Sequence[str]) -> str:
+    undeclared = layer.reads.startswith(FIELDS) and not any(name.startswith(FIELDS) for name in readable)
+    if undeclared and not layer.stochastic:
+        return f"declare it: {layer.reads} = {{classes = ...}}, or {{shape = [...]}}"
     if not readable:
         return "there is nothing that it can read: declare a field, or put a layer before it"
     return did_you_mean(layer.reads, readable, f"it can read {', '.join(readable)}")

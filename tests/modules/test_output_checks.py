@@ -232,6 +232,13 @@ class LikelySpec(LikelihoodSpec):
         return Likely()
 
 
+class ValuedSpec(LikelySpec):
+    """Says that it gives each value."""
+
+    type: Literal["valued"] = "valued"
+    valuewise: ClassVar[bool] = True
+
+
 class PenaltySpec(RegularizerSpec):
     """Penalizes."""
 
@@ -488,6 +495,11 @@ def test_what_a_likelihood_gives_is_held(method: str, what: str) -> None:
     message = message_of(spec(likelihood={"type": "giver:likely", "method": method, "what": what}))
     assert f"Likely.{method} at" in message
     assert "likelihood giver:likely: " in message
+
+
+def test_a_likelihood_that_declares_values_has_them() -> None:
+    message = message_of(spec(likelihood={"type": "giver:valued", "method": "none", "what": "right"}))
+    assert "gives a Likely without nll_values, and declares valuewise = True" in message
 
 
 @pytest.mark.parametrize("what", ["none", "text", "int64", "vector", "right"])

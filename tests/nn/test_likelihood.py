@@ -18,6 +18,7 @@ from aezoo.nn.likelihood import (
     Laplace,
     Reconstruction,
     SquaredError,
+    reconstruction,
 )
 
 SHAPE = (2, 3, 3)
@@ -405,3 +406,85 @@ def test_a_laplace_draw_from_the_middle_of_its_distribution_is_the_mean(monkeypa
     raw = torch.tensor([[0.25, -3.0]])
     laplace = Laplace((2,))
     assert torch.equal(laplace.sample(raw), laplace.mean(raw))
+
+
+# --- values -------------------------------------------------------------------------------------------------
+
+
+def scaled(module, *scales):
+    """A likelihood with one scale, or one for each channel."""
+    return module(SHAPE, scale=0.7, learned=True, per_channel=len(scales) > 0).double()
+
+
+VALUES = [
+    (Bernoulli(), lambda raw, x: -TorchBernoulli(logits=raw, validate_args=False).log_prob(x)),
+    (SquaredError(output="sigmoid"), lambda raw, x: (raw.sigmoid() - x) ** 2),
+    (scaled(Gaussian), lambda raw, x: -Normal(raw, 0.7).log_prob(x)),
+    (scaled(Laplace), lambda raw, x: -TorchLaplace(raw, 0.7).log_prob(x)),
+    (Huber(SHAPE, delta=100.0, scale=0.7).double(), lambda raw, x: -Normal(raw, 0.7).log_prob(x)),
+]
+
+
+@pytest.mark.parametrize(("module", "expected"), VALUES, ids=lambda value: type(value).__name__)
+def test_the_density_of_each_value_is_that_of_torch_distributions(module, expected):
+    raw, x = draw()
+    # scales are float32 before they are made double
+    torch.testing.assert_close(module.nll_values(raw, x), expected(raw, x), rtol=1e-6, atol=1e-6)
+
+
+def test_continuous_bernoulli_values_are_those_of_torch():
+    raw, x = draw()
+    expected = -TorchContinuousBernoulli(logits=raw).log_prob(x)
+    torch.testing.assert_close(ContinuousBernoulli().nll_values(raw, x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_gaussian_values_with_deviations_from_the_decoder():
+    raw, x = draw()
+    both = torch.cat([raw, torch.zeros_like(raw)], dim=1)
+    deviation = GaussianPerValue().log_scale(both).exp()
+    values = GaussianPerValue().nll_values(both, x)
+    torch.testing.assert_close(values, -Normal(raw, deviation).log_prob(x))
+
+
+@pytest.mark.parametrize("kind", [Gaussian, Laplace])
+def test_values_with_a_scale_for_each_channel_add_up(kind):
+    module = scaled(kind, 1)
+    with torch.no_grad():
+        module.log_scale.copy_(torch.tensor([0.3, -0.4]).reshape(2, 1, 1))
+    raw, x = draw()
+    torch.testing.assert_close(module.nll_values(raw, x).sum((1, 2, 3)), module.nll(raw, x))
+
+
+def passed(raw, x, mask=None, likelihood=None):
+    """A pass with these values."""
+    return Output(SimpleNamespace(likelihood=likelihood or SquaredError()), x, x, Code(x), raw, {}, mask=mask)
+
+
+def test_a_mask_says_which_values_are_compared():
+    raw = torch.tensor([[1.0, 2.0, 3.0], [0.0, 5.0, 0.0]])
+    x = torch.zeros(2, 3)
+    assert reconstruction(passed(raw, x)).tolist() == [14.0, 25.0]
+    mask = torch.tensor([[1.0, 0.0, 1.0], [1.0, 0.5, 0.0]])
+    assert reconstruction(passed(raw, x, mask)).tolist() == [10.0, 12.5]
+    assert Reconstruction()(passed(raw, x, mask), "model")["reconstruction"].item() == 11.25
+
+
+def test_a_mask_without_an_axis_of_the_sample_counts_for_all_of_it():
+    raw, x = draw()
+    mask = torch.tensor([[[1.0, 0.0, 1.0]]], dtype=torch.float64).expand(4, 1, 1, 3)
+    kept = (raw - x).square()[..., [0, 2]].sum((1, 2, 3))
+    torch.testing.assert_close(reconstruction(passed(raw, x, mask)), kept)
+
+
+def test_hidden_values_change_neither_loss_nor_gradient():
+    raw, x = draw()
+    mask = (torch.rand(raw.shape, generator=torch.Generator().manual_seed(1)) < 0.5).double()
+    losses = []
+    for other in (x, torch.where(mask == 0, x.flip(0), x)):
+        leaf = raw.clone().requires_grad_()
+        loss = reconstruction(passed(leaf, other, mask, scaled(Laplace))).sum()
+        loss.backward()
+        losses.append((loss.detach(), leaf.grad))
+    assert torch.equal(losses[0][0], losses[1][0])
+    assert torch.equal(losses[0][1], losses[1][1])
+    assert bool((losses[0][1][mask == 0] == 0).all())

@@ -303,3 +303,47 @@ def test_every_code_weighs_the_same_in_batches_of_unequal_size() -> None:
     z = torch.tensor([[1.0, 0.0, 3.0], [0.0, 0.0, 4.0], [0.0, 0.0, 5.0], [0.0, 0.0, 0.0]])
     for measure, expected in ((active_share, 4 / 12), (mean_activation, 13 / 12)):
         assert fed(Mean(measure), coded(z[:1]), coded(z[1:])) == pytest.approx(expected)
+
+
+# --- masks ------------------------------------------------------------------------------------------------
+
+
+def masked(x: Tensor, raw: Tensor, mask: Tensor, **settings: Any) -> Output:
+    return output(x, raw, **settings)._replace(mask=mask)
+
+
+X = torch.tensor([[0.0, 9.0], [2.0, 5.0], [4.0, 1.0]])
+MASK = torch.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
+
+
+def test_errors_are_of_the_values_that_a_mask_counts() -> None:
+    out = masked(X, torch.zeros(3, 2), MASK)
+    assert fed(Mean(squared_errors), out) == pytest.approx((0 + 4 + 25 + 16 + 1) / 3)
+    assert fed(PerValue(squared_errors), out) == pytest.approx((0 + 4 + 25 + 16 + 1) / 5)
+    assert fed(PSNR(1.0), out) == pytest.approx(-10 * math.log10(46 / 5))
+
+
+def test_unexplained_variance_is_about_the_mean_of_the_values_that_a_mask_counts() -> None:
+    means = torch.tensor([[2.0, 3.0]]).expand(3, 2)  # of 0, 2, 4 and of 5, 1
+    assert fed(UnexplainedVariance(), masked(X, means, MASK)) == pytest.approx(1.0)
+    halves = [masked(X[rows], means[rows], MASK[rows]) for rows in (slice(0, 1), slice(1, 3))]
+    assert fed(UnexplainedVariance(), *halves) == pytest.approx(1.0)
+
+
+def test_a_hidden_value_changes_no_metric() -> None:
+    other = X.where(MASK > 0, torch.tensor(-100.0))
+    for metric in (Mean(squared_errors), PerValue(squared_errors), PSNR(1.0), UnexplainedVariance(), Mean(nll)):
+        again = type(metric)(1.0) if isinstance(metric, PSNR) else type(metric)(*_measures(metric))
+        one, two = (masked(x, torch.ones(3, 2), MASK, scale=2.0) for x in (X, other))
+        assert fed(metric, one) == fed(again, two)
+
+
+def _measures(metric: Any) -> list[Any]:
+    return [metric.measure] if isinstance(metric, Mean) else []
+
+
+def test_the_nll_of_standardized_data_counts_the_scales_of_the_values_that_a_mask_counts() -> None:
+    likelihood = Gaussian((2,))
+    out = masked(X, torch.zeros(3, 2), MASK, likelihood=likelihood, scale=2.0)
+    expected = -(MASK * Normal(0.0, 1.0).log_prob(X)).sum(1) + math.log(2) * MASK.sum(1)
+    torch.testing.assert_close(nll(out), expected)

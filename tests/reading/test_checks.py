@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import aezoo
 from aezoo.building.builder import objective_of, skeleton
 from aezoo.errors import Fault, SpecError
-from aezoo.plugin import LayerSpec, LikelihoodSpec, Shape, ShapeError
+from aezoo.plugin import LayerSpec, LikelihoodSpec, RegularizerSpec, Shape, ShapeError
 from aezoo.reading.reader import check
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import DecoderSpec
@@ -77,6 +77,22 @@ def test_a_way_there_that_fails_does_not_hide_a_likelihood_that_does() -> None:
 
     registry = registry_with(PickySpec, namespace="odd")
     assert codes(registry, encoder=[WRONG_SHAPE], likelihood="odd:picky") == ["AZ401 encoder[0]", "AZ403 likelihood"]
+
+
+def test_a_term_of_single_values_wants_a_likelihood_that_has_them() -> None:
+    class ColumnsSpec(RegularizerSpec):
+        type: str = "columns"
+        needs: ClassVar[frozenset[str]] = frozenset({"nll_values"})
+
+    def found(likelihood: Any) -> list[Fault]:
+        registry = registry_with(ColumnsSpec, namespace="odd")
+        return faults_in(registry, regularizers={"c": {"type": "odd:columns"}}, likelihood=likelihood)
+
+    (fault,) = found("gaussian")
+    assert (fault.code, fault.place) == ("AZ501", "regularizers.c")
+    assert fault.message == "needs the likelihood of single values; 'gaussian' as it is set has none"
+    assert found({"type": "gaussian", "variance": "learned"}) == []  # what the hint says to type
+    assert found("mse") == []
 
 
 def test_names_in_a_decoder_are_judged_only_where_there_is_one() -> None:

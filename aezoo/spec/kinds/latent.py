@@ -43,7 +43,7 @@ class LatentSpec(Component):
 
     @classmethod
     def offers(cls) -> frozenset[str]:
-        """What the `needs` of a term may name: fields of the code, and `posterior`."""
+        """What of a latent the `needs` of a term may name: fields of the code, and `posterior`."""
         return cls.provides | ({"z", "posterior"} if cls.posterior else {"z"})
 
     @property

@@ -18,6 +18,9 @@ class LikelihoodSpec(Component):
     kind: ClassVar[str] = "likelihood"
     #: Whether `nll` is that of a density, constants and all: only then is there an ELBO.
     density: ClassVar[bool] = True
+    #: Whether its module has `nll_values`: a product of densities of single values, each of which depends on its own
+    #: data alone. Only then can values be left out (a mask) or weighted.
+    valuewise: ClassVar[bool] = False
     #: Between what the data must lie; None for any numbers.
     support: ClassVar[Range | None] = None
 
@@ -37,7 +40,7 @@ class LikelihoodSpec(Component):
         if self.support is None:
             return
         low, high = self.support
-        declared = spec.input.range if spec.input.normalize == "none" else None
+        declared = spec.target_range if spec.input.normalize == "none" else None
         if declared is None or not low <= declared[0] < declared[1] <= high:
             yield Remark(
                 f"{self.tag()} takes data in [{low:g}, {high:g}], and the input does not declare them",
@@ -47,5 +50,6 @@ class LikelihoodSpec(Component):
 
     def build(self, shape: Shape) -> nn.Module:
         """A module with `mean(raw) -> [B, *shape]`, `nll(raw, x) -> [B]` in nats, summed over the sample,
-        and `sample(raw, generator) -> [B, *shape]`."""
+        `sample(raw, generator) -> [B, *shape]`, and, if `valuewise`, `nll_values(raw, x) -> [B, *shape]`: `nll` is
+        their sum."""
         raise NotImplementedError

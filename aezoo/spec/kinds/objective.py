@@ -58,7 +58,7 @@ class ObjectiveSpec(Component):
     kind: ClassVar[str] = "objective"
     #: Who plays: each has its own parameters, optimizer and terms. One, or say model and critic.
     players: ClassVar[tuple[str, ...]] = ("model",)
-    #: What the latent must provide, as a regularizer's `needs`.
+    #: What latent and likelihood must provide, as a regularizer's `needs`.
     needs: ClassVar[frozenset[str]] = frozenset()
     #: What the first player's own terms are called: names that no regularizer can have.
     terms: ClassVar[frozenset[str]] = frozenset()

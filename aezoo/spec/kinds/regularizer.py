@@ -21,13 +21,16 @@ class RegularizerSpec(Component):
     """
 
     kind: ClassVar[str] = "regularizer"
-    #: What the latent must provide: fields of its code; `posterior`, if the term asks for the density of the draw.
+    #: What the latent must provide: fields of its code; `posterior`, if the term asks for the density of the draw. And
+    #: `nll_values`, if it asks for the likelihood of single values.
     needs: ClassVar[frozenset[str]] = frozenset()
     #: Whether it limits what the code can tell of the input, as a KL to the prior does. A rate that needs the
     #: posterior is the rate itself: two such terms, or one beside an objective that has it, count it twice.
     rate: ClassVar[bool] = False
     #: Whether it asks for few active values.
     sparsifies: ClassVar[bool] = False
+    #: Whether `on` may be a field of classes: whole numbers, [B].
+    reads_classes: ClassVar[bool] = False
     weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the term; a number or a schedule")
     on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
 

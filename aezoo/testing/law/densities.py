@@ -144,6 +144,30 @@ def samples_match_the_mean(tested: PartUnderTest) -> Iterator[str]:
             yield f"{adapter}: the samples' mean is off by up to {float((drawn.mean(dim=0) - mean).abs().max()):.3g}"
 
 
+@law(
+    "L36",
+    "likelihood",
+    says="The values of a likelihood add up to its nll, and each depends on its own data alone.",
+    hint="let `nll` be the sum of `nll_values(raw, x)`, constants and all; or declare `valuewise = False`",
+)
+def values_add_up(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in adapters_of(tested):
+        if not adapter.part.valuewise:
+            continue
+        for training in (True, False):
+            module: Any = adapter.build().double().train(training)
+            raw, x = (value.double() for value in adapter.inputs(3, generator(1)))
+            with torch.no_grad():
+                values, nll = module.nll_values(raw, x), module.nll(raw, x)
+                # Half of the values, in an order without pattern, have other data.
+                other = torch.rand(x.shape, generator=generator(2)) < 0.5
+                changed = module.nll_values(raw, torch.where(other, x.flip(0), x))
+            if not torch.allclose(values.flatten(1).sum(dim=1), nll, rtol=1e-6, atol=1e-6):
+                yield f"{adapter}: its values sum to {float(values[0].sum()):.6g}, its nll is {float(nll[0]):.6g}"
+            elif not torch.allclose(changed[~other], values[~other], rtol=1e-9, atol=1e-12):
+                yield f"{adapter}: a value changes with the data of others"
+
+
 def agree(drawn: Tensor, mean: Tensor) -> bool:
     """Whether the mean of the draws is this one, up to what their number allows."""
     error = drawn.std(dim=0) / math.sqrt(len(drawn))
@@ -176,4 +200,4 @@ def _label(part: Any) -> str:
     return f"{part.tag()} {part.model_dump(mode='json', exclude_none=True, exclude_defaults=True)}"
 
 
-LAWS = [likelihood_sums_to_one, prior_sums_to_one, within_support, samples_match_the_mean]
+LAWS = [likelihood_sums_to_one, prior_sums_to_one, within_support, samples_match_the_mean, values_add_up]

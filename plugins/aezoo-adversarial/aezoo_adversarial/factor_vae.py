@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import Output
+from aezoo.nn.likelihood import reconstruction
 from aezoo_adversarial.critic import Critic, discrimination, noise
 
 
@@ -50,8 +51,7 @@ class FactorVAE(nn.Module):
         if player == "critic":
             z = z.detach()
             return {"discrimination": discrimination(self.critic(z), self.critic(independent(z, noise(out))))}
-        error = out.model.likelihood.nll(out.raw, out.x).mean()
-        return {"reconstruction": error, "total_correlation": self.critic(z).mean()}
+        return {"reconstruction": reconstruction(out).mean(), "total_correlation": self.critic(z).mean()}
 
     def own(self, player: str) -> Iterator[nn.Parameter]:
         return self.critic.parameters()

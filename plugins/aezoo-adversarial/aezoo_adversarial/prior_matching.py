@@ -8,12 +8,12 @@ from torch import Tensor, nn
 
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output
+from aezoo.nn.likelihood import reconstruction
 from aezoo_adversarial.critic import Critic, adversarial, discrimination, drawn
 
 
 def _reconstruction(out: Output) -> Tensor:
-    error: Tensor = out.model.likelihood.nll(out.raw, out.x).mean()
-    return error
+    return reconstruction(out).mean()
 
 
 class _Matching(nn.Module):

@@ -19,6 +19,7 @@ from aezoo.nn.code import Output, Posterior
 from aezoo.nn.divergence import log_ratio
 from aezoo.nn.freezing import frozen
 from aezoo.nn.latent import standard_normal
+from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
 
 #: Values of the decoder's output that are computed at once for a metric: 8 MB of them.
@@ -31,15 +32,9 @@ def redrawn(out: Output, count: int, generator: Generator) -> Output:
     Shape:
         of B samples -> of count * B
     """
-
-    def repeated(value: Tensor) -> Tensor:
-        return value.repeat(count, *(1 for _ in value.shape[1:]))
-
-    code = type(out.code)(*map(repeated, out.code))
+    code = type(out.code)(*(value.repeat(count, *(1 for _ in value.shape[1:])) for value in out.code))
     code = _posterior(out).redraw(code, generator)
-    taps, fields = ({name: repeated(value) for name, value in of.items()} for of in (out.taps, out.fields))
-    many = out._replace(x=repeated(out.x), corrupted=repeated(out.corrupted), taps=taps, fields=fields)
-    return out.model.redecode(many, code, partial(standard_normal, generator=generator))
+    return out.model.redecode(out.repeated(count), code, partial(standard_normal, generator=generator))
 
 
 def _posterior(out: Output) -> Posterior:
@@ -87,7 +82,7 @@ class DoublyReparameterized(ImportanceWeighted):
         constant = type(code)(*(value.detach() for value in code))
         with frozen(out.model.latent):
             log_q = _posterior(out).log_prob(constant, z)
-        log_p = out.model.rate_prior.log_prob(z) - out.model.likelihood.nll(drawn.raw, drawn.x)
+        log_p = out.model.rate_prior.log_prob(z) - reconstruction(drawn)
         weights: Tensor = (log_p - log_q).reshape(-1, len(out.x))
         if z.requires_grad and out.generator is not None:
             shares = weights.detach().softmax(dim=0).reshape(-1, *(1 for _ in z.shape[1:]))
@@ -96,8 +91,7 @@ class DoublyReparameterized(ImportanceWeighted):
 
 
 def _log_weights(out: Output) -> Tensor:
-    density: Tensor = out.model.likelihood.nll(out.raw, out.x)
-    return -(density + log_ratio(out))
+    return -(reconstruction(out) + log_ratio(out))
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from aezoo.nn.code import Output
+from aezoo.nn.likelihood import reconstruction
 
 
 class NestedReconstruction(nn.Module):
@@ -22,8 +23,8 @@ class NestedReconstruction(nn.Module):
         self.prefixes = tuple(prefixes)
 
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
-        raws = [out.raw, *(out.model.expand(_first(out.code.z, m)) for m in self.prefixes)]
-        each = torch.stack([out.model.likelihood.nll(raw, out.x).mean() for raw in raws])
+        raws = [out.raw, *(out.model.expand(_first(out.code.z, m), out.fields) for m in self.prefixes)]
+        each = torch.stack([reconstruction(out._replace(raw=raw)).mean() for raw in raws])
         return {"reconstruction": each.mean()}
 
 
