@@ -22,9 +22,9 @@ class ArraysSpec(FileDatasetSpec):
     their numbers mean. float64 values beyond float32 are refused, unless `training.precision` is float64.
     Nothing is unpickled.
 
-    The other arrays of the file are fields of the samples, by their names, where a spec declares them.
-    `missing = "mask"` reads NaN as a gap: the value becomes 0, and the field `observed` is 1 where a value is known
-    and 0 where none is.
+    Of a file of several the samples are `values`, unless `key` names others. The rest are fields of the samples, by
+    their names, where a spec declares them. `missing = "mask"` reads NaN as a gap: the value becomes 0, and the field
+    `observed` is 1 where a value is known and 0 where none is.
 
     Example:
         [data]
