@@ -138,7 +138,9 @@ def test_variants_that_disagree_point_at_their_names() -> None:
     ("value", "place", "message"),
     [
         ("1.5", "corruption[0].p", "takes 1.0 or less, or a list, got 1.5"),
-        ('"x"', "corruption[0].p", "takes a number, or a list, got 'x'"),
+        ('"x"', "corruption[0].p", "no schedule is called 'x'"),
+        ('{ type = "linear", end = 2 }', "corruption[0].p", "takes 1 or less, and the schedule gets to 2"),
+        ('{ type = "linear", ende = 1 }', "corruption[0].p.ende", "unknown key for schedule 'linear'"),
         ("[0.5, 2]", "corruption[0].p[1]", "takes 1.0 or less, got 2"),
         ("[0.5]", "corruption[0].p[1]", "is missing"),
     ],
