@@ -21,7 +21,8 @@ from aezoo.registry.loader import default_registry
 from aezoo.spec.kinds import LatentSpec
 from aezoo.spec.limits import LIMITS_IN_USE
 from aezoo.spec.memory import memory
-from tests.spec.test_sizes import HALVED, conv
+from aezoo.spec.tiles import plan
+from tests.spec.test_sizes import HALVED, UP, conv
 
 GAUSSIAN = {"type": "gaussian", "dim": 3, "layout": "spatial"}
 
@@ -185,6 +186,13 @@ def test_the_exact_overlap_is_not_larger_than_it_must_be() -> None:
     np.testing.assert_allclose(model.encode(x, tile=64, overlap=24), whole, atol=1e-6)
     with pytest.warns(DataWarning, match="overlap = 24 is exact"):
         assert np.abs(model.encode(x, tile=64, overlap=20) - whole).max() > 1e-6
+
+
+def test_patches_need_no_overlap() -> None:
+    patches = {"encoder": [conv(kernel=4, stride=4, padding=0)], "decoder": [{**UP, "kernel": 4, "padding": 0}]}
+    model, x = model_of(**patches), samples(2, 1, 64, 48)
+    np.testing.assert_allclose(model.reconstruct(x, tile=16), model.reconstruct(x), atol=1e-6)
+    assert plan(model.spec, 16, None).overlap == 0
 
 
 def test_tiles_of_what_sees_everything_are_blended_and_it_is_said_by_how_much_they_differ() -> None:

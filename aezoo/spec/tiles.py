@@ -75,19 +75,16 @@ def plan(spec: Spec, tile: int, overlap: int | None) -> Plan:
 
 def exact_overlap(seen: Views) -> int | None:
     """The least overlap with which tiles are exact, for encoding and decoding; None if no overlap is."""
-    if not seen.both.bounded:
+    there, back = seen.encoder.overlap, seen.decoder.overlap
+    if there is None or back is None:
         return None
-    lengths = _extent(seen.encoder), _extent(seen.decoder) * Fraction(seen.encoder.stride)
-    return ceil(max(lengths) / seen.both.multiple) * seen.both.multiple
-
-
-def _extent(window: Window) -> Fraction:
-    return max(Fraction(window.before + window.after), Fraction(0))
+    step = seen.both.multiple
+    return ceil(max(Fraction(there), back * Fraction(seen.encoder.stride)) / step) * step
 
 
 def _margin(window: Window, overlap: Fraction) -> Fraction | None:
-    exact = window.bounded and _extent(window) <= overlap
-    return Fraction(window.before) if exact else None
+    needed = window.overlap
+    return None if needed is None or needed > overlap else Fraction(window.before)
 
 
 def _refuse_small(spec: Spec, tile: int) -> None:

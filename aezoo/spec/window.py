@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import floor, gcd, inf, isinf, lcm
+from math import ceil, floor, gcd, inf, isinf, lcm
 from typing import NamedTuple
 
 Distance = Fraction | int | float
@@ -48,6 +48,19 @@ class Window(NamedTuple):
     def bounded(self) -> bool:
         """Whether it ends anywhere."""
         return not (isinf(self.before) or isinf(self.after))
+
+    @property
+    def overlap(self) -> int | None:
+        """How many input positions two tiles must share, so that one or the other holds all that each output sees.
+
+        Tiles begin where an output position does. None if no overlap is enough.
+        """
+        if not self.bounded:
+            return None
+        step = Fraction(self.stride)
+        # The first position that the later tile has right; the earlier one must hold what the one before it sees.
+        first = ceil(self.before / step)
+        return max(0, floor((first - 1) * step + self.after) + 1)
 
     @property
     def positions(self) -> int | None:

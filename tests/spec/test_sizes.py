@@ -27,6 +27,7 @@ def conv(channels: int = 4, **more: Any) -> Table:
     return {"type": "conv", "channels": channels, **more}
 
 
+UP: Table = {"type": "conv_transpose", "channels": 1, "stride": 4}
 HALVED = [conv(kernel=4, stride=2, padding=1), conv(stride=2)]
 
 
@@ -53,6 +54,23 @@ def test_windows_of_a_chain_add_up_as_the_textbook_says() -> None:
     assert there.then(Window(Fraction(1, 4), 0, 0)).stride == 1
     assert Window(2, multiple=2).then(EVERYWHERE) == Window(2, inf, inf, 2)
     assert EVERYWHERE.positions is None
+
+
+@pytest.mark.parametrize(
+    ("window", "overlap"),
+    [
+        (Window(), 0),
+        (Window(1, 1, 1), 2),  # a kernel of 3: the earlier tile is wrong at its last position, the later at its first
+        (Window(4, 0, 3, 4), 0),  # patches side by side
+        (Window(2, 1, 1, 2), 2),
+        (Window(2, 1, 2, 2), 3),
+        (Window(Fraction(1, 2), Fraction(1, 2), 0), 1),
+        (Window(Fraction(1, 2), 1, 1), 2),
+        (EVERYWHERE, None),
+    ],
+)
+def test_the_overlap_that_is_needed(window: Window, overlap: int | None) -> None:
+    assert window.overlap == overlap
 
 
 def test_what_a_later_part_needs_is_needed_of_the_first_input() -> None:
