@@ -107,7 +107,7 @@ class Model:
     ) -> Array: ...
     @attributed()
     def encode(self, data: Data, *, what: str = "code", batch_size: int = CHUNK) -> Array | Tensor:
-        """The code of each sample, nothing drawn: the mean of a Gaussian.
+        """The code of each sample, nothing drawn: the mean of a Gaussian; scaled where `latent.scale` says so.
 
         Args:
             data: [N, *input].
@@ -127,7 +127,7 @@ class Model:
         shape = None if what == "code" else self._field(what)
         opened = self._open(data)
         if shape is None:
-            return self._pass(opened, self.spec.code_shape, Model._code, batch_size)
+            return self._pass(opened, self.spec.code_shape, lambda m, x: m.network.scaled(m._code(x)), batch_size)
         dtype = torch.int64 if what == latent.discrete else None
         return self._pass(opened, shape, lambda m, x: getattr(m.network.encode(x), what), batch_size, dtype)
 
@@ -254,7 +254,7 @@ class Model:
         return self.network.code_of(self.network.normalizer(x))
 
     def _decode(self, z: Tensor) -> Tensor:
-        return self.network.decode(z)
+        return self.network.decode(self.network.unscaled(z))
 
     def _decode_indices(self, indices: Tensor) -> Tensor:
         return self.network.decode(self.network.embed(indices))
@@ -331,7 +331,7 @@ class Model:
             )
         generator = Generator(self.device).manual_seed(derive(seed, "sample"))
         with torch.no_grad():
-            return prior.sample(n, generator)  # type: ignore[no-any-return]
+            return self.network.scaled(prior.sample(n, generator))
 
     def _open(self, data: Data) -> Opened:
         single, like = _is_single(data, self.spec.input.shape), _device(data)

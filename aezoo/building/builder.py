@@ -16,6 +16,7 @@ from aezoo.modules.output_checks import curve
 from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.layers import matrices, tie
+from aezoo.nn.normalizer import Normalizer
 from aezoo.nn.objective import Constraints, Objective, Terms, Weight
 from aezoo.nn.projection import Tangential
 from aezoo.randomness import derive
@@ -77,9 +78,23 @@ def assemble(spec: Spec) -> Autoencoder:
         prior=made(prior, spec.code_shape, spec) if prior else None,
         fitted=prior is not None and prior.fitted,
         standardize=spec.input.normalize == "standardize",
+        scaler=_scaler(spec),
     )
     network.attach()
     return network.double() if spec.training.precision == "float64" else network
+
+
+def _scaler(spec: Spec) -> Normalizer | None:
+    """What takes mean and deviation out of codes: learned from the training split, or those of the spec."""
+    scale = spec.latent.scale
+    if scale is None:
+        return None
+    scaler = Normalizer(spec.code_shape, saved=scale == "fitted")
+    if scale != "fitted":
+        mean, deviation = scale if isinstance(scale, tuple) else (0.0, 1 / scale)
+        scaler.shift.fill_(mean)
+        scaler.scale.fill_(deviation)
+    return scaler
 
 
 def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:

@@ -30,6 +30,7 @@ class Autoencoder(Network):
         fitted: Whether the prior is fitted to codes after training: a rate is then measured against N(0, I), which the
             model is trained with.
         standardize: Whether values are normalized on the way in and out.
+        scaler: Mean and deviation of codes, which a user's codes are free of; None if they are as the latent gives them.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Autoencoder(Network):
         prior: Prior | None = None,
         fitted: bool = False,
         standardize: bool = False,
+        scaler: Normalizer | None = None,
     ) -> None:
         super().__init__()
         self.input_shape = tuple(input_shape)
@@ -54,6 +56,7 @@ class Autoencoder(Network):
         self.decoder = nn.ModuleList(decoder)
         self.likelihood = likelihood
         self.prior = prior
+        self.scaler = scaler
         self._fitted = fitted or prior is None
 
     def attach(self) -> None:
@@ -94,6 +97,14 @@ class Autoencoder(Network):
             z: [B, *code] -> [B, *input]
         """
         return self.normalizer.inverse(self.likelihood.mean(self.expand(z)))
+
+    def scaled(self, z: Tensor) -> Tensor:
+        """A code as a user has it: all that is inside the model, its rate too, is of codes without this scale."""
+        return z if self.scaler is None else self.scaler(z)
+
+    def unscaled(self, z: Tensor) -> Tensor:
+        """The inverse of `scaled`."""
+        return z if self.scaler is None else self.scaler.inverse(z)
 
     def embed(self, indices: Tensor) -> Tensor:
         """The `z` of a discrete code. Only latents with a discrete code have `embed`.
