@@ -30,7 +30,7 @@ class Autoencoder(Network):
         fitted: Whether the prior is fitted to codes after training: a rate is then measured against N(0, I), which the
             model is trained with.
         standardize: Whether values are normalized on the way in and out.
-        scaler: Mean and deviation of codes, which a user's codes are free of; None if they are as the latent gives them.
+        scaler: Mean and deviation of codes, which a user's codes are free of; None if they keep them.
     """
 
     def __init__(

@@ -46,8 +46,8 @@ class LatentSpec(Component):
     prior: PriorSpec | None = Field(None, description="density that `sample` draws from")
     scale: Literal["fitted"] | Annotated[float, Field(ge=SMALLEST, le=1 / SMALLEST)] | Interval | None = Field(
         None,
-        description="of the codes that `encode` gives and `decode` takes: their factor; or [mean, deviation], which are "
-        "taken out; fitted: those of each feature or channel over the training split",
+        description="of the codes that `encode` gives and `decode` takes: their factor; or [mean, deviation], which "
+        "are taken out; fitted: those of each feature or channel over the training split",
     )
 
     @model_validator(mode="after")
