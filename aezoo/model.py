@@ -238,7 +238,9 @@ class Model:
         tile: int | None = None,
         overlap: int | None = None,
     ) -> Array | Tensor:
-        """The code of each sample, nothing drawn: the mean of a Gaussian. Of a hierarchy it is the top level.
+        """The code of each sample, nothing drawn: the mean of a Gaussian; scaled where `latent.scale` says so.
+
+        Of a hierarchy it is the top level.
 
         Args:
             data: [N, *input].
@@ -267,7 +269,7 @@ class Model:
             self._refuse_field(what)
         opened, tiles = self._open(data, fields, self.spec.input_fields), self._tiles(tile, overlap)
         if what == "code":
-            return self._pass(opened, opened.spec.code_shape, tiles.encoded(Model._code), batch_size, tiles=tiles)
+            return self._pass(opened, opened.spec.code_shape, tiles.encoded(Model._scaled_code), batch_size, tiles=tiles)
         shape = latent.tap_shape(what, opened.spec.feature_shape)
         dtype = torch.int64 if what == latent.discrete else None
         compute = tiles.encoded(lambda m, batch: getattr(m.network.encode(batch.x, fields=batch.fields), what))
@@ -318,8 +320,9 @@ class Model:
         """
         opened, tiles = self._open_codes(codes, fields), self._tiles(tile, overlap)
         decode = tiles.decoded(Model._decode)
-        by_index = isinstance(opened.batches, Indices)
-        compute = (lambda m, batch: decode(m, batch._replace(x=m.network.embed(batch.x)))) if by_index else decode
+        compute = tiles.decoded(Model._decode_scaled)
+        if isinstance(opened.batches, Indices):
+            compute = lambda m, batch: decode(m, batch._replace(x=m.network.embed(batch.x)))  # noqa: E731
         return self._pass(opened, opened.spec.target_shape, compute, batch_size, tiles=tiles)
 
     @overload
@@ -500,6 +503,12 @@ class Model:
         x, fields = batch
         return self.network.code_of(self.network.normalized(x, fields), fields)
 
+    def _scaled_code(self, batch: Batch) -> Tensor:
+        return self.network.scaled(self._code(batch))
+
+    def _decode_scaled(self, codes: Batch) -> Tensor:
+        return self._decode(codes._replace(x=self.network.unscaled(codes.x)))
+
     def _decode(self, codes: Batch) -> Tensor:
         return self.network.decode(codes.x, codes.fields)
 
@@ -592,7 +601,7 @@ class Model:
             )
         generator = Generator(self.device).manual_seed(derive(seed, "sample"))
         with torch.no_grad():
-            return prior.sample(n, generator)  # type: ignore[no-any-return]
+            return self.network.scaled(prior.sample(n, generator))
 
     def _draw_levels(self, opened: Opened, seed: int, batch_size: int | None) -> Tensor:
         """Codes decoded, with draws of the levels below them."""
@@ -601,7 +610,8 @@ class Model:
         start = 0
         with evaluating(self.network), torch.inference_mode():
             for codes in opened.batches.sequential(batch_size):
-                drawn.append(self.network.decode(*codes, EachItsOwn(seed, start)))
+                z = self.network.unscaled(codes.x)
+                drawn.append(self.network.decode(z, codes.fields, EachItsOwn(seed, start)))
                 start += codes.rows
         result = torch.cat(drawn)
         if rows := _not_finite(result):

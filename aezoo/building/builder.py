@@ -16,6 +16,7 @@ from aezoo.modules.output_checks import curve
 from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.layers import matrices, tie
+from aezoo.nn.normalizer import Normalizer
 from aezoo.nn.objective import Constraints, Objective, Terms, Weight
 from aezoo.nn.projection import Tangential
 from aezoo.nn.reading import Read
@@ -83,6 +84,7 @@ def assemble(spec: Spec) -> Autoencoder:
         mask=field_name(spec.mask) if spec.mask else None,
         observed=field_name(spec.input.observed) if spec.input.observed else None,
         reads=_reads(spec),
+        scaler=_scaler(spec),
     )
     network.attach()
     return network.double() if spec.training.precision == "float64" else network
@@ -98,6 +100,19 @@ def _reads(spec: Spec) -> dict[str, Read]:
         for i, layer in enumerate(layers)
         if isinstance(layer, ReadingLayerSpec)
     }
+
+
+def _scaler(spec: Spec) -> Normalizer | None:
+    """What takes mean and deviation out of codes: learned from the training split, or those of the spec."""
+    scale = spec.latent.scale
+    if scale is None:
+        return None
+    scaler = Normalizer(spec.code_shape, saved=scale == "fitted")
+    if scale != "fitted":
+        mean, deviation = scale if isinstance(scale, tuple) else (0.0, 1 / scale)
+        scaler.shift.fill_(mean)
+        scaler.scale.fill_(deviation)
+    return scaler
 
 
 def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:

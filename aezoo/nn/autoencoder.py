@@ -38,6 +38,7 @@ class Autoencoder(Network):
         mask: Name of the field that says which values of the target count; None for all.
         observed: Name of the field that says which values of the input are known; None for all.
         reads: What layers read beside their input, by the name of the layer: `decoder.1`.
+        scaler: Mean and deviation of codes, which a user's codes are free of; None if they keep them.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Autoencoder(Network):
         mask: str | None = None,
         observed: str | None = None,
         reads: Mapping[str, Read] | None = None,
+        scaler: Normalizer | None = None,
     ) -> None:
         super().__init__()
         self.input_shape = tuple(input_shape)
@@ -69,6 +71,7 @@ class Autoencoder(Network):
         self.decoder = nn.ModuleList(decoder)
         self.likelihood = likelihood
         self.prior = prior
+        self.scaler = scaler
         self._fitted = fitted or prior is None
         self._reads = dict(reads or {})
 
@@ -144,6 +147,14 @@ class Autoencoder(Network):
         code = self.latent(reading.run("encoder", self.encoder, self.normalized(x, fields)), None)
         raw = reading.run("decoder", self.decoder, getattr(code, self.point))
         return self.output_normalizer.inverse(self.likelihood.mean(raw))
+
+    def scaled(self, z: Tensor) -> Tensor:
+        """A code as a user has it: all that is inside the model, its rate too, is of codes without this scale."""
+        return z if self.scaler is None else self.scaler(z)
+
+    def unscaled(self, z: Tensor) -> Tensor:
+        """The inverse of `scaled`."""
+        return z if self.scaler is None else self.scaler.inverse(z)
 
     def embed(self, indices: Tensor) -> Tensor:
         """The `z` of a discrete code. Only latents with a discrete code have `embed`.

@@ -17,6 +17,10 @@ _BLOCK = 2**24
 class Normalizer(nn.Module):
     """Zero mean and unit variance for each feature (vectors) or channel (all else), as fitted on the training split.
 
+    Args:
+        shape: Of a sample.
+        saved: Whether mean and deviation are part of the state.
+
     Shape:
         x: [B, *shape] -> [B, *shape]
     """
@@ -24,11 +28,11 @@ class Normalizer(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, shape: Sequence[int]) -> None:
+    def __init__(self, shape: Sequence[int], *, saved: bool = True) -> None:
         super().__init__()
         axes = (shape[0], *(1 for _ in shape[1:]))
-        self.register_buffer("shift", torch.zeros(axes))
-        self.register_buffer("scale", torch.ones(axes))
+        self.register_buffer("shift", torch.zeros(axes), persistent=saved)
+        self.register_buffer("scale", torch.ones(axes), persistent=saved)
 
     def fit(self, x: Tensor, known: Tensor | None = None, kept: Sequence[bool] | None = None) -> None:
         """Set mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1.

@@ -17,11 +17,10 @@ from aezoo.data.batches import Batch, Batches, Rows
 from aezoo.data.sources import check, open_samples, restated
 from aezoo.data.splits import split
 from aezoo.data.values import warn_of_precision
-from aezoo.errors import AezooError, DataError, Interrupted
+from aezoo.errors import AezooError, DataError, Interrupted, RunFailed
 from aezoo.evaluation.scores import Scores, evaluate_split
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.code import Prior
 from aezoo.nn.objective import Objective
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
@@ -298,16 +297,16 @@ def _save_weights(run: Run, outcome: Outcome, writer: Writer | None) -> SavedWei
 
 
 def _fit_prior(trained: Trained, batches: Batches, writer: Writer | None) -> None:
-    """Fit the prior to the training codes; if that fails, the model stays as it was."""
+    """Fit the prior and the scale to the training codes; if that fails, the model stays as it was."""
     from aezoo.storage.saving import keep
 
     run, weights = trained.run, trained.outcome.state
     network = run.model.network
-    if network.prior is None:
+    if network.prior is None and run.model.spec.latent.scale != "fitted":
         return
     try:
-        _fit(network, network.prior, batches)
-        fitted = {name: value for name, value in network.state_dict().items() if name.startswith("prior.")}
+        _fit(network, batches, scale=run.model.spec.latent.scale == "fitted")
+        fitted = {name: v for name, v in network.state_dict().items() if name.startswith(("prior.", "scaler."))}
         if writer and any(not torch.equal(value, weights[name]) for name, value in fitted.items()):
             keep(writer, run)
     except BaseException:
@@ -316,10 +315,15 @@ def _fit_prior(trained: Trained, batches: Batches, writer: Writer | None) -> Non
 
 
 @torch.no_grad()
-def _fit(network: Autoencoder, prior: Prior, batches: Batches) -> None:
+def _fit(network: Autoencoder, batches: Batches, *, scale: bool) -> None:
     chunks = batches.head(FIT_ROWS).cut(256)
-    codes = [getattr(network.encode(x, fields=fields), network.point) for x, fields in chunks]
-    prior.fit(torch.cat(codes))
+    codes = torch.cat([getattr(network.encode(x, fields=fields), network.point) for x, fields in chunks])
+    if network.prior is not None:
+        network.prior.fit(codes)
+    if scale and network.scaler is not None:
+        if not codes.isfinite().all():
+            raise RunFailed("a scale cannot be fitted to codes that are not finite", hint="the model has diverged")
+        network.scaler.fit(codes)
 
 
 def _evaluate(model: Model, setup: Setup) -> Scores:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from aezoo.spec.component import Component
+from aezoo.spec.component import Component, Interval
 from aezoo.spec.kinds.layer import Affine, LayerSpec, Style
 from aezoo.spec.kinds.prior import PriorSpec
 from aezoo.spec.shape import Shape, flat
@@ -15,6 +15,10 @@ from aezoo.spec.window import Window
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+#: Of a deviation that codes are divided by, or a factor.
+SMALLEST = 1e-6
 
 
 class LatentSpec(Component):
@@ -44,6 +48,17 @@ class LatentSpec(Component):
     discrete: ClassVar[str] = ""
     dim: int = Field(ge=1, description="width of the code: values, or channels of a spatial one")
     prior: PriorSpec | None = Field(None, description="density that `sample` draws from")
+    scale: Literal["fitted"] | Annotated[float, Field(ge=SMALLEST, le=1 / SMALLEST)] | Interval | None = Field(
+        None,
+        description="of the codes that `encode` gives and `decode` takes: their factor; or [mean, deviation], which "
+        "are taken out; fitted: those of each feature or channel over the training split",
+    )
+
+    @model_validator(mode="after")
+    def _scalable(self) -> Self:
+        if isinstance(self.scale, tuple) and not SMALLEST <= self.scale[1] <= 1 / SMALLEST:
+            raise ValueError(f"scale takes a deviation from {SMALLEST:g} to {1 / SMALLEST:g}, got {self.scale[1]:g}")
+        return self
 
     @classmethod
     def offers(cls) -> frozenset[str]:
