@@ -13,7 +13,7 @@ AEZOO_API = 1
 
 MODULES = [
     LazyModule(f"{__name__}.objectives", objective=("iwae",)),
-    LazyModule(f"{__name__}.metrics", metric=("iw_nll", "prior_nll")),
+    LazyModule(f"{__name__}.metrics", metric=("iw_nll", "imputation_rmse", "prior_nll")),
     LazyModule(f"{__name__}.priors", prior=("vamp", "flow", "fitted_mixture", "uniform_sphere", "wrapped_normal")),
     LazyModule(f"{__name__}.latents", latent=("power_spherical", "poincare", "iaf")),
 ]

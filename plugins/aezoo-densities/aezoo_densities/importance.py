@@ -1,4 +1,4 @@
-"""Importance weights p(x, z) / q(z | x) of draws of a code: a bound to train, and an estimate of log p(x).
+"""Importance weights p(x, z) / q(z | x) of draws of a code: a bound to train, an estimate of log p(x), hidden values.
 
                  ┌─ z_1 ─ decoder ─ w_1
 x ── q(z | x) ───┼─ z_2 ─ decoder ─ w_2      log p(x) >= E log (w_1 + ... + w_k) / k
@@ -45,7 +45,8 @@ class ImportanceWeighted(nn.Module):
     """The negative bound of log p(x) by k draws, averaged over the batch, in nats.
 
     Burda et al. 2015, "Importance weighted autoencoders", arXiv:1509.00519, equation 8. The first draw is that of the
-    pass; where a pass draws nothing, its code is the only one.
+    pass; where a pass draws nothing, its code is the only one. Of a model with a mask it bounds the density of the
+    values that count: MIWAE (Mattei and Frellsen 2019, arXiv:1812.02633, equation 4).
 
     Args:
         k: How many codes are drawn of each sample.
@@ -115,6 +116,66 @@ def log_likelihood(out: Output, k: int, *, seed: int = 0) -> Tensor:
         weights = -(nll(drawn) + log_ratio(drawn)).cpu().double().reshape(count, -1)
         total = torch.logaddexp(total, weights.logsumexp(dim=0))
     return total - math.log(k)
+
+
+@torch.no_grad()
+def imputed(out: Output, k: int, *, seed: int = 0) -> Tensor:
+    """Samples in data units, those values that the mask hides replaced by their mean under the model.
+
+    E[hidden | known] of the codes' importance weights w_i = p(known, z_i) / q(z_i | known), which are made to sum to
+    1 (Mattei and Frellsen 2019, "MIWAE", arXiv:1812.02633, section 3.2). The draws come from the seed alone.
+
+    Args:
+        out: A pass of a model with a mask, of which the posterior and the target are used.
+        k: How many codes are drawn of each sample.
+        seed: Of the draws.
+
+    Shape:
+        -> [B, *target]
+    """
+    generator = Generator(out.code.z.device).manual_seed(seed)
+    mean = torch.zeros_like(out.target)
+    total = torch.full((len(out.x),), -math.inf, device=mean.device, dtype=mean.dtype)
+    for count in _chunks(k, max(1, VALUES // out.raw.numel())):
+        drawn = redrawn(out, count, generator)
+        weights = _log_weights(drawn).reshape(count, -1)
+        before, total = total, torch.logaddexp(total, weights.logsumexp(dim=0))
+        means = out.model.likelihood.mean(drawn.raw).reshape(count, *mean.shape)
+        mean = _weighted(mean.unsqueeze(0), (before - total).unsqueeze(0)) + _weighted(means, weights - total)
+    known = torch.ones_like(mean) if out.mask is None else out.mask.expand_as(mean)
+    return out.model.output_normalizer.inverse(torch.where(known != 0, out.target, mean))
+
+
+def _weighted(values: Tensor, log_weights: Tensor) -> Tensor:
+    """The sum over draws of values [k, B, *shape], each with its weight: [B, *shape]."""
+    weights = log_weights.exp().reshape(*log_weights.shape, *(1 for _ in values.shape[2:]))
+    return (weights * values).sum(dim=0)
+
+
+class ImputationError:
+    """Root mean square error of the values that the mask hides, in units of the loss.
+
+    Args:
+        k: How many codes are drawn of each sample.
+        truth: The field that has these values.
+    """
+
+    def __init__(self, k: int, truth: str) -> None:
+        self.k = k
+        self.truth = truth
+        self.squares = 0.0
+        self.count = 0.0
+
+    def update(self, out: Output) -> None:
+        normalizer, truth = out.model.output_normalizer, out.fields[self.truth]
+        assert out.mask is not None  # it applies to specs with a mask
+        hidden = out.mask.expand_as(truth) == 0
+        errors = (normalizer(imputed(out, self.k)) - normalizer(truth))[hidden].cpu().double()
+        self.squares += errors.square().sum().item()
+        self.count += len(errors)
+
+    def result(self) -> float:
+        return math.sqrt(self.squares / self.count) if self.count else math.nan
 
 
 def _chunks(count: int, most: int) -> Iterator[int]:

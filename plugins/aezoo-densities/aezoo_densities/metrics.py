@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Component, Field, MetricSpec, Spec
+from aezoo.plugin import Component, Field, MetricSpec, Remark, Spec
 
 if TYPE_CHECKING:
     from aezoo.nn.code import Accumulator
@@ -37,6 +38,46 @@ class ImportanceWeightedNLLSpec(MetricSpec):
         return Mean(lambda out: log_likelihood(out, self.k).neg())
 
 
+class ImputationErrorSpec(MetricSpec):
+    """Root mean square error of imputed values, those that the mask hides, in units of the loss.
+
+    A hidden value is imputed by its mean under the model, given the known ones: `k` draws of the code count by their
+    importance weights (MIWAE: Mattei and Frellsen 2019, arXiv:1812.02633, section 3.2). The field `truth` has hidden
+    values, too, of data where some are hidden to try it out. Of standardized data the error of the mean is about 1.
+
+    Example:
+        type = "densities:imputation_rmse"
+        k = 100
+        truth = "fields.whole"
+        input = {shape = [8], observed = "fields.observed"}
+        mask = "fields.observed"
+        fields = {observed = {shape = [8]}, whole = {shape = [8]}}
+        latent = {type = "gaussian", dim = 2}
+        objective = "densities:iwae"
+        likelihood = {type = "gaussian", variance = "learned"}
+    """
+
+    type: Literal["imputation_rmse"] = "imputation_rmse"
+    k: int = Field(ge=1, description="how many codes are drawn of each sample: 1000 for a figure to report")
+    truth: str = Field(pattern=r"^fields\.", description="the field with all values, hidden ones too: `fields.whole`")
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.latent.has_rate and spec.likelihood.density and spec.mask is not None
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from super().remarks(spec)
+        for name in self.reads_fields():
+            if name not in spec.fields or spec.fields[name].sample_shape != spec.target_shape:
+                message = f"no field {name!r} is declared with the shape of the values that are compared"
+                yield Remark(message, f"{self.truth}.shape = {list(spec.target_shape)}", at="truth")
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo_densities.importance import ImputationError
+
+        return ImputationError(self.k, *self.reads_fields())
+
+
 class PriorNLLSpec(MetricSpec):
     """-log p(z) of codes under the prior that samples are drawn from, in nats, averaged over samples.
 
@@ -60,4 +101,4 @@ class PriorNLLSpec(MetricSpec):
         return Mean(lambda out: out.model.prior.log_prob(out.code.z).neg())
 
 
-COMPONENTS: list[type[Component]] = [ImportanceWeightedNLLSpec, PriorNLLSpec]
+COMPONENTS: list[type[Component]] = [ImportanceWeightedNLLSpec, ImputationErrorSpec, PriorNLLSpec]

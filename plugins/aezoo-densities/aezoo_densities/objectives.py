@@ -17,6 +17,9 @@ class IWAESpec(ObjectiveSpec):
     The term `bound` is -log (1/k) sum_i p(x, z_i) / q(z_i | x), in nats: the negative ELBO with k = 1, and tighter with
     each further draw. It contains the rate, so that no `kl` stands beside it.
 
+    With `mask`, it bounds the density of the values that are known, and hidden ones teach nothing: MIWAE (Mattei and
+    Frellsen 2019, arXiv:1812.02633).
+
     - `iwae`: the gradient of that term. The encoder's has a signal that vanishes beside its noise as k grows
       (arXiv:1802.04537).
     - `dreg`: the doubly reparameterized gradient (arXiv:1810.04152, equation 8), equal in the mean, of less variance.

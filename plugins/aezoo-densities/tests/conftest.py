@@ -72,6 +72,16 @@ class Linear:
         z = torch.randn(n, CODE, generator=generator)
         return z @ self.weight.T + self.bias + SIGMA * torch.randn(n, DATA, generator=generator)
 
+    def of_known(self, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """log p(known values), [B], and samples with E[hidden | known] in place of the hidden ones, [B, D], exactly."""
+        covariance = (self.weight @ self.weight.T + SIGMA**2 * torch.eye(DATA)).double()
+        bias, filled, densities = self.bias.double(), x.double().clone(), []
+        for row, k in zip(filled, known, strict=True):
+            inner = covariance[k][:, k]
+            densities.append(MultivariateNormal(bias[k], inner).log_prob(row[k]))
+            row[~k] = bias[~k] + covariance[~k][:, k] @ torch.linalg.solve(inner, row[k] - bias[k])
+        return torch.stack(densities), filled
+
     def log_density(self, x: Tensor) -> Tensor:
         """log p(x) of samples in the units of the loss, exactly."""
         covariance = self.weight @ self.weight.T + SIGMA**2 * torch.eye(DATA)

@@ -51,6 +51,6 @@ def test_a_spec_is_the_same_through_its_text() -> None:
         assert aezoo.read(read.document()) == read
 
 
-def test_the_spec_of_the_readme_reads_without_a_doubt() -> None:
-    text = README.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
-    assert check(tomllib.loads(text))[1] == []
+@pytest.mark.parametrize("block", README.read_text(encoding="utf-8").split("```toml\n")[1:])
+def test_the_specs_of_the_readme_read_without_a_doubt(block: str) -> None:
+    assert check(tomllib.loads(block.partition("```")[0]))[1] == []
