@@ -130,6 +130,38 @@ class RateSpec(MetricSpec):
         return Mean(rate)
 
 
+class LevelRatesSpec(MetricSpec):
+    """Nats that the code and each level below it tell, by the name of the layer; together they are `rate`.
+
+    A level near 0 is dead: it has the prior of what comes down to it. For hierarchies, by one draw of each sample.
+
+    Example:
+        type = "level_rates"
+        input = [16]
+        encoder = [{ type = "linear", features = 12 }]
+        latent = { type = "gaussian", dim = 2 }
+        likelihood = "gaussian"
+        regularizers.kl = { weight = 1.0 }
+        decoder = [
+            { type = "stochastic", dim = 4, reads = "encoder.0" },
+            { type = "linear", features = 16, activation = "identity" },
+        ]
+    """
+
+    type: Literal["level_rates"] = "level_rates"
+    noisy: ClassVar[bool] = True
+    better: ClassVar[str] = ""
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.latent.has_rate and bool(spec.levels)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import LevelRates
+
+        return LevelRates(["latent", *(f"decoder.{i}" for i in spec.levels)])
+
+
 class ELBOSpec(MetricSpec):
     """Evidence lower bound of log p(x) in nats of the data, one draw of the code for each sample: -(nll + rate).
 
