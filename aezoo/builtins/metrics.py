@@ -116,6 +116,7 @@ class RateSpec(MetricSpec):
     """
 
     type: Literal["rate"] = "rate"
+    reconstructs: ClassVar[bool] = False
     noisy: ClassVar[bool] = True
     better: ClassVar[str] = ""
 
@@ -164,6 +165,7 @@ class ActiveUnitsSpec(MetricSpec):
     """
 
     type: Literal["active_units"] = "active_units"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
     threshold: float = Field(0.01, ge=0, description="variance above which a value is active")
 
@@ -187,6 +189,7 @@ class SparsitySpec(MetricSpec):
     """
 
     type: Literal["sparsity"] = "sparsity"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod
@@ -208,6 +211,7 @@ class MeanActivationSpec(MetricSpec):
     """
 
     type: Literal["mean_activation"] = "mean_activation"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod
@@ -230,6 +234,7 @@ class LatentRankSpec(MetricSpec):
     """
 
     type: Literal["latent_rank"] = "latent_rank"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod

@@ -83,7 +83,12 @@ class Evaluator:
                 metric.update(out)
 
     def compare(self, training: Batched | None) -> dict[str, Table]:
-        """The metrics of each baseline by name; under "" those of the model that need a corruption."""
+        """The metrics of each baseline by name; under "" those of the model that need a corruption.
+
+        All of them judge reconstructions: there are none where the model gives none.
+        """
+        if not self.spec.reconstructs:
+            return {}
         moments = baselines.moments_of(training) if training else None
         tables: dict[str, Table] = {}
         if training and moments and flat(self.spec.code_shape) < min(moments.count, flat(self.spec.input.shape)):
@@ -124,7 +129,10 @@ class Evaluator:
             errors.update(x, estimate(self._corrupt(x, generator) if corrupt else x))
         return errors
 
-    def examples(self) -> Examples:
+    def examples(self) -> Examples | None:
+        """A few samples, and what the model makes of them; None where it reconstructs none."""
+        if not self.spec.reconstructs:
+            return None
         x = self.batches.head(EXAMPLES)
         corrupted = self._corrupt(x, self._generator("examples")) if self.corruptions else None
         reconstructions = self._reconstruct(x if corrupted is None else corrupted)
@@ -196,7 +204,7 @@ def _applicable(spec: Spec, registry: Registry) -> Iterator[MetricSpec]:
             continue
         part: type[MetricSpec] = registry.get("metric", name)
         has_defaults = not any(info.is_required() for info in part.model_fields.values())
-        if has_defaults and part.applies(spec):
+        if has_defaults and part.suits(spec):
             yield part()  # type: ignore[call-arg]
     yield from own.values()
 

@@ -115,7 +115,7 @@ def _judges(part: Any, arguments: Sequence[Any], key_path: str) -> dict[str, Jud
         "prior": _of_prior,
         "regularizer": lambda *_: {"forward": _judge_term},
         "corruption": lambda *_: {"forward": _judge_same},
-        "objective": lambda *_: {"forward": _judge_terms},
+        "objective": lambda *_: {"forward": _judge_terms, **({"score": _judge_score} if part.scores else {})},
     }
     return makers[part.kind](part, key_path, *arguments) if part.kind in makers else {}
 
@@ -220,6 +220,10 @@ def _judge_term(result: Any, out: Any, *_: Any) -> str | None:
     if not isinstance(result, Tensor) or not result.is_floating_point():
         return f"gives {_described(result)}, not a floating tensor without axes"
     return None if result.ndim == 0 else f"gives {text(tuple(result.shape))}, not a tensor without axes"
+
+
+def _judge_score(result: Any, out: Any) -> str | None:
+    return _tensor(result, out.code.z, (len(out.x),))
 
 
 def _judge_terms(result: Any, out: Any, *_: Any) -> str | None:

@@ -20,14 +20,21 @@ class MetricSpec(Component):
     noisy: ClassVar[bool] = False
     #: "lower", "higher", or "" for a number that only describes.
     better: ClassVar[str] = "lower"
+    #: Whether it reads what the decoder gives: then it does not apply to a model without one.
+    reconstructs: ClassVar[bool] = True
 
     @classmethod
     def applies(cls, spec: AnySpec) -> bool:
-        """Whether the number means something for this spec."""
+        """Whether the number means something for this spec, which has what the facts above ask for."""
         return True
 
+    @classmethod
+    def suits(cls, spec: AnySpec) -> bool:
+        """Whether the spec has what the metric reads, and its number means something there."""
+        return (spec.reconstructs or not cls.reconstructs) and cls.applies(spec)
+
     def remarks(self, spec: AnySpec) -> Iterator[Remark]:
-        if not self.applies(spec):
+        if not self.suits(spec):
             yield Remark(f"{self.tag()} means nothing for this spec", "leave it out")
         if sum(metric.tag() == self.tag() for metric in spec.metrics) > 1:
             yield Remark(f"{self.tag()} stands twice", "a metric has one number: keep one of them")
