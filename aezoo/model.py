@@ -9,7 +9,7 @@ and dropout are as in evaluation, whatever mode the network is in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from os import PathLike
@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from aezoo.data.batches import Batches
+from aezoo.data.batches import Batch, Batches
+from aezoo.data.fields import Fields, check_fields, with_fields
 from aezoo.data.indices import Indices, index_shape
 from aezoo.data.sources import check, open_samples
 from aezoo.data.values import check_values, warn_outside
@@ -28,6 +29,7 @@ from aezoo.hints import did_you_mean
 from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output, Posterior, Reparameterized
+from aezoo.nn.corruption import FieldCorruption
 from aezoo.nn.divergence import closed_form, rate
 from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
@@ -101,19 +103,30 @@ class Model:
     # --- the verbs ----------------------------------------------------------------------------------------
 
     @overload
-    def encode(self, data: Tensor, *, what: str = "code", batch_size: int = CHUNK) -> Tensor: ...
+    def encode(
+        self, data: Tensor, *, what: str = "code", fields: Fields | None = None, batch_size: int = CHUNK
+    ) -> Tensor: ...
     @overload
     def encode(
-        self, data: Array | Samples | str | PathLike[str], *, what: str = "code", batch_size: int = CHUNK
+        self,
+        data: Array | Samples | str | PathLike[str],
+        *,
+        what: str = "code",
+        fields: Fields | None = None,
+        batch_size: int = CHUNK,
     ) -> Array: ...
     @attributed()
-    def encode(self, data: Data, *, what: str = "code", batch_size: int = CHUNK) -> Array | Tensor:
+    def encode(
+        self, data: Data, *, what: str = "code", fields: Fields | None = None, batch_size: int = CHUNK
+    ) -> Array | Tensor:
         """The code of each sample, nothing drawn: the mean of a Gaussian.
 
         Args:
             data: [N, *input].
             what: The code, or another field that the latent provides: `logvar` of a Gaussian, `indices` of a
                 codebook.
+            fields: What goes along with the samples and the encoder reads, beside or in place of what the data hold:
+                for each field one value for all samples, or [N, *shape].
             batch_size: Samples in one pass.
 
         Shape:
@@ -122,63 +135,80 @@ class Model:
         Raises:
             DataError: Data of another shape or type, or with values that are no numbers.
             NotFound: There is no such file.
-            UsageError: The latent provides no such field.
+            UsageError: The latent provides no such field, or the spec declares none of this name.
         """
         latent = self.spec.latent
         shape = None if what == "code" else self._field(what)
-        opened = self._open(data)
+        opened = self._open(data, fields, self.spec.input_fields)
         if shape is None:
             return self._pass(opened, self.spec.code_shape, Model._code, batch_size)
         dtype = torch.int64 if what == latent.discrete else None
-        return self._pass(opened, shape, lambda m, x: getattr(m.network.encode(x), what), batch_size, dtype)
+        return self._pass(
+            opened,
+            shape,
+            lambda m, batch: getattr(m.network.encode(batch.x, fields=batch.fields), what),
+            batch_size,
+            dtype,
+        )
 
     @overload
-    def decode(self, codes: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
+    def decode(self, codes: Tensor, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Tensor: ...
     @overload
-    def decode(self, codes: Array | Samples | str | PathLike[str], *, batch_size: int = CHUNK) -> Array: ...
+    def decode(
+        self, codes: Array | Samples | str | PathLike[str], *, fields: Fields | None = None, batch_size: int = CHUNK
+    ) -> Array: ...
     @attributed()
-    def decode(self, codes: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
+    def decode(self, codes: Data, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Array | Tensor:
         """The mean of the data for each code, in data units.
 
         Whole numbers are the indices that a discrete code is made of: what `encode(..., what="indices")` gives.
 
         Shape:
-            codes: [N, *code] -> [N, *input]
+            codes: [N, *code] -> [N, *target], which is the input unless the spec says otherwise
 
         Raises:
             AnswerNo: The model has no decoder.
             DataError: Codes of another shape, or that are no numbers, or indices that name no code.
         """
         self._need_decoder()
-        opened = self._open_codes(codes)
+        opened = self._open_codes(codes, fields)
         by_index = isinstance(opened.batches, Indices)
         compute = Model._decode_indices if by_index else Model._decode
-        return self._pass(opened, self.spec.input.shape, compute, batch_size)
+        return self._pass(opened, self.spec.target_shape, compute, batch_size)
 
     @overload
-    def reconstruct(self, data: Tensor, *, batch_size: int = CHUNK) -> Tensor: ...
+    def reconstruct(self, data: Tensor, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Tensor: ...
     @overload
-    def reconstruct(self, data: Array | Samples | str | PathLike[str], *, batch_size: int = CHUNK) -> Array: ...
+    def reconstruct(
+        self, data: Array | Samples | str | PathLike[str], *, fields: Fields | None = None, batch_size: int = CHUNK
+    ) -> Array: ...
     @attributed()
-    def reconstruct(self, data: Data, *, batch_size: int = CHUNK) -> Array | Tensor:
+    def reconstruct(self, data: Data, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Array | Tensor:
         """Each sample, encoded and decoded: no corruption, no latent noise, in data units.
 
         Shape:
-            data: [N, *input] -> the same
+            data: [N, *input] -> [N, *target]
 
         Raises:
             AnswerNo: The model has no decoder.
         """
         self._need_decoder()
-        opened = self._open(data)
-        return self._pass(opened, self.spec.input.shape, lambda m, x: m.network.decode(m._code(x)), batch_size)
+        spec = self.spec
+        opened = self._open(data, fields, spec.input_fields | spec.code_fields)
+        return self._pass(opened, spec.target_shape, Model._reconstruction, batch_size)
 
     @attributed()
-    def sample(self, n: int, *, seed: int = 0, batch_size: int = CHUNK) -> Array:
+    def sample(self, n: int, *, seed: int = 0, fields: Fields | None = None, batch_size: int = CHUNK) -> Array:
         """New data: the means for `n` codes drawn from the prior.
 
+        Args:
+            n: How many.
+            seed: Of the codes.
+            fields: What the decoder reads beside the code: one value for all, or [n, *shape].
+            batch_size: Samples in one pass.
+
         Shape:
-            -> [n, *input]
+            -> [n, *target]
 
         Raises:
             AnswerNo: The latent has no prior, or the model no decoder.
@@ -187,11 +217,18 @@ class Model:
         if n < 1:
             raise UsageError(f"cannot draw {n} samples", hint="ask for at least 1")
         self._need_decoder()
-        return self.decode(self._draw(n, seed), batch_size=batch_size).cpu().numpy()
+        return self.decode(self._draw(n, seed), fields=fields, batch_size=batch_size).cpu().numpy()
 
     @overload
     def score(
-        self, data: Tensor, *, by: Score = "auto", draws: int = 8, seed: int = 0, batch_size: int = CHUNK
+        self,
+        data: Tensor,
+        *,
+        by: Score = "auto",
+        draws: int = 8,
+        seed: int = 0,
+        fields: Fields | None = None,
+        batch_size: int = CHUNK,
     ) -> Tensor: ...
     @overload
     def score(
@@ -201,11 +238,19 @@ class Model:
         by: Score = "auto",
         draws: int = 8,
         seed: int = 0,
+        fields: Fields | None = None,
         batch_size: int = CHUNK,
     ) -> Array: ...
     @attributed()
     def score(
-        self, data: Data, *, by: Score = "auto", draws: int = 8, seed: int = 0, batch_size: int = CHUNK
+        self,
+        data: Data,
+        *,
+        by: Score = "auto",
+        draws: int = 8,
+        seed: int = 0,
+        fields: Fields | None = None,
+        batch_size: int = CHUNK,
     ) -> Array | Tensor:
         """Anomaly score of each sample: higher is more anomalous.
 
@@ -221,6 +266,7 @@ class Model:
             draws: Draws of the code for an ELBO, in pairs of opposite noise where the posterior is a function of
                 standard normal noise. All samples share them, so a sample has one score whatever stands beside it.
             seed: Of these draws.
+            fields: As for `encode`; target and mask among them.
             batch_size: Samples in one pass.
 
         Shape:
@@ -231,22 +277,32 @@ class Model:
             UsageError: The model has no such score.
         """
         by = self._settle(by)
-        opened = self._open(data)
+        opened = self._open(data, fields, self.spec.score_fields)
         if by == "objective":
             # A score depends on the model alone, so an objective that is built anew has the same.
             own = made(self.spec.objective, self.spec).eval()
-            return self._pass(opened, (), lambda m, x: own.score(m.network(x)), batch_size, torch.float64)
+
+            def score(m: Model, batch: Batch) -> Tensor:
+                return own.score(m.network(batch.x, fields=batch.fields))  # type: ignore[no-any-return]
+
+            return self._pass(opened, (), score, batch_size, torch.float64)
         if by == "reconstruction":
             return self._pass(opened, (), Model._reconstruction_nll, batch_size, torch.float64)
         noise = self._noise(draws, seed)
-        return self._pass(opened, (), lambda m, x: m._negative_elbo(x, noise.to(x), seed), batch_size, torch.float64)
+        return self._pass(
+            opened, (), lambda m, batch: m._negative_elbo(batch, noise.to(batch.x), seed), batch_size, torch.float64
+        )
 
     @attributed()
-    def interpolate(self, a: Data, b: Data, steps: int = 8, *, batch_size: int = CHUNK) -> Array | Tensor:
+    def interpolate(
+        self, a: Data, b: Data, steps: int = 8, *, fields: Fields | None = None, batch_size: int = CHUNK
+    ) -> Array | Tensor:
         """From one sample to another on a straight line between their codes, both ends included.
 
+        `fields` go along with both ends; where an end has its own, these do. What decodes reads those of `a`.
+
         Shape:
-            a, b: [*input] -> [steps, *input]; [N, *input] -> [N, steps, *input]
+            a, b: [*input] -> [steps, *target]; [N, *input] -> [N, steps, *target]
 
         Raises:
             AnswerNo: The model has no decoder.
@@ -255,27 +311,44 @@ class Model:
         self._need_decoder()
         if steps < 2:
             raise UsageError(f"{steps} steps lead nowhere", hint="take at least 2: both ends")
-        first, last = (torch.as_tensor(self.encode(cast(Any, end), batch_size=batch_size)) for end in (a, b))
+        first, last = (
+            torch.as_tensor(self.encode(cast(Any, end), fields=fields, batch_size=batch_size)) for end in (a, b)
+        )
         if first.shape != last.shape:
             raise UsageError(f"{len(first)} samples on one side, {len(last)} on the other")
-        code, data = self.spec.code_shape, self.spec.input.shape
+        code, data = self.spec.code_shape, self.spec.target_shape
         batch = first.shape[: first.ndim - len(code)]  # empty for one sample: its steps come first
         share = torch.linspace(0, 1, steps, dtype=first.dtype, device=first.device)
         share = share.reshape(steps, *(1 for _ in code))
         codes = torch.lerp(first.unsqueeze(len(batch)), last.unsqueeze(len(batch)), share)
-        walk = self.decode(codes.reshape(-1, *code), batch_size=batch_size).reshape(*batch, steps, *data)
+        along = self._fields_of(a, fields, steps)
+        walk = self.decode(codes.reshape(-1, *code), fields=along, batch_size=batch_size)
+        walk = walk.reshape(*batch, steps, *data)
         return walk if isinstance(a, Tensor) else walk.numpy()
 
     # --- what they share ----------------------------------------------------------------------------------
 
-    def _code(self, x: Tensor) -> Tensor:
-        return self.network.code_of(self.network.normalizer(x))
+    def _code(self, batch: Batch) -> Tensor:
+        x, fields = batch
+        return self.network.code_of(self.network.normalized(x, fields), fields)
 
-    def _decode(self, z: Tensor) -> Tensor:
-        return self.network.decode(z)
+    def _decode(self, codes: Batch) -> Tensor:
+        return self.network.decode(codes.x, codes.fields)
 
-    def _decode_indices(self, indices: Tensor) -> Tensor:
-        return self.network.decode(self.network.embed(indices))
+    def _decode_indices(self, indices: Batch) -> Tensor:
+        return self.network.decode(self.network.embed(indices.x), indices.fields)
+
+    def _reconstruction(self, batch: Batch) -> Tensor:
+        return self.network.decode(self._code(batch), batch.fields)
+
+    def _fields_of(self, data: Data, fields: Fields | None, times: int) -> dict[str, Array]:
+        """What decoding reads, of each sample of `data` so many times in a row."""
+        names = self.spec.code_fields
+        if not names:
+            return {}
+        single = _is_single(data, self.spec.input.shape)
+        samples = with_fields(open_samples(data[None] if single else data, self.spec), fields, self.spec)  # type: ignore[index]
+        return {name: np.repeat(samples.fields[name], times, axis=0) for name in names}
 
     def _field(self, what: str) -> Shape:
         """Shape of a field that the latent provides."""
@@ -285,8 +358,8 @@ class Model:
             raise UsageError(message, hint=did_you_mean(what, ["code", *sorted(latent.provides)]))
         return latent.tap_shape(what, self.spec.feature_shape)
 
-    def _reconstruction_nll(self, x: Tensor) -> Tensor:
-        return self._measure(self.network(x))
+    def _reconstruction_nll(self, batch: Batch) -> Tensor:
+        return self._measure(self.network(batch.x, fields=batch.fields))
 
     def _measure(self, out: Output) -> Tensor:
         # A squared error has no units of density that a normalizer would change.
@@ -294,10 +367,11 @@ class Model:
             return reconstruction(out)
         return nll(out)
 
-    def _negative_elbo(self, x: Tensor, noise: Tensor, seed: int) -> Tensor:
+    def _negative_elbo(self, batch: Batch, noise: Tensor, seed: int) -> Tensor:
         """The mean over draws of -log p(x | z), and the rate: in closed form, else its mean over the same draws."""
-        out = self.network(x)
-        drawn = [out._replace(code=code, raw=self.network.expand(code.z)) for code in self._redrawn(out, noise, seed)]
+        out, expand = self.network(batch.x, fields=batch.fields), self.network.expand
+        codes = self._redrawn(out, noise, seed)
+        drawn = [out._replace(code=code, raw=expand(code.z, batch.fields)) for code in codes]
         distortion = torch.stack([self._measure(one) for one in drawn]).mean(dim=0)
         if (closed := closed_form(out)) is not None:
             return distortion + closed.sum(dim=-1)
@@ -364,27 +438,30 @@ class Model:
         with torch.no_grad():
             return prior.sample(n, generator)  # type: ignore[no-any-return]
 
-    def _open(self, data: Data) -> Opened:
+    def _open(self, data: Data, fields: Fields | None, needed: Collection[str]) -> Opened:
         single, like = _is_single(data, self.spec.input.shape), _device(data)
         samples = open_samples(data[None] if single else data, self.spec)  # type: ignore[index]
-        check(samples, self.spec, widths=SLACK)
+        samples = with_fields(samples, fields, self.spec)
+        check(samples, self.spec, widths=SLACK, fields=needed)
         self._warn_outside(samples)
-        return Opened(Batches(samples, self.spec, device=self.device), samples, single, like)
+        return Opened(Batches(samples, self.spec, device=self.device, fields=needed), samples, single, like)
 
-    def _open_codes(self, codes: Data) -> Opened:
+    def _open_codes(self, codes: Data, fields: Fields | None) -> Opened:
         named = bool(self.spec.latent.discrete) and _is_whole(codes)
         shape = index_shape(self.spec) if named else self.spec.code_shape
         single, like = _is_single(codes, shape), _device(codes)
         samples = open_samples(codes[None] if single else codes, self.spec, as_input=False)  # type: ignore[index]
+        samples, needed = with_fields(samples, fields, self.spec), self.spec.code_fields
+        check_fields(samples, self.spec, needed)
         if self.spec.latent.discrete and samples.values.dtype.kind in "iu":
-            return Opened(Indices(samples, self.spec, device=self.device), samples, single, like)
+            return Opened(Indices(samples, self.spec, device=self.device, fields=needed), samples, single, like)
         if samples.shape != shape:
             got, wanted = text(samples.shape) or "single numbers", text(shape)
             raise DataError(f"{samples.source}: codes are {got}, the model's are {wanted}")
         if samples.values.dtype.kind != "f":
             raise DataError(f"{samples.source}: codes take finite floating values, got {samples.values.dtype}")
         check_values(samples, None, double=self.spec.training.precision == "float64")
-        return Opened(Batches(samples, self.spec, device=self.device), samples, single, like)
+        return Opened(Batches(samples, self.spec, device=self.device, fields=needed), samples, single, like)
 
     def _warn_outside(self, samples: Samples) -> None:
         """Warn of values beyond the declared range; a corruption's noise widens it, since the model has seen that."""
@@ -402,7 +479,8 @@ class Model:
     def _corrupted(self, interval: tuple[float, float]) -> Iterator[Tensor]:
         """What the spec's corruptions make of samples at either end of the range."""
         shape = self.spec.input.shape
-        corruptions = [made(part, shape, interval).eval() for part in self.spec.corruption]
+        built = (made(part, shape, interval).eval() for part in self.spec.corruption)
+        corruptions = [corruption for corruption in built if not isinstance(corruption, FieldCorruption)]
         generator = Generator().manual_seed(0)
         for end in interval if corruptions else ():
             x = torch.full((16, *shape), end)
@@ -414,7 +492,7 @@ class Model:
         self,
         opened: Opened,
         shape: Shape,
-        compute: Callable[[Model, Tensor], Tensor],
+        compute: Callable[[Model, Batch], Tensor],
         batch_size: int,
         dtype: torch.dtype | None = None,
     ) -> Array | Tensor:
@@ -427,14 +505,14 @@ class Model:
         result = torch.empty((len(opened.batches), *shape), dtype=dtype, device=device)
         with evaluating(self.network), torch.inference_mode():
             start = 0
-            for x in opened.batches.sequential(batch_size):
-                result[start : start + len(x)] = compute(self, x)
-                start += len(x)
+            for batch in opened.batches.sequential(batch_size):
+                result[start : start + batch.rows] = compute(self, batch)
+                start += batch.rows
         self._mend(result, opened, compute)
         result = result[0] if opened.single else result
         return result if opened.like is not None else result.numpy()
 
-    def _mend(self, result: Tensor, opened: Opened, compute: Callable[[Model, Tensor], Tensor]) -> None:
+    def _mend(self, result: Tensor, opened: Opened, compute: Callable[[Model, Batch], Tensor]) -> None:
         """Compute in float64 what is not finite in float32, sample by sample; refuse what is not finite then."""
         rows = _not_finite(result)
         if not rows:
@@ -444,11 +522,16 @@ class Model:
                 exact = Model(self.spec, deepcopy(self.network).cpu().double().eval())
                 with torch.inference_mode():
                     for row in rows:
-                        x = opened.batches.row(row).cpu()
-                        result[row] = compute(exact, x.double() if x.is_floating_point() else x)[0]
+                        x, fields = opened.batches.row(row)
+                        exactly = {name: _exact(value) for name, value in fields.items()}
+                        result[row] = compute(exact, Batch(_exact(x), exactly))[0]
             rows = _not_finite(result)
         if rows:
             raise _beyond(opened.samples, rows)
+
+
+def _exact(x: Tensor) -> Tensor:
+    return x.cpu().double() if x.is_floating_point() else x.cpu()
 
 
 def _not_finite(result: Tensor) -> list[int]:

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "reading": {"registry", "spec", "errors", "files", "hints"},
     "schema": {"reading", "spec"},
     "reference": {"plugin", "reading", "registry", "spec"},
-    "data": {"reading", "registry", "spec", "errors", "files", "names", "randomness"},
+    "data": {"reading", "registry", "spec", "errors", "files", "hints", "names", "randomness"},
     "model": {"modules", "data", "registry", "nn", "spec", "errors", "hints", "randomness"},
     "building": {"modules", "model", "reading", "registry", "nn", "spec", "errors", "randomness"},
     "evaluation": {"modules", "model", "data", "registry", "nn", "spec", "device", "errors", "randomness"},

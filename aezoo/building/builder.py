@@ -21,6 +21,7 @@ from aezoo.nn.projection import Tangential
 from aezoo.randomness import derive
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
+from aezoo.spec.component import field_name
 from aezoo.spec.contracts import broken
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ScheduleSpec
@@ -72,11 +73,14 @@ def assemble(spec: Spec) -> Autoencoder:
         encoder=encoder,
         latent=latent,
         decoder=decoder,
-        likelihood=made(spec.likelihood, spec.input.shape) if spec.reconstructs else None,
+        likelihood=made(spec.likelihood, spec.target_shape) if spec.reconstructs else None,
         point=spec.latent.point,
         prior=made(prior, spec.code_shape, spec) if prior else None,
         fitted=prior is not None and prior.fitted,
         standardize=spec.input.normalize == "standardize",
+        target=(field_name(spec.target), spec.target_shape) if spec.target else None,
+        mask=field_name(spec.mask) if spec.mask else None,
+        observed=field_name(spec.input.observed) if spec.input.observed else None,
     )
     network.attach()
     return network.double() if spec.training.precision == "float64" else network
@@ -107,7 +111,12 @@ def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
     for one in _placed(spec, passed):
         one.watch()
     with torch.no_grad(), size_check.watch(passed, 2):
-        passed.eval()(torch.zeros(2, *spec.input.shape, device=device, dtype=_dtype(passed)))
+        dtype = _dtype(passed)
+        fields = {
+            name: torch.zeros(2, *field.sample_shape, device=device, dtype=dtype if field.shape else torch.int64)
+            for name, field in spec.fields.items()
+        }
+        passed.eval()(torch.zeros(2, *spec.input.shape, device=device, dtype=dtype), fields=fields)
 
 
 def _is_light(spec: Spec) -> bool:
@@ -182,7 +191,7 @@ def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
     yield _Placed("latent", latent, network.latent, latent.parameters(spec.feature_shape), code)
     if spec.reconstructs:
         likelihood = spec.likelihood
-        yield _Placed("likelihood", likelihood, network.likelihood, likelihood.parameters(spec.input.shape), {})
+        yield _Placed("likelihood", likelihood, network.likelihood, likelihood.parameters(spec.target_shape), {})
     if (prior := latent.prior) and isinstance(network.prior, nn.Module):
         yield _Placed("latent.prior", prior, network.prior, prior.parameters(spec.code_shape, spec), {})
 

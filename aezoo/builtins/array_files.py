@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from aezoo.plugin import DataError, Shape
+from aezoo.plugin import DataError, FileDatasetSpec, Shape
 
 Array = npt.NDArray[Any]
 
@@ -75,6 +75,36 @@ def opened(path: Path) -> Iterator[Mapping[str, Array]]:
         yield _safetensors(path)
     else:
         raise DataError(f"{path}: is not a .npy, .npz or .safetensors file", hint="rename it to its format")
+
+
+class OtherArrays(Mapping[str, Array]):
+    """Arrays of a file by name, read when they are asked for; they are fields of the samples in the same file.
+
+    Args:
+        path: The file.
+        names: Those of the arrays.
+    """
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self._path, self._names = path, names
+        self._read: dict[str, Array] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._read:
+            with FileDatasetSpec.reading(self._path), opened(self._path) as arrays:
+                array = arrays[name]
+                if not array.ndim:
+                    raise DataError(f"{self._path}: {name!r} is one number, not one for each sample")
+                self._read[name] = widened(array)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _npy(path: Path) -> Array:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from aezoo.plugin import DataError, Field, FileDatasetSpec, Samples, Shape
+from aezoo.builtins.gaps import gap_remarks
+from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Samples, Shape, Spec
 
 if TYPE_CHECKING:
     from aezoo.builtins.array_files import Array
@@ -21,6 +22,10 @@ class ArraysSpec(FileDatasetSpec):
     their numbers mean. float64 values beyond float32 are refused, unless `training.precision` is float64.
     Nothing is unpickled.
 
+    The other arrays of the file are fields of the samples, by their names, where a spec declares them.
+    `missing = "mask"` reads NaN as a gap: the value becomes 0, and the field `observed` is 1 where a value is known
+    and 0 where none is.
+
     Example:
         [data]
         type = "arrays"
@@ -31,7 +36,12 @@ class ArraysSpec(FileDatasetSpec):
     suffixes: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".safetensors")
     type: Literal["arrays"] = "arrays"
     key: str | None = Field(None, description="name of the array; not needed for a file of one array")
-    labels: str | None = Field(None, description="name of an array of integer labels [N] in the same file")
+    labels: str | None = Field(
+        None, description="name of an array of integer labels [N] in the same file: the field `label`"
+    )
+    missing: Literal["mask"] | None = Field(
+        None, description="mask: NaN are gaps, filled with 0, and the field `observed` is 0 there; refused unless said"
+    )
 
     def at(self, path: Path) -> Self:
         from aezoo.builtins.array_files import opened
@@ -41,17 +51,22 @@ class ArraysSpec(FileDatasetSpec):
         return super().at(path).model_copy(update=names)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
-        from aezoo.builtins.array_files import as_samples, opened, widened
+        from aezoo.builtins.array_files import OtherArrays, as_samples, opened, widened
 
         path = self.found()
         with self.reading(path), opened(path) as arrays:
             key = self._sample_key(arrays, path)
             values = as_samples(arrays[key], path)
             labels = self._labels(arrays, path, len(values))
+            others = OtherArrays(path, [name for name in arrays if name != key])
         rows = self.picked(len(values))
-        if len(rows) < len(values):
-            values, labels = values[rows], None if labels is None else labels[rows]
-        return Samples(widened(values), str(path), labels=labels)
+        samples = Samples(widened(values), str(path), labels=labels, fields=others)
+        samples = samples.take(rows) if len(rows) < len(values) else samples
+        return samples.with_gaps() if self.missing else samples
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from gap_remarks(self.missing, spec)
+        yield from super().remarks(spec)
 
     def _sample_key(self, arrays: Mapping[str, Array], path: Path) -> str:
         """The name of the array of samples. Raises `DataError` with all names that the file does not have."""

@@ -185,3 +185,33 @@ class BlockSpec(CorruptionSpec):
         from aezoo.nn.corruption import Block
 
         return Block(self.size, value=self.value)
+
+
+class HideSpec(CorruptionSpec):
+    """Hide the values that a field of the samples leaves out: they become 0 in the model's units, in training.
+
+    Of standardized data that is the mean. The field is 1 where a value stays, and 0 where it is hidden.
+
+    Example:
+        input = [8]
+        fields.kept = {shape = [8]}
+
+        [[corruption]]
+        type = "hide"
+        on = "fields.kept"
+    """
+
+    type: Literal["hide"] = "hide"
+    on: str = Field(pattern=r"^fields\.", description="the field that is 0 where a value is hidden: `fields.kept`")
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        for name in self.reads_fields() & spec.fields.keys():
+            shape, over = spec.fields[name].sample_shape, spec.input.shape
+            if len(shape) != len(over) or any(a not in (1, b) for a, b in zip(shape, over, strict=True)):
+                message = f"{self.on} is {text(shape) or 'a class'}, and says of values {text(over)} which of them stay"
+                yield Remark(message, f"{self.on}.shape = {list(over)}", code="AZ532", at="on")
+
+    def build(self, shape: Shape, range: Range | None) -> nn.Module:
+        from aezoo.nn.corruption import Hide
+
+        return Hide(*self.reads_fields())

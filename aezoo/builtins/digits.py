@@ -12,7 +12,7 @@ class DigitsSpec(DatasetSpec):
     """Handwritten digits, 10,000 grey images of 28x28 from MNIST, part of the package: nothing is downloaded.
 
     The rows are in no order of class, and the splits are fixed: the first 8,000 train, the next 1,000
-    validate, the last 1,000 test. They are not the official MNIST splits. Labels are the digits.
+    validate, the last 1,000 test. They are not the official MNIST splits. The field `label` is the digit.
 
     Example:
         [data]
@@ -24,6 +24,9 @@ class DigitsSpec(DatasetSpec):
 
     def sample_shape(self) -> Shape:
         return 1, 28, 28
+
+    def field_names(self) -> frozenset[str]:
+        return frozenset({"label"})
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         import numpy as np

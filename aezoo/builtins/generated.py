@@ -29,7 +29,8 @@ class SpritesSpec(SplitDatasetSpec):
 
     In the manner of dSprites (Matthey et al. 2017), with a triangle for the heart. Factors, in this order:
     shape (0 square, 1 ellipse, 2 triangle), scale (6 levels), angle (40, in radians), x and y (32 each), and
-    with three channels hue (6). Each is drawn evenly and independently. Equal factors give equal images.
+    with three channels hue (6). Each is drawn evenly and independently. Equal factors give equal images. They are
+    the field `factors`; `label` is the first, the shape.
 
     Example:
         [data]
@@ -47,6 +48,9 @@ class SpritesSpec(SplitDatasetSpec):
     def sample_shape(self) -> Shape:
         return self.channels, self.size, self.size
 
+    def field_names(self) -> frozenset[str]:
+        return frozenset({"label", "factors"})
+
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         from aezoo.builtins.sprites import draw_sprites, factors_of, tinted
 
@@ -55,7 +59,7 @@ class SpritesSpec(SplitDatasetSpec):
         values = draw_sprites(factors, self.size)[:, None]
         if self.channels == 3:
             values, factors = tinted(values, factors, draw)
-        return Samples(values, "sprites", factors=factors.astype("float32"))
+        return Samples(values, "sprites", labels=factors[:, 0].astype("int64"), factors=factors.astype("float32"))
 
 
 class AR1Spec(SplitDatasetSpec):
@@ -79,6 +83,9 @@ class AR1Spec(SplitDatasetSpec):
 
     def sample_shape(self) -> Shape:
         return self.channels, self.length
+
+    def field_names(self) -> frozenset[str]:
+        return frozenset()
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         values = rng(self.seed, "ar1").standard_normal((self.n, *self.sample_shape()))
@@ -135,6 +142,9 @@ class GaussianSpec(SplitDatasetSpec):
 
     def sample_shape(self) -> Shape:
         return (len(self.covariance or self.eigenvalues or ()),)
+
+    def field_names(self) -> frozenset[str]:
+        return frozenset()
 
     def matrix(self) -> npt.NDArray[np.float64]:
         """The covariance [F, F], rotated as the samples are."""

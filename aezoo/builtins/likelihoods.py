@@ -27,8 +27,8 @@ def _reachable(output: Activation, spec: Spec) -> Iterator[Remark]:
     low, high = RANGES[output]
     if output != "identity" and spec.input.normalize != "none":
         message = f"a mean out of {output} cannot reach standardized values"
-    elif spec.input.range and not low <= spec.input.range[0] < spec.input.range[1] <= high:
-        least, most = spec.input.range
+    elif (data := spec.target_range) and not low <= data[0] < data[1] <= high:
+        least, most = data
         message = f"a mean out of {output} stays in [{low:g}, {high:g}], the data lie in [{least:g}, {most:g}]"
     else:
         return

@@ -48,7 +48,7 @@ class MeanSquaredErrorSpec(MetricSpec):
 class PSNRSpec(MetricSpec):
     """Peak signal-to-noise ratio in decibels, 10 log10(range^2 / mse), of the mean squared error over the split.
 
-    For inputs that declare a `range`; in its units, also where the loss standardizes.
+    For targets that declare a `range`; in its units, also where the loss standardizes.
 
     Example:
         type = "psnr"
@@ -59,12 +59,12 @@ class PSNRSpec(MetricSpec):
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
-        return spec.input.range is not None
+        return spec.target_range is not None
 
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import PSNR
 
-        low, high = spec.input.range or (0.0, 1.0)
+        low, high = spec.target_range or (0.0, 1.0)
         return PSNR(high - low)
 
 

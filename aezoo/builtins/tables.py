@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 
-from aezoo.plugin import DataError, Field, FileDatasetSpec, Samples, Shape, Strings
+from aezoo.builtins.gaps import gap_remarks
+from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Samples, Shape, Spec, Strings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +26,10 @@ class TableSpec(FileDatasetSpec):
     """A CSV file with a header: each line is a sample [F] of the numeric columns.
 
     Every value has to be a number: a missing value, a NaN or a word is refused with its line and column. All
-    columns but the label are read unless `columns` says which. Labels that are not integers are numbered in
-    alphabetical order.
+    columns but the label and the fields are read unless `columns` says which. `fields` names columns that go along
+    with the samples: one of words, which are numbered in alphabetical order, or of numbers; or several of numbers.
+    `label` is short for a field of this name. `missing = "mask"` reads an empty value or a NaN as a gap: the value
+    becomes 0, and the field `observed` is 1 where a value is known and 0 where none is.
 
     Example:
         [data]
@@ -38,7 +41,13 @@ class TableSpec(FileDatasetSpec):
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
     type: Literal["table"] = "table"
     columns: Strings | None = Field(None, description="names of the columns to read, in this order")
-    label: str | None = Field(None, description="name of the column that holds the labels")
+    label: str | None = Field(None, description="name of the column that holds the labels: the field `label`")
+    fields: dict[str, str | Strings] | None = Field(
+        None, description="columns that go along with the samples, by the names of their fields"
+    )
+    missing: Literal["mask"] | None = Field(
+        None, description="mask: gaps are filled with 0, and the field `observed` is 0 there; refused unless said"
+    )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="by default a tab in .tsv, else a comma"
     )
@@ -49,7 +58,18 @@ class TableSpec(FileDatasetSpec):
         # New samples need no label; where they have one, it must not be read as an input.
         names = {name.strip() for name in header}
         label = self.label if self.label in names else None
-        return super().at(path).model_copy(update={"label": label})
+        fields = {name: columns for name, columns in (self.fields or {}).items() if names.issuperset(_listed(columns))}
+        return super().at(path).model_copy(update={"label": label, "fields": fields or None})
+
+    def field_names(self) -> frozenset[str]:
+        named = {"label": self.label, "observed": self.missing}
+        return frozenset({*(name for name, value in named.items() if value), *(self.fields or {})})
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        if self.label is not None and "label" in (self.fields or {}):
+            yield Remark("label is given twice: by `label`, and by `fields`", "leave one of them out", at="label")
+        yield from gap_remarks(self.missing, spec)
+        yield from super().remarks(spec)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         path = self.found()
@@ -58,45 +78,36 @@ class TableSpec(FileDatasetSpec):
         rows = self.picked(len(table.rows))
         table = table._replace(rows=[table.rows[row] for row in rows], lines=[table.lines[row] for row in rows])
         columns = self._read_columns(table)
-        labels = self._labels(table)
+        labels = None if self.label is None else _classes(table, self.label)
+        fields = {name: _field(table, named) for name, named in (self.fields or {}).items()}
         values = self._values(table, columns)
         if table.faults:
             raise self._error(table, columns)
-        return Samples(values, str(path), labels=labels)
+        samples = Samples(values, str(path), labels=labels, fields=fields)
+        return samples.with_gaps() if self.missing else samples
 
     def _delimiter(self, path: Path) -> str:
         return self.delimiter or ("\t" if path.suffix.lower() == ".tsv" else ",")
 
     def _read_columns(self, table: _Table) -> Sequence[str]:
         """The columns that are read. Raises `DataError` with all names that the table does not have."""
-        wanted = [*(self.columns or ()), *([self.label] if self.label is not None else [])]
+        beside = [column for columns in (self.fields or {}).values() for column in _listed(columns)]
+        beside += [self.label] if self.label is not None else []
+        wanted = [*(self.columns or ()), *beside]
         absent = [name for name in dict.fromkeys(wanted) if name not in table.header]
         if absent:
             listed = ", ".join(map(repr, absent))
             raise DataError(f"{table.path}: has no column {listed}; it has: {', '.join(table.header)}")
-        names = self.columns or tuple(name for name in table.header if name != self.label)
+        names = self.columns or tuple(name for name in table.header if name not in beside)
         if not names:
-            raise DataError(f"{table.path}: has no column beside the label {self.label!r}")
+            raise DataError(f"{table.path}: has no column beside the label {', '.join(map(repr, beside))}")
         return names
 
     def _values(self, table: _Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
         import numpy as np
 
-        return np.stack([np.array(_numbers(table, name), dtype=np.float32) for name in names], axis=1)
-
-    def _labels(self, table: _Table) -> npt.NDArray[np.int64] | None:
-        import numpy as np
-
-        if self.label is None:
-            return None
-        words = [word.strip() for word in table.column(self.label)]
-        table.faults.extend(
-            Fault(line, self.label, "no label") for line, word in zip(table.lines, words, strict=True) if not word
-        )
-        try:
-            return np.array([int(word) for word in words], dtype=np.int64)
-        except ValueError:
-            return np.unique(words, return_inverse=True)[1].astype(np.int64)
+        gaps = self.missing is not None
+        return np.stack([np.array(_numbers(table, name, gaps=gaps), dtype=np.float32) for name in names], axis=1)
 
     def _error(self, table: _Table, columns: Sequence[str]) -> DataError:
         """All faults of the values as one error: a line for each kind of fault of a column."""
@@ -111,6 +122,8 @@ class TableSpec(FileDatasetSpec):
     def _hint(self, table: _Table, columns: Sequence[str]) -> str:
         """Hint: correct the lines, or leave out columns without numbers; if there are none, columns with faults."""
         lines = "correct these lines, or leave them out"
+        if all(fault.kind in ("missing", "nan") for fault in table.faults):
+            lines += f"; or {self.setting('missing', 'mask')} reads gaps as such"
         counts = Counter(fault.column for fault in table.faults)
         without = {name for name in columns if counts[name] == len(table.rows)} or {*counts}
         kept = [name for name in columns if name not in without]
@@ -127,6 +140,37 @@ class Fault(NamedTuple):
     column: str  # empty: of the whole line
     message: str
     kind: str = ""  # equal faults are reported in one line
+
+
+def _listed(columns: str | Sequence[str]) -> Sequence[str]:
+    return (columns,) if isinstance(columns, str) else columns
+
+
+def _field(table: _Table, columns: str | Sequence[str]) -> npt.NDArray[np.generic]:
+    """A field of one column, [N], or of several, [N, K]."""
+    import numpy as np
+
+    if not isinstance(columns, str):
+        return np.stack([np.array(_numbers(table, name), dtype=np.float32) for name in columns], axis=1)
+    numbers = [_number(word) for word in table.column(columns) if word.strip()]
+    if any(number is None for number in numbers):
+        return _classes(table, columns)
+    values = np.array(_numbers(table, columns), dtype=np.float64)
+    return values.astype(np.int64 if bool((values == np.rint(values)).all()) else np.float32)
+
+
+def _classes(table: _Table, column: str) -> npt.NDArray[np.int64]:
+    """A column of whole numbers, or of words, which are numbered in alphabetical order: [N]."""
+    import numpy as np
+
+    words = [word.strip() for word in table.column(column)]
+    table.faults.extend(
+        Fault(line, column, "no label") for line, word in zip(table.lines, words, strict=True) if not word
+    )
+    try:
+        return np.array([int(word) for word in words], dtype=np.int64)
+    except ValueError:
+        return np.unique(words, return_inverse=True)[1].astype(np.int64)
 
 
 def _line(path: Path, faults: Sequence[Fault]) -> str:
@@ -196,11 +240,17 @@ def _number(word: str) -> float | None:
         return None
 
 
-def _numbers(table: _Table, name: str) -> list[float]:
-    """A column as numbers; other values are added to the table's faults and become 0."""
+def _numbers(table: _Table, name: str, *, gaps: bool = False) -> list[float]:
+    """A column as numbers; other values are added to the table's faults and become 0.
+
+    With `gaps`, one that is missing is no fault, and NaN.
+    """
     numbers: list[float] = []
     for line, word in zip(table.lines, table.column(name), strict=True):
         number = _number(word)
+        if gaps and (not word.strip() or (number is not None and math.isnan(number))):
+            numbers.append(math.nan)
+            continue
         fault = _fault(word, number)
         if fault is not None:
             table.faults.append(Fault(line, name, *fault))
@@ -215,5 +265,5 @@ def _fault(word: str, number: float | None) -> tuple[str, str] | None:
     if number is None:
         return f"{word!r} is not a number", "word"
     if not math.isfinite(number):
-        return f"{word!r} is not a finite number", "infinite"
+        return f"{word!r} is not a finite number", "nan" if math.isnan(number) else "infinite"
     return (f"{word!r} is too large for 32 bits", "large") if abs(number) > _LARGEST else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +17,30 @@ from aezoo.spec.document import Spec
 from aezoo.spec.samples import Array, Samples
 
 Rows = npt.NDArray[np.int64]
+#: The fields of a batch, where none are declared.
+NO_FIELDS: Mapping[str, Tensor] = MappingProxyType({})
+
+
+class Batch(NamedTuple):
+    """Some samples, on the device, and the fields that the spec declares of them."""
+
+    x: Tensor  # [B, *input], in data units
+    fields: Mapping[str, Tensor] = NO_FIELDS  # int64 [B] of a class, else floats [B, *shape]
+
+    @property
+    def rows(self) -> int:
+        """How many samples."""
+        return len(self.x)
+
+    def cut(self, size: int) -> Iterator[Batch]:
+        """The same in smaller batches."""
+        for start in range(0, self.rows, size):
+            stop = start + size
+            yield Batch(self.x[start:stop], {name: value[start:stop] for name, value in self.fields.items()})
 
 
 class Batches:
-    """The samples of one split, and its batches: float tensors [B, *input] on the device.
+    """The samples of one split, and its batches: float tensors [B, *input] on the device, with their fields.
 
     Values stay in the type and memory that they are stored in, uint8 or float, in memory, on the device or mapped
     from a file, and are gathered and scaled a batch at a time. uint8 0..255 becomes the spec's `input.range`; without
@@ -33,21 +55,27 @@ class Batches:
         spec: Says the range and the precision.
         rows: Those of the split; None for all.
         device: Of the batches.
+        fields: Those of the declared fields that are wanted, checked by `check_fields`; None for all.
     """
 
     def __init__(
-        self, samples: Samples, spec: Spec, rows: Rows | None = None, *, device: torch.device | str = "cpu"
+        self,
+        samples: Samples,
+        spec: Spec,
+        rows: Rows | None = None,
+        *,
+        device: torch.device | str = "cpu",
+        fields: Collection[str] | None = None,
     ) -> None:
         self.device = torch.device(device)
-        self.dtype = torch.float64 if spec.training.precision == "float64" else torch.float32
+        self.dtype = type_of(spec)
         self.shape = samples.shape
-        self.labels: Tensor | None = None  # [n], on the device
-        if samples.labels is not None:
-            self.labels = _tensor(_selected(samples.labels, rows)).to(self.device)
         self._values, self._rows = _stored(samples.values, rows, self.device, self.dtype)
         self._must_move = self._values.device != self.device
         low, high = spec.input.range or (0.0, 255.0)
         self._scale, self._shift = (high - low) / 255, low
+        names = spec.fields if fields is None else fields
+        self._fields = {name: stored_field(samples, spec, name, rows, self.device, self.dtype) for name in names}
 
     def __len__(self) -> int:
         """Samples in the split."""
@@ -63,36 +91,44 @@ class Batches:
         order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
         return order.to(self._values.device)
 
-    def epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[Tensor]:
+    def epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
         """The batches of one epoch, shuffled."""
         return map(self.gather, self._cut(self.order(epoch, seed), batch_size))
 
-    def gather(self, indices: Tensor) -> Tensor:
-        """These samples as floats [B, *input]."""
+    def gather(self, indices: Tensor) -> Batch:
+        """These samples as floats [B, *input], with their fields."""
+        fields = self._gathered_fields(indices) if self._fields else NO_FIELDS
         if self._rows is not None:
             indices = self._rows.index_select(0, indices)
-        return self._scaled(self._values.index_select(0, indices))
+        return Batch(self._scaled(self._values.index_select(0, indices)), fields)
 
-    def row(self, row: int) -> Tensor:
+    def row(self, row: int) -> Batch:
         """One sample, as a batch."""
         return self.gather(torch.tensor([row], device=self._values.device))
 
-    def sequential(self, batch_size: int) -> Iterator[Tensor]:
+    def sequential(self, batch_size: int) -> Iterator[Batch]:
         """Every sample once, in order, for evaluation; here the last batch may have one sample."""
         for start in range(0, len(self), batch_size):
-            if self._rows is None:
+            if self._rows is None and not self._fields:
                 values = self._values[start : start + batch_size]
                 x = self._scaled(values)
                 # A copy: a view would let a change of the batch change the data.
-                yield x.clone() if x is values else x
+                yield Batch(x.clone() if x is values else x)
             else:
-                rows = self._rows[start : start + batch_size]
-                yield self._scaled(self._values.index_select(0, rows))
+                stop = min(start + batch_size, len(self))
+                yield self.gather(torch.arange(start, stop, device=self._values.device))
 
-    def head(self, n: int) -> Tensor:
+    def head(self, n: int) -> Batch:
         """At most `n` samples, evenly spaced, to estimate moments from: the first ones may all be of one class."""
         n = min(n, len(self))
         return self.gather(torch.arange(n, device=self._values.device) * len(self) // max(n, 1))
+
+    def _gathered_fields(self, indices: Tensor) -> Mapping[str, Tensor]:
+        """One selection for each field."""
+        return {
+            name: values.index_select(0, indices.to(values.device)).to(self.device)
+            for name, values in self._fields.items()
+        }
 
     def _cut(self, order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
         parts: tuple[Tensor, ...] = torch.split(order, batch_size)
@@ -122,6 +158,22 @@ def _stored(values: Array, rows: Rows | None, device: torch.device, dtype: torch
     if stored.dtype == torch.float64 != dtype:
         stored = stored.to(dtype)
     return (stored.to(device) if _fits(stored, device) else stored), None
+
+
+def type_of(spec: Spec) -> torch.dtype:
+    """Of the floats of a batch."""
+    return torch.float64 if spec.training.precision == "float64" else torch.float32
+
+
+def stored_field(
+    samples: Samples, spec: Spec, name: str, rows: Rows | None, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """The values of a field, of these rows alone: int64 [n] of classes, else floats [n, *shape]."""
+    field, values = spec.fields[name], _selected(samples.fields[name], rows)
+    values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+    stored = _tensor(values.reshape(len(values), *field.sample_shape))
+    dtype = torch.int64 if field.classes is not None else dtype
+    return stored.to(device if _fits(stored, device) else "cpu", dtype)
 
 
 def _fits(values: Tensor, device: torch.device) -> bool:

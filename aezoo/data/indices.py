@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import torch
-from torch import Tensor
 
+from aezoo.data.batches import Batch, stored_field, type_of
 from aezoo.errors import DataError
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
@@ -20,12 +20,13 @@ class Indices:
         samples: Integers [N, *shape].
         spec: Its latent has a discrete code.
         device: Of the batches.
+        fields: Those of the declared fields that are wanted.
 
     Raises:
         DataError: They are of another shape, or beyond the number of codes.
     """
 
-    def __init__(self, samples: Samples, spec: Spec, *, device: torch.device) -> None:
+    def __init__(self, samples: Samples, spec: Spec, *, device: torch.device, fields: Collection[str] = ()) -> None:
         shape, codes = index_shape(spec), spec.latent.alphabet()
         if samples.shape != shape:
             got, wanted = text(samples.shape) or "single numbers", text(shape) or "single numbers"
@@ -36,18 +37,23 @@ class Indices:
             raise DataError(f"{samples.source}: {message}")
         self._values = torch.from_numpy(samples.values.astype("int64"))
         self._device = device
+        self._fields = {name: stored_field(samples, spec, name, None, device, type_of(spec)) for name in fields}
 
     def __len__(self) -> int:
         return len(self._values)
 
-    def row(self, row: int) -> Tensor:
+    def row(self, row: int) -> Batch:
         """One sample, as a batch."""
-        return self._values[row : row + 1].to(self._device)
+        return self._slice(row, row + 1)
 
-    def sequential(self, batch_size: int) -> Iterator[Tensor]:
+    def sequential(self, batch_size: int) -> Iterator[Batch]:
         """Every sample once, in order."""
         for start in range(0, len(self), batch_size):
-            yield self._values[start : start + batch_size].to(self._device)
+            yield self._slice(start, start + batch_size)
+
+    def _slice(self, start: int, stop: int) -> Batch:
+        fields = {name: values[start:stop].to(self._device) for name, values in self._fields.items()}
+        return Batch(self._values[start:stop].to(self._device), fields)
 
 
 def index_shape(spec: Spec) -> Shape:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aezoo.data.fields import check_fields
 from aezoo.data.values import check_values
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.files import expanded
@@ -206,7 +207,7 @@ def _file_datasets(registry: Registry) -> Iterator[type[FileDatasetSpec]]:
             yield part
 
 
-def check(samples: Samples, spec: Spec, *, widths: float = 0.0) -> None:
+def check(samples: Samples, spec: Spec, *, widths: float = 0.0, fields: Collection[str] | None = None) -> None:
     """Refuse samples that are not what the spec says, naming the first bad sample and where it is bad.
 
     All values are read, a few million at a time. uint8 values are not: 0..255 spans the declared range.
@@ -215,10 +216,11 @@ def check(samples: Samples, spec: Spec, *, widths: float = 0.0) -> None:
         samples: All of them.
         spec: Says shape, range and precision.
         widths: How far values may leave the range, in its own widths.
+        fields: Those of the declared fields that are needed; None for all.
 
     Raises:
         DataError: Wrong type, shape, NaN, infinity, a value outside the range, or beyond float32 where the spec
-            does not compute in float64.
+            does not compute in float64; or a field that is not as declared.
     """
     values = samples.values
     if values.dtype != np.uint8 and values.dtype not in (np.float16, np.float32, np.float64):
@@ -235,6 +237,7 @@ def check(samples: Samples, spec: Spec, *, widths: float = 0.0) -> None:
     if values.dtype != np.uint8:
         double = spec.training.precision == "float64"
         check_values(samples, spec.input.range, double=double, widths=widths)
+    check_fields(samples, spec, spec.fields if fields is None else fields)
 
 
 def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:

@@ -94,7 +94,7 @@ def _bad_value(samples: Samples, seen: Survey, interval: Range | None, widths: f
         return DataError(
             f"{location}; {seen.not_finite} of {samples.values.size} values are NaN or infinite,"
             f" {seen.outside} out of range",
-            hint="drop or fill them before training; nothing is filled for you",
+            hint='drop or fill them; in arrays and tables, data.missing = "mask" reads NaN as gaps',
         )
     if interval is None:
         return DataError(

@@ -9,7 +9,7 @@ from functools import partial
 
 from torch import Generator, Tensor
 
-from aezoo.data.batches import Batches
+from aezoo.data.batches import Batch, Batches
 from aezoo.evaluation import baselines
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.units import Units
@@ -17,18 +17,22 @@ from aezoo.model import Model
 from aezoo.modules.output_checks import number_of
 from aezoo.modules.part import made
 from aezoo.nn.code import Accumulator
+from aezoo.nn.corruption import attach, corrupt
 from aezoo.nn.metrics import Moments, psnr
 from aezoo.randomness import derive
 from aezoo.registry.registry import Registry
+from aezoo.spec.component import field_name
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import MetricSpec
 from aezoo.spec.parts import parts
-from aezoo.spec.samples import Array
+from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import flat
 
 #: Samples that pictures show.
 EXAMPLES = 10
 Table = dict[str, float]
+#: What a model or a baseline makes of a batch: [B, *target].
+Estimate = Callable[[Batch], Tensor]
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,16 @@ class Examples:
     """A few samples of the split, evenly spaced, for pictures; in data units.
 
     Attributes:
-        originals: [N, *input].
+        originals: [N, *input]; of a model with another target, that.
         reconstructions: Of the originals; of the corrupted ones, if there are any.
         corrupted: What the spec's corruption made of the originals, or None.
+        inputs: What was encoded, with its fields.
     """
 
     originals: Array
     reconstructions: Array
-    corrupted: Array | None = None
+    corrupted: Array | None
+    inputs: Samples
 
 
 class Evaluator:
@@ -61,9 +67,10 @@ class Evaluator:
         self.units = Units(model.network)
         self.batches = batches
         self.seed = seed
-        self.passes: Batched = partial(batches.sequential, batch_size)
+        self.passes = partial(batches.sequential, batch_size)
         shape, span = self.spec.input.shape, self.spec.input.range
         self.corruptions = [made(part, shape, span).eval() for part in self.spec.corruption]
+        attach(self.corruptions, model.network)
 
     def metrics(self, registry: Registry) -> Table:
         """Every metric that applies: one pass without latent noise, and one with it for the metrics that need it."""
@@ -77,17 +84,18 @@ class Evaluator:
         return {part.tag(): values[part.tag()] for part in parts}
 
     def _feed(self, accumulators: Mapping[MetricSpec, Accumulator], generator: Generator | None) -> None:
-        for x in self.passes():
-            out = self.model.network(x, generator=generator)
+        for x, fields in self.passes():
+            out = self.model.network(x, generator=generator, fields=fields)
             for metric in accumulators.values():
                 metric.update(out)
 
     def compare(self, training: Batched | None) -> dict[str, Table]:
         """The metrics of each baseline by name; under "" those of the model that need a corruption.
 
-        All of them judge reconstructions: there are none where the model gives none.
+        Baselines are of the input alone: where the target is another, or a mask leaves values out, there are none, nor
+        where the model reconstructs nothing.
         """
-        if not self.spec.reconstructs:
+        if not self.spec.reconstructs or self.spec.target is not None or self.spec.mask is not None:
             return {}
         moments = baselines.moments_of(training) if training else None
         tables: dict[str, Table] = {}
@@ -95,57 +103,59 @@ class Evaluator:
             tables["pca"] = self._error(self._pca(training, moments)).table(self._span)
         if self.corruptions:
             for name, denoise in self._denoisers(moments).items():
-                errors = self._error(denoise, corrupt=True).table(self._span)
+                errors = self._error(denoise, corrupted=True).table(self._span)
                 chosen = {f"denoising_{key}": errors[key] for key in ("squared_error", "psnr") if key in errors}
                 tables[name] = tables.get(name, {}) | chosen
         return tables
 
-    def _pca(self, training: Batched, moments: Moments) -> Callable[[Tensor], Tensor]:
+    def _pca(self, training: Batched, moments: Moments) -> Estimate:
         """The projection on the principal axes in units of the loss: data in, data out."""
         units, dim = self.units, flat(self.spec.code_shape)
         if units.name == "data":
-            return baselines.pca(training, dim, moments=moments).apply
-        linear = baselines.pca(lambda: map(units.of_data, training()), dim)
-        return lambda x: units.to_data(linear.apply(units.of_data(x)))
+            linear = baselines.pca(training, dim, moments=moments)
+            return lambda batch: linear.apply(batch.x)
+        scaled = baselines.pca(lambda: map(units.of_data, training()), dim)
+        return lambda batch: units.to_data(scaled.apply(units.of_data(batch.x)))
 
-    def _denoisers(self, moments: Moments | None) -> dict[str, Callable[[Tensor], Tensor]]:
+    def _denoisers(self, moments: Moments | None) -> dict[str, Estimate]:
         """Functions from a corrupted batch to an estimate of the clean one, by name."""
-        denoisers: dict[str, Callable[[Tensor], Tensor]] = {"": self._reconstruct, "noisy input": lambda x: x}
+        denoisers: dict[str, Estimate] = {"": self._reconstruct, "noisy input": lambda batch: batch.x}
         if moments and moments.full:
             linear = baselines.wiener(moments, self.corruptions, self.spec.input.shape)
             if linear is not None:
-                denoisers["wiener"] = linear.apply
+                denoisers["wiener"] = lambda batch: linear.apply(batch.x)
                 if self.spec.input.range is not None:
                     low, high = self.spec.input.range
                     # A model's reconstructions stay within the range; the filter is compared on the same terms.
-                    denoisers["wiener_clipped"] = lambda x: linear.apply(x).clamp(low, high)
+                    denoisers["wiener_clipped"] = lambda batch: linear.apply(batch.x).clamp(low, high)
         return denoisers
 
-    def _error(self, estimate: Callable[[Tensor], Tensor], *, corrupt: bool = False) -> SquaredErrors:
+    def _error(self, estimate: Estimate, *, corrupted: bool = False) -> SquaredErrors:
         errors = SquaredErrors(self.units)
         # Seeded anew for each denoiser: all see the same corrupted samples.
         generator = self._generator("corruption")
-        for x in self.passes():
-            errors.update(x, estimate(self._corrupt(x, generator) if corrupt else x))
+        for batch in self.passes():
+            errors.update(batch.x, estimate(self._corrupt(batch, generator) if corrupted else batch))
         return errors
 
     def examples(self) -> Examples | None:
         """A few samples, and what the model makes of them; None where it reconstructs none."""
         if not self.spec.reconstructs:
             return None
-        x = self.batches.head(EXAMPLES)
-        corrupted = self._corrupt(x, self._generator("examples")) if self.corruptions else None
-        reconstructions = self._reconstruct(x if corrupted is None else corrupted)
-        return Examples(_array(x), _array(reconstructions), None if corrupted is None else _array(corrupted))
+        batch = self.batches.head(EXAMPLES)
+        inputs = Samples(_array(batch.x), "examples", fields={name: _array(v) for name, v in batch.fields.items()})
+        if self.spec.target is not None:
+            return Examples(inputs.fields[field_name(self.spec.target)], _array(self._reconstruct(batch)), None, inputs)
+        corrupted = self._corrupt(batch, self._generator("examples")) if self.corruptions else None
+        reconstructions = _array(self._reconstruct(batch if corrupted is None else corrupted))
+        return Examples(inputs.values, reconstructions, None if corrupted is None else _array(corrupted.x), inputs)
 
-    def _reconstruct(self, x: Tensor) -> Tensor:
-        network = self.model.network
-        return network.decode(network.code_of(network.normalizer(x)))
+    def _reconstruct(self, batch: Batch) -> Tensor:
+        network, (x, fields) = self.model.network, batch
+        return network.decode(network.code_of(network.normalized(x, fields), fields), fields)
 
-    def _corrupt(self, x: Tensor, generator: Generator) -> Tensor:
-        for corruption in self.corruptions:
-            x = corruption(x, generator)
-        return x
+    def _corrupt(self, batch: Batch, generator: Generator) -> Batch:
+        return batch._replace(x=corrupt(self.corruptions, batch.x, generator, batch.fields))
 
     def _generator(self, stream: str) -> Generator:
         return Generator(self.model.device).manual_seed(derive(self.seed, f"evaluate.{stream}"))

@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -181,7 +180,8 @@ def _training_batches(spec: Spec, samples: Samples, rows: Rows) -> Batched:
     """What baselines are fitted to: evenly spaced samples of the training split."""
     if len(rows) > FIT_ROWS:
         rows = rows[np.arange(FIT_ROWS) * len(rows) // FIT_ROWS]
-    return partial(Batches(samples, spec, rows).sequential, 1024)
+    batches = Batches(samples, spec, rows, fields=())
+    return lambda: (batch.x for batch in batches.sequential(1024))
 
 
 def _warn_of_not_finite(metrics: Table, source: str) -> None:

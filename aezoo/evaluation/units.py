@@ -19,7 +19,7 @@ Name = Literal["data", "standardized"]
 
 
 class Units:
-    """Data units and units of the loss: the normalizer of a network, in float64 on the CPU.
+    """Data units and units of the loss: the normalizer of a network's output, in float64 on the CPU.
 
     Args:
         network: Whose loss it is.
@@ -27,7 +27,7 @@ class Units:
 
     def __init__(self, network: Autoencoder) -> None:
         # First to the CPU: some accelerators know no float64.
-        self._normalizer = deepcopy(network.normalizer).cpu().double()
+        self._normalizer = deepcopy(network.output_normalizer).cpu().double()
 
     @property
     def name(self) -> Name:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.code import Attached, Likelihood, Network, Output, Prior
+from aezoo.nn.code import NONE, Attached, Likelihood, Network, Output, Prior
 from aezoo.nn.normalizer import Identity, Normalizer
 from aezoo.nn.prior import StandardNormal
 
@@ -31,6 +31,9 @@ class Autoencoder(Network):
         fitted: Whether the prior is fitted to codes after training: a rate is then measured against N(0, I), which the
             model is trained with.
         standardize: Whether values are normalized on the way in and out.
+        target: Name and shape of the field that outputs are compared with; None for the input.
+        mask: Name of the field that says which values of the target count; None for all.
+        observed: Name of the field that says which values of the input are known; None for all.
     """
 
     def __init__(
@@ -45,11 +48,17 @@ class Autoencoder(Network):
         prior: Prior | None = None,
         fitted: bool = False,
         standardize: bool = False,
+        target: tuple[str, Sequence[int]] | None = None,
+        mask: str | None = None,
+        observed: str | None = None,
     ) -> None:
         super().__init__()
         self.input_shape = tuple(input_shape)
         self.point = point
         self.normalizer = Normalizer(input_shape) if standardize else Identity()
+        self.target, self.mask, self.observed = (target[0] if target else None), mask, observed
+        if target:
+            self.target_normalizer = Normalizer(target[1]) if standardize else Identity()
         self.encoder = nn.ModuleList(encoder)
         self.latent = latent
         self.decoder = nn.ModuleList(decoder)
@@ -70,31 +79,45 @@ class Autoencoder(Network):
         copy.attach()  # what its modules keep of the model must be of the copy
         return copy
 
-    def encode(self, x: Tensor, generator: Generator | None = None) -> Any:
+    @property
+    def output_normalizer(self) -> Normalizer | Identity:
+        """That of the target, and so of what comes out: the input's own, unless the target is a field."""
+        return self.normalizer if self.target is None else self.target_normalizer
+
+    def normalized(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
+        """`x` of data units as the encoder takes it: normalized, and 0 where no value is known.
+
+        Shape:
+            x: [B, *input] -> the same
+        """
+        x = self._parts["normalizer"](x)
+        return x if self.observed is None else x * fields[self.observed]
+
+    def encode(self, x: Tensor, generator: Generator | None = None, fields: Mapping[str, Tensor] = NONE) -> Any:
         """The code of `x` in data units: a NamedTuple with `z`; nothing is drawn without a generator.
 
         Shape:
             x: [B, *input] -> z: [B, *code]
         """
-        return self.latent(self.features(self.normalizer(x)), generator)
+        return self.latent(self.features(self.normalized(x, fields), fields), generator)
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The encoder's output, from normalized `x`."""
         for layer in self._parts["encoder"]:
             x = layer(x)
         return x
 
-    def code_of(self, x: Tensor) -> Tensor:
+    def code_of(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The code of normalized `x` as one tensor, nothing drawn: the mean of a posterior, else `z`."""
-        return getattr(self.latent(self.features(x), None), self.point)  # type: ignore[no-any-return]
+        return getattr(self.latent(self.features(x, fields), None), self.point)  # type: ignore[no-any-return]
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The mean of the data for a code, in data units.
 
         Shape:
-            z: [B, *code] -> [B, *input]
+            z: [B, *code] -> [B, *target]
         """
-        return self.normalizer.inverse(self.likelihood.mean(self.expand(z)))
+        return self.output_normalizer.inverse(self.likelihood.mean(self.expand(z, fields)))
 
     def embed(self, indices: Tensor) -> Tensor:
         """The `z` of a discrete code. Only latents with a discrete code have `embed`.
@@ -109,7 +132,7 @@ class Autoencoder(Network):
         """What a rate is measured against: the prior, or N(0, I) where there is none or it is fitted after training."""
         return STANDARD if self._fitted else self._parts["prior"]
 
-    def expand(self, z: Tensor) -> Tensor:
+    def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The parameters of the likelihood for a code."""
         for layer in self._parts["decoder"]:
             z = layer(z)
@@ -126,32 +149,35 @@ class Autoencoder(Network):
         corrupted: Tensor | None = None,
         generator: Generator | None = None,
         taps: Collection[str] = (),
+        fields: Mapping[str, Tensor] = NONE,
     ) -> Output:
         """One pass from data units to the parameters of the likelihood.
 
         Args:
-            x: The clean input, the target.
+            x: The clean input; the target, unless that is a field.
             corrupted: The encoder's input, if it is not `x`.
             generator: Draws the latent noise; without one nothing is drawn.
             taps: Names of layers whose output is wanted: `encoder.0`, `decoder.1`.
+            fields: What goes along with the samples, by name.
 
         Shape:
-            x, corrupted: [B, *input]
+            x, corrupted: [B, *input]; fields: [B, ...]
         """
         parts = self._parts
         encoder_input = x if corrupted is None else corrupted
-        if not isinstance(normalizer := parts["normalizer"], Identity):
-            x = normalizer(x)
-            encoder_input = x if corrupted is None else normalizer(corrupted)
-        if not taps:
-            code = parts["latent"](self.features(encoder_input), generator)
-            return Output(self, x, encoder_input, code, self.expand(code.z), {}, generator)
+        if self.observed is not None or not isinstance(parts["normalizer"], Identity):
+            x = self.normalized(x, fields)
+            encoder_input = x if corrupted is None else self.normalized(corrupted, fields)
+        aim = None if self.target is None else self.target_normalizer(fields[self.target])
+        mask = None if self.mask is None else fields[self.mask]
         tapped: dict[str, Tensor] = {}
-        h = _run(self.encoder, encoder_input, "encoder", taps, tapped)
-        code = self.latent(h, generator)
-        return Output(
-            self, x, encoder_input, code, _run(self.decoder, code.z, "decoder", taps, tapped), tapped, generator
-        )
+        if not taps:
+            code = parts["latent"](self.features(encoder_input, fields), generator)
+            raw = self.expand(code.z, fields)
+        else:
+            code = self.latent(_run(self.encoder, encoder_input, "encoder", taps, tapped), generator)
+            raw = _run(self.decoder, code.z, "decoder", taps, tapped)
+        return Output(self, x, encoder_input, code, raw, tapped, generator, fields, aim, mask)
 
 
 def _run(layers: nn.ModuleList, h: Tensor, stack: str, taps: Collection[str], tapped: dict[str, Tensor]) -> Tensor:

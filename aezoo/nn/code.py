@@ -6,11 +6,15 @@ A latent may return any NamedTuple that has a `z`; its other fields are what the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.normalizer import Identity, Normalizer
+
+#: The fields of a pass whose samples have none.
+NONE: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Code(NamedTuple):
@@ -44,11 +48,16 @@ class Network(nn.Module):
         """What a rate is measured against: the prior that the model is trained with."""
         raise NotImplementedError
 
-    def expand(self, z: Tensor) -> Tensor:
+    @property
+    def output_normalizer(self) -> Normalizer | Identity:
+        """That of the target, and so of what comes out: the input's own, unless the target is a field."""
+        raise NotImplementedError
+
+    def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The parameters of the likelihood for a code."""
         raise NotImplementedError
 
-    def code_of(self, x: Tensor) -> Tensor:
+    def code_of(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The code of normalized `x` as one tensor, nothing drawn: the mean of a posterior, else `z`."""
         raise NotImplementedError
 
@@ -57,21 +66,42 @@ class Output(NamedTuple):
     """One pass through a model. Values are normalized, as the encoder reads and the loss compares them."""
 
     model: Network
-    x: Tensor  # [B, *input], clean: the target
+    x: Tensor  # [B, *input], clean
     corrupted: Tensor  # [B, *input], the encoder's input; `x` itself without corruption
     code: Any  # a NamedTuple with a `z`
     raw: Tensor  # [B, *raw], the decoder's output: parameters of the likelihood
     taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, of the names in the pass's `taps`
     generator: Generator | None = None  # of the pass; a term that draws (random probes) draws from it
+    fields: Mapping[str, Tensor] = NONE  # what goes along with the samples, as it was given
+    aim: Tensor | None = None  # the target, where it is not x
     mask: Tensor | None = None  # broadcasts to the target: 1 for values that are compared, 0 for those that are not
 
     @property
     def target(self) -> Tensor:
-        """What the decoder's output is compared with: [B, *input]."""
-        return self.x
+        """What the decoder's output is compared with: `x`, unless the spec names another target."""
+        return self.x if self.aim is None else self.aim
+
+    def masked(self, values: Tensor) -> Tensor:
+        """Values of the target, [B, *target], with 0 for those that do not count."""
+        return values if self.mask is None else self.mask * values
+
+    def repeated(self, times: int) -> Output:
+        """The pass with its samples several times over, all and then all again; code and output stay as they are."""
+
+        def again(value: Tensor) -> Tensor:
+            return value.repeat(times, *(1 for _ in value.shape[1:]))
+
+        x = again(self.x)
+        return self._replace(
+            x=x,
+            corrupted=x if self.corrupted is self.x else again(self.corrupted),
+            fields={name: again(value) for name, value in self.fields.items()},
+            aim=None if self.aim is None else again(self.aim),
+            mask=None if self.mask is None else again(self.mask),
+        )
 
     def tap(self, name: str) -> Tensor:
-        """The named value: `latent`, a field of the code, `input.clean`, `output`, `encoder.<i>` ..."""
+        """The named value: `latent`, a field of the code, `input.clean`, `output`, `encoder.<i>`, `fields.label` ..."""
         if name == "latent":
             return getattr(self.code, self.model.point)  # type: ignore[no-any-return]
         if name == "input.clean":
@@ -82,6 +112,8 @@ class Output(NamedTuple):
             return self.model.likelihood.mean(self.raw)  # type: ignore[no-any-return]
         if name in self.taps:
             return self.taps[name]
+        if name.startswith("fields."):
+            return self.fields[name.removeprefix("fields.")]
         return getattr(self.code, name)  # type: ignore[no-any-return]
 
 

@@ -14,7 +14,7 @@ backward or forward mode (jvp), 10 exactly; of 784-256 in closed form, 1.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Literal, NamedTuple
 
@@ -23,7 +23,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from aezoo.errors import UsageError
-from aezoo.nn.code import Network, Output
+from aezoo.nn.code import NONE, Network, Output
 from aezoo.nn.latent import Deterministic, Gaussian
 
 Estimator = Literal["auto", "closed_form", "hutchinson", "exact"]
@@ -147,14 +147,15 @@ class AutogradJacobian:
     Args:
         model: Its `code_of` is differentiated.
         x: [B, *input]
+        fields: What the encoder reads beside it.
     """
 
-    def __init__(self, model: Network, x: Tensor) -> None:
+    def __init__(self, model: Network, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> None:
         self.differentiable = torch.is_grad_enabled()
         # Metrics read the value in inference mode, where autograd would record nothing.
         with torch.inference_mode(False), torch.enable_grad(), twice_differentiable(model):
             self.x = x.detach().clone().requires_grad_()
-            self.code = model.code_of(self.x)
+            self.code = model.code_of(self.x, {name: value.clone() for name, value in fields.items()})
 
     def product(self, v: Tensor) -> Tensor:
         """v^T J of each sample: [B, *code] -> [B, *input]."""
@@ -183,7 +184,7 @@ class Contraction(nn.Module):
     def forward(self, out: Output) -> Tensor:
         x = out.x
         links = chain(out.model)
-        jacobian = AutogradJacobian(out.model, x) if links is None else ChainJacobian(links, out)
+        jacobian = AutogradJacobian(out.model, x, out.fields) if links is None else ChainJacobian(links, out)
         if (
             isinstance(jacobian, ChainJacobian)
             and len(jacobian.links) == 1

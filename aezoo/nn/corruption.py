@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import torch
 from torch import Generator, Tensor, nn
+
+from aezoo.nn.code import NONE, Attached, Network
+from aezoo.nn.normalizer import Identity, Normalizer
 
 Level = float | tuple[float, float]
 
@@ -114,3 +119,56 @@ class Block(nn.Module):
             along = (offset >= 0) & (offset < self.size)
             inside = inside & along.reshape([n if i in (0, axis) else 1 for i, n in enumerate(x.shape)])
         return x.masked_fill(inside, self.value)
+
+
+class FieldCorruption(nn.Module):
+    """Base of corruptions that read fields of the samples: `c(x, generator, fields)`."""
+
+    def forward(self, x: Tensor, generator: Generator | None = None, fields: Mapping[str, Tensor] = NONE) -> Tensor:
+        raise NotImplementedError
+
+
+class Hide(FieldCorruption):
+    """Hide the values that a field leaves out: where it is 0 they become 0 in the model's units, the mean of
+    standardized data.
+
+    Args:
+        field: Its name; 1 for values that stay, 0 for those that are hidden.
+
+    Shape:
+        x: [B, *shape] -> the same
+    """
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self.field = field
+        # In a tuple, so that it is no module of this one: it is the model's.
+        self._normalizer: tuple[Normalizer | Identity] = (Identity(),)
+
+    def attach(self, model: Network) -> None:
+        self._normalizer = (model.normalizer,)
+
+    def forward(self, x: Tensor, generator: Generator | None = None, fields: Mapping[str, Tensor] = NONE) -> Tensor:
+        hidden = self._normalizer[0].inverse(torch.zeros_like(x))
+        return torch.where(fields[self.field].expand_as(x) != 0, x, hidden)
+
+
+def attach(corruptions: Iterable[nn.Module], model: Network) -> None:
+    """Let those corruptions know the model that read some of it."""
+    for corruption in corruptions:
+        if isinstance(corruption, Attached) and hasattr(type(corruption), "attach"):
+            corruption.attach(model)
+
+
+def corrupt(
+    corruptions: Iterable[nn.Module], x: Tensor, generator: Generator | None, fields: Mapping[str, Tensor] = NONE
+) -> Tensor:
+    """`x` after all corruptions, in order.
+
+    Shape:
+        x: [B, *shape] -> the same
+    """
+    for corruption in corruptions:
+        more = (fields,) if isinstance(corruption, FieldCorruption) else ()
+        x = corruption(x, generator, *more)
+    return x

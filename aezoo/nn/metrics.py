@@ -24,7 +24,7 @@ def data_values(out: Output) -> tuple[Tensor, Tensor]:
     Shape:
         -> [B, *input], [B, *input]
     """
-    inverse = out.model.normalizer.inverse
+    inverse = out.model.output_normalizer.inverse
     return inverse(out.target), inverse(out.model.likelihood.mean(out.raw))
 
 
@@ -48,7 +48,7 @@ def squared_data_errors(out: Output) -> Tensor:
 
 def _squared(out: Output, x: Tensor, mean: Tensor) -> Tensor:
     errors = (x - mean).square()
-    return (errors if out.mask is None else out.mask * errors).flatten(1).sum(dim=-1)
+    return out.masked(errors).flatten(1).sum(dim=-1)
 
 
 def counted(out: Output) -> Tensor:
@@ -70,7 +70,7 @@ def nll(out: Output) -> Tensor:
     """
     # The density of x = shift + scale * y is that of y divided by the scales.
     density = reconstruction(out)
-    scale = getattr(out.model.normalizer, "scale", None)
+    scale = getattr(out.model.output_normalizer, "scale", None)
     if scale is None:
         return density
     logs = scale.log().expand_as(out.target[0])

@@ -30,16 +30,23 @@ class Normalizer(nn.Module):
         self.register_buffer("shift", torch.zeros(axes))
         self.register_buffer("scale", torch.ones(axes))
 
-    def fit(self, x: Tensor) -> None:
+    def fit(self, x: Tensor, known: Tensor | None = None) -> None:
         """Set mean and standard deviation from `x` [N, *shape]; a constant feature keeps scale 1.
 
         They are computed in float64 on values divided by the largest one, so that no square overflows.
 
+        Args:
+            x: Values in data units.
+            known: Not 0 for the values that count, [N, *shape] or broadcast to it; None for all.
+
         Raises:
-            DataError: A difference to the mean is beyond the type of the values.
+            DataError: A difference to the mean is beyond the type of the values, or no value of a feature counts.
         """
         features = x.movedim(1, 0).flatten(1)  # [C, N * positions]
-        blocks = torch.split(features, max(1, _BLOCK // features.shape[1]))
+        if known is None:
+            blocks = torch.split(features, max(1, _BLOCK // features.shape[1]))
+        else:
+            blocks = _counted(features, known.expand_as(x).movedim(1, 0).flatten(1) != 0)
         mean, deviation, low, high = torch.cat([_moments(block) for block in blocks], dim=1)  # [C] each
         scaled = deviation > _least_deviation(mean, x.dtype)
         self.shift.copy_(mean.view_as(self.shift))
@@ -55,6 +62,15 @@ class Normalizer(nn.Module):
 
     def inverse(self, x: Tensor) -> Tensor:
         return x * self.scale + self.shift
+
+
+def _counted(features: Tensor, counts: Tensor) -> tuple[Tensor, ...]:
+    """The values that count of each feature [C, N], as [1, n] each."""
+    empty = (~counts.any(dim=1)).nonzero().flatten().tolist()
+    if empty:
+        message = f"feature {empty[0]} (counted from 0) has no known value among those that the moments are taken of"
+        raise DataError(message, hint="leave it out of the data")
+    return tuple(values[count].unsqueeze(0) for values, count in zip(features, counts, strict=True))
 
 
 def _moments(features: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.code import Output
+from aezoo.nn.code import NONE, Output
+from aezoo.nn.corruption import attach, corrupt
 
 Weight = Callable[[int], float]
 
@@ -115,7 +116,7 @@ class Objective(nn.Module):
         model: The autoencoder to train.
         terms: The terms of the total loss.
         constraints: On its weights.
-        corruption: Modules `c(x, generator)`, applied in order.
+        corruption: Modules `c(x, generator)`, or a `FieldCorruption`, applied in order.
         steps: Length of the run.
         autocast: Lower precision of the model's matrix products; the terms are computed in full.
     """
@@ -134,6 +135,7 @@ class Objective(nn.Module):
         self.model = model
         self.loss_terms = terms.loss_terms
         self.corruption = nn.ModuleList(corruption)
+        attach(corruption, model)
         # A list: a ModuleDict would refuse names such as `pop`. Their state is not published, so names may be numbers.
         self.regularizers = nn.ModuleList(terms.regularizers.values())
         self.terms = terms
@@ -148,16 +150,16 @@ class Objective(nn.Module):
         weights = set(model.parameters())
         self._frozen = {player for player in self.players[1:] if weights.isdisjoint(self.parameters_of(player))}
 
-    def forward(self, x: Tensor, player: str, step: int, noise: Noise) -> Losses:
+    def forward(self, x: Tensor, player: str, step: int, noise: Noise, fields: Mapping[str, Tensor] = NONE) -> Losses:
         """The losses of one player for a batch.
 
         Shape:
-            x: [B, *input], in data units
+            x: [B, *input], in data units; fields: [B, ...], by name
         """
         for module in self._scheduled:
             module.at(step, self.steps)
         with torch.no_grad() if player in self._frozen else nullcontext():
-            out = self._pass(x, noise)
+            out = self._pass(x, noise, fields)
         raw: dict[str, Tensor] = dict(self.loss_terms(out, player))
         if player == self.players[0]:
             raw |= {name: regularizer(out) for name, regularizer in self.terms.regularizers.items()}
@@ -165,19 +167,14 @@ class Objective(nn.Module):
         first, *others = weighted.values()
         return Losses(sum(others, start=first), raw, weighted)
 
-    def _pass(self, x: Tensor, noise: Noise) -> Output:
+    def _pass(self, x: Tensor, noise: Noise, fields: Mapping[str, Tensor]) -> Output:
         """One pass; with `autocast` its products are in lower precision, and its results cast back to full."""
-        corrupted = self._corrupt(x, noise.corruption) if self.corruption else None
+        corrupted = corrupt(self.corruption, x, noise.corruption, fields) if self.corruption else None
         if self.autocast is None:
-            return self.model(x, corrupted, noise.latent, self.terms.taps)  # type: ignore[no-any-return]
+            return self.model(x, corrupted, noise.latent, self.terms.taps, fields)  # type: ignore[no-any-return]
         with torch.autocast(x.device.type, self.autocast):
-            out = self.model(x, corrupted, noise.latent, self.terms.taps)
+            out = self.model(x, corrupted, noise.latent, self.terms.taps, fields)
         return _full(out, x.dtype)
-
-    def _corrupt(self, x: Tensor, generator: Generator) -> Tensor:
-        for corruption in self.corruption:
-            x = corruption(x, generator)
-        return x
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
         """The weights that this player moves, each once; the first also those of terms that no other player moves."""

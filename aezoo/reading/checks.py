@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
+from aezoo.reading.field_checks import field_faults, target_fault
 from aezoo.reading.lints import idle, lints, shaped_lints
-from aezoo.spec.component import Component, Remark
+from aezoo.spec.component import FIELDS, Component, Remark
 from aezoo.spec.contracts import several
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import BEYOND_LATENT
@@ -31,7 +32,7 @@ def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
     misfits = [*_misfits(spec)] if bounded else []
     fits = bounded and not misfits
     decoder = _decoder_length(spec, bounded=bounded)
-    faults = [*excess, *misfits, *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
+    faults = [*excess, *misfits, *field_faults(spec), *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
     if fits:
         faults += [*_tied(spec), *shaped_lints(spec)]
     return [*faults, *(_remarks(spec, fits=fits) if bounded else ())]
@@ -45,6 +46,9 @@ def _misfits(spec: Spec) -> Iterator[Fault]:
     way: Fault | None = _way_there(spec)
     if way:
         yield way
+    if fault := target_fault(spec):
+        yield fault
+        return
     try:
         _ = spec.raw_shape
     except ShapeError as error:
@@ -107,7 +111,8 @@ def _names(spec: Spec, *, decoder: int | None) -> Iterator[Fault]:
     stacks = {"encoder": len(spec.encoder), **({"decoder": decoder} if spec.reconstructs else {})}
     layers = [f"{stack}.{i}" for stack, length in stacks.items() for i in range(length or 0)]
     output = ["output"] if spec.reconstructs else []
-    taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), *output, *layers]
+    fields = [f"{FIELDS}{name}" for name in spec.fields]
+    taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), *output, *layers, *fields]
     yield from _terms(spec)
     for name, term in spec.regularizers.items():
         if term.on not in taps and not (decoder is None and term.on.startswith("decoder.")):
@@ -141,6 +146,9 @@ def _reconstruction(spec: Spec) -> Iterator[Fault]:
     if spec.reconstructs and not spec.objective.reconstructs:
         message = f"{tag!r} compares no reconstructions: nothing would train the decoder"
         yield Fault(("objective",), "AZ522", message, 'decoder = "none"')
+    for key in ("target", "mask"):
+        if not spec.reconstructs and getattr(spec, key) is not None:
+            yield Fault((key,), "AZ522", "there is no decoder whose output would be compared", f"leave {key} out")
     if not spec.reconstructs and "likelihood" in spec.model_fields_set:
         message = f"{spec.likelihood.tag()!r} says what a decoder's output means, and there is no decoder"
         yield Fault(("likelihood",), "AZ522", message, "leave likelihood out")

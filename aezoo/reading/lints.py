@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from aezoo.errors import Fault, KeyPath
+from aezoo.spec.component import field_name
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import RANGES, LayerSpec, RegularizerSpec
 from aezoo.spec.shape import Shape, flat, text
@@ -102,6 +103,10 @@ def _names(path: KeyPath, term: RegularizerSpec, spec: Spec) -> Iterator[Fault]:
     if spec.latent.discrete and term.on == spec.latent.discrete:
         message = f"{term.on!r} are names of codes, not sizes: there is no gradient to penalize them by"
         yield Fault((*path, "on"), "AZ502", message, 'on = "latent"')
+    field = spec.fields.get(field_name(term.on))
+    if field is not None and field.classes is not None and not term.reads_classes:
+        message = f"{term.on!r} are names of classes, not sizes: there is nothing to penalize"
+        yield Fault((*path, "on"), "AZ502", message, 'on = "latent"')
 
 
 # --- shapes -------------------------------------------------------------------------------------------------
@@ -113,6 +118,8 @@ def _copying(spec: Spec) -> Iterator[Fault]:
     kept = spec.corruption or spec.regularizers or latent.sparse or latent.quantized or latent.noisy
     copying = spec.reconstructs and spec.objective.copying
     if kept or not copying or any(layer.draws() for _, layer, _ in _all_layers(spec)):
+        return
+    if spec.target is not None:  # then a copy is not what is asked for
         return
     narrowest = min(map(flat, [*spec.encoder_shapes, spec.code_shape, *spec.decoder_shapes]))
     if narrowest >= flat(spec.input.shape) > 1:  # nothing is narrower than one value
@@ -146,7 +153,7 @@ def _batch_norms(spec: Spec) -> Iterator[Fault]:
 def _ending(spec: Spec) -> Iterator[Fault]:
     """A decoder of its own whose last function keeps it from what it should give: a forgotten `identity`."""
     style = spec.decoder.layers[-1].style() if spec.decoder.layers else None
-    data = spec.input.range if spec.input.normalize == "none" else None
+    data = spec.target_range if spec.input.normalize == "none" else None
     wanted = spec.likelihood.raw_range(data or (-inf, inf))
     if style is None or wanted is None:
         return

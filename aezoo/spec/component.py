@@ -28,6 +28,8 @@ from aezoo.errors import KeyPath, PluginError
 #: The `Spec` that a part stands in. That class is built of parts, so their bases cannot import it; a part names it.
 AnySpec = Any
 Range = tuple[float, float]
+#: What the tap of a sample's field begins with.
+FIELDS = "fields."
 
 
 def as_tuple(value: Any) -> Any:
@@ -41,6 +43,11 @@ Floats = Annotated[tuple[float, ...], BeforeValidator(as_tuple)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 Interval = Annotated[Range, BeforeValidator(as_tuple)]
 Matrix = Annotated[tuple[Floats, ...], BeforeValidator(as_tuple)]
+
+
+def field_name(tap: str) -> str:
+    """The field of a sample that a tap names: `label` of `fields.label`; empty for another tap."""
+    return tap.removeprefix(FIELDS) if tap.startswith(FIELDS) else ""
 
 
 class Frozen(BaseModel):
@@ -134,6 +141,11 @@ class Component(Frozen):
         written = {"type": self.tag(), **{k: v for k, v in handler(self).items() if v is not None}}
         written["type"] = self.tag()
         return written
+
+    def reads_fields(self) -> frozenset[str]:
+        """Names of the fields of a sample that it reads: those that its own settings name as `fields.NAME`."""
+        settings = (getattr(self, name) for name in type(self).model_fields)
+        return frozenset(field_name(text) for text in settings if isinstance(text, str)) - {""}
 
     def remarks(self, spec: AnySpec) -> Iterator[Remark]:
         """What is wrong or doubtful about this part in this spec; called when the spec is read."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from aezoo.errors import ShapeError
 from aezoo.spec.canonical import to_json
-from aezoo.spec.component import Frozen, Interval, Ints, Strings, as_tuple
+from aezoo.spec.component import FIELDS, Frozen, Interval, Ints, Range, Strings, as_tuple, field_name
 from aezoo.spec.contracts import several, shape_of
+from aezoo.spec.fields import FieldSpec
 from aezoo.spec.fingerprints import architecture_fingerprint, run_fingerprint
 from aezoo.spec.kinds import (
     ConstraintSpec,
@@ -25,6 +27,7 @@ from aezoo.spec.kinds import (
     Style,
 )
 from aezoo.spec.mirror import last_style, mirror_layers, mirror_source, trace
+from aezoo.spec.parts import parts
 from aezoo.spec.shape import Shape
 from aezoo.spec.training import TrainingSpec
 
@@ -56,6 +59,9 @@ class InputSpec(Frozen):
     normalize: Literal["none", "standardize"] = Field(
         "none",
         description="standardize: zero mean, unit variance over the training split, for each feature or channel",
+    )
+    observed: str | None = Field(
+        None, description="the field that is 1 where a value is known; others are 0 to the model, once normalized"
     )
 
     @model_validator(mode="before")
@@ -124,6 +130,17 @@ class Spec(Frozen):
     paper: str = Field("", description="where the model comes from: arXiv:1312.6114")
     requires: Strings = Field((), description="distributions that must be installed: `aezoo-kan>=0.1`")
     input: InputSpec = Field(description="what goes in; a list is short for its `shape`")
+    fields: dict[str, FieldSpec] = Field(
+        default_factory=dict,
+        exclude_if=lambda fields: not fields,  # documents of specs without fields stay as they are
+        description="what goes along with each sample, by name: `label = {classes = 10}`",
+    )
+    target: str | None = Field(
+        None, description="the field that the output is compared with: `fields.after`; the input unless said"
+    )
+    mask: str | None = Field(
+        None, description="the field that is 1 where the output is compared with the target, and 0 where it is not"
+    )
     corruption: Annotated[tuple[CorruptionSpec, ...], BeforeValidator(as_tuple)] = Field(
         (), description="what spoils the input, in order, in training only"
     )
@@ -156,6 +173,14 @@ class Spec(Frozen):
             raise ValueError("takes the number of the format")
         return value
 
+    @field_validator("fields", mode="after")
+    @classmethod
+    def _tappable(cls, fields: dict[str, FieldSpec]) -> dict[str, FieldSpec]:
+        for name in fields:
+            if not name.isidentifier():
+                raise ValueError(f"the name of a field takes letters, digits and _, got {name!r}")
+        return fields
+
     def __hash__(self) -> int:
         return hash(to_json(self.document()))
 
@@ -165,6 +190,47 @@ class Spec(Frozen):
         for name in set(copy.__dict__) - set(type(self).model_fields):
             del copy.__dict__[name]
         return copy
+
+    # --- fields -----------------------------------------------------------------------------------------------
+
+    @property
+    def target_shape(self) -> Shape:
+        """Of what the output is compared with: the input, or the field that `target` names."""
+        if self.target is None:
+            return self.input.shape
+        field = self.fields.get(field_name(self.target))
+        if field is None or field.shape is None:
+            raise ShapeError(f"no field with a shape is called {self.target!r}")
+        return field.shape
+
+    @property
+    def target_range(self) -> Range | None:
+        """Between what the target's values lie, in data units; None if nothing is declared."""
+        if self.target is None:
+            return self.input.range
+        field = self.fields.get(field_name(self.target))
+        return field.range if field else None
+
+    @property
+    def input_fields(self) -> frozenset[str]:
+        """The fields that encoding reads."""
+        return self.fields_read((self.encoder, self.latent), self.input.observed)
+
+    @property
+    def code_fields(self) -> frozenset[str]:
+        """The fields that decoding reads."""
+        return self.fields_read(self.decoder_layers())
+
+    @property
+    def score_fields(self) -> frozenset[str]:
+        """The fields that comparing an output with its target reads, those of the way there included."""
+        return self.input_fields | self.code_fields | self.fields_read((), self.target, self.mask)
+
+    def fields_read(self, stack: Any, *taps: str | None) -> frozenset[str]:
+        """The fields that parts, at any depth, and taps name."""
+        names: Iterable[str] = (name for _, part in parts(stack) for name in part.reads_fields())
+        named = {*names, *(field_name(tap) for tap in taps if tap)}
+        return frozenset(name for name in self.fields if name in named)
 
     # --- shapes: each raises ShapeError, with the index of the layer, where the parts do not fit -------------
 
@@ -190,7 +256,7 @@ class Spec(Frozen):
     @property
     def raw_shape(self) -> Shape:
         """What the decoder gives: the parameters of the likelihood."""
-        return shape_of(self.likelihood, "raw_shape", self.likelihood.raw_shape(self.input.shape))
+        return shape_of(self.likelihood, "raw_shape", self.likelihood.raw_shape(self.target_shape))
 
     def decoder_layers(self) -> tuple[LayerSpec, ...]:
         """The decoder's declarations, mirrored or its own, from the code to the output."""
@@ -225,7 +291,8 @@ class Spec(Frozen):
             "latent": self.code_shape,
             **named,
             **{f"decoder.{i}": shape for i, shape in enumerate(self.decoder_shapes[1:])},
-            **({"output": self.input.shape} if self.reconstructs else {}),
+            **({"output": self.target_shape} if self.reconstructs else {}),
+            **{f"{FIELDS}{name}": field.sample_shape for name, field in self.fields.items()},
         }
 
     @property
@@ -239,7 +306,7 @@ class Spec(Frozen):
             + self.latent.parameters(self.feature_shape)
             + (prior.parameters(self.code_shape, self) if prior else 0)
             + decoder
-            + self.likelihood.parameters(self.input.shape)
+            + self.likelihood.parameters(self.target_shape)
         )
 
     def decoder_parameters(self) -> list[int]:
@@ -257,7 +324,7 @@ class Spec(Frozen):
     @cached_property
     def arch(self) -> str:
         """Fingerprint of what weights depend on."""
-        return architecture_fingerprint(self)
+        return architecture_fingerprint(self, self.input_fields | self.code_fields | self.fields_read((), self.target))
 
     @cached_property
     def run(self) -> str:

@@ -146,6 +146,9 @@ class _Measure:
     def _model(self) -> None:
         spec = self.spec
         self._shape(("input", "shape"), spec.input.shape)
+        for name, field in spec.fields.items():
+            self._shape(("fields", name), field.sample_shape)
+            self._add(("fields", name), 0, 0, flat(field.sample_shape))
         features = self._stack(("encoder",), spec.encoder, spec.input.shape)
         code = spec.code_shape
         self._add(("latent",), 1, _weights(spec.latent, features), spec.latent.activations(features))
@@ -154,7 +157,7 @@ class _Measure:
             weights = count_of(prior, "parameters", prior.parameters(code, spec))
             self._add(("latent", "prior"), 0, weights, 0)
         if spec.reconstructs:
-            self._add(("likelihood",), 1, _weights(spec.likelihood, spec.input.shape), flat(spec.raw_shape))
+            self._add(("likelihood",), 1, _weights(spec.likelihood, spec.target_shape), flat(spec.raw_shape))
             self._shape(("likelihood",), spec.raw_shape)
         own = spec.decoder.type == "layers"
         stem: KeyPath = ("decoder", "layers") if own else ("decoder",)

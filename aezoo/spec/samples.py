@@ -6,8 +6,9 @@ NumPy is imported when a set is loaded, or when somebody asks for `Array`: decla
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import ChainMap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ class Samples:
     Attributes:
         values: [N, *shape], uint8 (read as `value / 255` over the declared range) or floating.
         source: Where they came from, for messages and records: a path or a name.
-        labels: [N] integers or None.
-        factors: [N, K] true factors of generated sets, or None.
+        labels: [N] integers or None: the field `label`.
+        factors: [N, K] true factors of generated sets, or None: the field `factors`.
         splits: Row indices by split name where the set fixes them ("train", "validation", "test").
         names: One name per sample (file names, row numbers), or empty.
+        fields: What goes along with the samples, by name: [N, ...] each. It may be read when it is asked for.
     """
 
     values: Array
@@ -35,6 +37,13 @@ class Samples:
     factors: Array | None = None
     splits: Mapping[str, Array] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    fields: Mapping[str, Array] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        named = {"label": self.labels, "factors": self.factors}
+        given: dict[str, Array] = {name: array for name, array in named.items() if array is not None}
+        if given:
+            object.__setattr__(self, "fields", ChainMap(given, self.fields))  # type: ignore[arg-type]
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -51,11 +60,50 @@ class Samples:
 
         return utf8(os.path.basename(os.path.normpath(self.source)) if os.path.isabs(self.source) else self.source)
 
+    def take(self, rows: Any) -> Samples:
+        """Some of the samples, by their row numbers, with all that goes along; without splits."""
+        labels, factors = (None if array is None else array[rows] for array in (self.labels, self.factors))
+        names = tuple(self.names[int(row)] for row in rows) if self.names else ()
+        fields = SelectedFields(self.fields, rows)
+        return Samples(self.values[rows], self.source, labels, factors, names=names, fields=fields)
+
+    def with_gaps(self) -> Samples:
+        """The samples with 0 for every NaN, and the field `observed`: 1 where a value is known, 0 where none is."""
+        import numpy as np
+
+        if self.values.dtype.kind != "f":
+            return replace(self, fields=ChainMap({"observed": np.ones(self.values.shape, np.uint8)}, self.fields))  # type: ignore[arg-type]
+        known = ~np.isnan(self.values)
+        values = np.where(known, self.values, self.values.dtype.type(0))
+        return replace(self, values=values, fields=ChainMap({"observed": known.astype(np.uint8)}, self.fields))  # type: ignore[arg-type]
+
     def name(self, row: int) -> str:
         """How messages and files call this sample; bytes of a file's name that are no UTF-8 are spelt out."""
         from aezoo.names import utf8
 
         return utf8(self.names[row]) if self.names else f"sample {row}"
+
+
+class SelectedFields(Mapping[str, "Array"]):
+    """The fields of some samples: each is read when it is asked for.
+
+    Args:
+        fields: Those of all samples.
+        rows: Numbers of the samples that are taken.
+    """
+
+    def __init__(self, fields: Mapping[str, Array], rows: Any) -> None:
+        self._fields, self._rows = fields, rows
+
+    def __getitem__(self, name: str) -> Array:
+        selected: Array = self._fields[name][self._rows]
+        return selected
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
 
 
 def __getattr__(name: str) -> object:

@@ -13,6 +13,8 @@ from aezoo.spec.component import Component, Frozen
 
 #: Tables of components whose type is the key they stand under, unless they say another.
 NAMED = frozenset({"regularizers", "constraints"})
+#: All tables whose keys are names that an author gives.
+TABLES = NAMED | {"fields"}
 
 
 class Parts(Protocol):
@@ -40,8 +42,8 @@ def table_at(root: type[Frozen], path: KeyPath, document: Any, parts: Parts) -> 
 
 
 def _is_named(path: KeyPath, depth: int) -> bool:
-    """Whether a step is the name of a penalty or a constraint."""
-    return depth == 1 and path[0] in NAMED
+    """Whether a step is the name of a penalty, a constraint or a field."""
+    return depth == 1 and path[0] in TABLES
 
 
 def fields(table: type[Frozen]) -> dict[str, FieldInfo]:

@@ -64,17 +64,18 @@ def layers(spec: Spec) -> Iterator[Row]:
         yield _row("latent.prior", prior, spec.code_shape, weights)
     yield from _stack("decoder", spec.decoder_layers(), spec.decoder_shapes, tied=spec.decoder.tied)
     if spec.reconstructs:
-        yield _row("likelihood", spec.likelihood, spec.input.shape, spec.likelihood.parameters(spec.input.shape))
+        yield _row("likelihood", spec.likelihood, spec.target_shape, spec.likelihood.parameters(spec.target_shape))
 
 
 def terms(spec: Spec) -> Iterator[Term]:
     """What is added up to the loss: the objective's own terms, then the penalties."""
+    compared = ("output", spec.target or "input.clean", *([spec.mask] if spec.mask else ()))
     own, factors = sorted(spec.objective.terms) or [spec.objective.tag()], spec.objective.weights()
     judged = (spec.likelihood if spec.reconstructs else spec.objective).tag()
     codes = tuple(sorted(spec.objective.needs - BEYOND_LATENT)) or ("latent",)
     for name in own:
         factor = factors[name].model_dump(mode="json", exclude_none=True) if name in factors else 1.0
-        yield Term(name, judged, factor, ("output", "input.clean") if spec.reconstructs else codes)
+        yield Term(name, judged, factor, compared if spec.reconstructs else codes)
     for name, penalty in spec.regularizers.items():
         weight = penalty.weight.model_dump(mode="json", exclude_none=True)
         yield Term(name, penalty.tag(), weight, _reads(penalty, spec))

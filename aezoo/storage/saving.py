@@ -31,6 +31,7 @@ from aezoo.model import Model
 from aezoo.registry.attribution import BUILT_BY, attributed
 from aezoo.registry.entry_points import titled
 from aezoo.spec.canonical import to_json
+from aezoo.spec.document import Spec
 from aezoo.storage import layout, manifest, pictures, training_state, weights
 from aezoo.storage.card import card
 from aezoo.storage.loading import refuse_shapes
@@ -234,7 +235,7 @@ def _plugin_of(model: Model, text: str) -> Any:
 
 
 def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.Image]]:
-    span = model.spec.input.range
+    span = model.spec.target_range
     columns = None if len(model.spec.input.shape) > 2 else PLOTS
     examples = scores.examples if scores else None
     if examples is not None:
@@ -243,12 +244,19 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
         spoilt = None if spoilt is None else drawable(model, spoilt)
         pair = drawable(model, shown), drawable(model, again)
         yield "reconstructions", pictures.comparison(*pair, corrupted=spoilt, range=span)
-    drawn_from = model.network.prior if model.spec.reconstructs else None
+    fields = _drawn_fields(model.spec)
+    drawn_from = model.network.prior if model.spec.reconstructs and fields is not None else None
     if drawn_from is not None and bool(getattr(drawn_from, "fitted", True)):
-        yield "samples", pictures.grid(drawable(model, model.sample(DRAWN)), range=span)
+        yield "samples", pictures.grid(drawable(model, model.sample(DRAWN, fields=fields)), range=span)
     if examples is not None and len(examples.originals) >= 2:
         pairs, steps = min(PAIRS, len(examples.originals) // 2), columns or STEPS
-        starts, ends = examples.originals[:pairs], examples.originals[pairs : 2 * pairs]
+        starts, ends = (examples.inputs.take(np.arange(first, first + pairs)) for first in (0, pairs))
         walk = np.asarray(model.interpolate(starts, ends, steps))
         drawn = drawable(model, walk.reshape(-1, *walk.shape[2:]))
         yield "interpolations", pictures.grid(drawn, range=span, columns=steps)
+
+
+def _drawn_fields(spec: Spec) -> dict[str, Any] | None:
+    """Fields for a picture of samples: each class in turn; None where decoding reads numbers, which nothing gives."""
+    classes = {name: spec.fields[name].classes for name in spec.code_fields}
+    return {name: np.arange(DRAWN) % k for name, k in classes.items() if k} if all(classes.values()) else None

@@ -127,10 +127,10 @@ class Loop:
         timer = RefreshTimer(self.progress)
         with self._recording(outcome):
             while not self.over:
-                for x in self.batches.epoch(outcome.epoch, self.training.batch_size, self.training.seed):
+                for batch in self.batches.epoch(outcome.epoch, self.training.batch_size, self.training.seed):
                     for player in self.players:
                         if player.turn.moves(self.step):
-                            player.step(self.objective, x, self.step, self.streams)
+                            player.step(self.objective, batch, self.step, self.streams)
                     self._after_step(timer)
                     if self.over:
                         break
@@ -239,10 +239,10 @@ class Loop:
         """Means over a split, with the same noise at every call and the schedules' final weights."""
         meters = {name: Meter() for name in self.objective.players}
         self.objective.eval()
-        for i, x in enumerate(batches.sequential(self.training.batch_size)):
+        for i, batch in enumerate(batches.sequential(self.training.batch_size)):
             for player, (name, meter) in enumerate(meters.items()):
                 noise = self.streams.start("validation", i, player)
-                meter.add(self.objective(x, name, self.steps, noise), rows=x.shape[0])
+                meter.add(self.objective(batch.x, name, self.steps, noise, batch.fields), rows=batch.rows)
         self.objective.train()
         return _joined(meters)
 

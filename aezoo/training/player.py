@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 from torch.optim import Optimizer
 
+from aezoo.data.batches import Batch
 from aezoo.modules.output_checks import checked, curve
 from aezoo.nn.objective import Noise, Objective
 from aezoo.randomness import derive
@@ -82,12 +83,12 @@ class Player:
         self.tangents = self.position == 0 and bool(objective.constraints.tangents)
         self.meter = Meter()
 
-    def step(self, objective: Objective, x: Tensor, step: int, streams: Streams) -> None:
+    def step(self, objective: Objective, batch: Batch, step: int, streams: Streams) -> None:
         """Move the parameters once, unless a gate is shut.
 
         Args:
             objective: Gives the losses.
-            x: The batch, [B, *input].
+            batch: What it learns from.
             step: The position of the run.
             streams: Where the noise of its passes comes from.
         """
@@ -101,7 +102,7 @@ class Player:
             noise = streams.start("train", step, self.position)
             for p in self.parameters:  # optimizer.zero_grad() does the same at a higher cost
                 p.grad = None
-            losses = objective(x, self.name, step, noise)
+            losses = objective(batch.x, self.name, step, noise, batch.fields)
             losses.total.backward(inputs=self.inputs)
             self._limit_gradient(objective)
             if not evaluations:

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
-from aezoo.data.batches import Batches
+from aezoo.data.batches import Batch, Batches
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.objective import Noise, Objective
 from aezoo.randomness import derive
@@ -47,16 +47,16 @@ def prepare(objective: Objective, batches: Batches, training: TrainingSpec) -> N
     if not parts:
         return
     seed = training.seed
-    x = next(batches.epoch(0, training.batch_size, seed))  # [B, *input], in data units
+    batch = next(batches.epoch(0, training.batch_size, seed))
     objective.eval()
     for position, part in enumerate(parts):
-        generator = Generator(x.device).manual_seed(derive(seed, "prepare", position))
-        for first_input in _first_input(part, objective, x, seed):
+        generator = Generator(batch.x.device).manual_seed(derive(seed, "prepare", position))
+        for first_input in _first_input(part, objective, batch, seed):
             part.prepare(first_input, model=objective.model, generator=generator)
     objective.train()
 
 
-def _first_input(part: nn.Module, objective: Objective, x: Tensor, seed: int) -> Iterator[Any]:
+def _first_input(part: nn.Module, objective: Objective, batch: Batch, seed: int) -> Iterator[Any]:
     """What the module is called with first; nothing if no player's pass calls it.
 
     Likelihood and prior are called by their methods: theirs is the `Output` of the first pass.
@@ -65,12 +65,12 @@ def _first_input(part: nn.Module, objective: Objective, x: Tensor, seed: int) ->
     by_methods = part is objective.model.prior or part is objective.model.likelihood
     called = objective.loss_terms if by_methods else part
     handle = called.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
-    noise = Noise(Generator(x.device), Generator(x.device))
+    noise = Noise(Generator(batch.x.device), Generator(batch.x.device))
     try:
         for player in objective.players:
             for name, stream in noise._asdict().items():
                 stream.manual_seed(derive(seed, f"prepare.{name}"))
-            objective(x, player, 0, noise)
+            objective(batch.x, player, 0, noise, batch.fields)
     finally:
         handle.remove()
     yield from inputs[:1]

@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
-from aezoo.data.batches import Batches, Rows
+from aezoo.data.batches import Batch, Batches, Rows
 from aezoo.data.sources import check, open_samples, restated
 from aezoo.data.splits import split
 from aezoo.data.values import warn_of_precision
@@ -213,8 +213,16 @@ def _new_model(spec: Spec, setup: Setup) -> Model:
     model = build(spec).to(setup.device.device)
     _refuse_batches_of_one(model, batches)
     if spec.input.normalize == "standardize":
-        model.network.normalizer.fit(batches.head(FIT_ROWS))  # type: ignore[operator]
+        _fit_moments(model.network, batches.head(FIT_ROWS))
     return model
+
+
+def _fit_moments(network: Autoencoder, batch: Batch) -> None:
+    """Give the normalizers of input and target the moments of the values that count."""
+    known, mask = (None if name is None else batch.fields[name] for name in (network.observed, network.mask))
+    network.normalizer.fit(batch.x, known)  # type: ignore[operator]
+    if network.target is not None:
+        network.target_normalizer.fit(batch.fields[network.target], mask)  # type: ignore[operator]
 
 
 def _prepared_objective(model: Model, batches: Batches, steps: int) -> Objective:
@@ -307,8 +315,8 @@ def _fit_prior(trained: Trained, batches: Batches, writer: Writer | None) -> Non
 
 @torch.no_grad()
 def _fit(network: Autoencoder, prior: Prior, batches: Batches) -> None:
-    x = batches.head(FIT_ROWS)
-    codes = [getattr(network.encode(chunk), network.point) for chunk in torch.split(x, 256)]
+    chunks = batches.head(FIT_ROWS).cut(256)
+    codes = [getattr(network.encode(x, fields=fields), network.point) for x, fields in chunks]
     prior.fit(torch.cat(codes))
 
 

@@ -81,9 +81,9 @@ def test_what_is_verified_changes_neither_the_weights_nor_the_numbers_drawn_afte
     passed = {}
     forward = Autoencoder.forward
 
-    def watched(self: Autoencoder, x: Tensor, *rest: Any) -> Any:
+    def watched(self: Autoencoder, x: Tensor, *rest: Any, **named: Any) -> Any:
         devices.append(x.device.type)
-        return forward(self, x, *rest)
+        return forward(self, x, *rest, **named)
 
     monkeypatch.setattr(Autoencoder, "forward", watched)
     for most in (builder.MOST_WORK, 0):

@@ -157,4 +157,4 @@ def test_what_is_no_distribution_is_refused_before_and_at_loading(fields, words)
 
 
 def spec_of(shape):
-    return SimpleNamespace(input=SimpleNamespace(shape=shape))
+    return SimpleNamespace(input=SimpleNamespace(shape=shape), fields={})

@@ -513,4 +513,4 @@ def test_an_input_that_is_no_image_is_refused(tmp_path):
 
 
 def spec_of(shape):
-    return SimpleNamespace(input=SimpleNamespace(shape=shape))
+    return SimpleNamespace(input=SimpleNamespace(shape=shape), fields={})

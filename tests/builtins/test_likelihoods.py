@@ -36,7 +36,7 @@ def name(spec):
 
 
 def spec_of(shape=(1, 4, 4), range=(0.0, 1.0), normalize="none"):
-    return SimpleNamespace(input=SimpleNamespace(shape=shape, range=range, normalize=normalize))
+    return SimpleNamespace(input=SimpleNamespace(shape=shape, normalize=normalize), target_range=range)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=name)

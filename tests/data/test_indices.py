@@ -150,6 +150,6 @@ def test_one_sample_of_indices_is_a_batch_of_its_own() -> None:
         feature_shape=(4,),
     )
     indices = Indices(samples, spec, device=torch.device("cpu"))
-    assert indices.row(1).tolist() == [[2, 1]]
-    assert [batch.tolist() for batch in indices.sequential(2)] == [[[1, 0], [2, 1]], [[0, 2]]]
+    assert indices.row(1).x.tolist() == [[2, 1]]
+    assert [batch.x.tolist() for batch in indices.sequential(2)] == [[[1, 0], [2, 1]], [[0, 2]]]
     assert len(indices) == 3

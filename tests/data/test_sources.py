@@ -31,7 +31,11 @@ DIGITS = np.random.default_rng(0).integers(0, 256, (20, 1, 4, 4), dtype=np.uint8
 def spec_of(shape, *, data=None, precision="float32", **fields):
     """As much of a spec as data are concerned with."""
     return SimpleNamespace(
-        input=InputSpec(shape=shape, **fields), data=data, training=SimpleNamespace(precision=precision)
+        input=InputSpec(shape=shape, **fields),
+        data=data,
+        training=SimpleNamespace(precision=precision),
+        fields={},
+        mask=None,
     )
 
 
@@ -264,10 +268,14 @@ def numbered(n, **fields):
     return Batches(Samples(np.arange(n, dtype=np.float32)[:, None], "mine"), spec_of((1,)), **fields)
 
 
+def joined(batches):
+    return torch.cat([x for x, _ in batches])
+
+
 @given(n=st.integers(0, 70), batch_size=st.integers(1, 9), seed=st.integers(0, 3))
 def test_an_epoch_holds_every_sample_once_and_no_batch_of_one_but_when_asked(n, batch_size, seed):
     batches = numbered(n)
-    parts = [part[:, 0].int().tolist() for part in batches.epoch(2, batch_size, seed)] if n else []
+    parts = [part[:, 0].int().tolist() for part, _ in batches.epoch(2, batch_size, seed)] if n else []
     assert sorted(number for part in parts for number in part) == list(range(n))
     assert len(parts) == batches.steps_per_epoch(batch_size)
     assert all(len(part) == batch_size for part in parts[:-1])
@@ -276,10 +284,10 @@ def test_an_epoch_holds_every_sample_once_and_no_batch_of_one_but_when_asked(n, 
 
 
 def test_a_remainder_of_one_joins_the_batch_before_it():
-    assert [len(part) for part in numbered(9).epoch(0, 4, 0)] == [4, 5]
-    assert [len(part) for part in numbered(10).epoch(0, 4, 0)] == [4, 4, 2]
-    assert [len(part) for part in numbered(3).epoch(0, 1, 0)] == [1, 1, 1]
-    assert [len(part) for part in numbered(1).epoch(0, 4, 0)] == [1]
+    assert [batch.rows for batch in numbered(9).epoch(0, 4, 0)] == [4, 5]
+    assert [batch.rows for batch in numbered(10).epoch(0, 4, 0)] == [4, 4, 2]
+    assert [batch.rows for batch in numbered(3).epoch(0, 1, 0)] == [1, 1, 1]
+    assert [batch.rows for batch in numbered(1).epoch(0, 4, 0)] == [1]
 
 
 def test_the_order_is_a_permutation_of_its_own_in_each_epoch_and_for_each_seed():
@@ -295,13 +303,13 @@ def test_sequential_keeps_the_order_of_the_rows():
     rows = np.array([1, 4, 5, 8, 9])
     batches = numbered(10, rows=rows)
     assert len(batches) == 5
-    assert torch.cat(list(batches.sequential(2)))[:, 0].tolist() == rows.tolist()
-    assert [len(part) for part in batches.sequential(2)] == [2, 2, 1]
+    assert joined(batches.sequential(2))[:, 0].tolist() == rows.tolist()
+    assert [batch.rows for batch in batches.sequential(2)] == [2, 2, 1]
 
 
 def test_the_head_is_spread_over_the_split():
-    assert numbered(10).head(5)[:, 0].tolist() == [0, 2, 4, 6, 8]
-    assert numbered(3).head(5)[:, 0].tolist() == [0, 1, 2]
+    assert numbered(10).head(5).x[:, 0].tolist() == [0, 2, 4, 6, 8]
+    assert numbered(3).head(5).x[:, 0].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("interval", [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)])
@@ -311,17 +319,17 @@ def test_uint8_is_scaled_to_the_declared_range(interval, precision):
     ramp = np.arange(256, dtype=np.uint8)[:, None]
     batches = Batches(Samples(ramp, "mine"), spec_of((1,), range=interval, precision=precision))
     dtype = torch.float64 if precision == "float64" else torch.float32
-    (x,) = batches.sequential(256)
+    ((x, _),) = batches.sequential(256)
     assert x.dtype == dtype
     assert x[0].item() == low
     assert x[255].item() == high
     torch.testing.assert_close(x, torch.linspace(low, high, 256, dtype=dtype)[:, None])
-    gathered = batches.gather(torch.arange(256))
+    gathered = batches.gather(torch.arange(256)).x
     assert torch.equal(gathered, x)
 
 
 def test_uint8_without_a_range_stays_from_0_to_255():
-    (x,) = Batches(Samples(np.array([[0], [255]], np.uint8), "mine"), spec_of((1,))).sequential(2)
+    ((x, _),) = Batches(Samples(np.array([[0], [255]], np.uint8), "mine"), spec_of((1,))).sequential(2)
     assert x.tolist() == [[0.0], [255.0]]
 
 
@@ -334,11 +342,13 @@ def test_mapped_and_loaded_samples_give_the_same_batches(tmp_path, rows, dtype):
     assert isinstance(mapped.values, np.memmap)
     one, two = (Batches(samples, IMAGE, rows) for samples in (mapped, Samples(values, "mine")))
     assert len(one) == len(two) == (20 if rows is None else len(rows))
-    for a, b in zip([*one.epoch(0, 3, 0), *one.sequential(3)], [*two.epoch(0, 3, 0), *two.sequential(3)], strict=True):
+    for (a, _), (b, _) in zip(
+        [*one.epoch(0, 3, 0), *one.sequential(3)], [*two.epoch(0, 3, 0), *two.sequential(3)], strict=True
+    ):
         assert torch.equal(a, b)
         assert a.dtype == torch.float32
     expected = values.astype(np.float32) / (255 if dtype == np.uint8 else 1)
-    np.testing.assert_allclose(torch.cat(list(one.sequential(7))), expected[slice(None) if rows is None else rows])
+    np.testing.assert_allclose(joined(one.sequential(7)), expected[slice(None) if rows is None else rows])
 
 
 def test_what_is_done_to_a_batch_does_not_reach_the_data(tmp_path):
@@ -346,7 +356,7 @@ def test_what_is_done_to_a_batch_does_not_reach_the_data(tmp_path):
     np.save(tmp_path / "a.npy", values)
     for samples in (Samples(values, "mine"), arrays.ArraysSpec(path=str(tmp_path / "a.npy")).load()):
         batches = Batches(samples, spec_of((1,)))
-        for x in (*batches.sequential(2), *batches.epoch(0, 2, 0)):
+        for x, _ in (*batches.sequential(2), *batches.epoch(0, 2, 0)):
             x.zero_()
         assert (samples.values == 1).all()
 
@@ -356,15 +366,8 @@ def test_a_read_only_a_reversed_and_a_fortran_array_can_be_batched():
     fixed.flags.writeable = False
     for values in (fixed, fixed[::-1], np.asfortranarray(np.arange(6.0).reshape(3, 2))):
         shape = values.shape[1:]
-        x = torch.cat(list(Batches(Samples(values, "mine"), spec_of(shape)).sequential(4)))
+        x = joined(Batches(Samples(values, "mine"), spec_of(shape)).sequential(4))
         assert np.array_equal(x, values)
-
-
-def test_labels_follow_the_rows():
-    samples = Samples(DIGITS, "mine", labels=np.arange(20))
-    assert Batches(samples, IMAGE, np.array([2, 5, 7])).labels.tolist() == [2, 5, 7]
-    assert Batches(samples, IMAGE).labels.tolist() == list(range(20))
-    assert Batches(Samples(DIGITS, "mine"), IMAGE).labels is None
 
 
 @pytest.mark.gpu
@@ -376,7 +379,7 @@ def test_batches_on_an_accelerator_equal_those_of_the_cpu():
         Batches(Samples(DIGITS, "mine"), IMAGE, rows).epoch(0, 2, 0),
         strict=True,
     )
-    for there, here in pairs:
+    for (there, _), (here, _) in pairs:
         assert there.device.type == "cuda"
         torch.testing.assert_close(there.cpu(), here)
 
@@ -468,29 +471,29 @@ def test_an_epoch_has_as_many_steps_as_batches(n, batch_size, steps):
 
 def test_the_order_of_an_epoch_is_that_of_its_stream():
     assert numbered(9).order(2, 5).tolist() == torch.randperm(9, generator=generator(5, "order", 2)).tolist()
-    (first, second) = (part[:, 0].tolist() for part in numbered(9).epoch(2, 5, 5))
+    (first, second) = (part[:, 0].tolist() for part, _ in numbered(9).epoch(2, 5, 5))
     assert first + second == numbered(9).order(2, 5).tolist()
 
 
 def test_the_head_is_evenly_spaced_and_never_longer_than_the_split():
-    assert numbered(10).head(3)[:, 0].tolist() == [0, 3, 6]
-    assert numbered(10).head(10)[:, 0].tolist() == list(range(10))
+    assert numbered(10).head(3).x[:, 0].tolist() == [0, 3, 6]
+    assert numbered(10).head(10).x[:, 0].tolist() == list(range(10))
     rows = np.array([2, 3, 5, 7, 11, 13])
-    assert numbered(20, rows=rows).head(2)[:, 0].tolist() == [2, 7]
-    assert numbered(0).head(4).shape == (0, 1)
+    assert numbered(20, rows=rows).head(2).x[:, 0].tolist() == [2, 7]
+    assert numbered(0).head(4).x.shape == (0, 1)
 
 
 def test_rows_that_follow_one_another_are_those_rows():
-    assert torch.cat(list(numbered(10, rows=np.arange(3, 7)).sequential(3)))[:, 0].tolist() == [3, 4, 5, 6]
-    assert torch.cat(list(numbered(10, rows=np.array([3, 5, 6, 7])).sequential(3)))[:, 0].tolist() == [3, 5, 6, 7]
-    assert torch.cat(list(numbered(10, rows=np.array([3, 4, 4, 6])).sequential(3)))[:, 0].tolist() == [3, 4, 4, 6]
+    assert joined(numbered(10, rows=np.arange(3, 7)).sequential(3))[:, 0].tolist() == [3, 4, 5, 6]
+    assert joined(numbered(10, rows=np.array([3, 5, 6, 7])).sequential(3))[:, 0].tolist() == [3, 5, 6, 7]
+    assert joined(numbered(10, rows=np.array([3, 4, 4, 6])).sequential(3))[:, 0].tolist() == [3, 4, 4, 6]
     assert len(numbered(10, rows=np.array([], np.int64))) == 0
 
 
 def test_doubles_are_rounded_to_floats_once_and_kept_where_the_spec_asks_for_doubles():
     values = np.array([[1 / 3], [2 / 3]])
     for precision, dtype in (("float32", torch.float32), ("float64", torch.float64)):
-        (x,) = Batches(Samples(values, "mine"), spec_of((1,), precision=precision)).sequential(2)
+        ((x, _),) = Batches(Samples(values, "mine"), spec_of((1,), precision=precision)).sequential(2)
         assert x.dtype == dtype
         assert x.equal(torch.from_numpy(values).to(dtype))
 
@@ -509,17 +512,15 @@ def test_a_mapped_file_and_rows_that_follow_one_another_are_read_where_they_lie(
     ]
     mapped[:] = loaded[:] = 7.0
     for batches, shared in kept:
-        assert all(bool((x == 7).all()) is shared for x in batches.sequential(3))
+        assert all(bool((x == 7).all()) is shared for x, _ in batches.sequential(3))
 
 
 def test_arrays_that_torch_does_not_take_are_copied_as_they_are():
     packed = np.zeros(6, np.dtype([("pad", "u1"), ("x", "<f4")]))
     packed["x"] = np.arange(6)
     for values in (packed["x"], np.arange(6.0)[::-1], np.arange(6, dtype=">f4"), np.arange(6.0)[::2]):
-        x = torch.cat(list(Batches(Samples(values[:, None], "mine"), spec_of((1,))).sequential(4)))
+        x = joined(Batches(Samples(values[:, None], "mine"), spec_of((1,))).sequential(4))
         assert x[:, 0].tolist() == values.tolist()
-    labels = np.arange(6)[::-1]
-    assert Batches(Samples(np.zeros((6, 1)), "mine", labels=labels), spec_of((1,))).labels.tolist() == labels.tolist()
 
 
 def test_a_path_is_looked_up_among_all_parts_that_are_loaded_or_those_that_are_said(tmp_path):

@@ -23,7 +23,11 @@ def spec_of(shape: tuple[int, ...] = (4,), *, precision: str = "float32", **fiel
     """As much of a spec as values are concerned with."""
     fields = {"kind": "tabular", **fields}
     return SimpleNamespace(
-        input=InputSpec(shape=shape, **fields), data=None, training=SimpleNamespace(precision=precision)
+        input=InputSpec(shape=shape, **fields),
+        data=None,
+        training=SimpleNamespace(precision=precision),
+        fields={},
+        mask=None,
     )
 
 

@@ -75,7 +75,7 @@ def test_a_part_is_prepared_with_the_first_batch_in_evaluation_mode_and_all_trai
     made, batches, training = objective(layer)
     prepare(made, batches, training)
     ((first_input, trained, _),) = layer.calls
-    assert torch.equal(first_input, next(batches.epoch(0, training.batch_size, training.seed)))
+    assert torch.equal(first_input, next(batches.epoch(0, training.batch_size, training.seed)).x)
     assert not trained
     assert all(part.training for part in made.modules())
     assert all(p.grad is None for p in made.parameters())
@@ -85,7 +85,7 @@ def test_each_part_is_prepared_with_the_output_of_the_prepared_parts_before_it()
     first, second = Whitening(3), Whitening(4)
     made, batches, training = objective(first, second)
     prepare(made, batches, training)
-    x = next(batches.epoch(0, training.batch_size, training.seed))
+    x = next(batches.epoch(0, training.batch_size, training.seed)).x
     with torch.no_grad():
         torch.testing.assert_close(second.calls[0][0], made.model.encoder[1](first(x)))
 
@@ -162,16 +162,16 @@ def test_a_part_that_is_called_twice_in_a_pass_is_prepared_once_from_what_it_is_
     made.model.encoder.insert(0, layer)
     prepare(made, batches, training)
     assert len(layer.calls) == 1
-    assert torch.equal(layer.calls[0][0], next(batches.epoch(0, training.batch_size, training.seed)))
+    assert torch.equal(layer.calls[0][0], next(batches.epoch(0, training.batch_size, training.seed)).x)
 
 
 def test_the_pass_that_prepares_is_the_first_step_with_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     passes = []
     forward = Objective.forward
 
-    def watched(self: Objective, x: Tensor, player: str, step: int, noise: Any) -> Any:
+    def watched(self: Objective, x: Tensor, player: str, step: int, noise: Any, *fields: Any) -> Any:
         passes.append((step, *(stream.initial_seed() for stream in noise)))
-        return forward(self, x, player, step, noise)
+        return forward(self, x, player, step, noise, *fields)
 
     monkeypatch.setattr(Objective, "forward", watched)
     made, batches, training = objective(Whitening(3))
@@ -187,5 +187,5 @@ def test_a_likelihood_and_a_prior_are_prepared_with_the_first_pass_though_only_t
         module.mean, module.nll = (getattr(module.inner, name, None) for name in ("mean", "nll"))
         setattr(made.model, part, module)
     prepare(made, batches, training)
-    x = next(batches.epoch(0, training.batch_size, training.seed))
+    x = next(batches.epoch(0, training.batch_size, training.seed)).x
     assert all(module.seen is not None and torch.equal(module.seen.x, x) for module in watching)

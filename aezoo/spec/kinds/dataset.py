@@ -35,7 +35,17 @@ class DatasetSpec(Component):
         """Shares held out for validation and test, where the samples come without splits of their own."""
         return 0.1, 0.1
 
+    def field_names(self) -> frozenset[str] | None:
+        """Names of the fields that its samples come with, where they are known without loading anything."""
+        return None
+
     def remarks(self, spec: AnySpec) -> Iterator[Remark]:
+        known = self.field_names()
+        if known is not None:
+            there = ", ".join(sorted(known)) or "none"
+            for name in spec.fields.keys() - known:
+                message = f"{self.tag()} gives no field {name!r}; it gives: {there}"
+                yield Remark(message, f"leave fields.{name} out, or take other data", code="AZ533")
         shape = self.sample_shape()
         if shape is not None and shape != spec.input.shape:
             yield Remark(

@@ -40,7 +40,7 @@ class LikelihoodSpec(Component):
         if self.support is None:
             return
         low, high = self.support
-        declared = spec.input.range if spec.input.normalize == "none" else None
+        declared = spec.target_range if spec.input.normalize == "none" else None
         if declared is None or not low <= declared[0] < declared[1] <= high:
             yield Remark(
                 f"{self.tag()} takes data in [{low:g}, {high:g}], and the input does not declare them",

@@ -33,6 +33,8 @@ class RegularizerSpec(Component):
     rate: ClassVar[bool] = False
     #: Whether it asks for few active values.
     sparsifies: ClassVar[bool] = False
+    #: Whether `on` may be a field of classes: whole numbers, [B].
+    reads_classes: ClassVar[bool] = False
     weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the term; a number or a schedule")
     on: str = Field("latent", description="the tap it reads: latent, encoder.1, input.clean, output ...")
 

@@ -249,7 +249,7 @@ class VAEGANSpec(_GameSpec):
     decoder: PlayerSpec = Field(PlayerSpec(), description="optimizer of the decoder")
 
     def critic_input(self, spec: Spec) -> Shape:
-        return spec.input.shape
+        return spec.target_shape
 
     def player(self, name: str) -> PlayerSpec | None:
         return self.decoder if name == "decoder" else super().player(name)
@@ -259,6 +259,8 @@ class VAEGANSpec(_GameSpec):
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from super().remarks(spec)
+        if spec.mask is not None:
+            yield Remark("its critic compares whole samples, and the mask leaves values out", "leave mask out")
         if spec.training.best_by != "last":
             message = "features are the critic's, and the critic changes: errors of two epochs do not compare"
             yield Remark(message, 'training.best_by = "last"', "warning")

@@ -30,7 +30,7 @@ class VAEGAN(nn.Module):
         if player == "critic":
             return {"discrimination": self._discrimination(out)}
         reconstruction = out.model.likelihood.mean(out.raw)
-        terms = {"feature_error": self._error(out.x, reconstruction)}
+        terms = {"feature_error": self._error(out.target, reconstruction)}
         if player == "decoder":
             generated = self._generated(out)
             terms["adversarial"] = (adversarial(self.critic(reconstruction)) + adversarial(self.critic(generated))) / 2
@@ -50,11 +50,11 @@ class VAEGAN(nn.Module):
 
     def _generated(self, out: Output) -> Tensor:
         """Samples decoded from the prior."""
-        mean: Tensor = out.model.likelihood.mean(out.model.expand(drawn(out)))
+        mean: Tensor = out.model.likelihood.mean(out.model.expand(drawn(out), out.fields))
         return mean
 
     def _discrimination(self, out: Output) -> Tensor:
-        real = self.critic(out.x)
+        real = self.critic(out.target)
         reconstruction = self.critic(out.model.likelihood.mean(out.raw).detach())
         generated = self.critic(self._generated(out).detach())
         return (discrimination(real, reconstruction) + discrimination(real, generated)) / 2

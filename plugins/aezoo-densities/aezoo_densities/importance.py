@@ -29,15 +29,9 @@ def redrawn(out: Output, count: int, generator: Generator) -> Output:
     Shape:
         of B samples -> of count * B
     """
-
-    def repeated(value: Tensor) -> Tensor:
-        return value.repeat(count, *(1 for _ in value.shape[1:]))
-
-    code = type(out.code)(*map(repeated, out.code))
-    code = _posterior(out).redraw(code, generator)
-    mask = None if out.mask is None else repeated(out.mask)
-    x, corrupted = repeated(out.x), repeated(out.corrupted)
-    return out._replace(x=x, corrupted=corrupted, code=code, raw=out.model.expand(code.z), mask=mask)
+    code = type(out.code)(*(value.repeat(count, *(1 for _ in value.shape[1:])) for value in out.code))
+    code, again = _posterior(out).redraw(code, generator), out.repeated(count)
+    return again._replace(code=code, raw=out.model.expand(code.z, again.fields))
 
 
 def _posterior(out: Output) -> Posterior:

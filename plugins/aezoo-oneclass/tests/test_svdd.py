@@ -84,7 +84,7 @@ def test_the_centre_is_the_mean_code_of_the_first_batch() -> None:
     batches = Batches(Samples(normal_samples(), "line"), model.spec)
     first = next(batches.epoch(0, 32, model.spec.training.seed))
     prepare(objective, batches, model.spec.training)
-    expected = away_from_zero(model.network.code_of(first).mean(dim=0).detach())
+    expected = away_from_zero(model.network.code_of(first.x).mean(dim=0).detach())
     torch.testing.assert_close(model.network.latent.center, expected)
 
 

@@ -43,10 +43,10 @@ class AuxK(nn.Module):
         return out.code.pre[:0].sum()  # type: ignore[no-any-return]  # zero, with a graph: `backward` needs one
 
     def _remaining_error(self, out: Output, dead: Tensor) -> Tensor:
-        error = (out.x - out.tap("output")).detach()
+        error = out.masked(out.target - out.tap("output")).detach()
         added = self._added(out, dead)
-        remaining = (error - added).square().flatten(1).sum(dim=1).mean()
-        return remaining * _variance(out.x) / _variance(error) if self.relative else remaining
+        remaining = (error - out.masked(added)).square().flatten(1).sum(dim=1).mean()
+        return remaining * _variance(out.masked(out.target)) / _variance(error) if self.relative else remaining
 
     def _added(self, out: Output, dead: Tensor) -> Tensor:
         """What each sample's strongest dead units add to its reconstruction: [B, *input]."""
@@ -54,7 +54,9 @@ class AuxK(nn.Module):
         z = largest(pre, min(self.k or max(out.x[0].numel() // 2, 1), pre.shape[1]))
         model = out.model
         decode = model.likelihood.mean
-        return decode(model.expand(z)) - decode(model.expand(torch.zeros_like(z[:1])))  # type: ignore[no-any-return]
+        without = torch.zeros_like(z if out.fields else z[:1])  # alike for all samples, unless the decoder reads fields
+        added: Tensor = decode(model.expand(z, out.fields)) - decode(model.expand(without, out.fields))
+        return added
 
 
 def _variance(x: Tensor) -> Tensor:
@@ -84,5 +86,5 @@ class GateReconstruction(nn.Module):
     def forward(self, out: Output) -> Tensor:
         # The whole model is frozen: a tied decoder uses the encoder's weights.
         with frozen(out.model):
-            x = out.model.likelihood.mean(out.model.expand(out.code.gate))
-        return (out.x - x).square().flatten(1).sum(dim=1).mean()  # type: ignore[no-any-return]
+            x = out.model.likelihood.mean(out.model.expand(out.code.gate, out.fields))
+        return out.masked(out.target - x).square().flatten(1).sum(dim=1).mean()
