@@ -76,13 +76,16 @@ def curve(schedule: Any) -> Callable[[int, int], float]:
     return partial(value_of, schedule) if schedule.namespace else schedule.value
 
 
-def number_of(part: Any, metric: Any) -> float:
-    """What a metric gives."""
+def numbers_of(part: Any, metric: Any) -> dict[str, float]:
+    """What a metric gives: its number by its name, or several by `name.key`."""
     result = metric.result()
-    plain = isinstance(result, Real) or (isinstance(result, Tensor) and result.ndim == 0)
-    if part.namespace and not plain:
-        raise _error(part, metric.result, f"gives {_described(result)}, not a number")
-    return float(result)
+    several = result if isinstance(result, Mapping) else {"": result}
+    for key, value in several.items():
+        plain = isinstance(value, Real) or (isinstance(value, Tensor) and value.ndim == 0)
+        if part.namespace and not (plain and isinstance(key, str)):
+            where = f" as {key!r}" if key else ""
+            raise _error(part, metric.result, f"gives {_described(value)}{where}, not a number")
+    return {f"{part.tag()}.{key}" if key else part.tag(): float(value) for key, value in several.items()}
 
 
 def _refuse_kind(part: Any, built: Any) -> None:
