@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Field, MetricSpec, Spec, flat
+from aezoo.plugin import Field, MetricSpec, Remark, Spec, flat
 
 if TYPE_CHECKING:
     from aezoo.nn.code import Accumulator
@@ -116,6 +117,7 @@ class RateSpec(MetricSpec):
     """
 
     type: Literal["rate"] = "rate"
+    reconstructs: ClassVar[bool] = False
     noisy: ClassVar[bool] = True
     better: ClassVar[str] = ""
 
@@ -196,6 +198,7 @@ class ActiveUnitsSpec(MetricSpec):
     """
 
     type: Literal["active_units"] = "active_units"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
     threshold: float = Field(0.01, ge=0, description="variance above which a value is active")
 
@@ -219,6 +222,7 @@ class SparsitySpec(MetricSpec):
     """
 
     type: Literal["sparsity"] = "sparsity"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod
@@ -240,6 +244,7 @@ class MeanActivationSpec(MetricSpec):
     """
 
     type: Literal["mean_activation"] = "mean_activation"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod
@@ -262,6 +267,7 @@ class LatentRankSpec(MetricSpec):
     """
 
     type: Literal["latent_rank"] = "latent_rank"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod
@@ -272,3 +278,45 @@ class LatentRankSpec(MetricSpec):
         from aezoo.nn.metrics import LatentRank
 
         return LatentRank()
+
+
+class ProbeSpec(MetricSpec):
+    """How well a linear map of the codes tells classes: ridge regression in closed form on the training split.
+
+    `probe.accuracy` is the share of samples whose class it tells, `probe.most_common` that of the class that is most
+    common in the training split (Alain and Bengio 2016, arXiv:1610.01644). Least squares hides a class that lies
+    between others on a line (Hastie et al. 2009, section 4.2).
+
+    Example:
+        type = "probe"
+        on = "fields.label"
+        fields.label = { classes = 10 }
+    """
+
+    type: Literal["probe"] = "probe"
+    reconstructs: ClassVar[bool] = False
+    better: ClassVar[str] = "higher"
+    on: str = Field(description="the field of the classes: fields.label")
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return flat(spec.code_shape) <= WIDEST
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from super().remarks(spec)
+        stem, _, name = self.on.partition(".")
+        unknown = stem == "fields" and name not in spec.fields  # which is reported for every part that names a field
+        if not unknown and not self._classes(spec):
+            known = [f"fields.{name}" for name, field in spec.fields.items() if field.classes]
+            hint = f"there are: {', '.join(known)}" if known else "fields.label = { classes = 10 }"
+            yield Remark(f"no field of classes is called {self.on!r}", hint, code="AZ531", at="on")
+
+    def _classes(self, spec: Spec) -> int:
+        stem, _, name = self.on.partition(".")
+        field = spec.fields.get(name) if stem == "fields" else None
+        return (field and field.classes) or 0
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.probe import LinearProbe
+
+        return LinearProbe(self.on, self._classes(spec))

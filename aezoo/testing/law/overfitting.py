@@ -61,7 +61,7 @@ PLANS = (TrainingPlan(150, 0.03), TrainingPlan(150, 0.003), TrainingPlan(300, 0.
     hint="look at signs and scales of gradients; of an example, at weights or strengths that outweigh all else",
 )
 def learns(tested: PartUnderTest) -> Iterator[str]:
-    if tested.example is None:
+    if tested.example is None or not tested.example.reconstructs:
         return
     spec, unexplained = tested.tiny(INPUTS), math.inf
     for plan, smooth in product(PLANS, (True, False)):

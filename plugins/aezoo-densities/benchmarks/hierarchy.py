@@ -97,7 +97,7 @@ def document(name: str, seed: int, steps: int) -> Document:
 
 def bits() -> Data:
     """The digits, each pixel drawn once with its grey value as the probability."""
-    grey = aezoo.read(document("one level", 0, 1) | {"data": "digits"}).data.load().values
+    grey = aezoo.read(document("one level", 0, 4) | {"data": "digits"}).data.load().values
     return (np.random.default_rng(0).random(grey.shape) < grey).astype(np.float32)
 
 

@@ -36,7 +36,7 @@ def slots() -> dict[str, Any]:
 
 @pytest.fixture
 def model(spec: Make, slots: dict[str, Any]) -> aezoo.Model:
-    """Its prior of the level has a mean that is linear in the code, and one variance; posteriors are near the priors."""
+    """The prior of the level has a mean that is linear in the code, and one variance; posteriors are near priors."""
     built = aezoo.build(spec(**slots), seed=0)
     with torch.no_grad():
         built.network.decoder[0].prior.weight[LEVEL:] = 0
