@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from os import PathLike
-from typing import Any, Literal, NamedTuple, Self, cast, overload
+from typing import Any, Literal, NamedTuple, Self, cast, get_args, overload
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ from aezoo.spec.tiles import Plan, exact_overlap, plan
 
 #: What a verb takes: [N, *shape], one sample [*shape], or a file or folder of samples.
 Data = Array | Tensor | Samples | str | PathLike[str]
-Score = Literal["auto", "reconstruction", "elbo"]
+Score = Literal["auto", "objective", "reconstruction", "elbo"]
 
 #: Samples in one pass at most, unless the call says how many. On a CPU convolutional models are fastest at 32 to 128
 #: samples, where activations still fit the cache; others do not mind.
@@ -316,8 +316,10 @@ class Model:
             codes: [N, *code] -> [N, *target], which is the input unless the spec says otherwise
 
         Raises:
+            AnswerNo: The model has no decoder.
             DataError: Codes of another shape, or that are no numbers, or indices that name no code.
         """
+        self._need_decoder()
         opened, tiles = self._open_codes(codes, fields), self._tiles(tile, overlap)
         decode = tiles.decoded(Model._decode)
         compute = tiles.decoded(Model._decode_scaled)
@@ -362,7 +364,11 @@ class Model:
 
         Shape:
             data: [N, *input] -> [N, *target]
+
+        Raises:
+            AnswerNo: The model has no decoder.
         """
+        self._need_decoder()
         opened = self._open(data, fields, self.spec.input_fields | self.spec.code_fields)
         tiles = self._tiles(tile, overlap)
         encode, decode = tiles.encoded(Model._code), tiles.decoded(Model._decode)
@@ -385,11 +391,12 @@ class Model:
             -> [n, *target]
 
         Raises:
-            AnswerNo: The latent has no prior.
+            AnswerNo: The latent has no prior, or the model no decoder.
             UsageError: `n` is less than 1, or the prior is not fitted yet.
         """
         if n < 1:
             raise UsageError(f"cannot draw {n} samples", hint="ask for at least 1")
+        self._need_decoder()
         codes = self._draw(n, seed)
         if self.spec.levels:
             return self._draw_levels(self._open_codes(codes, fields), seed, batch_size).cpu().numpy()
@@ -436,9 +443,9 @@ class Model:
         Args:
             data: [N, *input].
             by: `reconstruction`: negative log likelihood of the sample, its code known, in nats (the summed
-                squared error, where the likelihood is `mse`). `elbo`: the negative ELBO, in nats. `auto`: the
-                ELBO of a model that is trained with a rate (`regularizers.kl`, or an objective that has it), else the
-                reconstruction.
+                squared error, where the likelihood is `mse`). `elbo`: the negative ELBO, in nats. `objective`: the
+                objective's own, where it has one. `auto`: the objective's own; else the ELBO of a model that is
+                trained with a rate (`regularizers.kl`, or an objective that has it), else the reconstruction.
             draws: Draws of the code for an ELBO, in pairs of opposite noise where the posterior is a function of
                 standard normal noise. All samples share them, so a sample has one score whatever stands beside it.
             seed: Of these draws.
@@ -447,9 +454,21 @@ class Model:
 
         Shape:
             -> [N]
+
+        Raises:
+            AnswerNo: The model has no decoder, and its objective no score.
+            UsageError: The model has no such score.
         """
         by = self._settle(by)
         opened = self._open(data, fields, self.spec.score_fields)
+        if by == "objective":
+            # A score depends on the model alone, so an objective that is built anew has the same.
+            own = made(self.spec.objective, self.spec).eval()
+
+            def score(m: Model, batch: Batch) -> Tensor:
+                return own.score(m.network(batch.x, fields=batch.fields))  # type: ignore[no-any-return]
+
+            return self._pass(opened, (), score, batch_size, torch.float64)
         if by == "reconstruction":
             return self._pass(opened, (), Model._reconstruction_nll, batch_size, torch.float64)
         noise = self._noise(draws, seed, opened.spec.code_shape)
@@ -472,8 +491,10 @@ class Model:
             a, b: [*input] -> [steps, *target]; [N, *input] -> [N, steps, *target]
 
         Raises:
+            AnswerNo: The model has no decoder.
             UsageError: Fewer than 2 steps, or not as many samples on either side.
         """
+        self._need_decoder()
         if steps < 2:
             raise UsageError(f"{steps} steps lead nowhere", hint="take at least 2: both ends")
         first, last = (
@@ -571,7 +592,22 @@ class Model:
         half = torch.randn((draws + 1) // 2, *code, generator=generator, dtype=self.dtype)
         return torch.cat([half, -half])[:draws].to(self.device)
 
+    def _need_decoder(self) -> None:
+        if not self.spec.reconstructs:
+            able = "it can encode and score" if self.spec.objective.scores else "it can encode"
+            raise AnswerNo(f"{self.spec.name} has no decoder: it makes codes, and no data of them", hint=able)
+
     def _settle(self, by: Score) -> Score:
+        if by not in get_args(Score):
+            raise UsageError(f"cannot score by {by!r}", hint="by auto, objective, reconstruction or elbo")
+        if self.spec.objective.scores and by in ("auto", "objective"):
+            return "objective"
+        if by == "objective":
+            raise UsageError(f"the objective {self.spec.objective.tag()!r} has no score", hint='score by "auto"')
+        self._need_decoder()
+        return self._settle_density(by)
+
+    def _settle_density(self, by: Score) -> Score:
         latent, terms = self.spec.latent, self.spec.regularizers.values()
         possible = latent.has_rate and self.spec.likelihood.density
         if by == "auto":
@@ -582,8 +618,6 @@ class Model:
                 f"latent {latent.tag()!r} with likelihood {self.spec.likelihood.tag()!r} has no ELBO",
                 hint='score by "reconstruction"',
             )
-        if by not in ("reconstruction", "elbo"):
-            raise UsageError(f"cannot score by {by!r}", hint="by auto, reconstruction or elbo")
         return by
 
     def _draw(self, n: int, seed: int) -> Tensor:

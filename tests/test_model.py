@@ -486,6 +486,9 @@ def test_the_metrics_of_a_hierarchy_count_every_level() -> None:
     assert len(parts) == 3
     assert min(parts) > 0.01
     assert metrics["rate"] == pytest.approx(sum(parts), rel=0.05)  # other draws of the levels
+    by_level = [metrics[f"level_rates.{name}"] for name in ("latent", "decoder.1", "decoder.3")]
+    assert sum(by_level) == pytest.approx(metrics["rate"])
+    assert by_level == pytest.approx(parts, rel=0.1)
 
 
 def test_a_hierarchy_trains_and_is_loaded_as_it_was(tmp_path: Path) -> None:

@@ -1205,6 +1205,66 @@ class ErrorsSpec(ObjectiveSpec):
         return Errors()
 
 
+class Norms(Errors):
+    def score(self, out: Any) -> Tensor:
+        return out.code.z.flatten(1).norm(dim=1)
+
+
+@right(OBJECTIVE)
+class NormsSpec(ErrorsSpec):
+    """Scores by the length of a code."""
+
+    type: Literal["norms"] = "norms"
+    scores: ClassVar[bool] = True
+    module: ClassVar[Callable[[], nn.Module]] = Norms
+
+    def build(self, spec: Spec) -> nn.Module:
+        return type(self).module()
+
+
+class RelativeNorms(Norms):
+    def score(self, out: Any) -> Tensor:
+        return super().score(out) / super().score(out).sum()
+
+
+@wrong("L46", example=OBJECTIVE)
+class RelativeNormsSpec(NormsSpec):
+    """Scores that depend on the other samples."""
+
+    type: Literal["relative_norms"] = "relative_norms"
+    module = RelativeNorms
+
+
+class DrawnWeight(Norms):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.rand(()))
+
+    def score(self, out: Any) -> Tensor:
+        return self.weight * super().score(out)
+
+
+@wrong("L46", example=OBJECTIVE)
+class DrawnWeightSpec(NormsSpec):
+    """Scores by a weight that is saved with no model."""
+
+    type: Literal["drawn_weight"] = "drawn_weight"
+    module = DrawnWeight
+
+
+class OneScore(Norms):
+    def score(self, out: Any) -> Tensor:
+        return super().score(out).mean()
+
+
+@wrong("L46", example=OBJECTIVE)
+class OneScoreSpec(NormsSpec):
+    """One score for all."""
+
+    type: Literal["one_score"] = "one_score"
+    module = OneScore
+
+
 @wrong("L42", example=OBJECTIVE)
 class UndeclaredSpec(ErrorsSpec):
     """A loss that is not called what it is declared as."""

@@ -75,7 +75,7 @@ def assemble(spec: Spec) -> Autoencoder:
         encoder=encoder,
         latent=latent,
         decoder=decoder,
-        likelihood=made(spec.likelihood, spec.target_shape),
+        likelihood=made(spec.likelihood, spec.target_shape) if spec.reconstructs else None,
         point=spec.latent.point,
         prior=made(prior, spec.code_shape, spec) if prior else None,
         fitted=prior is not None and prior.fitted,
@@ -220,8 +220,9 @@ def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
     latent = spec.latent
     code = {"z": spec.code_shape} | {field: spec.taps[field] for field in sorted(latent.provides)}
     yield _Placed("latent", latent, network.latent, latent.parameters(spec.feature_shape), code)
-    likelihood = spec.likelihood
-    yield _Placed("likelihood", likelihood, network.likelihood, likelihood.parameters(spec.target_shape), {})
+    if spec.reconstructs:
+        likelihood = spec.likelihood
+        yield _Placed("likelihood", likelihood, network.likelihood, likelihood.parameters(spec.target_shape), {})
     if (prior := latent.prior) and isinstance(network.prior, nn.Module):
         yield _Placed("latent.prior", prior, network.prior, prior.parameters(spec.code_shape, spec), {})
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Field, MetricSpec, Spec, flat
+from aezoo.plugin import Field, MetricSpec, Remark, Spec, flat
 
 if TYPE_CHECKING:
     from aezoo.nn.code import Accumulator
@@ -128,6 +129,7 @@ class RateSpec(MetricSpec):
     """
 
     type: Literal["rate"] = "rate"
+    reconstructs: ClassVar[bool] = False
     noisy: ClassVar[bool] = True
     better: ClassVar[str] = ""
 
@@ -140,6 +142,38 @@ class RateSpec(MetricSpec):
         from aezoo.nn.metrics import Mean
 
         return Mean(rate)
+
+
+class LevelRatesSpec(MetricSpec):
+    """Nats that the code and each level below it tell, by the name of the layer; together they are `rate`.
+
+    A level near 0 is dead: it has the prior of what comes down to it. For hierarchies, by one draw of each sample.
+
+    Example:
+        type = "level_rates"
+        input = [16]
+        encoder = [{ type = "linear", features = 12 }]
+        latent = { type = "gaussian", dim = 2 }
+        likelihood = "gaussian"
+        regularizers.kl = { weight = 1.0 }
+        decoder = [
+            { type = "stochastic", dim = 4, reads = "encoder.0" },
+            { type = "linear", features = 16, activation = "identity" },
+        ]
+    """
+
+    type: Literal["level_rates"] = "level_rates"
+    noisy: ClassVar[bool] = True
+    better: ClassVar[str] = ""
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.latent.has_rate and bool(spec.levels)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import LevelRates
+
+        return LevelRates(["latent", *(f"decoder.{i}" for i in spec.levels)])
 
 
 class ELBOSpec(MetricSpec):
@@ -176,6 +210,7 @@ class ActiveUnitsSpec(MetricSpec):
     """
 
     type: Literal["active_units"] = "active_units"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
     threshold: float = Field(0.01, ge=0, description="variance above which a value is active")
 
@@ -199,6 +234,7 @@ class SparsitySpec(MetricSpec):
     """
 
     type: Literal["sparsity"] = "sparsity"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod
@@ -220,6 +256,7 @@ class MeanActivationSpec(MetricSpec):
     """
 
     type: Literal["mean_activation"] = "mean_activation"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod
@@ -242,6 +279,7 @@ class LatentRankSpec(MetricSpec):
     """
 
     type: Literal["latent_rank"] = "latent_rank"
+    reconstructs: ClassVar[bool] = False
     better: ClassVar[str] = ""
 
     @classmethod
@@ -252,3 +290,45 @@ class LatentRankSpec(MetricSpec):
         from aezoo.nn.metrics import LatentRank
 
         return LatentRank()
+
+
+class ProbeSpec(MetricSpec):
+    """How well a linear map of the codes tells classes: ridge regression in closed form on the training split.
+
+    `probe.accuracy` is the share of samples whose class it tells, `probe.most_common` that of the class that is most
+    common in the training split (Alain and Bengio 2016, arXiv:1610.01644). Least squares hides a class that lies
+    between others on a line (Hastie et al. 2009, section 4.2).
+
+    Example:
+        type = "probe"
+        on = "fields.label"
+        fields.label = { classes = 10 }
+    """
+
+    type: Literal["probe"] = "probe"
+    reconstructs: ClassVar[bool] = False
+    better: ClassVar[str] = "higher"
+    on: str = Field(description="the field of the classes: fields.label")
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return flat(spec.code_shape) <= WIDEST
+
+    def remarks(self, spec: Spec) -> Iterator[Remark]:
+        yield from super().remarks(spec)
+        stem, _, name = self.on.partition(".")
+        unknown = stem == "fields" and name not in spec.fields  # which is reported for every part that names a field
+        if not unknown and not self._classes(spec):
+            known = [f"fields.{name}" for name, field in spec.fields.items() if field.classes]
+            hint = f"there are: {', '.join(known)}" if known else "fields.label = { classes = 10 }"
+            yield Remark(f"no field of classes is called {self.on!r}", hint, code="AZ531", at="on")
+
+    def _classes(self, spec: Spec) -> int:
+        stem, _, name = self.on.partition(".")
+        field = spec.fields.get(name) if stem == "fields" else None
+        return (field and field.classes) or 0
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.probe import LinearProbe
+
+        return LinearProbe(self.on, self._classes(spec))

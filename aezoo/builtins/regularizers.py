@@ -38,7 +38,7 @@ def _latent_only(term: RegularizerSpec) -> Iterator[Remark]:
 def _free_decoder(spec: Spec) -> bool:
     """Whether the decoder may grow without bound while the code shrinks."""
     bound = any(c.bounding and c.on.partition(".")[0] == "decoder" for c in spec.constraints.values())
-    return not (spec.decoder.tied or bound or spec.training.optimizer.decay())
+    return spec.reconstructs and not (spec.decoder.tied or bound or spec.training.optimizer.decay())
 
 
 def _over_batch(layers: Iterable[LayerSpec], shape: Shape) -> bool:

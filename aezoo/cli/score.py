@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 @click.option("--out", type=options.AnyPath, help="A .csv file, instead of lines on stdout.")
 @click.option(
     "--by",
-    type=click.Choice(["auto", "reconstruction", "elbo"]),
+    type=click.Choice(["auto", "objective", "reconstruction", "elbo"]),
     metavar="MEASURE",
     default="auto",
     show_default=True,
-    help="reconstruction or elbo; auto is the ELBO of a model trained with a rate (kl), else the reconstruction.",
+    help="objective, reconstruction or elbo; auto is the objective's own where it has one, the ELBO of a model trained "
+    "with a rate (kl), else the reconstruction.",
 )
 @model_io.split
 @model_io.batch_size

@@ -36,8 +36,9 @@ def legend(names: Iterable[str]) -> str:
 
     registry = default_registry()
     known = set(registry.names("metric"))
-    shown = [name for name in names if name.removeprefix("denoising_") in known]
-    ways = {name: registry.get("metric", name.removeprefix("denoising_")).better for name in shown}
+    # Of a metric with several numbers, `name.key`.
+    parts = {name: name.removeprefix("denoising_").partition(".")[0] for name in names}
+    ways = {name: registry.get("metric", part).better for name, part in parts.items() if part in known}
     exceptions = [f"of {name} higher is better" for name, way in ways.items() if way == "higher"]
     exceptions += [f"{name} only describes" for name, way in ways.items() if not way]
     return f"{'; '.join(['lower is better', *exceptions])}: `aezoo components metric NAME` explains one"

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
+import torch
 from torch import Generator, Tensor
 
 from aezoo.data.batches import Batch, Batches
+from aezoo.errors import DataWarning
 from aezoo.evaluation import baselines
 from aezoo.evaluation.baselines import Batched
 from aezoo.evaluation.units import Units
 from aezoo.model import Model
-from aezoo.modules.output_checks import number_of
+from aezoo.modules.output_checks import numbers_of
 from aezoo.modules.part import made
-from aezoo.nn.code import Accumulator
+from aezoo.nn.code import Accumulator, Fitted, Output
 from aezoo.nn.corruption import attach, corrupt
 from aezoo.nn.metrics import Moments, psnr
 from aezoo.randomness import derive
@@ -33,6 +37,9 @@ EXAMPLES = 10
 Table = dict[str, float]
 #: What a model or a baseline makes of a batch: [B, *target].
 Estimate = Callable[[Batch], Tensor]
+#: Gives all batches of a split anew at every call.
+Passes = Callable[[], Iterable[Batch]]
+Accumulators = dict[MetricSpec, Accumulator]
 
 
 @dataclass(frozen=True)
@@ -73,30 +80,60 @@ class Evaluator:
         self.corruptions = [made(part, shape, span).eval() for part in self.spec.corruption]
         attach(self.corruptions, model.network)
 
-    def metrics(self, registry: Registry) -> Table:
-        """Every metric that applies: one pass without latent noise, and one with it for the metrics that need it."""
-        parts = list(_applicable(self.spec, registry))
-        values: Table = {}
-        for noisy in (False, True):
-            accumulators = {part: made(part, self.spec) for part in parts if part.noisy is noisy}
-            if accumulators:
-                self._feed(accumulators, self._generator("latent") if noisy else None)
-            values |= {part.tag(): number_of(part, metric) for part, metric in accumulators.items()}
-        return {part.tag(): values[part.tag()] for part in parts}
+    def metrics(self, registry: Registry, training: Passes | None) -> Table:
+        """Every metric that applies, in passes without latent noise, and with it for the metrics that need it.
 
-    def _feed(self, accumulators: Mapping[MetricSpec, Accumulator], generator: Generator | None) -> None:
-        for x, fields in self.passes():
-            out = self.model.network(x, generator=generator, fields=fields)
-            for metric in accumulators.values():
-                metric.update(out)
+        Args:
+            registry: Where metrics are found.
+            training: Batches of the training split, for metrics that are fitted to it. Without, these are left out.
+        """
+        values: dict[MetricSpec, Table] = {part: {} for part in _applicable(self.spec, registry)}
+        for noisy, grad in product((False, True), repeat=2):
+            chosen = [part for part in values if part.noisy is noisy and part.grad is grad]
+            accumulators = self._fitted({part: made(part, self.spec) for part in chosen}, training)
+            if accumulators:
+                self._feed(self.passes, {part: metric.update for part, metric in accumulators.items()})
+            for part, metric in accumulators.items():
+                values[part] = numbers_of(part, metric)
+        return {name: value for numbers in values.values() for name, value in numbers.items()}
+
+    def _fitted(self, accumulators: Accumulators, training: Passes | None) -> Accumulators:
+        """The metrics, fitted where they ask for it; without those that cannot be."""
+        fits = {part: metric.fit for part, metric in accumulators.items() if isinstance(metric, Fitted)}
+        if fits and training is not None:
+            self._feed(training, fits)
+        elif fits:
+            names = ", ".join(part.tag() for part in fits)
+            message = f"there is no training split to fit {names} to"
+            warnings.warn(DataWarning(message, "evaluate a split of the data, not all of it"), stacklevel=2)
+            return {part: metric for part, metric in accumulators.items() if part not in fits}
+        return accumulators
+
+    def _feed(self, passes: Passes, metrics: Mapping[MetricSpec, Callable[[Output], None]]) -> None:
+        """Hand passes of the network to metrics that all want the same kind of them."""
+        first = next(iter(metrics))
+        # Seeded anew for each feed: what a metric gives does not depend on which others there are.
+        generator = self._generator("latent") if first.noisy else None
+        with torch.inference_mode(not first.grad):
+            for x, fields in passes():
+                out = self._pass(x.to(self.model.device), fields, generator, grad=first.grad)
+                for take in metrics.values():
+                    take(out)
+
+    def _pass(self, x: Tensor, fields: Mapping[str, Tensor], generator: Generator | None, *, grad: bool) -> Output:
+        fields = {name: value.to(self.model.device) for name, value in fields.items()}
+        # Copies: batches may be views of what was made in inference mode, of which no graph can be kept.
+        x = x.clone().requires_grad_() if grad else x
+        return self.model.network(x, generator=generator, fields=fields)  # type: ignore[no-any-return]
 
     def compare(self, training: Batched | None) -> dict[str, Table]:
         """The metrics of each baseline by name; under "" those of the model that need a corruption.
 
         Baselines are of the input alone, and judged by squared errors: where the target is another, a mask leaves values
-        out, or some are no quantities, there are none.
+        out, some are no quantities, or the model reconstructs nothing, there are none.
         """
-        if self.spec.target is not None or self.spec.mask is not None or not self.spec.likelihood.quantities:
+        spec = self.spec
+        if not spec.reconstructs or spec.target is not None or spec.mask is not None or not spec.likelihood.quantities:
             return {}
         moments = baselines.moments_of(training) if training else None
         tables: dict[str, Table] = {}
@@ -139,7 +176,10 @@ class Evaluator:
             errors.update(batch.x, estimate(self._corrupt(batch, generator) if corrupted else batch))
         return errors
 
-    def examples(self) -> Examples:
+    def examples(self) -> Examples | None:
+        """A few samples, and what the model makes of them; None where it reconstructs none."""
+        if not self.spec.reconstructs:
+            return None
         batch = self.batches.head(EXAMPLES)
         inputs = Samples(_array(batch.x), "examples", fields={name: _array(v) for name, v in batch.fields.items()})
         if self.spec.target is not None:
@@ -211,7 +251,7 @@ def _applicable(spec: Spec, registry: Registry) -> Iterator[MetricSpec]:
             continue
         part: type[MetricSpec] = registry.get("metric", name)
         has_defaults = not any(info.is_required() for info in part.model_fields.values())
-        if has_defaults and part.applies(spec):
+        if has_defaults and part.suits(spec):
             yield part()  # type: ignore[call-arg]
     yield from own.values()
 

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,7 @@ from aezoo.data.outside import reaches_out, refuse_outside
 from aezoo.data.sources import Source, check, open_samples
 from aezoo.data.splits import split as split_rows
 from aezoo.errors import DataError, DataWarning
-from aezoo.evaluation.baselines import Batched
-from aezoo.evaluation.evaluator import Evaluator, Examples, Table
+from aezoo.evaluation.evaluator import Evaluator, Examples, Passes, Table
 from aezoo.evaluation.units import Name
 from aezoo.model import Model
 from aezoo.nn.modes import evaluating
@@ -151,9 +151,10 @@ def evaluate_split(
     return _scores(evaluator, samples, split, _training_batches(model.spec, samples, rows["train"]))
 
 
-def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batched | None) -> Scores:
+def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Passes | None) -> Scores:
     with evaluating(evaluator.model.network), torch.inference_mode():
-        metrics, compared = evaluator.metrics(default_registry()), evaluator.compare(training)
+        metrics = evaluator.metrics(default_registry(), training)
+        compared = evaluator.compare(None if training is None else lambda: (batch.x for batch in training()))
         metrics |= compared.pop("", {})
         _warn_of_not_finite(metrics, samples.source)
         return Scores(
@@ -169,7 +170,7 @@ def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batche
         )
 
 
-def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Batched | None:
+def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Passes | None:
     """The training split of the spec's own data; None if it has none, or a pulled model's lie outside the folder."""
     spec = model.spec
     if not own:
@@ -179,12 +180,11 @@ def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Batched
     return _training_batches(spec, samples, split_rows(samples, spec.data, spec.training.seed)["train"])
 
 
-def _training_batches(spec: Spec, samples: Samples, rows: Rows) -> Batched:
-    """What baselines are fitted to: evenly spaced samples of the training split."""
+def _training_batches(spec: Spec, samples: Samples, rows: Rows) -> Passes:
+    """What baselines and metrics are fitted to: evenly spaced samples of the training split."""
     if len(rows) > FIT_ROWS:
         rows = rows[np.arange(FIT_ROWS) * len(rows) // FIT_ROWS]
-    batches = Batches(samples, spec, rows, fields=())
-    return lambda: (batch.x for batch in batches.sequential(1024))
+    return partial(Batches(samples, spec, rows).sequential, 1024)
 
 
 def _warn_of_not_finite(metrics: Table, source: str) -> None:

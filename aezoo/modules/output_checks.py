@@ -76,13 +76,16 @@ def curve(schedule: Any) -> Callable[[int, int], float]:
     return partial(value_of, schedule) if schedule.namespace else schedule.value
 
 
-def number_of(part: Any, metric: Any) -> float:
-    """What a metric gives."""
+def numbers_of(part: Any, metric: Any) -> dict[str, float]:
+    """What a metric gives: its number by its name, or several by `name.key`."""
     result = metric.result()
-    plain = isinstance(result, Real) or (isinstance(result, Tensor) and result.ndim == 0)
-    if part.namespace and not plain:
-        raise _error(part, metric.result, f"gives {_described(result)}, not a number")
-    return float(result)
+    several = result if isinstance(result, Mapping) else {"": result}
+    for key, value in several.items():
+        plain = isinstance(value, Real) or (isinstance(value, Tensor) and value.ndim == 0)
+        if part.namespace and not (plain and isinstance(key, str)):
+            where = f" as {key!r}" if key else ""
+            raise _error(part, metric.result, f"gives {_described(value)}{where}, not a number")
+    return {f"{part.tag()}.{key}" if key else part.tag(): float(value) for key, value in several.items()}
 
 
 def _refuse_kind(part: Any, built: Any) -> None:
@@ -115,7 +118,7 @@ def _judges(part: Any, arguments: Sequence[Any], key_path: str) -> dict[str, Jud
         "prior": _of_prior,
         "regularizer": lambda *_: {"forward": _judge_term, "losses": _judge_terms},
         "corruption": lambda *_: {"forward": _judge_same},
-        "objective": lambda *_: {"forward": _judge_terms},
+        "objective": lambda *_: {"forward": _judge_terms, **({"score": _judge_score} if part.scores else {})},
     }
     return makers[part.kind](part, key_path, *arguments) if part.kind in makers else {}
 
@@ -242,6 +245,10 @@ def _judge_term(result: Any, out: Any, *_: Any) -> str | None:
     if not isinstance(result, Tensor) or not result.is_floating_point():
         return f"gives {_described(result)}, not a floating tensor without axes"
     return None if result.ndim == 0 else f"gives {text(tuple(result.shape))}, not a tensor without axes"
+
+
+def _judge_score(result: Any, out: Any) -> str | None:
+    return _tensor(result, out.code.z, (len(out.x),))
 
 
 def _judge_terms(result: Any, out: Any, *_: Any) -> str | None:

@@ -28,7 +28,8 @@ class Autoencoder(Network):
         encoder: Layers from the input to the features.
         latent: Features to a code: `latent(h, generator) -> code`.
         decoder: Layers from the code's `z` to the parameters of the likelihood.
-        likelihood: What these parameters mean: `mean`, `nll`, `sample`.
+        likelihood: What these parameters mean: `mean`, `nll`, `sample`. None in a model that does not reconstruct: it
+            has no decoder either, and the `raw` of a pass is its `z`.
         point: The field of the code that "the code of x" means: `z`, or `mean` of a posterior.
         prior: The density that samples are drawn from, if there is one.
         fitted: Whether the prior is fitted to codes after training: a rate is then measured against N(0, I), which the
@@ -48,7 +49,7 @@ class Autoencoder(Network):
         encoder: Sequence[nn.Module],
         latent: nn.Module,
         decoder: Sequence[nn.Module],
-        likelihood: Likelihood,
+        likelihood: Likelihood | None,
         point: str = "z",
         prior: Prior | None = None,
         fitted: bool = False,

@@ -211,7 +211,16 @@ class Level(Protocol):
 
 
 class Accumulator(Protocol):
-    """The state of a metric: updated batch by batch, read once."""
+    """The state of a metric: updated batch by batch, read once. The result is one number, or several by name."""
 
     def update(self, out: Output) -> None: ...
-    def result(self) -> float: ...
+    def result(self) -> float | Mapping[str, float]: ...
+
+
+@runtime_checkable
+class Fitted(Protocol):
+    """A metric that is fitted to the training split before it judges another one."""
+
+    def fit(self, out: Output) -> None:
+        """Called with each pass of the training split, before the first `update`."""
+        ...

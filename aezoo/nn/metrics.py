@@ -8,13 +8,13 @@ that standardizes can be compared with one that does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from aezoo.nn.code import Output
-from aezoo.nn.divergence import rate
+from aezoo.nn.divergence import rate, rate_values_by_level
 from aezoo.nn.likelihood import reconstruction
 
 
@@ -115,6 +115,27 @@ class Mean:
 
     def result(self) -> float:
         return self.total / self.count
+
+
+class LevelRates:
+    """The mean over samples of the rate of the code, and of each level below it.
+
+    Args:
+        names: Of the code and the levels.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.total = torch.zeros(len(names), dtype=torch.float64)
+        self.count = 0
+
+    def update(self, out: Output) -> None:
+        rates = [_exact(part).sum() for part in rate_values_by_level(out)]
+        self.total += torch.stack(rates)
+        self.count += len(out.x)
+
+    def result(self) -> dict[str, float]:
+        return dict(zip(self.names, (self.total / self.count).tolist(), strict=True))
 
 
 class PerValue(Mean):

@@ -12,7 +12,7 @@ from aezoo.reading.sizes import size_faults
 from aezoo.spec.component import FIELDS, Component, Remark
 from aezoo.spec.contracts import several
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import PriorSpec
+from aezoo.spec.kinds import BEYOND_LATENT, PriorSpec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits, excesses
 from aezoo.spec.mirror import Misfit
 from aezoo.spec.parts import parts
@@ -56,7 +56,7 @@ def _misfits(spec: Spec) -> Iterator[Fault]:
     except ShapeError as error:
         yield Fault(("likelihood",), "AZ403", str(error))
         return
-    if way is None and (back := _way_back(spec)):
+    if way is None and spec.reconstructs and (back := _way_back(spec)):
         yield back
 
 
@@ -91,7 +91,7 @@ def _way_back(spec: Spec) -> Fault | None:
 
 
 def _unreadable(stack: KeyPath, error: Unreadable) -> Fault:
-    return Fault((*stack, error.index, "reads"), "AZ522", str(error), error.hint)
+    return Fault((*stack, error.index, "reads"), "AZ523", str(error), error.hint)
 
 
 def _place(stack: KeyPath, error: ShapeError) -> KeyPath:
@@ -108,7 +108,7 @@ def _tied(spec: Spec) -> Iterator[Fault]:
 
 def _decoder_length(spec: Spec, *, bounded: bool) -> int | None:
     """How many layers the decoder has; None where its mirror cannot be worked out."""
-    if spec.decoder.type == "layers":
+    if spec.decoder.type != "mirror":
         return len(spec.decoder.layers)
     try:
         return len(spec.decoder_layers()) if bounded else None
@@ -118,10 +118,11 @@ def _decoder_length(spec: Spec, *, bounded: bool) -> int | None:
 
 def _names(spec: Spec, *, decoder: int | None) -> Iterator[Fault]:
     """Names of terms, taps and layers, and what terms need of the latent: none of it depends on a shape."""
-    stacks = {"encoder": len(spec.encoder), "decoder": decoder}
+    stacks = {"encoder": len(spec.encoder), **({"decoder": decoder} if spec.reconstructs else {})}
     layers = [f"{stack}.{i}" for stack, length in stacks.items() for i in range(length or 0)]
+    output = ["output"] if spec.reconstructs else []
     fields = [f"{FIELDS}{name}" for name in spec.fields]
-    taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), "output", *layers, *fields]
+    taps = ["input.clean", "input.corrupted", "latent", *sorted(spec.latent.provides), *output, *layers, *fields]
     yield from _terms(spec)
     yield from _space(spec)
     for name, term in spec.regularizers.items():
@@ -144,6 +145,24 @@ def _terms(spec: Spec) -> Iterator[Fault]:
         yield from _needs(path, term.needs, spec)
     yield from _needs(("objective",), spec.objective.needs, spec)
     yield from _rates(spec)
+    yield from _reconstruction(spec)
+
+
+def _reconstruction(spec: Spec) -> Iterator[Fault]:
+    """Decoder, likelihood and an objective that compares: all of them, or none."""
+    tag = spec.objective.tag()
+    if spec.objective.reconstructs and not spec.reconstructs:
+        message = f"there is none, and the objective {tag!r} compares reconstructions"
+        yield Fault(("decoder",), "AZ522", message, "leave decoder out, or take an objective that needs none")
+    if spec.reconstructs and not spec.objective.reconstructs:
+        message = f"{tag!r} compares no reconstructions: nothing would train the decoder"
+        yield Fault(("objective",), "AZ522", message, 'decoder = "none"')
+    for key in ("target", "mask"):
+        if not spec.reconstructs and getattr(spec, key) is not None:
+            yield Fault((key,), "AZ522", "there is no decoder whose output would be compared", f"leave {key} out")
+    if not spec.reconstructs and "likelihood" in spec.model_fields_set:
+        message = f"{spec.likelihood.tag()!r} says what a decoder's output means, and there is no decoder"
+        yield Fault(("likelihood",), "AZ522", message, "leave likelihood out")
 
 
 def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
@@ -153,7 +172,9 @@ def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
     if "nll_values" in needs and not spec.likelihood.valuewise:
         message = f"needs the likelihood of single values; {spec.likelihood.tag()!r} as it is set has none"
         yield Fault(path, "AZ501", message, 'likelihood = {type = "gaussian", variance = "learned"}, or another')
-    if missing := sorted(needs - latent.offers() - {"nll_values"}):
+    if "decoder" in needs and not spec.reconstructs:
+        yield Fault(path, "AZ501", "needs a decoder, and there is none", cure.removeprefix("take another latent, or "))
+    if missing := sorted(needs - latent.offers() - BEYOND_LATENT):
         have = ", ".join(sorted(latent.offers() - {"z"})) or "nothing but z"
         wanted = ", ".join("a posterior" if name == "posterior" else name for name in missing)
         message = f"needs {wanted}; the latent {latent.tag()!r} provides {have}"
@@ -224,7 +245,7 @@ def _remarks(spec: Spec, *, fits: bool) -> Iterator[Fault]:
     for path, part in parts(spec):
         for remark in _said(part, spec, fits=fits):
             code = remark.code if remark.code.startswith("AZ5") else Remark("").code
-            at = (*path, remark.at) if remark.at else path
+            at = remark.path or ((*path, remark.at) if remark.at else path)
             yield Fault(at, code, remark.message, remark.hint, remark.level)
 
 

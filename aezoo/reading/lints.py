@@ -116,7 +116,8 @@ def _copying(spec: Spec) -> Iterator[Fault]:
     """A network without bottleneck, noise or penalty: the identity is optimal."""
     latent = spec.latent
     kept = spec.corruption or spec.regularizers or latent.sparse or latent.quantized or latent.noisy
-    if kept or not spec.objective.copying or any(layer.draws() for _, layer, _ in _all_layers(spec)):
+    copying = spec.reconstructs and spec.objective.copying
+    if kept or not copying or any(layer.draws() for _, layer, _ in _all_layers(spec)):
         return
     if spec.target is not None:  # then a copy is not what is asked for
         return
@@ -170,7 +171,7 @@ Placed = tuple[KeyPath, LayerSpec, Shape]
 def _all_layers(spec: Spec) -> Iterator[Placed]:
     """Every layer, those inside layers too, with its input shape; a mirror's layers stand at `decoder`."""
     yield from _stack(("encoder",), spec.encoder_layers(), spec.encoder_shapes)
-    if spec.decoder.type == "layers":
+    if spec.decoder.type != "mirror":
         yield from _stack(("decoder", "layers"), spec.decoder_layers(), spec.decoder_shapes)
     else:
         mirrored = _stack((), spec.decoder_layers(), spec.decoder_shapes)

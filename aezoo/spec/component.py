@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from aezoo.errors import PluginError
+from aezoo.errors import KeyPath, PluginError
 
 #: The `Spec` that a part stands in. That class is built of parts, so their bases cannot import it; a part names it.
 AnySpec = Any
@@ -73,6 +73,7 @@ class Remark(NamedTuple):
         level: `error` refuses the spec, `warning` does not.
         code: Of the fault. A plugin's part may take any code AZ5.. whose meaning it shares; AZ505 is any part's own.
         at: The key of the part that it is about; empty for the part as a whole.
+        path: Of another place in the spec that it is about: `("encoder", 0)`.
     """
 
     message: str
@@ -80,6 +81,7 @@ class Remark(NamedTuple):
     level: str = "error"
     code: str = "AZ505"
     at: str = ""
+    path: KeyPath = ()
 
 
 class Component(Frozen):

@@ -12,6 +12,7 @@ from aezoo.errors import ShapeError
 from aezoo.spec.canonical import to_json
 from aezoo.spec.component import FIELDS, Frozen, Interval, Ints, Range, Strings, as_tuple, field_name
 from aezoo.spec.contracts import several, shape_of
+from aezoo.spec.domain import Domains
 from aezoo.spec.fields import FieldSpec
 from aezoo.spec.fingerprints import architecture_fingerprint, run_fingerprint
 from aezoo.spec.kinds import (
@@ -27,7 +28,6 @@ from aezoo.spec.kinds import (
     RegularizerSpec,
     Style,
 )
-from aezoo.spec.domain import Domains
 from aezoo.spec.mirror import last_style, mirror_layers, mirror_source
 from aezoo.spec.parts import parts
 from aezoo.spec.reads import Stack, stacked
@@ -95,9 +95,11 @@ class InputSpec(Frozen):
 
 
 class DecoderSpec(Frozen):
-    """`"mirror"`, a table with changes to the mirror, or a list of layers of its own."""
+    """`"mirror"`, a table with changes to the mirror, a list of layers of its own, or `"none"`."""
 
-    type: Literal["mirror", "layers"] = Field("mirror", description="the encoder led back, or `layers` of its own")
+    type: Literal["mirror", "layers", "none"] = Field(
+        "mirror", description="the encoder led back, `layers` of its own, or none: a model that does not reconstruct"
+    )
     upsampling: Literal["transposed", "resize"] = Field(
         "transposed",
         description="how a mirrored strided layer grows: transposed convolution, or resize then convolve",
@@ -120,6 +122,8 @@ class DecoderSpec(Frozen):
     def _one_of_two(self) -> DecoderSpec:
         if self.type == "mirror" and self.layers:
             raise ValueError('a mirror has no layers of its own; leave them out, or write type = "layers"')
+        if self.type == "none" and (self.layers or self.tied):
+            raise ValueError('decoder = "none" has no layers, and ties none')
         return self
 
 
@@ -155,7 +159,7 @@ class Spec(Frozen):
     encoder: Layers = Field((), description="from the input to the features")
     latent: LatentSpec = Field(description="the bottleneck: from the features to the code")
     decoder: DecoderSpec = Field(
-        default_factory=DecoderSpec, description="back from the code; `mirror`, or a list of layers"
+        default_factory=DecoderSpec, description="back from the code; `mirror`, a list of layers, or `none`"
     )
     likelihood: LikelihoodSpec = Field(default="mse", description="what the decoder's output means")  # type: ignore[assignment]
     regularizers: Annotated[dict[str, RegularizerSpec], BeforeValidator(_named)] = Field(
@@ -288,6 +292,11 @@ class Spec(Frozen):
         return shape_of(self.latent, "code_shape", self.latent.code_shape(self.feature_shape))
 
     @property
+    def reconstructs(self) -> bool:
+        """Whether there is a decoder, and with it a likelihood; else it codes samples, and may score them."""
+        return self.decoder.type != "none"
+
+    @property
     def raw_shape(self) -> Shape:
         """What the decoder gives: the parameters of the likelihood."""
         return shape_of(self.likelihood, "raw_shape", self.likelihood.raw_shape(self.target_shape))
@@ -313,7 +322,7 @@ class Spec(Frozen):
 
     @cached_property
     def _declared_decoder(self) -> tuple[LayerSpec, ...]:
-        if self.decoder.type == "layers":
+        if self.decoder.type != "mirror":
             return self.decoder.layers
         style = Style(upsampling=self.decoder.upsampling)
         encoder = self.encoder_layers()
@@ -341,7 +350,7 @@ class Spec(Frozen):
             "latent": self.code_shape,
             **named,
             **{f"decoder.{i}": shape for i, shape in enumerate(self.decoder_shapes[1:])},
-            "output": self.target_shape,
+            **({"output": self.target_shape} if self.reconstructs else {}),
             **{f"{FIELDS}{name}": field.sample_shape for name, field in self.fields.items()},
         }
 
@@ -369,7 +378,8 @@ class Spec(Frozen):
 
     def document(self) -> dict[str, Any]:
         """The resolved spec as a plain mapping: defaults written, no macros, no nulls."""
-        return self.model_dump(mode="json", exclude_none=True)
+        unused = None if self.reconstructs else {"likelihood"}
+        return self.model_dump(mode="json", exclude_none=True, exclude=unused)
 
     @cached_property
     def arch(self) -> str:

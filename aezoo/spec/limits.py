@@ -168,10 +168,11 @@ class _Measure:
         if prior := spec.latent.prior:
             weights = count_of(prior, "parameters", prior.parameters(code, spec))
             self._add(("latent", "prior"), 0, weights, 0)
-        self._add(("likelihood",), 1, _weights(spec.likelihood, spec.target_shape), flat(spec.raw_shape))
-        # The parameters, the mean and the mean in data units.
-        self._hold(("likelihood",), flat(spec.raw_shape) + 2 * flat(spec.target_shape))
-        self._shape(("likelihood",), spec.raw_shape)
+        if spec.reconstructs:
+            self._add(("likelihood",), 1, _weights(spec.likelihood, spec.target_shape), flat(spec.raw_shape))
+            # The parameters, the mean and the mean in data units.
+            self._hold(("likelihood",), flat(spec.raw_shape) + 2 * flat(spec.target_shape))
+            self._shape(("likelihood",), spec.raw_shape)
         own = spec.decoder.type == "layers"
         stem: KeyPath = ("decoder", "layers") if own else ("decoder",)
         layers = spec.decoder.layers if own else spec.decoder_layers()

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.errors import ShapeError
+from aezoo.spec.kinds import BEYOND_LATENT
 
 if TYPE_CHECKING:
     from aezoo.spec.component import Component
@@ -62,7 +63,8 @@ def layers(spec: Spec) -> Iterator[Row]:
     if (prior := spec.latent.prior) and (weights := prior.parameters(spec.code_shape, spec)):
         yield _row("latent.prior", prior, spec.code_shape, weights)
     yield from _stack("decoder", spec.decoder_layers(), spec.decoder_shapes, tied=spec.decoder.tied)
-    yield _row("likelihood", spec.likelihood, spec.target_shape, spec.likelihood.parameters(spec.target_shape))
+    if spec.reconstructs:
+        yield _row("likelihood", spec.likelihood, spec.target_shape, spec.likelihood.parameters(spec.target_shape))
 
 
 class FieldUse(NamedTuple):
@@ -101,9 +103,11 @@ def terms(spec: Spec) -> Iterator[Term]:
     """What is added up to the loss: the objective's own terms, then the penalties."""
     compared = ("output", spec.target or "input.clean", *([spec.mask] if spec.mask else ()))
     own, factors = sorted(spec.objective.terms) or [spec.objective.tag()], spec.objective.weights()
+    judged = (spec.likelihood if spec.reconstructs else spec.objective).tag()
+    codes = tuple(sorted(spec.objective.needs - BEYOND_LATENT)) or ("latent",)
     for name in own:
         factor = factors[name].model_dump(mode="json", exclude_none=True) if name in factors else 1.0
-        yield Term(name, spec.likelihood.tag(), factor, compared)
+        yield Term(name, judged, factor, compared if spec.reconstructs else codes)
     for name, penalty in spec.regularizers.items():
         weight = penalty.weight.model_dump(mode="json", exclude_none=True)
         yield Term(name, penalty.tag(), weight, _reads(penalty, spec))
@@ -112,7 +116,7 @@ def terms(spec: Spec) -> Iterator[Term]:
 def _reads(penalty: RegularizerSpec, spec: Spec) -> tuple[str, ...]:
     if penalty.on != "latent":
         return (penalty.on,)
-    point, needs = spec.latent.point, penalty.needs
+    point, needs = spec.latent.point, penalty.needs - BEYOND_LATENT
     if "posterior" in needs:
         needs = needs - {"posterior"} | spec.latent.provides | {f"decoder.{i}" for i in spec.levels}
     # "The code" of a posterior is its mean: a sparsity term reads that, and not the draw.

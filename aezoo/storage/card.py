@@ -146,8 +146,11 @@ def _model_index(spec: Spec, metrics: Facts) -> list[str]:
         f"- name: {_quoted(spec.name)}",
         "  results:",
         "  - task:",
-        "      type: reconstruction",
-        "      name: Reconstruction",
+        *(
+            ("      type: reconstruction", "      name: Reconstruction")
+            if spec.reconstructs
+            else ("      type: feature-extraction", "      name: Feature extraction")
+        ),
         "    dataset:",
         f"      type: {_quoted(str(metrics.get('dataset')))}",
         f"      name: {_quoted(str(metrics.get('dataset')))}",
@@ -179,8 +182,9 @@ def _quoted(value: str) -> str:
 
 def _introduction(spec: Spec) -> str:
     sentences = [spec.description.rstrip(".") + "." if spec.description else ""]
+    what = "An autoencoder" if spec.reconstructs else "An encoder, without a decoder,"
     sentences.append(
-        f"An autoencoder of {_article(spec.input.kind)} [{text(spec.input.shape)}] with a code of"
+        f"{what} of {_article(spec.input.kind)} [{text(spec.input.shape)}] with a code of"
         f" {text(spec.code_shape)} values, {spec.parameters:,} parameters."
     )
     if spec.paper:
@@ -206,8 +210,7 @@ model = aezoo.load({_quoted(address or ".")})
 codes = model.encode(data)  # an array, a tensor or a file of samples [N, {data}] -> [N, {code}]
 ```
 
-`model.decode(codes)`, `model.reconstruct(data)`{_sampling(spec)} and `model.score(data)` (how strange each sample is)
-work alike. Nothing here is code: weights are safetensors, everything else is JSON, Markdown and PNG.{_fields(spec)}"""
+{_verbs(spec)} Nothing here is code: weights are safetensors, everything else is JSON, Markdown and PNG.{_fields(spec)}"""
 
 
 def _fields(spec: Spec) -> str:
@@ -219,8 +222,12 @@ def _fields(spec: Spec) -> str:
     return f"\n\nBeside the samples it takes `fields={{...}}`, an array for each, or one value for all:\n\n{listed}"
 
 
-def _sampling(spec: Spec) -> str:
-    return ", `model.sample(n)`" if spec.latent.prior is not None else ""
+def _verbs(spec: Spec) -> str:
+    if not spec.reconstructs:
+        return "`model.score(data)` says how strange each sample is." if spec.objective.scores else ""
+    sampling = ", `model.sample(n)`" if spec.latent.prior is not None else ""
+    scoring = "`model.score(data)` (how strange each sample is)"
+    return f"`model.decode(codes)`, `model.reconstruct(data)`{sampling} and {scoring}\nwork alike."
 
 
 def _pictures(spec: Spec, names: Sequence[str], metrics: Facts | None) -> str:
@@ -237,7 +244,8 @@ def _architecture(spec: Spec) -> str:
     latent = spec.latent
     rows.append(("latent", _summary(latent), text(spec.code_shape), f"{latent.parameters(spec.feature_shape):,}"))
     rows += _layers("decoder", spec.decoder_layers(), spec.decoder_shapes)
-    rows.append(("likelihood", _summary(spec.likelihood), text(spec.target_shape), ""))
+    if spec.reconstructs:
+        rows.append(("likelihood", _summary(spec.likelihood), text(spec.target_shape), ""))
     table = _table(("stage", "part", "output", "parameters"), rows, align="llrr")
     terms = [f"`{name}` ({_summary(term)})" for name, term in spec.regularizers.items()]
     spoilt = [_summary(part, whole=True) for part in spec.corruption]
@@ -371,13 +379,16 @@ def _limits(spec: Spec) -> str:
         f"It takes {taken} {text(spec.input.shape)} and knows only what the data above show: of anything"
         " else, reconstructions and scores say little.",
     ]
-    if spec.latent.prior is None:
+    if not spec.reconstructs:
+        sentences.append("It has no decoder, so it can neither reconstruct nor draw samples.")
+    elif spec.latent.prior is None:
         sentences.append("It has no prior, so it cannot draw new samples.")
-    if not spec.likelihood.density:
+    if spec.reconstructs and not spec.likelihood.density:
         sentences.append("Its likelihood is no density: its losses are squared errors, not nats.")
-    sentences.append(
-        "A score ranks samples by how badly the model explains them; choose a threshold on data of your own."
-    )
+    if spec.reconstructs or spec.objective.scores:
+        sentences.append(
+            "A score ranks samples by how badly the model explains them; choose a threshold on data of your own."
+        )
     return "## Limits\n\n" + " ".join(sentences)
 
 

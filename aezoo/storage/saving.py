@@ -245,7 +245,8 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
         pair = drawable(model, shown), drawable(model, again)
         yield "reconstructions", pictures.comparison(*pair, corrupted=spoilt, range=span)
     fields = _drawn_fields(model.spec)
-    if model.network.prior is not None and bool(getattr(model.network.prior, "fitted", True)) and fields is not None:
+    drawn_from = model.network.prior if model.spec.reconstructs and fields is not None else None
+    if drawn_from is not None and bool(getattr(drawn_from, "fitted", True)):
         yield "samples", pictures.grid(drawable(model, model.sample(DRAWN, fields=fields)), range=span)
     if examples is not None and len(examples.originals) >= 2:
         pairs, steps = min(PAIRS, len(examples.originals) // 2), columns or STEPS

@@ -65,34 +65,34 @@ def test_the_rate_is_shown_with_all_its_levels():
 
 def test_a_decoder_layer_cannot_read_the_encoder():
     place, code, message, hint = only(decoder=[linear(8), {"type": "join", "reads": "encoder.0"}, linear(16)])
-    assert (place, code) == ("decoder.layers.1.reads", "AZ522")
+    assert (place, code) == ("decoder.layers.1.reads", "AZ523")
     assert message == "where the model decodes or samples there is no encoder, and no 'encoder.0'"
     assert hint == "did you mean 'decoder.0'?"
 
 
 def test_a_layer_cannot_read_what_comes_after_it():
     encoder = [linear(12), {"type": "join", "reads": "encoder.1"}, linear(8)]
-    assert only(encoder=encoder)[:3] == ("encoder.1.reads", "AZ522", "there is no 'encoder.1' before this layer")
+    assert only(encoder=encoder)[:3] == ("encoder.1.reads", "AZ523", "there is no 'encoder.1' before this layer")
 
 
 def test_the_first_layer_has_nothing_to_read():
     encoder = [{"type": "condition", "reads": "input.clean"}, linear(8)]
     place, code, _, hint = only(encoder=encoder)
-    assert (place, code) == ("encoder.0.reads", "AZ522")
+    assert (place, code) == ("encoder.0.reads", "AZ523")
     assert hint.startswith("there is nothing that it can read")
 
 
 def test_a_posterior_reads_the_encoder():
     decoder = [linear(8), {"type": "stochastic", "dim": 3, "reads": "decoder.0"}, linear(16)]
     place, code, message, _ = only(decoder=decoder)
-    assert (place, code) == ("decoder.layers.1.reads", "AZ522")
+    assert (place, code) == ("decoder.layers.1.reads", "AZ523")
     assert message == "a posterior is made from the encoder, and 'decoder.0' is none of its layers"
 
 
 def test_a_stochastic_layer_stands_in_the_decoder():
     encoder = [linear(12), {"type": "stochastic", "dim": 3, "reads": "encoder.0"}]
     place, code, message, hint = only(encoder=encoder)
-    assert (place, code) == ("encoder.1.reads", "AZ522")
+    assert (place, code) == ("encoder.1.reads", "AZ523")
     assert "it stands in the decoder" in message
     assert hint.startswith('decoder = [{ type = "stochastic"')
 

@@ -17,10 +17,11 @@ from aezoo.spec.kinds.objective import ObjectiveSpec, PlayerSpec, players_of, tu
 from aezoo.spec.kinds.optimizer import OptimizerSpec
 from aezoo.spec.kinds.prior import PriorSpec
 from aezoo.spec.kinds.reading_layer import ReadingLayerSpec
-from aezoo.spec.kinds.regularizer import RegularizerSpec
+from aezoo.spec.kinds.regularizer import BEYOND_LATENT, RegularizerSpec
 from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec, Within
 
 __all__ = [
+    "BEYOND_LATENT",
     "KINDS",
     "RANGES",
     "Activation",

@@ -66,6 +66,11 @@ class ObjectiveSpec(Component):
     rate: ClassVar[bool] = False
     #: Whether a model that copies its input would be perfect; a masked objective says no.
     copying: ClassVar[bool] = True
+    #: Whether it compares reconstructions. If not, a spec with it says `decoder = "none"`.
+    reconstructs: ClassVar[bool] = True
+    #: Whether what it builds has `score(out) -> [B]`, how anomalous each sample is: what `score` then gives. A score
+    #: depends on the model alone: weights that it needs are the model's, a latent's say, since those are published.
+    scores: ClassVar[bool] = False
 
     @classmethod
     def is_rate(cls) -> bool:

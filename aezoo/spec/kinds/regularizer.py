@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+#: What `needs` may name that no latent provides.
+BEYOND_LATENT = frozenset({"decoder", "nll_values"})
+
+
 class RegularizerSpec(Component):
     """One penalty of the loss, in nats: summed over a sample's axes, averaged over the batch.
 
@@ -24,7 +28,7 @@ class RegularizerSpec(Component):
 
     kind: ClassVar[str] = "regularizer"
     #: What the latent must provide: fields of its code; `posterior`, if the term asks for the density of the draw. And
-    #: `nll_values`, if it asks for the likelihood of single values.
+    #: `nll_values`, if it asks for the likelihood of single values; `decoder`, if it decodes.
     needs: ClassVar[frozenset[str]] = frozenset()
     #: Whether it limits what the code can tell of the input, as a KL to the prior does. A rate that needs the
     #: posterior is the rate itself: two such terms, or one beside an objective that has it, count it twice.

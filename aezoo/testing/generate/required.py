@@ -11,8 +11,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from aezoo.reading.lints import idle
-from aezoo.spec.document import InputSpec, Spec
+from aezoo.spec.document import DecoderSpec, InputSpec, Spec
 from aezoo.spec.kinds import (
+    BEYOND_LATENT,
     DatasetSpec,
     LatentSpec,
     LayerSpec,
@@ -28,6 +29,7 @@ from aezoo.spec.training import TrainingSpec
 from aezoo.testing.generate.decoder import draw_decoder
 from aezoo.testing.generate.draft import Draft
 from aezoo.testing.generate.parts import TRIES, is_level
+from aezoo.testing.generate.pool import is_valid
 from aezoo.testing.generate.values import NO_HINTS, DrawnPart, Hints, Table
 
 #: Inputs of one to four axes, small enough that a model of them is built in milliseconds.
@@ -45,6 +47,8 @@ def draw_required(draft: Draft) -> bool:
     # A layer that has to occur may take inputs of one rank alone, which needs several tries.
     tries = TRIES if draft.pool.requires_kind(LayerSpec.kind) else 1
     begun = any(_begin(draft) for _ in range(tries))
+    if begun and not draft.spec.objective.reconstructs:
+        return _no_decoder(draft)
     return begun and _likelihood(draft) and _decoder(draft)
 
 
@@ -87,6 +91,7 @@ def _latent(draft: Draft, features: Shape) -> DrawnPart | None:
     """A latent for these features that provides what the regularizer that has to occur needs."""
     wanted = draft.pool.containing
     needs = wanted.needs if wanted is not None and issubclass(wanted, RegularizerSpec) else frozenset[str]()
+    needs -= BEYOND_LATENT
     if is_level(wanted) or (wanted is not None and issubclass(wanted, PriorSpec) and wanted.learned):
         needs |= {"posterior"}
     latents = [part for part in draft.pool.parts(LatentSpec.kind) if needs <= part.offers()]
@@ -181,6 +186,15 @@ def _likelihood(draft: Draft) -> bool:
     if drawn is not None:
         draft.set_part("likelihood", drawn)
     return drawn is not None
+
+
+def _no_decoder(draft: Draft) -> bool:
+    """No decoder, and no likelihood: the one that the draft was begun with goes."""
+    unused = draft.pool.registry.get("likelihood", str(Spec.model_fields["likelihood"].default))()
+    draft.spec = draft.spec.model_copy(update={"decoder": DecoderSpec(type="none"), "likelihood": unused})
+    draft.spec.model_fields_set.discard("likelihood")
+    draft.written["decoder"] = "none"
+    return is_valid(draft.spec)
 
 
 def _decoder(draft: Draft) -> bool:

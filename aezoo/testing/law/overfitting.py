@@ -62,7 +62,8 @@ PLANS = (TrainingPlan(150, 0.03), TrainingPlan(150, 0.003), TrainingPlan(300, 0.
     hint="look at signs and scales of gradients; of an example, at weights or strengths that outweigh all else",
 )
 def learns(tested: PartUnderTest) -> Iterator[str]:
-    if tested.example is None or not tested.example.likelihood.quantities:  # the samples here are numbers
+    example = tested.example
+    if example is None or not example.reconstructs or not example.likelihood.quantities:  # the samples are numbers
         return
     spec, unexplained = tested.tiny(INPUTS), math.inf
     for plan, smooth in product(PLANS, (True, False)):

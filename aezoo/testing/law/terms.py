@@ -87,6 +87,32 @@ def players(tested: PartUnderTest) -> Iterator[str]:
                 yield f"{adapter}: it declares {sorted(adapter.part.terms)}, {player!r} has {sorted(terms)}"
 
 
+@law(
+    "L46",
+    "objective",
+    says="A score is one finite number for each sample, of that sample alone, and depends on the model alone.",
+    hint="let `score(out)` give [B]; weights that it needs belong to the model, a latent's say, which is what is saved",
+)
+def scored(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in _terms(tested):
+        if not adapter.part.scores:
+            continue
+        module: Any = adapter.build().eval()
+        x = adapter.inputs(BATCH_SIZE, generator(1))[0]
+        with torch.no_grad():
+            score = module["term"].score(adapter.out(module, x))
+            alone = module["term"].score(adapter.out(module, x[:1]))
+            torch.manual_seed(1)
+            anew = adapter.term().eval().score(adapter.out(module, x))  # type: ignore[operator]
+        if tuple(score.shape) != (BATCH_SIZE,) or not bool(score.isfinite().all()):
+            numbers = "finite numbers" if bool(score.isfinite().all()) else "numbers that are not finite"
+            yield f"{adapter}: its score of {BATCH_SIZE} samples is {numbers} of the shape {list(score.shape)}"
+        elif not torch.allclose(score[:1], alone, rtol=1e-4, atol=1e-5):
+            yield f"{adapter}: the score of a sample is {float(score[0]):.4g} in a batch, {float(alone[0]):.4g} alone"
+        elif not same(score, anew):
+            yield f"{adapter}: built anew, its score is another: it depends on weights of its own"
+
+
 def _unmoved_weights(adapter: TermAdapter, module: Any, player: str, terms: dict[str, Tensor]) -> Iterator[str]:
     own = list(player_parameters(player, module["term"], module["model"], first=False))
     if not own:
@@ -122,4 +148,4 @@ def _terms(tested: PartUnderTest) -> Iterator[TermAdapter]:
         yield adapter
 
 
-LAWS = [one_number, averaged, players, unweighted]
+LAWS = [one_number, averaged, players, unweighted, scored]

@@ -114,7 +114,7 @@ class PartUnderTest:
         table = tomllib.loads(text_of(self.part).example)
         if self.kind == MetricSpec.kind:
             metric, rest = self._split_metric(table)
-            return self._minimal(rest, suits=metric.applies)
+            return self._minimal(rest, suits=metric.suits)
         return self._minimal(table)
 
     @cached_property

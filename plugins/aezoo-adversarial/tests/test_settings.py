@@ -12,6 +12,7 @@ from aezoo_adversarial.metrics import MMDSpec, TotalCorrelationSpec
 from aezoo_adversarial.objectives import AAESpec, FactorVAESpec, VAEGANSpec, WAEGANSpec
 
 import aezoo
+from aezoo.errors import SpecError
 from aezoo.plugin import PlayerSpec
 
 GAMES = [AAESpec, WAEGANSpec, FactorVAESpec, VAEGANSpec]
@@ -20,6 +21,8 @@ GAMES = [AAESpec, WAEGANSpec, FactorVAESpec, VAEGANSpec]
 def spec_of(**parts: Any) -> Any:
     blank = {
         "code_shape": (2, 3),
+        "levels": (),
+        "target_shape": (1, 4, 4),
         "latent": SimpleNamespace(prior=SimpleNamespace(fitted=False, tag=lambda: "standard_normal")),
         "input": SimpleNamespace(shape=(1, 4, 4)),
         "training": SimpleNamespace(best_by="last"),
@@ -152,3 +155,23 @@ def test_a_map_to_one_logit_follows_the_last_layer() -> None:
     critic = declared(AAESpec, critic={"layers": [{"type": "linear", "features": 3}]}).critic
     assert critic.parameters((6,)) == 6 * 3 + 3 + 3 + 1
     assert sum(value.numel() for value in critic.build((6,)).parameters()) == critic.parameters((6,))
+
+
+@pytest.mark.parametrize("objective", ["aae", "wae_gan", "vae_gan"])
+def test_games_by_draws_of_the_code_refuse_levels_below_it(objective: str) -> None:
+    critic = {"critic": {"layers": [{"type": "linear", "features": 8}]}}
+    document = {
+        "name": "levels",
+        "input": [8],
+        "encoder": [{"type": "linear", "features": 6}],
+        "latent": {"type": "gaussian", "dim": 2},
+        "decoder": [
+            {"type": "stochastic", "dim": 2, "reads": "encoder.0"},
+            {"type": "linear", "features": 8, "activation": "identity"},
+        ],
+        "regularizers": {"kl": {}},
+        "objective": {"type": f"adversarial:{objective}", **critic},
+        "training": {"best_by": "last"},
+    }
+    with pytest.raises(SpecError, match="the decoder draws levels of its own below it"):
+        aezoo.read(document)

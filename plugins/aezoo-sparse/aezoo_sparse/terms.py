@@ -49,7 +49,7 @@ class AuxKSpec(RegularizerSpec):
     """
 
     type: Literal["auxk"] = "auxk"
-    needs: ClassVar[frozenset[str]] = frozenset({"pre"})
+    needs: ClassVar[frozenset[str]] = frozenset({"pre", "decoder"})
     k: int | None = Field(None, ge=1, description="dead units of a sample; by default half the input's width")
     after: int = Field(10_000_000, ge=1, description="samples without being active that make a unit dead")
     relative: bool = Field(
@@ -119,7 +119,7 @@ class GateSpec(RegularizerSpec):
     """
 
     type: Literal["gate"] = "gate"
-    needs: ClassVar[frozenset[str]] = frozenset({"gate"})
+    needs: ClassVar[frozenset[str]] = frozenset({"gate", "decoder"})
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _latent_only(self)

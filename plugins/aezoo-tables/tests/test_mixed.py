@@ -7,13 +7,13 @@ from math import exp, isclose
 
 import pytest
 import torch
+from aezoo_tables.likelihoods import MixedSpec
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Categorical, NegativeBinomial, Normal, Poisson
 
 from aezoo.errors import ShapeError, SpecError
 from aezoo.testing.law.densities import _off
-from aezoo_tables.likelihoods import MixedSpec
 
 KINDS = [
     {"kind": "gaussian"},
