@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from aezoo.errors import UsageError
+
+#: Where Linux says how much memory is free.
+MEMORY = Path("/proc/meminfo")
 
 
 class Device(NamedTuple):
@@ -34,6 +38,16 @@ def choose(name: str = "auto") -> Device:
             hint="--device auto takes what is there",
         ) from None
     return Device(device, "asked for")
+
+
+def free(device: torch.device) -> int | None:
+    """Bytes of memory that are free on a device; None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu" or not MEMORY.exists():
+        return None
+    lines = (line.split() for line in MEMORY.read_text().splitlines())
+    return next((1024 * int(line[1]) for line in lines if line[0] == "MemAvailable:"), None)
 
 
 def prepare(*, threads: int | None = None) -> int:

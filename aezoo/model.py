@@ -9,6 +9,7 @@ and dropout are as in evaluation, whatever mode the network is in.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from copy import deepcopy
@@ -19,13 +20,14 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from aezoo import device as devices
 from aezoo.data.batches import Batch, Batches
 from aezoo.data.fields import Fields, check_fields, with_fields
 from aezoo.data.indices import Indices, index_shape
 from aezoo.data.sizes import input_of
 from aezoo.data.sources import check, open_samples
 from aezoo.data.values import check_values, warn_outside
-from aezoo.errors import AnswerNo, DataError, UsageError
+from aezoo.errors import AnswerNo, DataError, DataWarning, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
@@ -35,23 +37,82 @@ from aezoo.nn.divergence import closed_form, rate
 from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
 from aezoo.nn.modes import evaluating
+from aezoo.nn.tiles import Seams, Tiles, tiled
 from aezoo.randomness import derive
 from aezoo.registry.attribution import attributed
+from aezoo.spec.amounts import size
 from aezoo.spec.document import Spec
+from aezoo.spec.memory import memory
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
+from aezoo.spec.tiles import Plan, exact_overlap, plan
 
 #: What a verb takes: [N, *shape], one sample [*shape], or a file or folder of samples.
 Data = Array | Tensor | Samples | str | PathLike[str]
 Score = Literal["auto", "reconstruction", "elbo"]
 
-#: Samples in one pass. On a CPU convolutional models are fastest at 32 to 128 samples, where activations still fit
-#: the cache; others do not mind.
+#: Samples in one pass at most, unless the call says how many. On a CPU convolutional models are fastest at 32 to 128
+#: samples, where activations still fit the cache; others do not mind.
 CHUNK = 128
+#: Bytes that a pass may hold at once, unless the call says how many samples it takes; one sample may hold more.
+WORKING = 1 << 30
 #: Input may leave the declared range by so many times its width: noise does, another unit goes much farther.
 SLACK = 10.0
 #: Beyond so much of its width, and beyond what the spec's corruption adds, a warning tells of it.
 MILD = 0.1
+
+
+#: What is made of a batch by a model.
+Compute = Callable[["Model", Batch], Tensor]
+
+
+class Tiling:
+    """Computes what encodes and what decodes tile by tile.
+
+    Args:
+        plan: How inputs are cut; None passes them whole.
+        blend: Whether codes may be blended.
+    """
+
+    def __init__(self, plan: Plan | None, *, blend: bool) -> None:
+        self.plan = plan
+        self.blend = blend
+        self.seams = Seams()
+
+    def shape(self, sample: Shape) -> Shape:
+        """The largest shape that passes at once, of samples of this shape."""
+        return sample if self.plan is None else (sample[0], *(min(n, self.plan.tile) for n in sample[1:]))
+
+    def encoded(self, encode: Compute) -> Compute:
+        """The same for inputs of any size, in tiles."""
+        if (plan := self.plan) is None:
+            return encode
+        tiles, blend = Tiles(plan.tile, plan.overlap, plan.step, plan.encoding), self.blend
+        return lambda m, batch: tiled(_of_tile(encode, m, batch), batch.x, tiles, self.seams, blend=blend)
+
+    def decoded(self, decode: Compute) -> Compute:
+        """The same for codes of any size, in tiles."""
+        if (plan := self.plan) is None:
+            return decode
+        size, overlap = int(plan.tile / plan.step), int(plan.overlap / plan.step)
+        tiles = Tiles(size, overlap, 1 / plan.step, plan.decoding)
+        return lambda m, codes: tiled(_of_tile(decode, m, codes), codes.x, tiles, self.seams)
+
+    def warn(self) -> None:
+        """Warn if tiles do not give what the whole would: by how much they differ."""
+        if (plan := self.plan) is None or not self.seams.approximate:
+            return
+        exact, most, mean = exact_overlap(plan.seen), self.seams.most, self.seams.mean
+        sees = f"{plan.seen.both.positions} positions" if exact else "all positions"
+        differ = f"they differ by up to {most:.2g}, by {mean:.2g} on average" if most else "they are cut in the middle"
+        warnings.warn(
+            DataWarning(
+                f"tiles of {plan.tile} that overlap by {plan.overlap} are an approximation, the model sees {sees}:"
+                f" where they overlap {differ}",
+                f"overlap = {exact} is exact" if exact else "larger tiles and overlaps come closer to a whole pass",
+            ),
+            stacklevel=5,
+        )
 
 
 class Opened(NamedTuple):
@@ -81,6 +142,7 @@ class Model:
         self.spec = spec
         self.network = network
         self.pulled = pulled
+        self._needed: dict[Shape, int] = {}  # bytes that a pass holds, by the shape of a sample
 
     @property
     def device(self) -> torch.device:
@@ -106,7 +168,14 @@ class Model:
 
     @overload
     def encode(
-        self, data: Tensor, *, what: str = "code", fields: Fields | None = None, batch_size: int = CHUNK
+        self,
+        data: Tensor,
+        *,
+        what: str = "code",
+        fields: Fields | None = None,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
     ) -> Tensor: ...
     @overload
     def encode(
@@ -115,11 +184,20 @@ class Model:
         *,
         what: str = "code",
         fields: Fields | None = None,
-        batch_size: int = CHUNK,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
     ) -> Array: ...
     @attributed()
     def encode(
-        self, data: Data, *, what: str = "code", fields: Fields | None = None, batch_size: int = CHUNK
+        self,
+        data: Data,
+        *,
+        what: str = "code",
+        fields: Fields | None = None,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
     ) -> Array | Tensor:
         """The code of each sample, nothing drawn: the mean of a Gaussian.
 
@@ -129,7 +207,12 @@ class Model:
                 codebook.
             fields: What goes along with the samples and the encoder reads, beside or in place of what the data hold:
                 for each field one value for all samples, or [N, *shape].
-            batch_size: Samples in one pass.
+            batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 128 at most.
+            tile: Side of the tiles into which large inputs are cut, of a model whose input has `sizes`; None passes
+                them whole. Where tiles overlap by what the model sees, their codes are those of the whole; else they
+                are blended, and a warning says by how much neighbours differ.
+            overlap: Of neighbouring tiles; by default what makes them exact if that is at most half of a tile, else a
+                quarter.
 
         Shape:
             data: [N, *input] -> [N, *code]
@@ -137,35 +220,54 @@ class Model:
         Raises:
             DataError: Data of another shape or type, or with values that are no numbers.
             NotFound: There is no such file.
-            UsageError: The latent provides no such field, or the spec declares none of this name.
+            UsageError: The latent provides no such field, the spec declares none of this name, or the model takes no such
+                tiles.
         """
         latent = self.spec.latent
         if what != "code":
             self._refuse_field(what)
-        opened = self._open(data, fields, self.spec.input_fields)
+        opened, tiles = self._open(data, fields, self.spec.input_fields), self._tiles(tile, overlap)
         if what == "code":
-            return self._pass(opened, opened.spec.code_shape, Model._code, batch_size)
+            return self._pass(opened, opened.spec.code_shape, tiles.encoded(Model._code), batch_size, tiles=tiles)
         shape = latent.tap_shape(what, opened.spec.feature_shape)
         dtype = torch.int64 if what == latent.discrete else None
-        return self._pass(
-            opened,
-            shape,
-            lambda m, batch: getattr(m.network.encode(batch.x, fields=batch.fields), what),
-            batch_size,
-            dtype,
-        )
+        compute = tiles.encoded(lambda m, batch: getattr(m.network.encode(batch.x, fields=batch.fields), what))
+        return self._pass(opened, shape, compute, batch_size, dtype, tiles=tiles)
 
     @overload
-    def decode(self, codes: Tensor, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Tensor: ...
+    def decode(
+        self,
+        codes: Tensor,
+        *,
+        fields: Fields | None = None,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> Tensor: ...
     @overload
     def decode(
-        self, codes: Array | Samples | str | PathLike[str], *, fields: Fields | None = None, batch_size: int = CHUNK
+        self,
+        codes: Array | Samples | str | PathLike[str],
+        *,
+        fields: Fields | None = None,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
     ) -> Array: ...
     @attributed()
-    def decode(self, codes: Data, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Array | Tensor:
+    def decode(
+        self,
+        codes: Data,
+        *,
+        fields: Fields | None = None,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> Array | Tensor:
         """The mean of the data for each code, in data units.
 
         Whole numbers are the indices that a discrete code is made of: what `encode(..., what="indices")` gives.
+        `tile` and `overlap` are those of `encode`, in positions of the data.
 
         Shape:
             codes: [N, *code] -> [N, *target], which is the input unless the spec says otherwise
@@ -173,29 +275,57 @@ class Model:
         Raises:
             DataError: Codes of another shape, or that are no numbers, or indices that name no code.
         """
-        opened = self._open_codes(codes, fields)
+        opened, tiles = self._open_codes(codes, fields), self._tiles(tile, overlap)
+        decode = tiles.decoded(Model._decode)
         by_index = isinstance(opened.batches, Indices)
-        compute = Model._decode_indices if by_index else Model._decode
-        return self._pass(opened, opened.spec.target_shape, compute, batch_size)
+        compute = (lambda m, batch: decode(m, batch._replace(x=m.network.embed(batch.x)))) if by_index else decode
+        return self._pass(opened, opened.spec.target_shape, compute, batch_size, tiles=tiles)
 
     @overload
-    def reconstruct(self, data: Tensor, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Tensor: ...
+    def reconstruct(
+        self,
+        data: Tensor,
+        *,
+        fields: Fields | None = None,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> Tensor: ...
     @overload
     def reconstruct(
-        self, data: Array | Samples | str | PathLike[str], *, fields: Fields | None = None, batch_size: int = CHUNK
+        self,
+        data: Array | Samples | str | PathLike[str],
+        *,
+        fields: Fields | None = None,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
     ) -> Array: ...
     @attributed()
-    def reconstruct(self, data: Data, *, fields: Fields | None = None, batch_size: int = CHUNK) -> Array | Tensor:
+    def reconstruct(
+        self,
+        data: Data,
+        *,
+        fields: Fields | None = None,
+        batch_size: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+    ) -> Array | Tensor:
         """Each sample, encoded and decoded: no corruption, no latent noise, in data units.
+
+        `tile` and `overlap` are those of `encode`: the tiles of the data make a whole code, which is decoded in tiles.
 
         Shape:
             data: [N, *input] -> [N, *target]
         """
         opened = self._open(data, fields, self.spec.input_fields | self.spec.code_fields)
-        return self._pass(opened, opened.spec.target_shape, Model._reconstruction, batch_size)
+        tiles = self._tiles(tile, overlap)
+        encode, decode = tiles.encoded(Model._code), tiles.decoded(Model._decode)
+        compute: Compute = lambda m, batch: decode(m, batch._replace(x=encode(m, batch)))  # noqa: E731
+        return self._pass(opened, opened.spec.target_shape, compute, batch_size, tiles=tiles)
 
     @attributed()
-    def sample(self, n: int, *, seed: int = 0, fields: Fields | None = None, batch_size: int = CHUNK) -> Array:
+    def sample(self, n: int, *, seed: int = 0, fields: Fields | None = None, batch_size: int | None = None) -> Array:
         """New data: the means for `n` codes drawn from the prior.
 
         Args:
@@ -209,7 +339,7 @@ class Model:
 
         Raises:
             AnswerNo: The latent has no prior.
-            UsageError: `n` is less than 1.
+            UsageError: `n` is less than 1, or the prior is not fitted yet.
         """
         if n < 1:
             raise UsageError(f"cannot draw {n} samples", hint="ask for at least 1")
@@ -224,7 +354,7 @@ class Model:
         draws: int = 8,
         seed: int = 0,
         fields: Fields | None = None,
-        batch_size: int = CHUNK,
+        batch_size: int | None = None,
     ) -> Tensor: ...
     @overload
     def score(
@@ -235,7 +365,7 @@ class Model:
         draws: int = 8,
         seed: int = 0,
         fields: Fields | None = None,
-        batch_size: int = CHUNK,
+        batch_size: int | None = None,
     ) -> Array: ...
     @attributed()
     def score(
@@ -246,7 +376,7 @@ class Model:
         draws: int = 8,
         seed: int = 0,
         fields: Fields | None = None,
-        batch_size: int = CHUNK,
+        batch_size: int | None = None,
     ) -> Array | Tensor:
         """Anomaly score of each sample: higher is more anomalous.
 
@@ -279,7 +409,7 @@ class Model:
 
     @attributed()
     def interpolate(
-        self, a: Data, b: Data, steps: int = 8, *, fields: Fields | None = None, batch_size: int = CHUNK
+        self, a: Data, b: Data, steps: int = 8, *, fields: Fields | None = None, batch_size: int | None = None
     ) -> Array | Tensor:
         """From one sample to another on the way between their codes, both ends included.
 
@@ -324,12 +454,6 @@ class Model:
 
     def _decode(self, codes: Batch) -> Tensor:
         return self.network.decode(codes.x, codes.fields)
-
-    def _decode_indices(self, indices: Batch) -> Tensor:
-        return self.network.decode(self.network.embed(indices.x), indices.fields)
-
-    def _reconstruction(self, batch: Batch) -> Tensor:
-        return self.network.decode(self._code(batch), batch.fields)
 
     def _fields_of(self, data: Data, fields: Fields | None, times: int) -> dict[str, Array]:
         """What decoding reads, of each sample of `data` so many times in a row."""
@@ -412,6 +536,12 @@ class Model:
                 f"{self.spec.name} has no prior: nothing says which codes are likely",
                 hint='a variational one has; or train it with latent.prior = "fitted_gaussian"',
             )
+        if not bool(getattr(prior, "fitted", True)):
+            name = self.spec.latent.prior.tag() if self.spec.latent.prior else ""
+            raise UsageError(
+                f"the prior {name!r} is not fitted yet",
+                hint="train the model first: training ends by fitting it",
+            )
         generator = Generator(self.device).manual_seed(derive(seed, "sample"))
         with torch.no_grad():
             return prior.sample(n, generator)  # type: ignore[no-any-return]
@@ -475,15 +605,45 @@ class Model:
                 x = corruption(x, generator)
             yield x
 
+    def _tiles(self, tile: int | None, overlap: int | None) -> Tiling:
+        if tile is None and overlap is not None:
+            raise UsageError(f"overlap = {overlap} is that of tiles", hint="give tile, too: tile = 256, say")
+        read = self.spec.input_fields | self.spec.code_fields if tile is not None else ()
+        for name in sorted(name for name in read if self.spec.fields[name].shape is not None):
+            message = f"{self.spec.name} reads fields.{name}, which belongs to the whole sample, not to a tile of it"
+            raise UsageError(message, hint="leave tile out")
+        return Tiling(None if tile is None else plan(self.spec, tile, overlap), blend=not self.spec.latent.quantized)
+
+    def samples_at_once(self, shape: Shape, most: int = CHUNK) -> int:
+        """How many samples of this shape a pass takes, by the memory that it is estimated to need.
+
+        Raises:
+            DataError: There is not enough free memory for one.
+        """
+        needed = self._needed.get(shape)
+        if needed is None:
+            needed = self._needed[shape] = memory(self.spec.at(shape)).in_use
+        if needed > WORKING and (available := devices.free(self.device)) is not None and needed > available:
+            raise DataError(
+                f"a pass over one sample of {text(shape)} takes about {size(needed)}, {size(available)} are free",
+                hint="cut it into tiles: tile = 256, --tile 256" if self.spec.input.sizes else "free some memory",
+            )
+        return max(1, min(most, WORKING // max(needed, 1)))
+
     def _pass(
         self,
         opened: Opened,
         shape: Shape,
-        compute: Callable[[Model, Batch], Tensor],
-        batch_size: int,
+        compute: Compute,
+        batch_size: int | None,
         dtype: torch.dtype | None = None,
+        *,
+        tiles: Tiling | None = None,
     ) -> Array | Tensor:
         """All batches through `compute`, into one result that is made beforehand. Numbers are finite, or refused."""
+        if batch_size is None:
+            sample = opened.spec.input.shape
+            batch_size = self.samples_at_once(tiles.shape(sample) if tiles else sample)
         if batch_size < 1:
             raise UsageError(f"batch_size = {batch_size}", hint="take 1 or more")
         # Made outside of inference mode: what is returned may take part in a later autograd graph.
@@ -496,10 +656,12 @@ class Model:
                 result[start : start + batch.rows] = compute(self, batch)
                 start += batch.rows
         self._mend(result, opened, compute)
+        if tiles:
+            tiles.warn()
         result = result[0] if opened.single else result
         return result if opened.like is not None else result.numpy()
 
-    def _mend(self, result: Tensor, opened: Opened, compute: Callable[[Model, Batch], Tensor]) -> None:
+    def _mend(self, result: Tensor, opened: Opened, compute: Compute) -> None:
         """Compute in float64 what is not finite in float32, sample by sample; refuse what is not finite then."""
         rows = _not_finite(result)
         if not rows:
@@ -519,6 +681,11 @@ class Model:
 
 def _exact(x: Tensor) -> Tensor:
     return x.cpu().double() if x.is_floating_point() else x.cpu()
+
+
+def _of_tile(compute: Compute, model: Model, batch: Batch) -> Callable[[Tensor], Tensor]:
+    """What is made of a tile of a batch, whose fields are those of the whole."""
+    return lambda x: compute(model, Batch(x, batch.fields))
 
 
 def _not_finite(result: Tensor) -> list[int]:

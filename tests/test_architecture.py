@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "schema": {"reading", "spec"},
     "reference": {"plugin", "reading", "registry", "spec"},
     "data": {"reading", "registry", "spec", "errors", "files", "hints", "names", "randomness"},
-    "model": {"modules", "data", "registry", "nn", "spec", "errors", "hints", "randomness"},
+    "model": {"modules", "data", "registry", "nn", "spec", "device", "errors", "hints", "randomness"},
     "building": {"modules", "model", "reading", "registry", "nn", "spec", "errors", "randomness"},
     "evaluation": {"modules", "model", "data", "registry", "nn", "spec", "device", "errors", "randomness"},
     "storage": {

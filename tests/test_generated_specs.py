@@ -33,6 +33,7 @@ from aezoo.spec.limits import DEFAULT_LIMITS
 from aezoo.spec.summary import layers
 from aezoo.storage.card import card
 from aezoo.testing import Document, parts_of, specs
+from aezoo.testing.law.adapters import same_fields
 from tests.defects import mutated, nonsense
 from tests.registries import built_in
 
@@ -80,10 +81,10 @@ def builds_as_declared(spec: Spec) -> None:
     verify(spec)
     network = skeleton(spec).eval()
     x = torch.empty(2, *spec.input.shape, device="meta", dtype=dtype_of(spec))
-    out = network(x)
+    out = network(x, fields=same_fields(spec, x))
     assert out.code.z.shape == (2, *spec.code_shape)
-    assert network.decode(out.code.z).shape == x.shape
-    assert network.likelihood.nll(out.raw, x).shape == (2,)
+    assert network.decode(out.code.z, out.fields).shape == (2, *spec.target_shape)
+    assert network.likelihood.nll(out.raw, out.target).shape == (2,)
     assert sum(p.numel() for p in network.parameters()) == spec.parameters
     takes_larger_samples(spec, network)
 
@@ -105,13 +106,14 @@ def trains_and_samples(spec: Spec) -> None:
     objective = objective_of(model, steps=10).to(dtype_of(spec)).train()
     low, high = spec.input.range or (0.0, 1.0)
     x = (low + (high - low) * torch.rand(4, *spec.input.shape, generator=noise, dtype=torch.double)).to(dtype_of(spec))
-    total = objective(x, objective.players[0], 0, Noise(noise, noise)).total
+    fields = same_fields(spec, x)
+    total = objective(x, objective.players[0], 0, Noise(noise, noise), fields).total
     assert total.isfinite()
     total.backward()
     objective.project()
     with torch.no_grad():
-        out = model.network.eval()(x)
-        assert model.network.likelihood.sample(out.raw, noise).shape == x.shape
+        out = model.network.eval()(x, fields=fields)
+        assert model.network.likelihood.sample(out.raw, noise).shape == out.target.shape
         if prior := model.network.prior:
             prior.fit(out.code.z)
             assert prior.sample(3, noise).shape == (3, *spec.code_shape)

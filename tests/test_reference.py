@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import aezoo
 from aezoo.reference.entry import fields_of, text_of
@@ -19,8 +20,10 @@ from aezoo.registry.registry import Registry
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import KINDS, DatasetSpec, FileDatasetSpec, MetricSpec
+from aezoo.spec.samples import Samples
 from aezoo.testing import parts_of
 from aezoo.testing.generate.minimal import minimal_spec
+from aezoo.testing.law.adapters import same_fields
 from aezoo.testing.law.sample_files import with_sample_file
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "parts.md"
@@ -41,7 +44,9 @@ def example(part: type[Component]) -> Document:
 
 def samples(spec: Spec) -> Any:
     """Noise in [0, 1], which is what images are declared to be."""
-    return np.random.default_rng(0).random((ROWS, *spec.input.shape), dtype=np.float32)
+    values = np.random.default_rng(0).random((ROWS, *spec.input.shape), dtype=np.float32)
+    fields = {name: value.numpy() for name, value in same_fields(spec, torch.from_numpy(values)).items()}
+    return Samples(values, "noise", fields=fields)
 
 
 # --- examples ----------------------------------------------------------------------------------------------

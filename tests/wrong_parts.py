@@ -1254,6 +1254,42 @@ class IdleSpec(CriticSpec):
     module = Idle
 
 
+class Judged(Squares):
+    """Squares, and a player who scores codes."""
+
+    def __init__(self, on: str) -> None:
+        super().__init__(on)
+        self.score = nn.Linear(2, 1)
+
+    def losses(self, out: Any, player: str) -> dict[str, Tensor]:
+        return {"score": self.score(out.code.z.flatten(1).detach()[:, :2]).square().mean()}
+
+    def own(self, player: str) -> Any:
+        return self.score.parameters()
+
+
+@right(REGULARIZER)
+class JudgedSpec(SquaresSpec):
+    """A sum of squares, and a player beside it."""
+
+    type: Literal["judged"] = "judged"
+    players: ClassVar[tuple[str, ...]] = ("judge",)
+    module = Judged
+
+
+class IdleJudge(Judged):
+    def own(self, player: str) -> Any:
+        return iter(())
+
+
+@wrong("L42", "L50", example=REGULARIZER)
+class IdleJudgeSpec(JudgedSpec):
+    """A sum of squares, and a player without weights."""
+
+    type: Literal["idle_judge"] = "idle_judge"
+    module = IdleJudge
+
+
 # --- schedules, optimizers ----------------------------------------------------------------------------------
 
 SCHEDULE = 'training.optimizer = {{ type = "adam", lr = {{ type = "wrong:{type}" }} }}'

@@ -35,7 +35,7 @@ class ArraysSpec(FileDatasetSpec):
 
     suffixes: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".safetensors")
     type: Literal["arrays"] = "arrays"
-    key: str | None = Field(None, description="name of the array; not needed for a file of one array")
+    key: str | None = Field(None, description="name of the array; `values`, or that of the only one, unless said")
     labels: str | None = Field(
         None, description="name of an array of integer labels [N] in the same file: the field `label`"
     )
@@ -73,6 +73,8 @@ class ArraysSpec(FileDatasetSpec):
         named = {"key": self.key, "labels": self.labels}
         absent = {field: name for field, name in named.items() if name is not None and name not in arrays}
         names = ", ".join(arrays) or "none"
+        if self.key is None and "values" in arrays and "labels" not in absent:
+            return "values"
         if self.key is None and len(arrays) != 1:
             raise DataError(f"{path}: holds {len(arrays)} arrays: {names}", hint=self._choice(arrays, ["key"]))
         if absent:

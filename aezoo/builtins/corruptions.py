@@ -112,7 +112,9 @@ class MaskSpec(CorruptionSpec):
 
     type: Literal["mask"] = "mask"
     strengths: ClassVar[tuple[str, ...]] = ("p",)
-    p: Probability = Field(0.25, description="share of values that are hidden; [low, high] draws one for each sample; or a schedule")
+    p: Probability = Field(
+        0.25, description="share of values that are hidden; [low, high] draws one for each sample; or a schedule"
+    )
     value: float = Field(0.0, description="the value that replaces them, in data units")
     per: Per = Field("value", description="value: each for itself; pixel: all channels of a position together")
 
@@ -139,7 +141,9 @@ class GaussianNoiseSpec(CorruptionSpec):
 
     type: Literal["gaussian_noise"] = "gaussian_noise"
     strengths: ClassVar[tuple[str, ...]] = ("std",)
-    std: Deviation = Field(0.5, description="standard deviation, in data units; [low, high] draws one for each sample; or a schedule")
+    std: Deviation = Field(
+        0.5, description="standard deviation, in data units; [low, high] draws one for each sample; or a schedule"
+    )
     clip: bool = Field(False, description="whether the sum is clipped to the declared range")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -171,7 +175,9 @@ class SaltAndPepperSpec(CorruptionSpec):
 
     type: Literal["salt_and_pepper"] = "salt_and_pepper"
     strengths: ClassVar[tuple[str, ...]] = ("p",)
-    p: Probability = Field(0.1, description="share of values that are replaced; [low, high] draws one for each sample; or a schedule")
+    p: Probability = Field(
+        0.1, description="share of values that are replaced; [low, high] draws one for each sample; or a schedule"
+    )
     per: Per = Field("value", description="value: each for itself; pixel: all channels of a position together")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -230,6 +236,7 @@ class HideSpec(CorruptionSpec):
     Of standardized data that is the mean. The field is 1 where a value stays, and 0 where it is hidden.
 
     Example:
+        input = [8]
         fields.kept = {shape = [8]}
 
         [[corruption]]

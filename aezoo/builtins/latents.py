@@ -12,6 +12,7 @@ from aezoo.plugin import (
     POINTWISE,
     Affine,
     Field,
+    Interval,
     LatentSpec,
     LayerSpec,
     PriorSpec,
@@ -97,7 +98,7 @@ class DeterministicSpec(LatentSpec):
 class GaussianLatentSpec(LatentSpec):
     """A diagonal Gaussian posterior, z = mean + exp(logvar / 2) eps with eps from N(0, I) (arXiv:1312.6114).
 
-    `encode` gives its mean. Its log variance is clamped to [-10, 10]. With `logvar = "per_dim"` all samples share one
+    `encode` gives its mean. Its log variance is clamped to [-10, 10], or to `logvar_range`. With `logvar = "per_dim"` all samples share one
     learned vector of log variances, which is enough for a linear model (Lucas et al. 2019, arXiv:1911.02469).
 
     Example:
@@ -115,7 +116,16 @@ class GaussianLatentSpec(LatentSpec):
     logvar: Literal["per_sample", "per_dim"] = Field(
         "per_sample", description="mapped from the features of each sample, or one learned vector for all"
     )
+    logvar_range: Interval | None = Field(
+        None, description="lowest and highest log variance, within [-80, 80]; [-10, 10] unless set"
+    )
     prior: PriorSpec | None = Field(StandardNormalSpec(), description="density that `sample` draws from")
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.logvar_range and not -80 <= self.logvar_range[0] < self.logvar_range[1] <= 80:
+            raise ValueError(f"logvar_range takes the lower end first, within [-80, 80], got {list(self.logvar_range)}")
+        return self
 
     @property
     def outputs(self) -> int:
@@ -138,11 +148,11 @@ class GaussianLatentSpec(LatentSpec):
         return _window(self.layout)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.latent import Gaussian, projection
+        from aezoo.nn.latent import LOGVAR, Gaussian, projection
 
         project = projection(shape, self.outputs, spatial=self.layout == "spatial")
         shared = (self.dim, *(1 for _ in self.code_shape(shape)[1:])) if self.logvar == "per_dim" else None
-        return Gaussian(project, shared=shared)
+        return Gaussian(project, shared=shared, bounds=self.logvar_range or LOGVAR)
 
 
 class TopKSpec(LatentSpec):

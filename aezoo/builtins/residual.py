@@ -22,6 +22,7 @@ from aezoo.plugin import (
     Window,
     as_tuple,
     ending,
+    flat,
     flat_parameters,
     made,
     mirror_layers,
@@ -100,6 +101,11 @@ class ResidualSpec(LayerSpec):
         shapes = self._shapes(shape)
         own = 0 if shapes[-1] == shape else flat_parameters(shape[:1], shapes[-1][:1])
         return own + sum(layer.parameters(s) for layer, s in zip(self.body, shapes, strict=False))
+
+    def in_use(self, shape: Shape) -> int:
+        # The input waits for the shortcut while the body runs layer by layer, and an output is made of two others.
+        within = max(layer.in_use(input_shape) for _, layer, input_shape in self.inside(shape))
+        return flat(shape) + max(within, 3 * flat(self.output_shape(shape)))
 
     def maps(self, shape: Shape) -> Sequence[Affine] | None:
         shapes = self._shapes(shape)

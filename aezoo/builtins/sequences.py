@@ -17,6 +17,7 @@ from aezoo.plugin import (
     ShapeError,
     Style,
     Window,
+    ending,
     flat,
     flat_parameters,
     grid,
@@ -36,8 +37,8 @@ def check_heads(heads: int, channels: int) -> None:
 
 
 def attention_parameters(channels: int) -> int:
-    """Of a norm, the map to queries, keys and values, and the map out."""
-    return 2 * channels + flat_parameters((channels,), (4 * channels,))
+    """Of the map to queries, keys and values, and the map out."""
+    return flat_parameters((channels,), (4 * channels,))
 
 
 def attention_maps(channels: int) -> tuple[Affine, Affine]:
@@ -49,6 +50,11 @@ def attention_activations(shape: Shape, heads: int) -> int:
     """Outputs of the norm and the maps, the mixed values, and the attention weights."""
     tokens = flat(shape[1:])
     return 6 * flat(shape) + heads * tokens**2
+
+
+def attention_in_use(shape: Shape) -> int:
+    """As above, without the weights: torch's fused attention, which a pass in evaluation takes, never holds them."""
+    return 8 * flat(shape)
 
 
 def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequence[LayerSpec]:
@@ -63,8 +69,8 @@ def widen(layer: LayerSpec, shape: Shape, target: Shape, style: Style) -> Sequen
 class AttentionSpec(LayerSpec):
     """Self-attention between the positions of a signal, image or volume: x + attention(norm(x)).
 
-    Zhang et al. 2018, arXiv:1805.08318; the norm is a layer norm over the channels of each position. It keeps the
-    shape and is its own mirror. Its work grows with the square of the number of positions.
+    Zhang et al. 2018, arXiv:1805.08318. It keeps the shape and is its own mirror. Its work grows with the square of
+    the number of positions.
 
     Example:
         [[encoder]]
@@ -74,10 +80,32 @@ class AttentionSpec(LayerSpec):
 
     type: Literal["attention"] = "attention"
     heads: int = Field(1, ge=1, description="attention maps side by side; divides the channels")
+    norm: Literal["layer", "rms", "group", "none"] = Field(
+        "layer", description="of the channels at each position (layer, rms), or of groups of channels over all of them"
+    )
+    groups: int | None = Field(
+        None, ge=1, description="of a group norm; by default the largest divisor of the channels up to 8"
+    )
+    eps: float | None = Field(None, ge=1e-12, le=1, description="of the norm; 1e-5 unless set")
 
     def output_shape(self, shape: Shape) -> Shape:
         check_heads(self.heads, grid(shape)[0])
+        norm = self._norm
+        if norm is None and (self.groups or self.eps):
+            raise ShapeError("groups and eps are of a norm, this attention has none; leave them out")
+        if norm and (self.norm != "layer" or self.groups):
+            norm.output_shape(self._normed(shape))
         return shape
+
+    @property
+    def _norm(self) -> LayerSpec | None:
+        """The norm as a layer."""
+        layers = ending(Style(norm=self.norm))
+        return layers[0].model_copy(update={"groups": self.groups, "eps": self.eps}) if layers else None
+
+    def _normed(self, shape: Shape) -> Shape:
+        """What the norm takes: of a layer norm the vector at each position, else the grid."""
+        return shape[:1] if self.norm == "layer" else shape
 
     def style(self) -> None:
         return None
@@ -86,10 +114,13 @@ class AttentionSpec(LayerSpec):
         return widen(self, shape, target, style)
 
     def parameters(self, shape: Shape) -> int:
-        return attention_parameters(shape[0])
+        return attention_parameters(shape[0]) + (self._norm.parameters(shape) if self._norm else 0)
 
     def activations(self, shape: Shape) -> int:
         return attention_activations(shape, self.heads)
+
+    def in_use(self, shape: Shape) -> int:
+        return attention_in_use(shape)
 
     def maps(self, shape: Shape) -> Sequence[Affine]:
         return attention_maps(shape[0])
@@ -98,9 +129,12 @@ class AttentionSpec(LayerSpec):
         return EVERYWHERE
 
     def build(self, shape: Shape) -> nn.Module:
+        from torch import nn
+
         from aezoo.nn.sequences import Attention
 
-        return Attention(shape[0], heads=self.heads)
+        norm = self._norm.build(self._normed(shape)) if self._norm else nn.Identity()
+        return Attention(shape[0], heads=self.heads, norm=norm, by_position=self.norm == "layer")
 
 
 class TransformerSpec(LayerSpec):
@@ -145,7 +179,7 @@ class TransformerSpec(LayerSpec):
         channels, length = sequence(shape)
         hidden = self.hidden(channels)
         perceptron = flat_parameters((channels,), (hidden,)) + flat_parameters((hidden,), (channels,))
-        block = attention_parameters(channels) + 2 * channels + perceptron
+        block = attention_parameters(channels) + 4 * channels + perceptron
         learned = length * channels if self.positions == "learned" else 0
         return self.depth * block + 2 * channels + learned
 
@@ -156,6 +190,10 @@ class TransformerSpec(LayerSpec):
         channels, length = sequence(shape)
         perceptron = 2 * (channels + self.hidden(channels)) * length
         return self.depth * (attention_activations(shape, self.heads) + perceptron) + flat(shape)
+
+    def in_use(self, shape: Shape) -> int:
+        channels, length = sequence(shape)
+        return 2 * flat(shape) + max(attention_in_use(shape), 2 * (channels + self.hidden(channels)) * length)
 
     def maps(self, shape: Shape) -> Sequence[Affine]:
         channels = shape[0]

@@ -15,12 +15,25 @@ from aezoo.cli.output_files import ARRAYS, PICTURE, claim
 @options.offline
 @click.argument("codes", type=options.AnyPath)
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
+@model_io.batch_size
+@model_io.tiles
 @options.settings
+@options.fields
 @options.device
 @options.force
 @options.as_json
 def decode(
-    model: str, codes: Path, out: Path, settings: tuple[str, ...], device: str, force: bool, as_json: bool
+    model: str,
+    codes: Path,
+    out: Path,
+    batch_size: int | None,
+    tile: int | None,
+    overlap: int | None,
+    settings: tuple[str, ...],
+    fields: dict[str, object],
+    device: str,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Write what the codes in CODES (.npy, .npz, .safetensors) decode to: an array, or pictures.
 
@@ -31,6 +44,6 @@ def decode(
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = model_io.load(model, device)
     code_samples = open_samples(source_of(codes, loaded.spec, settings, as_input=False), loaded.spec, as_input=False)
-    samples = loaded.decode(code_samples)
+    samples = loaded.decode(code_samples, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
     files = model_io.write_samples(out, samples, loaded)
     model_io.report_output(out, samples, "samples", as_json, files=files)

@@ -27,7 +27,7 @@ COLOURS = {"changed": "yellow", "added": "green", "removed": "red"}
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @options.overrides
-@options.limits
+@options.limits_in_use
 @options.as_json
 @click.pass_context
 def diff(
@@ -78,7 +78,7 @@ def _effects(a: Spec, b: Spec) -> Iterator[str]:
     growth = f" ({b.parameters - a.parameters:+,})" if a.parameters != b.parameters else ""
     yield f"parameters: {_both(f'{a.parameters:,}', f'{b.parameters:,}')}{growth}"
     yield f"code: {_both(text(a.code_shape), text(b.code_shape))}"
-    yield f"output: {_both(text(a.input.shape), text(b.input.shape))}"
+    yield f"output: {_both(text(a.target_shape), text(b.target_shape))}"
 
 
 def _both(before: str, after: str) -> str:
@@ -106,7 +106,7 @@ def _facts(source: str, spec: Spec) -> dict[str, Any]:
         "run": spec.run,
         "parameters": spec.parameters,
         "code": spec.code_shape,
-        "output": spec.input.shape,
+        "output": spec.target_shape,
     }
 
 

@@ -23,7 +23,10 @@ from aezoo.cli.output_files import ARRAYS, claim, write_array
     help="A field of the latent: mean, logvar, indices ...",
 )
 @model_io.split
+@model_io.batch_size
+@model_io.tiles
 @options.settings
+@options.fields
 @options.device
 @options.force
 @options.as_json
@@ -33,7 +36,11 @@ def encode(
     out: Path,
     what: str,
     split: str,
+    batch_size: int | None,
+    tile: int | None,
+    overlap: int | None,
     settings: tuple[str, ...],
+    fields: dict[str, object],
     device: str,
     force: bool,
     as_json: bool,
@@ -41,6 +48,7 @@ def encode(
     """Write the codes of INPUT, a file or folder of samples; of the model's own test data by default."""
     claim(out, force=force, suffixes=ARRAYS)
     loaded = model_io.load(model, device)
-    codes = loaded.encode(model_io.samples_for(loaded, source, split, settings), what=what)
-    write_array(out, codes)
+    samples = model_io.samples_for(loaded, source, split, settings)
+    codes = loaded.encode(samples, what=what, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
+    write_array(out, codes, model_io.companions(samples, loaded))
     model_io.report_output(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)

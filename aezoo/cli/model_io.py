@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: Samples in a picture that shows each beside its reconstruction.
 PAIRS = SHOWN // 4
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 source = click.argument("source", metavar="[INPUT]", required=False, type=options.AnyPath)
 split = click.option(
     "--split",
@@ -36,6 +38,19 @@ split = click.option(
     show_default=True,
     help="train, validation or test: of the model's own data.",
 )
+batch_size = click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Samples in one pass, instead of as many as hold 1 GiB at once.",
+)
+
+
+def tiles(command: Command) -> Command:
+    """The options `--tile` and `--overlap`."""
+    tile = click.option("--tile", type=int, metavar="N", help="Cut large samples into tiles with sides of N positions.")
+    overlap = click.option("--overlap", type=int, metavar="N", help="Positions that neighbouring tiles share.")
+    return tile(overlap(command))
 
 
 def load(source: str, device: str) -> Model:
@@ -66,7 +81,23 @@ def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[s
     if not len(rows):
         raise DataError(f"{samples.source}: has no {part} split", hint="name another --split, or an INPUT")
     # Rows keep their numbers in the whole set as names.
-    return replace(samples, values=samples.values[rows], names=tuple(samples.name(int(row)) for row in rows))
+    return replace(samples.take(rows), names=tuple(samples.name(int(row)) for row in rows))
+
+
+def companions(samples: Samples, model: Model) -> dict[str, Array]:
+    """What goes along with the results of samples in a file: their names, the label and the fields of the spec."""
+    import numpy as np
+
+    names = {"names": np.array([samples.name(row) for row in range(len(samples))])}
+    wanted = dict.fromkeys(["label", *model.spec.fields])
+    return names | {name: samples.fields[name] for name in wanted if name in samples.fields}
+
+
+def labels_of(samples: Samples) -> list[int] | None:
+    """The labels, if there are any: whole numbers, one for each sample."""
+    labels = samples.fields.get("label")
+    whole = labels is not None and labels.shape == (len(samples),) and labels.dtype.kind in "iu"
+    return labels.tolist() if whole and labels is not None else None
 
 
 def write_samples(out: Path, samples: Array, model: Model, *, originals: Samples | None = None) -> list[str]:
@@ -80,14 +111,14 @@ def write_samples(out: Path, samples: Array, model: Model, *, originals: Samples
         model: Whose input's range says what is black and white.
         originals: If these are reconstructions: a picture shows both.
     """
-    interval = model.spec.input.range
+    interval = model.spec.target_range
     if not out.suffix:
         names = [originals.name(row) if originals else f"{row:05d}" for row in range(len(samples))]
         return write_images(out, samples, names, interval)
     if out.suffix.lower() == PICTURE:
         write_picture(out, _picture(model, samples[:SHOWN], originals))
     else:
-        write_array(out, samples)
+        write_array(out, samples, companions(originals, model) if originals else None)
     return []
 
 
@@ -95,10 +126,12 @@ def _picture(model: Model, samples: Array, originals: Samples | None) -> Any:
     from aezoo.evaluation.units import drawable
     from aezoo.storage.pictures import comparison, grid
 
-    interval = model.spec.input.range
+    interval = model.spec.target_range
     if originals is None:
         return grid(drawable(model, samples), range=interval)
     samples = samples[:PAIRS]
+    if model.spec.target is not None:  # what was encoded is of another kind
+        return grid(drawable(model, samples), range=interval)
     inputs = _scaled(originals.values[: len(samples)], interval)
     return comparison(drawable(model, inputs), drawable(model, samples), range=interval)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,14 +44,41 @@ def _path(assignment: str) -> str:
     return assignment.partition("=")[0].strip()
 
 
+def _fields(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+    """`label=3` as a value for all samples: a number, or a list of them."""
+    import json
+
+    fields: dict[str, object] = {}
+    for value in values:
+        name, _, written = (word.strip() for word in value.partition("="))
+        try:
+            fields[name] = json.loads(written)
+        except ValueError:
+            fields[name] = None
+        if not name or not isinstance(fields[name], (int, float, list)) or isinstance(fields[name], bool):
+            message = f"takes NAME=NUMBER, or NAME=[NUMBER, ...], got {value!r}"
+            raise click.BadParameter(message, ctx=ctx, param=param)
+    return fields
+
+
 def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
     from aezoo.spec.limits import DEFAULT_LIMITS
 
-    chosen = DEFAULT_LIMITS
+    return _changed(DEFAULT_LIMITS, ctx, param, values)
+
+
+def _limits_in_use(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
+    from aezoo.spec.limits import LIMITS_IN_USE
+
+    return _changed(LIMITS_IN_USE, ctx, param, values)
+
+
+def _changed(limits: Limits, ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> Limits:
+    chosen = limits
     for value in values:
         name, _, number = (word.strip() for word in value.partition("="))
-        if name not in DEFAULT_LIMITS._fields or not _positive(number):
-            known = ", ".join(DEFAULT_LIMITS._fields)
+        if name not in limits._fields or not _positive(number):
+            known = ", ".join(limits._fields)
             raise click.BadParameter(f"takes NAME=NUMBER ({known}), got {value!r}", ctx=ctx, param=param)
         chosen = chosen._replace(**{name: int(float(number))})
     return chosen
@@ -99,14 +127,24 @@ settings = click.option(
     callback=_settings,
     help="Change how samples are read: data.key=x_train. Repeatable.",
 )
-limits = click.option(
+fields = click.option(
+    "--field",
+    "fields",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_fields,
+    help="A field, the same for all samples: label=3. Repeatable.",
+)
+_limit = partial(
+    click.option,
     "--limit",
     "limits",
     metavar="NAME=NUMBER",
     multiple=True,
-    callback=_limits,
     help="Change a limit: parameters=5e9, or 1e6. Repeatable.",
 )
+#: Of a command that judges or trains a spec, and of one that takes a model as it is.
+limits, limits_in_use = _limit(callback=_limits), _limit(callback=_limits_in_use)
 device = click.option(
     "--device", default="auto", show_default=True, help="cpu, cuda:0 ...; auto takes the accelerator that is there."
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +52,10 @@ def claim(path: Path, *, force: bool, suffixes: Sequence[str] = (), folder: bool
     return path
 
 
-def write_array(path: Path, array: Array) -> None:
-    """Write an array in the format that the suffix names."""
-    atomic_write(path, WRITERS[path.suffix.lower()](array))
+def write_array(path: Path, array: Array, companions: Mapping[str, Array] | None = None) -> None:
+    """Write an array in the format that the suffix names; .npz alone takes what goes along, by name."""
+    suffix = path.suffix.lower()
+    atomic_write(path, _npz(array, companions or {}) if suffix == ".npz" else WRITERS[suffix](array))
 
 
 def write_picture(path: Path, picture: Image) -> None:
@@ -97,11 +98,11 @@ def _npy(array: Array) -> bytes:
     return buffer.getvalue()
 
 
-def _npz(array: Array) -> bytes:
+def _npz(array: Array, companions: Mapping[str, Array]) -> bytes:
     import numpy as np
 
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, values=array)
+    np.savez_compressed(buffer, **{**companions, "values": array})  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
@@ -113,4 +114,4 @@ def _safetensors(array: Array) -> bytes:
     return save(tensors)
 
 
-WRITERS: dict[str, Callable[[Array], bytes]] = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors}
+WRITERS: dict[str, Callable[[Array], bytes]] = {".npy": _npy, ".safetensors": _safetensors}

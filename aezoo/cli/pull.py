@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.model
 @click.option("--to", type=options.AnyPath, help="A folder to be made, with a copy of the model.")
-@options.limits
+@options.limits_in_use
 @options.offline
 @options.as_json
 def pull(model: str, to: Path | None, limits: Limits, as_json: bool) -> None:

@@ -16,7 +16,10 @@ from aezoo.cli.output_files import ARRAYS, PICTURE, claim
 @model_io.source
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
 @model_io.split
+@model_io.batch_size
+@model_io.tiles
 @options.settings
+@options.fields
 @options.device
 @options.force
 @options.as_json
@@ -25,7 +28,11 @@ def reconstruct(
     source: Path | None,
     out: Path,
     split: str,
+    batch_size: int | None,
+    tile: int | None,
+    overlap: int | None,
     settings: tuple[str, ...],
+    fields: dict[str, object],
     device: str,
     force: bool,
     as_json: bool,
@@ -37,6 +44,6 @@ def reconstruct(
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = model_io.load(model, device)
     originals = model_io.samples_for(loaded, source, split, settings)
-    samples = loaded.reconstruct(originals)
+    samples = loaded.reconstruct(originals, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
     files = model_io.write_samples(out, samples, loaded, originals=originals)
     model_io.report_output(out, samples, "reconstructions", as_json, most=model_io.PAIRS, files=files)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--to", "form", type=click.Choice(["toml", "json"]), default="toml", show_default=True)
 @click.option("--explain", is_flag=True, help="Say of each value which file, variant or flag it came from.")
 @options.overrides
-@options.limits
+@options.limits_in_use
 @options.as_json
 @click.pass_context
 def render(

@@ -15,14 +15,24 @@ from aezoo.cli.output_files import ARRAYS, PICTURE, claim
 @options.offline
 @click.option("-n", "--count", type=click.IntRange(1), default=16, show_default=True, help="How many.")
 @click.option("--out", type=options.AnyPath, required=True, help="A file (.npy .npz .safetensors .png) or a folder.")
+@options.fields
 @options.seed
 @options.device
 @options.force
 @options.as_json
-def sample(model: str, count: int, out: Path, seed: int | None, device: str, force: bool, as_json: bool) -> None:
+def sample(
+    model: str,
+    count: int,
+    out: Path,
+    fields: dict[str, object],
+    seed: int | None,
+    device: str,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Write new samples, drawn from the prior of MODEL; the same seed draws the same."""
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
     loaded = model_io.load(model, device)
-    samples = loaded.sample(count, seed=seed or 0)
+    samples = loaded.sample(count, seed=seed or 0, fields=fields)
     files = model_io.write_samples(out, samples, loaded)
     model_io.report_output(out, samples, "samples", as_json, files=files)

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     help="reconstruction or elbo; auto is the ELBO of a model trained with a rate (kl), else the reconstruction.",
 )
 @model_io.split
+@model_io.batch_size
 @options.settings
+@options.fields
 @options.seed
 @options.device
 @options.force
@@ -46,7 +48,9 @@ def score(
     out: Path | None,
     by: Score,
     split: str,
+    batch_size: int | None,
     settings: tuple[str, ...],
+    fields: dict[str, object],
     seed: int | None,
     device: str,
     force: bool,
@@ -58,12 +62,14 @@ def score(
         claim(out, force=force, suffixes=(".csv",))
     loaded = model_io.load(model, device)
     samples = model_io.samples_for(loaded, source, split, settings)
-    scores = loaded.score(samples, by=by, seed=seed or 0)
+    scores = loaded.score(samples, by=by, seed=seed or 0, fields=fields, batch_size=batch_size)
     rows = [(samples.name(row), float(value)) for row, value in enumerate(scores)]
+    labels = model_io.labels_of(samples)
     if out is not None:
-        atomic_write(out, _csv(rows))
+        atomic_write(out, _csv(rows, labels))
     if as_json:
-        emit([{"name": name, "score": value} for name, value in rows])
+        said = [{"name": name, "score": value} for name, value in rows]
+        emit(said if labels is None else [{**one, "label": label} for one, label in zip(said, labels, strict=True)])
     elif out is None:
         for name, value in rows:
             result(f"{visible(name)}\t{value:.6g}")
@@ -71,8 +77,12 @@ def score(
         result(f"{visible(str(out))}: {len(rows):,} scores")
 
 
-def _csv(rows: list[tuple[str, float]]) -> str:
+def _csv(rows: list[tuple[str, float]], labels: list[int] | None) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([("name", "score"), *rows])
+    if labels is None:
+        writer.writerows([("name", "score"), *rows])
+    else:
+        writer.writerow(("name", "score", "label"))
+        writer.writerows((*row, label) for row, label in zip(rows, labels, strict=True))
     return buffer.getvalue()

@@ -13,7 +13,7 @@ from aezoo.cli.spec_source import folder_of, read_spec_of, resolved_document
 from aezoo.errors import UNMET, UnmetSpec
 from aezoo.names import visible
 from aezoo.spec.kinds import players_of
-from aezoo.spec.summary import Row, Term, layers, terms
+from aezoo.spec.summary import Row, Term, field_uses, layers, terms
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
@@ -27,7 +27,7 @@ HEADER = ("stage", "layer", "settings", "output", "parameters", "share", "provid
 @click.argument("source", metavar="SPEC|MODEL")
 @click.option("--card", is_flag=True, help="Print the card of MODEL, all of it.")
 @options.overrides
-@options.limits
+@options.limits_in_use
 @options.offline
 @options.as_json
 def show(source: str, card: bool, overrides: tuple[str, ...], limits: Limits, as_json: bool) -> None:
@@ -76,6 +76,8 @@ def _print_summary(spec: Spec) -> None:
     rows, needed = list(layers(spec)), memory(spec)
     _say(f"{spec.name}: {visible(spec.description)}" if spec.description else spec.name)
     _say(f"input {text(spec.input.shape)}, code {text(spec.code_shape)}, arch {spec.arch[:8]}, run {spec.run[:8]}")
+    for name, holds, role in field_uses(spec):
+        _say(f"field {name}: {holds}; {role}")
     click.echo()
     cells = list(_cells(rows, spec.parameters))
     _table(cells)
@@ -139,6 +141,7 @@ def _added(i: int, term: Term) -> str:
 
 def _needs(needed: Memory, spec: Spec) -> Iterator[str]:
     from aezoo.spec.amounts import size
+    from aezoo.spec.shape import text
 
     optimizer = spec.training.optimizer.tag()
     state = "unknown" if needed.optimizer is None else size(needed.optimizer)
@@ -151,6 +154,21 @@ def _needs(needed: Memory, spec: Spec) -> Iterator[str]:
         f"activations, an estimate: {size(needed.activations)} for a sample, {size(needed.batch)} for a batch of"
         f" {spec.training.batch_size}; counted is what comes out of each layer, the code, and attention's maps"
     )
+    yield f"in use, without gradients: {size(needed.in_use)} at once for a sample of {text(spec.input.shape)}"
+    yield from _seen(spec)
+
+
+def _seen(spec: Spec) -> Iterator[str]:
+    """What the model sees at a time, and the sizes that it takes; of one for a single size, nothing."""
+    from aezoo.spec.sizes import views
+
+    if (seen := views(spec)) is None or len(spec.input.shape) == 1:
+        return
+    taken = {None: "the declared size alone", 1: "any size"}
+    sizes = taken.get(spec.input.multiple, f"sizes divisible by {spec.input.multiple}")
+    extents = {"a code position": seen.encoder, "an output position": seen.both}
+    said = (f"{what} sees {window.positions or 'all'} positions" for what, window in extents.items())
+    yield f"takes {sizes}; along each axis {' and '.join(said)} of the input"
 
 
 def _say(line: str) -> None:
@@ -171,13 +189,25 @@ def _document(spec: Spec) -> dict[str, Any]:
         "run": spec.run,
         "input": spec.input.shape,
         "code": spec.code_shape,
+        **({"output": spec.target_shape} if spec.target else {}),
+        **({"fields": [use._asdict() for use in field_uses(spec)]} if spec.fields else {}),
         "parameters": spec.parameters,
         "loss": formula(spec),
         "players": [*players_of(spec)],
         "terms": [term._asdict() for term in terms(spec)],
         "memory": {"precision": spec.training.precision, **memory(spec)._asdict()},
         "layers": [_row(row) for row in layers(spec)],
+        **({"sees": seen} if (seen := _view(spec)) else {}),
     }
+
+
+def _view(spec: Spec) -> dict[str, Any]:
+    """How many positions of the input are seen along each axis (null: all of them), where that is known."""
+    from aezoo.spec.sizes import views
+
+    if (seen := views(spec)) is None or len(spec.input.shape) == 1:
+        return {}
+    return {"code": seen.encoder.positions, "output": seen.both.positions, "multiple": seen.both.multiple}
 
 
 def _row(row: Row) -> dict[str, Any]:

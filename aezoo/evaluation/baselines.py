@@ -174,11 +174,11 @@ def _together(shape: Shape, per_pixel: bool) -> Tensor:
 
 
 def _first_moment(level: Level) -> float:
-    return sum(level) / 2 if isinstance(level, tuple) else level
+    return sum(level) / 2 if isinstance(level, tuple) else float(level)
 
 
 def _second_moment(level: Level) -> float:
     if not isinstance(level, tuple):
-        return level**2
+        return float(level) ** 2
     low, high = level
     return (low**2 + low * high + high**2) / 3

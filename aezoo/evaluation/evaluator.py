@@ -59,14 +59,15 @@ class Evaluator:
         model: In evaluation mode.
         batches: The split.
         seed: Of latent noise and corruption.
-        batch_size: Samples in one pass.
+        batch_size: Samples in one pass; by default as many as the memory estimate allows, and 256 at most.
     """
 
-    def __init__(self, model: Model, batches: Batches, seed: int, batch_size: int) -> None:
+    def __init__(self, model: Model, batches: Batches, seed: int, batch_size: int | None = None) -> None:
         self.model, self.spec = model, model.spec
         self.units = Units(model.network)
         self.batches = batches
         self.seed = seed
+        batch_size = batch_size or model.samples_at_once(model.spec.input.shape, 256)
         self.passes = partial(batches.sequential, batch_size)
         shape, span = self.spec.input.shape, self.spec.input.range
         self.corruptions = [made(part, shape, span).eval() for part in self.spec.corruption]

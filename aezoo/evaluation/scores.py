@@ -13,6 +13,7 @@ import torch
 
 from aezoo import device as devices
 from aezoo.data.batches import Batches, Rows
+from aezoo.data.fields import Fields, with_fields
 from aezoo.data.outside import reaches_out, refuse_outside
 from aezoo.data.sources import Source, check, open_samples
 from aezoo.data.splits import split as split_rows
@@ -87,7 +88,8 @@ def evaluate(
     split: str = "test",
     device: str | None = None,
     seed: int = 0,
-    batch_size: int = 256,
+    fields: Fields | None = None,
+    batch_size: int | None = None,
 ) -> Scores:
     """Evaluate a model on one split of its data, side by side with linear baselines fitted to the training split.
 
@@ -97,7 +99,8 @@ def evaluate(
         split: `train`, `validation` or `test`; `all` for every sample, with baselines from the spec's own data.
         device: Where to compute; by default where the model is.
         seed: Of latent noise and corruption.
-        batch_size: Samples in one pass.
+        fields: What goes along with the samples, beside or in place of what the data hold.
+        batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 256 at most.
 
     Raises:
         DataError: The data are not what the spec says, or have no such split.
@@ -109,7 +112,7 @@ def evaluate(
     spec = model.spec
     if data is None:
         refuse_outside(spec, pulled=model.pulled)
-    samples = open_samples(data, spec, seed=spec.training.seed)
+    samples = with_fields(open_samples(data, spec, seed=spec.training.seed), fields, spec)
     check(samples, spec)
     if split == "all":
         rows, training = np.arange(len(samples)), _own_training_split(model, samples, own=data is None)
@@ -126,7 +129,7 @@ def evaluate_split(
     split: str = "test",
     *,
     seed: int = 0,
-    batch_size: int = 256,
+    batch_size: int | None = None,
 ) -> Scores:
     """Evaluate a model on one split of samples that were opened, checked and split already, as in its training.
 
@@ -136,7 +139,7 @@ def evaluate_split(
         rows: Of each split.
         split: The one that is evaluated.
         seed: Of latent noise and corruption.
-        batch_size: Samples in one pass.
+        batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 256 at most.
 
     Raises:
         DataError: There is no such split.

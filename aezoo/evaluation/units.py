@@ -46,7 +46,7 @@ class Units:
 def drawable(model: Model, values: Array) -> Array:
     """Samples [N, *shape] as pictures show them: standardized where the model standardizes data without a range."""
     units = Units(model.network)
-    if units.name == "data" or model.spec.input.range is not None:
+    if units.name == "data" or model.spec.target_range is not None:
         return values
     return units.of_data(torch.from_numpy(values)).numpy()
 

@@ -175,7 +175,7 @@ class ConvSpec(ConvolutionSpec):
         return self._checked([back], shape, target)
 
     def sees(self, shape: Shape) -> Window | None:
-        before, after = zip(*self.sides(len(shape) - 1), strict=True)
+        before, _ = zip(*self.sides(len(shape) - 1), strict=True)
         own = Window(self.stride, max(before), self.reach - min(before), self.stride)
         return own.then(norm_window(self.norm))
 

@@ -19,15 +19,16 @@ def scheduled(module: Module, **numbers: Any) -> Module:
     training, and saved with a model that its run ended with.
 
     Args:
-        module: Has an attribute of each name, and reads it at each pass.
+        module: Sets an attribute of each name in `__init__`, and reads it at each pass.
         numbers: Fields of a declaration: schedules; anything else is set as it is.
 
     Raises:
-        AttributeError: The module has no such attribute.
+        AttributeError: The module sets no such attribute.
     """
     changing: dict[str, ScheduleSpec] = {}
     for name, number in numbers.items():
-        getattr(module, name)
+        if name not in vars(module):
+            raise AttributeError(f"{type(module).__name__} sets no attribute {name!r} of its own in `__init__`")
         if isinstance(number, ScheduleSpec) and number.constant is None:
             changing[name] = number
         else:

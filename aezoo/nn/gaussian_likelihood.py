@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from aezoo.nn.distributed import mean_of_all
 from aezoo.nn.likelihood import LOG_2PI, LOWEST_LOG_SCALE, OUTPUTS, Scaled, normal, total
 
 
@@ -101,7 +102,7 @@ class OptimalGaussian(nn.Module):
 
     def nll(self, raw: Tensor, x: Tensor) -> Tensor:
         error = (self.output(raw) - x).square()
-        variance = self._update(error.detach().mean()) if self.training else self.variance
+        variance = self._update(mean_of_all(error.detach().mean(), error.numel())) if self.training else self.variance
         return total(error) / (2 * variance) + 0.5 * x[0].numel() * (variance.log() + LOG_2PI)
 
     def _update(self, variance: Tensor) -> Tensor:

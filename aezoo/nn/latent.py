@@ -110,20 +110,24 @@ class Gaussian(DiagonalGaussian, nn.Module):
     Args:
         project: One affine map to 2 D outputs, mean then logvar; to D, if all samples share a logvar.
         shared: Shape [D, 1, ...] of the logvar that all samples share, or None.
+        bounds: What a logvar is clamped to.
 
     Shape:
         h: [B, *shape] -> z, mean, logvar: [B, D], or [B, D, *grid]
     """
 
-    def __init__(self, project: nn.Module, *, shared: tuple[int, ...] | None = None) -> None:
+    def __init__(
+        self, project: nn.Module, *, shared: tuple[int, ...] | None = None, bounds: tuple[float, float] = LOGVAR
+    ) -> None:
         super().__init__()
         self.project = project
+        self.bounds = bounds
         self.logvar = None if shared is None else nn.Parameter(torch.zeros(shared))
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> GaussianCode:
         project = self.project
         mean, logvar = self._posterior(project(flatten_for(project, h)))
-        logvar = logvar.clamp(*LOGVAR)
+        logvar = logvar.clamp(*self.bounds)
         code = GaussianCode(mean, mean, logvar)
         return code if generator is None else self.redraw(code, generator)
 

@@ -137,8 +137,8 @@ class Objective(nn.Module):
         self.loss_terms = terms.loss_terms
         self.corruption = nn.ModuleList(corruption)
         attach(corruption, model)
-        # A list: a ModuleDict would refuse names such as `pop`. In the order of their names, not of the spec: a saved spec
-        # has another order, and the state that is kept beside it is restored by these numbers.
+        # A list: a ModuleDict would refuse names such as `pop`. In the order of their names: a saved spec has them in
+        # that order, and the state that is kept beside it is restored by these numbers.
         self.regularizers = nn.ModuleList(terms.regularizers[name] for name in sorted(terms.regularizers))
         self.terms = terms
         self.players = (*terms.players, *terms.term_players)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.errors import RunFailed, UsageError
+from aezoo.errors import DataError, RunFailed
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -111,11 +111,11 @@ class FittedGaussian(nn.Module):
         """Maximum likelihood on codes [N, *code], a millionth of the mean variance added to each axis.
 
         Raises:
-            UsageError: There are fewer than two codes.
+            DataError: There are fewer than two codes.
             RunFailed: A code is not finite.
         """
         if len(codes) < 2:
-            raise UsageError(f"a Gaussian is fitted to at least 2 codes, got {len(codes)}")
+            raise DataError(f"a Gaussian is fitted to at least 2 codes, got {len(codes)}")
         flat = codes.detach().flatten(1).cpu().double()
         if not flat.isfinite().all():
             raise RunFailed("a Gaussian cannot be fitted to codes that are not finite", hint="the model has diverged")
@@ -130,14 +130,14 @@ class FittedGaussian(nn.Module):
         self.fitted.fill_(True)
 
     def sample(self, n: int, generator: Generator | None = None) -> Tensor:
-        """`n` codes. Raises `UsageError` before `fit`; the generator lives on the module's device."""
+        """`n` codes. Raises `DataError` before `fit`; the generator lives on the module's device."""
         self._require_fit()
         mean = self.mean
         noise = torch.randn((n, len(mean)), generator=generator, device=mean.device, dtype=mean.dtype)
         return (mean + noise @ self.chol.T).reshape(n, *self.shape)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """Log density in nats. Raises `UsageError` before `fit`."""
+        """Log density in nats. Raises `DataError` before `fit`."""
         self._require_fit()
         centred = (z.flatten(1) - self.mean).T  # [D, B]
         white = torch.linalg.solve_triangular(self.chol, centred, upper=False)
@@ -147,7 +147,7 @@ class FittedGaussian(nn.Module):
 
     def _require_fit(self) -> None:
         if not self.fitted:
-            raise UsageError(
+            raise DataError(
                 "the prior 'fitted_gaussian' is not fitted yet",
                 hint="train the model first (training ends by fitting it), or call prior.fit(codes)",
             )

@@ -41,18 +41,26 @@ class SelfAttention(nn.Module):
 class Attention(nn.Module):
     """x + attention(norm(x)) over the positions of a signal, image or volume (arXiv:1805.08318, pre-norm).
 
+    Args:
+        channels: C, a multiple of `heads`.
+        heads: Attention maps side by side.
+        norm: Applied first; None is a layer norm of the channels.
+        by_position: Whether the norm takes the vectors [B, N, C], else the grid [B, C, N].
+
     Shape:
         x: [B, C, *spatial] -> the same
     """
 
-    def __init__(self, channels: int, *, heads: int) -> None:
+    def __init__(self, channels: int, *, heads: int, norm: nn.Module | None = None, by_position: bool = True) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(channels)
+        self.by_position = by_position
+        self.norm = nn.LayerNorm(channels) if norm is None else norm
         self.attention = SelfAttention(channels, heads=heads)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = x.flatten(2).transpose(1, 2)  # [B, N, C]
-        return x + self.attention(self.norm(h)).transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
+        h = x.flatten(2)  # [B, C, N]
+        h = self.norm(h.transpose(1, 2)) if self.by_position else self.norm(h).transpose(1, 2)
+        return x + self.attention(h).transpose(1, 2).reshape(x.shape)  # type: ignore[no-any-return]
 
 
 class TransformerBlock(nn.Module):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from aezoo.nn.code import Output
+from aezoo.nn.distributed import mean_of_all
 
 
 def kl_of_rates(target: float, rates: Tensor) -> Tensor:
@@ -46,7 +47,8 @@ class RateKL(nn.Module):
             self.register_buffer("seen", torch.zeros(()))  # sum of those weights: corrects the start at 0
 
     def forward(self, out: Output) -> Tensor:
-        rates = out.tap(self.on).flatten(1).mean(dim=0)  # [F]
+        values = out.tap(self.on).flatten(1)
+        rates = mean_of_all(values.mean(dim=0), len(values))  # [F]
         if self.momentum is not None:
             rates = self._blend(rates, self.momentum)
         return kl_of_rates(self.rate, rates)

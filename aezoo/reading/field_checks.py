@@ -62,9 +62,11 @@ def _keys(path: KeyPath, part: Component) -> Iterator[str]:
 def _undeclared(path: KeyPath, tap: str, spec: Spec) -> Fault | None:
     if field_name(tap) in spec.fields:
         return None
-    known = [f"{FIELDS}{name}" for name in spec.fields]
-    declare = f"declare it: {FIELDS}{field_name(tap) or tap} = {{shape = [...]}}, or {{classes = ...}}"
-    hint = f"write {FIELDS}{tap}" if tap in spec.fields else did_you_mean(tap, known, declare)
+    name = field_name(tap) or tap
+    # By the names alone: all taps of fields begin alike.
+    near = next((known for known in spec.fields if did_you_mean(name, [known])), None)
+    declare = f"declare it: {FIELDS}{name} = {{shape = [...]}}, or {{classes = ...}}"
+    hint = f"write {FIELDS}{tap}" if tap in spec.fields else f"did you mean '{FIELDS}{near}'?" if near else declare
     return Fault(path, "AZ531", f"no field is called {tap!r}", hint)
 
 

@@ -212,7 +212,10 @@ class Spec(Frozen):
     @property
     def target_range(self) -> Range | None:
         """Between what the target's values lie, in data units; None if nothing is declared."""
-        return self.input.range if self.target is None else self.fields[field_name(self.target)].range
+        if self.target is None:
+            return self.input.range
+        field = self.fields.get(field_name(self.target))
+        return field.range if field else None
 
     @property
     def input_domains(self) -> tuple[Domains, ...]:
@@ -246,6 +249,7 @@ class Spec(Frozen):
         names: Iterable[str] = (name for _, part in parts(stack) for name in part.reads_fields())
         named = {*names, *(field_name(tap) for tap in taps if tap)}
         return frozenset(name for name in self.fields if name in named)
+
     def at(self, shape: Shape) -> Spec:
         """This spec for samples of another shape."""
         if shape == self.input.shape:

@@ -33,9 +33,10 @@ class Limits(NamedTuple):
     Attributes:
         modules: Layers, those inside layers counted.
         parameters: Weights.
-        activations: Bytes that a forward pass keeps of one sample.
+        activations: Bytes that a forward pass keeps of one sample, in training.
         depth: Layers inside each other.
         repeats: Entries of a list of parts, and repetitions of `each`.
+        in_use: Bytes of one sample that a pass without gradients holds at once.
     """
 
     modules: int = 4096
@@ -43,9 +44,14 @@ class Limits(NamedTuple):
     activations: int = 2 << 30
     depth: int = 32
     repeats: int = 512
+    in_use: int = 6 << 30
 
 
+NO_LIMIT = 1 << 99
+#: Of a spec that is to be trained.
 DEFAULT_LIMITS = Limits()
+#: Of a model that is there and to be used, or of a spec that is only to be shown: no pass keeps its activations.
+LIMITS_IN_USE = Limits(activations=NO_LIMIT)
 
 
 def excesses(spec: Spec, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
@@ -60,17 +66,19 @@ class Size(NamedTuple):
         modules: Layers, those inside layers counted.
         parameters: Weights.
         activations: Values that a forward pass keeps of one sample.
+        in_use: Values of one sample that a pass without gradients holds at once.
     """
 
     modules: int
     parameters: int
     activations: int
+    in_use: int
 
 
 def size_of(spec: Spec) -> Size:
     """How large the model of a spec is whose shapes fit."""
-    measure = _Measure(spec, Limits(*(1 << 99 for _ in Limits._fields)))
-    return Size(measure.modules, measure.parameters, measure.activations // BYTES)
+    measure = _Measure(spec, Limits(*(NO_LIMIT for _ in Limits._fields)))
+    return Size(measure.modules, measure.parameters, measure.activations // BYTES, measure.in_use // BYTES)
 
 
 def excess(code: str, path: KeyPath, does: str, number: int, name: str, limits: Limits) -> Fault:
@@ -85,7 +93,7 @@ def excess(code: str, path: KeyPath, does: str, number: int, name: str, limits: 
         limits: Those in force.
     """
     most: int = getattr(limits, name)
-    words, unit = (size, "BYTES") if name == "activations" else (count, "N")
+    words, unit = (size, "BYTES") if name in ("activations", "in_use") else (count, "N")
     message = f"{does.format(words(number))}; the limit is {words(most)}"
     return Fault(path, code, message, f"`--limit {name}={unit}` raises it, for a spec of your own")
 
@@ -139,31 +147,36 @@ class _Measure:
         self.spec = spec
         self.limits = limits
         self.faults: list[Fault] = []
-        self.modules = self.parameters = self.activations = 0
+        self.modules = self.parameters = self.activations = self.in_use = self.held = 0
         with suppress(_OutOfBounds, ShapeError, NoMirror):  # what does not fit is reported elsewhere
             self._model()
 
     def _model(self) -> None:
         spec = self.spec
         self._shape(("input", "shape"), spec.input.shape)
+        self.held = flat(spec.input.shape)
         for name, field in spec.fields.items():
             self._shape(("fields", name), field.sample_shape)
             self._add(("fields", name), 0, 0, flat(field.sample_shape))
         features = self._stack(("encoder",), spec.encoder, spec.input.shape)
         code = spec.code_shape
         self._add(("latent",), 1, _weights(spec.latent, features), spec.latent.activations(features))
+        self._hold(("latent",), spec.latent.in_use(features))
+        self.held += spec.latent.activations(features)
         self._shape(("latent",), code)
         if prior := spec.latent.prior:
             weights = count_of(prior, "parameters", prior.parameters(code, spec))
             self._add(("latent", "prior"), 0, weights, 0)
         self._add(("likelihood",), 1, _weights(spec.likelihood, spec.target_shape), flat(spec.raw_shape))
+        # The parameters, the mean and the mean in data units.
+        self._hold(("likelihood",), flat(spec.raw_shape) + 2 * flat(spec.target_shape))
         self._shape(("likelihood",), spec.raw_shape)
         own = spec.decoder.type == "layers"
         stem: KeyPath = ("decoder", "layers") if own else ("decoder",)
         self._stack(stem, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
         self._add(("objective",), 0, _weights(spec.objective, spec), 0)
         for name, term in spec.regularizers.items():
-            if term.players and term.on in spec.taps:
+            if term.on in spec.taps:
                 self._add(("regularizers", name), 0, _weights(term, spec.taps[term.on]), 0)
 
     def _stack(
@@ -176,6 +189,7 @@ class _Measure:
             output = shape_of(layer, "output_shape", layer.output_shape(shape))
             weights = _weights(layer, shape) - (layer.borrowed(shape) if tied else 0)
             self._add(path, layer.modules(shape), weights, layer.activations(shape))
+            self._hold(path, layer.in_use(shape))
             self._shape(path, output)
             shape = output
         return shape
@@ -188,8 +202,9 @@ class _Measure:
 
     def _shape(self, path: KeyPath, shape: Shape) -> None:
         """Stop where one shape alone is beyond the limit."""
-        if BYTES * flat(shape) > self.limits.activations:
-            self._note("AZ604", path, "makes a value of {} for one sample", BYTES * flat(shape), "activations")
+        name = min(("activations", "in_use"), key=lambda name: int(getattr(self.limits, name)))
+        if BYTES * flat(shape) > getattr(self.limits, name):
+            self._note("AZ604", path, "makes a value of {} for one sample", BYTES * flat(shape), name)
             raise _OutOfBounds
 
     def _add(self, path: KeyPath, modules: int, parameters: int, activations: int) -> None:
@@ -199,6 +214,11 @@ class _Measure:
         self._check("AZ602", path, "brings the model to {} layers", "modules")
         self._check("AZ603", path, "brings the model to {} weights", "parameters")
         self._check("AZ604", path, "brings what a pass keeps of one sample to {}", "activations")
+
+    def _hold(self, path: KeyPath, values: int) -> None:
+        """Of a part that holds so many values at once, beside the input of the model, and the code once it is there."""
+        self.in_use = max(self.in_use, BYTES * (values + self.held))
+        self._check("AZ604", path, "brings what a pass holds of one sample at once to {}", "in_use")
 
     def _check(self, code: str, path: KeyPath, does: str, name: str) -> None:
         if getattr(self, name) > getattr(self.limits, name):

@@ -27,6 +27,8 @@ class Memory(NamedTuple):
         averages: The averaged weights of `training.ema`.
         activations: Of one sample's way forward.
         batch: The same for a batch of `training.batch_size`.
+        in_use: Of a sample, what a pass without gradients holds at once: the input, and what goes into a layer, is made
+            inside it and comes out.
     """
 
     weights: int
@@ -35,13 +37,15 @@ class Memory(NamedTuple):
     averages: int
     activations: int
     batch: int
+    in_use: int
 
 
 def memory(spec: Spec) -> Memory:
     """The bytes of a spec's model, for the optimizer, precision and batch size of its training."""
     training, weights = spec.training, spec.parameters * WEIGHT[spec.training.precision]
     kept = training.optimizer.state()
-    sample = size_of(spec).activations * VALUE[training.precision]
+    size, value = size_of(spec), VALUE[training.precision]
+    sample = size.activations * value
     return Memory(
         weights=weights,
         gradients=weights,
@@ -49,4 +53,6 @@ def memory(spec: Spec) -> Memory:
         averages=weights if training.ema else 0,
         activations=sample,
         batch=sample * training.batch_size,
+        # A model in use computes in the type of its weights.
+        in_use=size.in_use * WEIGHT[training.precision],
     )

@@ -65,6 +65,38 @@ def layers(spec: Spec) -> Iterator[Row]:
     yield _row("likelihood", spec.likelihood, spec.target_shape, spec.likelihood.parameters(spec.target_shape))
 
 
+class FieldUse(NamedTuple):
+    """One field of the samples.
+
+    Attributes:
+        name: Its own.
+        holds: What it is, in words.
+        role: What it is for, in words.
+    """
+
+    name: str
+    holds: str
+    role: str
+
+
+def field_uses(spec: Spec) -> Iterator[FieldUse]:
+    """Every field of a spec, and what it is for."""
+    from aezoo.spec.shape import text
+
+    roles = {
+        "to encode": spec.input_fields,
+        "to decode": spec.code_fields,
+        "the target": spec.fields_read((), spec.target),
+        "the mask": spec.fields_read((), spec.mask),
+        "in training": spec.fields_read((spec.corruption, spec.regularizers, spec.objective)),
+    }
+    for name, field in spec.fields.items():
+        numbers = f"numbers {text(field.sample_shape)}"
+        holds = numbers if field.classes is None else f"one of {field.classes} classes"
+        role = ", ".join(role for role, names in roles.items() if name in names)
+        yield FieldUse(name, holds, role or "for metrics")
+
+
 def terms(spec: Spec) -> Iterator[Term]:
     """What is added up to the loss: the objective's own terms, then the penalties."""
     compared = ("output", spec.target or "input.clean", *([spec.mask] if spec.mask else ()))

@@ -14,6 +14,7 @@ from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, text
+from aezoo.spec.summary import field_uses
 
 Facts = Mapping[str, Any]
 Row = tuple[str, str, str, str]
@@ -205,7 +206,16 @@ codes = model.encode(data)  # an array, a tensor or a file of samples [N, {data}
 ```
 
 `model.decode(codes)`, `model.reconstruct(data)`{_sampling(spec)} and `model.score(data)` (how strange each sample is)
-work alike. Nothing here is code: weights are safetensors, everything else is JSON, Markdown and PNG."""
+work alike. Nothing here is code: weights are safetensors, everything else is JSON, Markdown and PNG.{_fields(spec)}"""
+
+
+def _fields(spec: Spec) -> str:
+    """What has to go along with the samples."""
+    uses = [f"- `{name}`: {holds}; {role}" for name, holds, role in field_uses(spec)]
+    if not uses:
+        return ""
+    listed = "\n".join(uses)
+    return f"\n\nBeside the samples it takes `fields={{...}}`, an array for each, or one value for all:\n\n{listed}"
 
 
 def _sampling(spec: Spec) -> str:
@@ -215,7 +225,7 @@ def _sampling(spec: Spec) -> str:
 def _pictures(spec: Spec, names: Sequence[str], metrics: Facts | None) -> str:
     split = metrics.get("split") if metrics else "test"
     captions_by_name = {**CAPTIONS, **(CURVED if spec.latent.space else {}), **(SPOILT if spec.corruption else {})}
-    units = ", in standardized units" if spec.input.normalize == "standardize" and not spec.input.range else ""
+    units = ", in standardized units" if spec.input.normalize == "standardize" and not spec.target_range else ""
     captions = [(name, captions_by_name.get(name, name).format(split=split) + units) for name in names]
     return "\n\n".join(f"![{caption}](samples/{name}.png)\n*{caption}.*" for name, caption in captions)
 
@@ -226,7 +236,7 @@ def _architecture(spec: Spec) -> str:
     latent = spec.latent
     rows.append(("latent", _summary(latent), text(spec.code_shape), f"{latent.parameters(spec.feature_shape):,}"))
     rows += _layers("decoder", spec.decoder_layers(), spec.decoder_shapes)
-    rows.append(("likelihood", _summary(spec.likelihood), text(spec.input.shape), ""))
+    rows.append(("likelihood", _summary(spec.likelihood), text(spec.target_shape), ""))
     table = _table(("stage", "part", "output", "parameters"), rows, align="llrr")
     terms = [f"`{name}` ({_summary(term)})" for name, term in spec.regularizers.items()]
     spoilt = [_summary(part, whole=True) for part in spec.corruption]
@@ -353,8 +363,11 @@ def _training(spec: Spec, record: Facts) -> str:
 
 
 def _limits(spec: Spec) -> str:
+    multiple = spec.input.multiple
+    divisible = f" divisible by {multiple}" if multiple != 1 else ""
+    taken = f"samples of any size{divisible}, was trained on" if multiple else "samples of exactly"
     sentences = [
-        f"It takes samples of exactly {text(spec.input.shape)} and knows only what the data above show: of anything"
+        f"It takes {taken} {text(spec.input.shape)} and knows only what the data above show: of anything"
         " else, reconstructions and scores say little.",
     ]
     if spec.latent.prior is None:

@@ -14,7 +14,7 @@ from aezoo.registry.entry_points import installed, owner, version
 from aezoo.registry.registry import Registry
 from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
-from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.limits import LIMITS_IN_USE, Limits
 from aezoo.spec.parts import parts
 from aezoo.storage.layout import CONFIG
 from aezoo.storage.model_files import Content, ModelFiles
@@ -64,12 +64,12 @@ class Config(NamedTuple):
     spec: Spec
 
 
-def read_manifest(folder: Path, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:
+def read_manifest(folder: Path, *, registry: Registry | None = None, limits: Limits = LIMITS_IN_USE) -> Spec:
     """The spec of a model's folder. Raises as `read_config` does."""
     return read_config(ModelFiles(folder), registry=registry, limits=limits).spec
 
 
-def read_config(files: ModelFiles, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Config:
+def read_config(files: ModelFiles, *, registry: Registry | None = None, limits: Limits = LIMITS_IN_USE) -> Config:
     """The config.json of a model's folder.
 
     Args:
@@ -92,13 +92,13 @@ def read_config(files: ModelFiles, *, registry: Registry | None = None, limits: 
     return Config(document, spec_of(document, str(path), registry=registry, limits=limits))
 
 
-def parse_manifest(text: str, name: str, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS) -> Spec:
+def parse_manifest(text: str, name: str, *, registry: Registry | None = None, limits: Limits = LIMITS_IN_USE) -> Spec:
     """The spec of a manifest as text."""
     return spec_of(parse(text.encode(), f"{name}.json"), name, registry=registry, limits=limits)
 
 
 def spec_of(
-    document: Mapping[str, Any], name: str, *, registry: Registry | None = None, limits: Limits = DEFAULT_LIMITS
+    document: Mapping[str, Any], name: str, *, registry: Registry | None = None, limits: Limits = LIMITS_IN_USE
 ) -> Spec:
     """The spec in a manifest, if it is what was written. Raises `Refused`, `SpecError`, `PluginError`."""
     version, prints = document.get("aezoo"), document.get("fingerprints")

@@ -20,7 +20,7 @@ from aezoo.errors import NotFound, Refused
 from aezoo.reading.text import is_text
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
-from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.limits import LIMITS_IN_USE, Limits
 from aezoo.storage import layout, lockfile, manifest, weights
 from aezoo.storage.manifest import Config
 from aezoo.storage.model_files import Content, ModelFiles
@@ -58,7 +58,7 @@ class Verified(NamedTuple):
 
 
 def verify(
-    files: ModelFiles, *, needs_lock: bool = False, limits: Limits = DEFAULT_LIMITS, registry: Registry | None = None
+    files: ModelFiles, *, needs_lock: bool = False, limits: Limits = LIMITS_IN_USE, registry: Registry | None = None
 ) -> Verified:
     """Hold the files of a model to their lock, if they have one, to config.json and to each other.
 
@@ -80,7 +80,7 @@ def verify(
 
 
 def verify_weights(
-    files: ModelFiles, config: Config, *, limits: Limits = DEFAULT_LIMITS, registry: Registry | None = None
+    files: ModelFiles, config: Config, *, limits: Limits = LIMITS_IN_USE, registry: Registry | None = None
 ) -> Verified:
     """Hold the weights of a model to its config.json, which was checked. Raises as `verify` does."""
     content, header = _read_weights(files, layout.WEIGHTS)
@@ -94,7 +94,7 @@ def verify_weights(
     return Verified(files, config.spec, config.document, header, content)
 
 
-def verify_alone(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Verified:
+def verify_alone(path: Path, *, limits: Limits = LIMITS_IN_USE) -> Verified:
     """A weight file without its folder, of the spec in its header. Raises as `verify` does."""
     files = ModelFiles(path.parent)
     content, header = _read_weights(files, path.name)
@@ -110,7 +110,7 @@ def examine(
     files: ModelFiles,
     config: Config | None = None,
     *,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = LIMITS_IN_USE,
     registry: Registry | None = None,
 ) -> Verified:
     """Check all files that a model publishes, without PyTorch: what a pull and a push do.

@@ -6,13 +6,13 @@ from os import PathLike
 
 from aezoo.model import Model
 from aezoo.registry.attribution import attributed
-from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.limits import LIMITS_IN_USE, Limits
 from aezoo.storage.loading import model_of
 from aezoo.zoo.pulling import verified
 
 
 @attributed()
-def load(source: str | PathLike[str], *, device: str = "auto", limits: Limits = DEFAULT_LIMITS) -> Model:
+def load(source: str | PathLike[str], *, device: str = "auto", limits: Limits = LIMITS_IN_USE) -> Model:
     """The model of a folder; of a weight file alone, whose header holds its spec; of the zoo; or of the Hub.
 
     Names, types and shapes are compared with the spec before any weight is read, and a folder that was pulled is held

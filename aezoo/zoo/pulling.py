@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from aezoo.errors import AezooError, HubError, NotFound, Refused, RunFailed, SpecError, UsageError
 from aezoo.spec.amounts import size as spelled
-from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.limits import LIMITS_IN_USE, Limits
 from aezoo.storage import layout, manifest
 from aezoo.storage import lockfile as locks
 from aezoo.storage.layout import File
@@ -43,7 +43,7 @@ class PullWarning(UserWarning):
 _ANOTHER = "`aezoo list --remote` names models of aezoo"
 
 
-def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits = DEFAULT_LIMITS) -> Path:
+def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits = LIMITS_IN_USE) -> Path:
     """Fetch a model, check it, and keep it.
 
     A commit that is here already is not fetched again; another revision costs one request. With `AEZOO_OFFLINE=1`
@@ -71,12 +71,12 @@ def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits =
         raise UsageError(f"{source} is a folder, not a name", hint=f"it can be used as it is; or hub:{source}")
     target = None if to is None else _free(Path(to))
     folder = _unpacked(wanted.name) if isinstance(wanted, Embedded) else _pulled(wanted, limits).folder
-    if limits != DEFAULT_LIMITS:  # what is here may have been pulled within others
+    if limits != LIMITS_IN_USE:  # what is here may have been pulled within others
         manifest.read_manifest(folder, limits=limits)
     return folder if target is None else _copied(folder, target)
 
 
-def verified(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Verified:
+def verified(source: str | PathLike[str], *, limits: Limits = LIMITS_IN_USE) -> Verified:
     """A model, wherever it is (as it stands, out of the wheel, or pulled), checked, with the bytes that were checked.
 
     Args:
@@ -128,7 +128,7 @@ def _state(path: Path) -> tuple[object, ...]:
 
 
 @contextmanager
-def preview(source: str | PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Path]:
+def preview(source: str | PathLike[str], *, limits: Limits = LIMITS_IN_USE) -> Iterator[Path]:
     """A folder with all of a model but its weights, for as long as it is looked at. Raises as `pull` does."""
     wanted = address(source)
     if not isinstance(wanted, Remote):

@@ -21,7 +21,7 @@ from aezoo.errors import HubError, NotFound, Refused, UsageError
 from aezoo.files import digest_of
 from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
-from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.spec.limits import LIMITS_IN_USE, Limits
 from aezoo.storage import layout, lockfile, weights
 from aezoo.storage.card import around, card
 from aezoo.storage.layout import File
@@ -99,7 +99,7 @@ def push(
     address: str | None = None,
     license: str | None = None,
     keep_paths: bool = False,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = LIMITS_IN_USE,
 ) -> Published:
     """Publish a model's folder as `owner/name`, which is made if it is not there.
 
@@ -151,7 +151,7 @@ def plan(
     address: str | None = None,
     license: str | None = None,
     keep_paths: bool = False,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits = LIMITS_IN_USE,
 ) -> Plan:
     """What `push` would send, without asking the Hub. Raises as `push` does."""
     target = _target(repo)

@@ -73,7 +73,11 @@ on_grids = st.one_of(
     st.builds(UpsampleSpec, factor=st.integers(1, 3), mode=st.sampled_from(["nearest", "linear"])),
     residuals,
     st.builds(PadSpec, padding=st.integers(-1, 2) | st.tuples(st.integers(-1, 2), st.integers(-1, 2)), mode=MODES),
-    st.builds(AttentionSpec, heads=st.sampled_from([1, 2])),
+    st.builds(
+        AttentionSpec,
+        heads=st.sampled_from([1, 2]),
+        norm=st.sampled_from(["layer", "rms", "group", "none"]),
+    ),
 )
 on_signals = st.one_of(
     st.builds(
@@ -236,6 +240,10 @@ def test_a_residual_block_says_where_in_its_body_the_fault_is():
         (NormSpec(norm="rms"), (1, 5), "rms norm over 1x5 has one value to normalize"),
         (ConvSpec(channels=4, norm="instance", padding=0), (1, 3, 3), "one value to normalize"),
         (AttentionSpec(heads=3), (4, 5, 5), "heads 3 does not divide 4 channels"),
+        (AttentionSpec(norm="group", groups=3), (4, 5, 5), "groups 3 does not divide 4 channels"),
+        (AttentionSpec(groups=2), (4, 5, 5), "groups is for a group norm"),
+        (AttentionSpec(norm="none", eps=1e-6), (4, 5, 5), "groups and eps are of a norm, this attention has none"),
+        (AttentionSpec(norm="rms"), (1, 5, 5), "rms norm over 1x5x5 has one value"),
         (TransformerSpec(), (4, 5, 5), "takes sequences"),
         (ResidualSpec(body=(FlattenSpec(),)), (2, 3), "its body must keep the axes"),
     ],

@@ -397,10 +397,10 @@ def test_every_verb_takes_settings_of_the_data_it_is_given(
 
 
 def test_decode_takes_the_name_of_an_array_of_codes(aezoo: Run, work: Path) -> None:
-    np.savez(work / "codes.npz", values=np.zeros((3, 3), np.float32), labels=np.zeros(3))
+    np.savez(work / "codes.npz", codes=np.zeros((3, 3), np.float32), labels=np.zeros(3))
     command = ["decode", "runs/tiny", work / "codes.npz", "--out", work / "d.npy"]
-    assert "--set data.key=values" in aezoo(*command).err
-    assert aezoo(*command, "--set", "data.key=values").code == 0
+    assert "--set data.key=codes" in aezoo(*command).err
+    assert aezoo(*command, "--set", "data.key=codes").code == 0
 
 
 def test_images_of_another_size_are_resized_as_the_hint_says(aezoo: Run, work: Path) -> None:

@@ -344,7 +344,9 @@ def test_mapped_and_loaded_samples_give_the_same_batches(tmp_path, rows, dtype):
     assert isinstance(mapped.values, np.memmap)
     one, two = (Batches(samples, IMAGE, rows) for samples in (mapped, Samples(values, "mine")))
     assert len(one) == len(two) == (20 if rows is None else len(rows))
-    for (a, _), (b, _) in zip([*one.epoch(0, 3, 0), *one.sequential(3)], [*two.epoch(0, 3, 0), *two.sequential(3)], strict=True):
+    for (a, _), (b, _) in zip(
+        [*one.epoch(0, 3, 0), *one.sequential(3)], [*two.epoch(0, 3, 0), *two.sequential(3)], strict=True
+    ):
         assert torch.equal(a, b)
         assert a.dtype == torch.float32
     expected = values.astype(np.float32) / (255 if dtype == np.uint8 else 1)

@@ -90,6 +90,24 @@ def test_a_draw_is_the_mean_and_the_deviation_times_the_generators_noise():
     torch.testing.assert_close(latent(h, torch.Generator().manual_seed(7)).z, expected)
 
 
+@pytest.mark.parametrize(("logvar", "clamped"), [(-31.0, -30.0), (-29.0, -29.0), (19.0, 19.0), (21.0, 20.0)])
+def test_a_log_variance_is_clamped_to_the_bounds_that_are_set(logvar, clamped):
+    from aezoo.builtins.latents import GaussianLatentSpec
+
+    latent = GaussianLatentSpec(dim=1, logvar="per_dim", logvar_range=(-30.0, 20.0)).build((3,))
+    with torch.no_grad():
+        latent.logvar.fill_(logvar)
+    assert latent(torch.zeros(1, 3)).logvar.item() == clamped
+
+
+@pytest.mark.parametrize("bounds", [(20.0, -30.0), (1.0, 1.0), (-81.0, 0.0), (0.0, 81.0)])
+def test_bounds_of_a_log_variance_are_an_interval_whose_variances_float32_can_hold(bounds):
+    from aezoo.builtins.latents import GaussianLatentSpec
+
+    with pytest.raises(ValueError, match=r"logvar_range takes the lower end first, within \[-80, 80\]"):
+        GaussianLatentSpec(dim=1, logvar_range=bounds)
+
+
 @pytest.mark.parametrize(("logvar", "clamped"), [(-11.0, -10.0), (-9.5, -9.5), (9.5, 9.5), (11.0, 10.0)])
 def test_a_log_variance_is_clamped_between_minus_ten_and_ten_and_has_no_gradient_outside(logvar, clamped):
     latent = known([0.0], [logvar])

@@ -255,6 +255,21 @@ def test_a_norm_takes_its_moments_over_the_values_it_says(name, groups, axes):
     torch.testing.assert_close(normalization(name, (6, 5), groups=groups).double()(x), expected)
 
 
+@pytest.mark.parametrize("norm", ["layer", "rms", "group", "none"])
+def test_attention_is_added_to_what_it_normalizes_as_it_is_told(norm):
+    from aezoo.builtins.sequences import AttentionSpec
+
+    shape, eps = (4, 3, 5), None if norm == "none" else 0.1
+    layer = AttentionSpec(heads=2, norm=norm, groups=2 if norm == "group" else None, eps=eps).build(shape).double()
+    x = torch.randn(2, *shape, generator=_seeded()).double()
+    axes = {"layer": (1,), "rms": (1,), "group": (2, 3, 4)}.get(norm)
+    parts = x.view(2, 2, 2, 3, 5) if norm == "group" else x
+    centred = parts - parts.mean(axes, keepdim=True) if norm in ("layer", "group") else parts
+    normed = centred if axes is None else centred / (centred.square().mean(axes, keepdim=True) + 0.1).sqrt()
+    tokens = normed.reshape(2, 4, 15).transpose(1, 2)
+    torch.testing.assert_close(layer(x), x + layer.attention(tokens).transpose(1, 2).view_as(x))
+
+
 @pytest.mark.parametrize("shape", [(6,), (6, 5), (6, 3, 4), (6, 2, 3, 2)])
 def test_an_rms_norm_divides_the_channels_of_a_position_by_their_root_mean_square(shape):
     x = 3 + 2 * torch.randn(4, *shape, generator=_seeded()).double()

@@ -278,3 +278,51 @@ def test_modules_that_change_with_the_step_are_set_before_each_pass() -> None:
     objective = Objective(network(), Terms(Scored(), regularizers={"stepped": Stepped()}), steps=9)
     assert [objective(X, "model", step, noise()).raw["stepped"].item() for step in (0, 4, 9)] == [0.0, 4.0, 9.0]
     assert objective.regularizers[0].position == (9, 9)
+
+
+class Judged(nn.Module):
+    """A penalty and its judge: a value that learns to be three, and the penalty's factor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.ones(()))
+
+    def forward(self, out: Any) -> Tensor:
+        return self.value * out.code.z.square().mean()
+
+    def losses(self, out: Any, player: str) -> dict[str, Tensor]:
+        return {"distance": (self.value - 3).square()}
+
+    def own(self, player: str) -> list[nn.Parameter]:
+        return [self.value]
+
+
+def test_a_player_of_a_penalty_has_its_own_terms_weights_and_parameters() -> None:
+    terms = Terms(
+        Scored(),
+        players=("model", "critic"),
+        regularizers={"judged": Judged()},
+        weights={"judged": lambda step: 2.0, "judged.judge.distance": lambda step: 5.0, "critic.score": None},
+        term_players={"judged.judge": ("judged", "judge")},
+    )
+    objective = Objective(network(), terms)
+    assert objective.players == ("model", "critic", "judged.judge")
+    judge = objective(X, "judged.judge", 0, noise())
+    assert {name: value.item() for name, value in judge.raw.items()} == {"distance": 4.0}
+    assert judge.total.item() == 20.0
+    model = objective(X, "model", 0, noise())
+    assert model.weighted["judged"].item() == 2 * model.raw["judged"].item()
+    assert list(objective.parameters_of("judged.judge")) == [objective.regularizers[0].value]
+    assert objective.regularizers[0].value not in set(objective.parameters_of("model"))
+    assert objective.unmoved() == []
+
+
+def test_state_of_penalties_has_the_same_names_whatever_their_order() -> None:
+    def state(*names: str) -> dict[str, float]:
+        penalties = {name: Judged() for name in names}
+        for name, penalty in penalties.items():
+            nn.init.constant_(penalty.value, len(name))
+        auxiliary = Objective(network(), Terms(Scored(), regularizers=penalties)).auxiliary_state
+        return {name: value.item() for name, value in auxiliary.items() if name.startswith("regularizers")}
+
+    assert state("b", "aa") == state("aa", "b") == {"regularizers.0.value": 2.0, "regularizers.1.value": 1.0}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, MultivariateNormal, Normal
 
-from aezoo.errors import RunFailed, UsageError
+from aezoo.errors import DataError, RunFailed
 from aezoo.nn.prior import FittedGaussian, Mixture, StandardNormal
 
 
@@ -52,7 +52,7 @@ def test_dead_units_do_not_stop_the_fit():
 
 
 def test_a_fitted_gaussian_refuses_to_sample_before_it_has_seen_codes():
-    with pytest.raises(UsageError, match="is not fitted yet") as caught:
+    with pytest.raises(DataError, match="is not fitted yet") as caught:
         FittedGaussian((4,)).sample(3)
     assert "train" in caught.value.hint
 
@@ -66,7 +66,7 @@ def test_a_fit_survives_the_state_dict():
 
 
 def test_a_fit_needs_two_codes():
-    with pytest.raises(UsageError, match="at least 2 codes, got 1"):
+    with pytest.raises(DataError, match="at least 2 codes, got 1"):
         FittedGaussian((4,)).fit(codes(n=1))
 
 
@@ -107,7 +107,7 @@ def test_codes_that_are_all_alike_get_a_deviation_of_a_millionth():
 
 def test_two_codes_are_enough_and_one_is_not():
     assert fitted(THREE[:2]).mean.tolist() == [1.0, 0.5]
-    with pytest.raises(UsageError, match="at least 2 codes, got 1"):
+    with pytest.raises(DataError, match="at least 2 codes, got 1"):
         fitted(THREE[:1])
 
 
@@ -152,7 +152,7 @@ def test_a_standard_normal_does_not_learn():
 
 
 def test_before_the_fit_there_is_no_density_either():
-    with pytest.raises(UsageError, match="is not fitted yet"):
+    with pytest.raises(DataError, match="is not fitted yet"):
         FittedGaussian((2,)).log_prob(torch.zeros(1, 2))
 
 

@@ -169,9 +169,9 @@ def test_the_pass_that_prepares_is_the_first_step_with_noise_of_its_own(monkeypa
     passes = []
     forward = Objective.forward
 
-    def watched(self: Objective, x: Tensor, player: str, step: int, noise: Any) -> Any:
+    def watched(self: Objective, x: Tensor, player: str, step: int, noise: Any, *fields: Any) -> Any:
         passes.append((step, *(stream.initial_seed() for stream in noise)))
-        return forward(self, x, player, step, noise)
+        return forward(self, x, player, step, noise, *fields)
 
     monkeypatch.setattr(Objective, "forward", watched)
     made, batches, training = objective(Whitening(3))

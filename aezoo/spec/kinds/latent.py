@@ -87,6 +87,10 @@ class LatentSpec(Component):
         provided = sum(flat(self.tap_shape(field, shape)) for field in self.provides)
         return flat(self.code_shape(shape)) + provided
 
+    def in_use(self, shape: Shape) -> int:
+        """As for a layer: how many values a pass without gradients holds at once for it, of a sample."""
+        return flat(shape) + flat(self.code_shape(shape)) + self.activations(shape)
+
     def maps(self, shape: Shape) -> Sequence[Affine] | None:
         """As for a layer: its linear maps and convolutions, in order; None if it does not say."""
         return None

@@ -146,6 +146,13 @@ class LayerSpec(Component):
         within = sum(layer.activations(input_shape) for _, layer, input_shape in self.inside(shape))
         return flat(self.output_shape(shape)) + within
 
+    def in_use(self, shape: Shape) -> int:
+        """How many values a pass without gradients holds at once for it, at most, of a sample.
+
+        What goes in, what comes out, and, unless a layer says less, all that a pass with gradients would keep.
+        """
+        return flat(shape) + flat(self.output_shape(shape)) + self.activations(shape)
+
     def maps(self, shape: Shape) -> Sequence[Affine] | None:
         """Its linear maps and convolutions, in order: what a constraint projects and a tied decoder shares.
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from hypothesis import strategies as st
 
 from aezoo.spec.document import Spec
+from aezoo.spec.fields import FieldSpec
 from aezoo.spec.kinds import (
     ConstraintSpec,
     CorruptionSpec,
@@ -29,9 +30,10 @@ RARELY = st.integers(0, 7).map(lambda n: n == 7)
 
 
 def draw_optional(draft: Draft) -> None:
-    """Write metadata, corruption, regularizers, constraints and training."""
+    """Write metadata, fields, corruption, regularizers, constraints and training."""
     _metadata(draft)
     _sizes(draft)
+    _fields(draft)
     _corruptions(draft)
     _named(draft, "regularizers", RegularizerSpec)
     _named(draft, "constraints", ConstraintSpec)
@@ -58,14 +60,27 @@ def _sizes(draft: Draft) -> None:
         draft.try_set("input", draft.spec.input.model_copy(update={"sizes": sizes}), {**table, "sizes": sizes})
 
 
+def _fields(draft: Draft) -> None:
+    """A class, and numbers of the input's shape, which may be its mask, its target or what a corruption hides by."""
+    if not (draft.pool.requires_kind(CorruptionSpec.kind) or draft.draw(RARELY)):
+        return
+    written: dict[str, Any] = {"label": {"classes": 3}, "kept": {"shape": list(draft.spec.input.shape)}}
+    fields = {name: FieldSpec.model_validate(field) for name, field in written.items()}
+    if draft.try_set("fields", fields, written):
+        for key in ("mask", "target"):
+            if draft.draw(st.booleans()):
+                draft.try_set(key, "fields.kept", "fields.kept")
+
+
 def _corruptions(draft: Draft) -> None:
+    hints = Hints(names=tuple(f"fields.{name}" for name, field in draft.spec.fields.items() if field.shape))
     chain: list[DrawnPart] = []
 
     def fits(part: CorruptionSpec) -> bool:
         return is_valid(draft.with_value("corruption", (*(link.part for link in chain), part)))
 
     for _ in range(_count(draft, CorruptionSpec.kind, 3)):
-        drawn = draft.generator.part(CorruptionSpec, accept=fits)
+        drawn = draft.generator.part(CorruptionSpec, hints, accept=fits)
         chain += [drawn] if drawn else []
     if chain:
         draft.try_set("corruption", tuple(link.part for link in chain), [link.written for link in chain])

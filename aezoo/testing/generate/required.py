@@ -56,6 +56,8 @@ def _begin(draft: Draft) -> bool:
     source = next(filter(None, sources), None)
     if source is None:
         return False
+    source.written.pop("observed", None)  # it names a field, and none is declared yet
+    source = source._replace(part=source.part.model_copy(update={"observed": None}))
     must = wanted if draft.pool.requires_kind(LayerSpec.kind) else None
     layers = generator.stack(Hints(shape), must=must)
     if must is not None and not any(type(layer.part) is must for layer in layers):

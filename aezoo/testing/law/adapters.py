@@ -13,12 +13,13 @@ from torch import Generator, Tensor, nn
 from aezoo.building.builder import assemble
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Attached, Output
+from aezoo.nn.corruption import corrupt
 from aezoo.registry.attribution import BUILT_BY
 from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec
-from aezoo.spec.shape import Shape
+from aezoo.spec.shape import Shape, flat
 from aezoo.testing.law.rng_state import reseed
 from aezoo.testing.law.under_test import PartUnderTest
 
@@ -151,7 +152,8 @@ class CorruptionAdapter(Adapter):
         return (_within(torch.randn(n, *self.shape, generator=noise), self.spec.input.range or (0.0, 1.0)),)
 
     def run(self, module: nn.Module, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
-        return {"corrupted": module(*inputs, generator(0) if noise is None else noise)}
+        (x,), noise = inputs, generator(0) if noise is None else noise
+        return {"corrupted": corrupt([module], x, noise, same_fields(self.spec, x))}
 
 
 class TermAdapter(Adapter):
@@ -176,7 +178,7 @@ class TermAdapter(Adapter):
     def out(self, module: nn.Module, x: Tensor, noise: Generator | None = None) -> Output:
         """A pass through the model, with all taps."""
         taps = [name for name in self.spec.taps if name.startswith(("encoder.", "decoder."))]
-        return module["model"](x, None, noise, taps)  # type: ignore[index, no-any-return]
+        return module["model"](x, None, noise, taps, same_fields(self.spec, x))  # type: ignore[index, no-any-return]
 
     def terms(self, module: nn.Module, out: Output) -> dict[str, Tensor]:
         """The values of the terms, by name."""
@@ -262,3 +264,15 @@ def build_module(part: Any, *arguments: Any) -> Any:
     if part.namespace and isinstance(module, nn.Module):
         setattr(module, BUILT_BY, part)
     return module
+
+
+def same_fields(spec: Spec, x: Tensor) -> dict[str, Tensor]:
+    """Fields of a batch, alike for all samples: the last class, and numbers that are 1 and 0 in turn."""
+    values: dict[str, Tensor] = {}
+    for name, field in spec.fields.items():
+        if field.classes is not None:
+            values[name] = torch.full((len(x),), field.classes - 1, device=x.device)
+        else:
+            numbers = 1 - torch.arange(flat(field.sample_shape), device=x.device, dtype=x.dtype) % 2
+            values[name] = numbers.reshape(1, *field.sample_shape).repeat(len(x), *(1 for _ in field.sample_shape))
+    return values

@@ -10,7 +10,7 @@ import torch
 from aezoo.building.builder import build
 from aezoo.nn.code import Output
 from aezoo.spec.document import Spec
-from aezoo.testing.law.adapters import generator
+from aezoo.testing.law.adapters import generator, same_fields
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.under_test import PartUnderTest
 
@@ -40,7 +40,7 @@ def _passes(spec: Spec) -> Iterator[Output]:
     for seed, n in enumerate((5, 3, 4)):
         x = low + (high - low) * torch.rand(n, *spec.input.shape, generator=generator(seed), dtype=torch.double)
         with torch.no_grad():
-            yield network(x, None, generator(seed))
+            yield network(x, None, generator(seed), fields=same_fields(spec, x))
 
 
 def _judged(tested: PartUnderTest, batches: list[Output]) -> float:

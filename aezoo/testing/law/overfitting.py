@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import NamedTuple
 
@@ -12,13 +12,14 @@ from torch import Tensor
 
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches
+from aezoo.nn.corruption import corrupt
 from aezoo.nn.objective import Objective
 from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
 from aezoo.spec.training import TrainingSpec
-from aezoo.testing.law.adapters import generator
+from aezoo.testing.law.adapters import generator, same_fields
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.under_test import PartUnderTest
 from aezoo.training.loop import Loop
@@ -76,13 +77,14 @@ def _unexplained_after(spec: Spec, plan: TrainingPlan, x: Tensor) -> float:
     spec = spec.model_copy(update={"training": plan.training()})
     model = build(spec, seed=0)
     objective = objective_of(model, steps=plan.steps).train()
-    batches = Batches(Samples(x.numpy(), "eight samples"), spec)
+    fields = {name: value.numpy() for name, value in same_fields(spec, x).items()}
+    batches = Batches(Samples(x.numpy(), "eight samples", fields=fields), spec)
     prepare(objective, batches, spec.training)
     outcome = Loop(objective, spec.training, batches, steps=plan.steps, turns=turns_of(spec)).run()
     if outcome.failure:
         return math.inf
     model.network.load_state_dict(outcome.state)
-    return _unexplained(objective.eval(), x)
+    return _unexplained(objective.eval(), x, same_fields(spec, x))
 
 
 def samples(spec: Spec, *, smooth: bool) -> Tensor:
@@ -101,14 +103,12 @@ def samples(spec: Spec, *, smooth: bool) -> Tensor:
 
 
 @torch.no_grad()
-def _unexplained(objective: Objective, x: Tensor) -> float:
+def _unexplained(objective: Objective, x: Tensor, fields: Mapping[str, Tensor]) -> float:
     """Squared error of reconstructions of what training is given, as a share of the variance of the samples."""
     error, network = 0.0, objective.model
     for seed in range(4):
-        corrupted = x
-        for corruption in objective.corruption:
-            corrupted = corruption(corrupted, generator(seed))
-        mean = network.decode(getattr(network.encode(corrupted), network.point))
+        corrupted = corrupt(objective.corruption, x, generator(seed), fields)
+        mean = network.decode(getattr(network.encode(corrupted, fields=fields), network.point), fields)
         error += float((mean - x).square().sum()) / 4
     return error / float((x - x.mean(dim=0)).square().sum())
 

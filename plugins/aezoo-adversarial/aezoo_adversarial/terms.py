@@ -43,7 +43,8 @@ class _CriticTermSpec(RegularizerSpec):
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if self.on != self.reads:
-            yield Remark(f"{self.tag()} reads {self.reads!r} and nothing else, got on = {self.on!r}", "leave 'on' out", at="on")
+            message = f"{self.tag()} reads {self.reads!r} and nothing else, got on = {self.on!r}"
+            yield Remark(message, "leave 'on' out", at="on")
         else:
             yield from self.critic.remarks(self.critic_input(spec.taps[self.on]))
         yield from by_total(spec)

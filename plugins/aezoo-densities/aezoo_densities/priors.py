@@ -30,6 +30,7 @@ class VampSpec(PriorSpec):
 
     type: Literal["vamp"] = "vamp"
     learned: ClassVar[bool] = True
+    space: ClassVar[str | None] = None
     components: int = Field(100, ge=1, description="how many pseudo-inputs; 500 in the paper")
 
     def parameters(self, shape: Shape, spec: Spec) -> int:
@@ -74,8 +75,7 @@ class FlowSpec(PriorSpec):
         return self.transforms * sum((features + 1) * outputs for features, outputs in layers)
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        if find_spec("zuko") is None:
-            yield Remark(f"{self.tag()} needs the package zuko", "pip install 'aezoo-densities[flow]'")
+        yield from without_zuko(self)
 
     def build(self, shape: Shape, spec: Spec) -> Prior:
         from aezoo_densities.flow import FlowPrior
@@ -106,4 +106,57 @@ class FittedMixtureSpec(PriorSpec):
         return FittedMixture(shape, self.components)
 
 
-COMPONENTS: list[type[Component]] = [VampSpec, FlowSpec, FittedMixtureSpec]
+class UniformSphereSpec(PriorSpec):
+    """Evenly over the unit sphere, for codes that lie on it (arXiv:2006.04437).
+
+    Its density is one per unit of the sphere's surface, not of volume.
+
+    Example:
+        regularizers.kl = {weight = 1.0}
+
+        [latent]
+        type = "densities:power_spherical"
+        dim = 8
+        prior = "densities:uniform_sphere"
+    """
+
+    type: Literal["uniform_sphere"] = "uniform_sphere"
+    space: ClassVar[str | None] = "sphere"
+
+    def build(self, shape: Shape, spec: Spec) -> Prior:
+        from aezoo_densities.sphere import UniformSphere
+
+        return UniformSphere(shape[0])
+
+
+class WrappedNormalSpec(PriorSpec):
+    """The wrapped normal around the centre of the Poincare ball, for codes that lie in it (arXiv:1901.06033).
+
+    Its deviation is 1 along each axis, and its density one per unit of the space's own volume. The curvature is that of
+    the latent.
+
+    Example:
+        regularizers.kl = {weight = 1.0}
+
+        [latent]
+        type = "densities:poincare"
+        dim = 2
+        prior = "densities:wrapped_normal"
+    """
+
+    type: Literal["wrapped_normal"] = "wrapped_normal"
+    space: ClassVar[str | None] = "poincare_ball"
+
+    def build(self, shape: Shape, spec: Spec) -> Prior:
+        from aezoo_densities.poincare import WrappedPrior
+
+        return WrappedPrior(shape[0], spec.latent.curvature)  # type: ignore[attr-defined]
+
+
+def without_zuko(part: Component) -> Iterator[Remark]:
+    """What is said of a part that needs zuko, where that is absent."""
+    if find_spec("zuko") is None:
+        yield Remark(f"{part.tag()} needs the package zuko", "pip install 'aezoo-densities[flow]'")
+
+
+COMPONENTS: list[type[Component]] = [VampSpec, FlowSpec, FittedMixtureSpec, UniformSphereSpec, WrappedNormalSpec]

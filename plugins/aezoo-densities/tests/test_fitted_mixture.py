@@ -14,7 +14,8 @@ from torch import Generator, Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 import aezoo
-from aezoo.errors import DataError, RunFailed
+from aezoo.errors import DataError, RunFailed, UsageError
+from aezoo.nn.prior import FittedGaussian
 
 MEANS = torch.tensor([[-2.0, 0.0], [2.0, 1.0], [0.0, 4.0]], dtype=torch.double)
 WEIGHTS = torch.tensor([0.5, 0.3, 0.2], dtype=torch.double)
@@ -98,15 +99,17 @@ def test_codes_that_are_all_alike_have_a_mixture() -> None:
         (torch.full((9, 2), torch.nan), "cannot be fitted to codes that are not finite"),
     ],
 )
-def test_codes_that_cannot_be_fitted_are_refused(codes: Tensor, message: str) -> None:
+def test_codes_that_cannot_be_fitted_are_refused_as_the_built_in_prior_does(codes: Tensor, message: str) -> None:
     with pytest.raises(DataError, match=message):
         FittedMixture((2,), 3).fit(codes)
+    with pytest.raises(RunFailed):  # of which a DataError is one
+        FittedGaussian((2,)).fit(codes[:1] if codes.isfinite().all() else codes)
 
 
 def test_training_ends_by_the_fit_and_a_loaded_model_has_it(spec: Callable[..., Any], tmp_path: Path) -> None:
     latent = {"type": "deterministic", "dim": 2, "prior": {"type": "densities:fitted_mixture", "components": 3}}
     document = spec(latent=latent, objective="standard", training={"steps": 20, "batch_size": 50})
-    with pytest.raises(RunFailed, match="'densities:fitted_mixture' is not fitted yet"):
+    with pytest.raises(UsageError, match="'densities:fitted_mixture' is not fitted yet"):
         aezoo.build(document).sample(3)
     x = np.random.default_rng(0).standard_normal((200, 5)).astype(np.float32)
     run = aezoo.train(document, x, out=tmp_path / "run")

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from aezoo_densities import MODULES
 
 import aezoo
 from aezoo.reading.reader import check
@@ -28,10 +29,12 @@ def test_every_shipped_spec_reads_without_a_doubt_builds_trains_and_samples(path
     assert run.model.sample(2).shape == (2, 1, 28, 28)
 
 
-def test_there_is_a_spec_for_the_objective_and_for_each_prior() -> None:
+def test_there_is_a_spec_for_each_objective_latent_and_prior() -> None:
     specs = [aezoo.read(path) for path in SHIPPED]
-    parts = {part.tag() for spec in specs for part in (spec.objective, spec.latent.prior) if part and part.namespace}
-    assert parts == {"densities:iwae", "densities:vamp", "densities:flow", "densities:fitted_mixture"}
+    slots = (slot for spec in specs for slot in (spec.objective, spec.latent, spec.latent.prior))
+    shipped = {part.tag() for part in slots if part and part.namespace}
+    announced = (part for module in MODULES for part in module.announced)
+    assert shipped == {f"densities:{name}" for kind, name in announced if kind != "metric"}
 
 
 @pytest.mark.parametrize("module", ["torch", "zuko"])

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from aezoo.nn.distributed import of_first, summed
 from aezoo_quantize.kmeans import kmeans, nearest
 
 #: Codes with a running count below this have not been used for long: they are not moved.
@@ -34,8 +35,9 @@ class Codebook(nn.Module):
     They are updated in a forward pass in training, after the lookup. A code that is not used does not move; Sonnet adds
     1e-5 to its count instead, which draws it to the origin. A code whose n_k falls below `restart`
     times the mean of all is moved to a vector of the batch, with that mean as its n_k (Dhariwal et al. 2020,
-    arXiv:2005.00341, section 3.1). All of it is in buffers. Random numbers come from the generator alone; without
-    one the first codes are the farthest points and no code is restarted.
+    arXiv:2005.00341, section 3.1). All of it is in buffers, the same in every process that trains: counts and sums are
+    of all their vectors, first codes and restarts those of the first. Random numbers come from the generator alone;
+    without one the first codes are the farthest points and no code is restarted.
 
     Args:
         codes: K.
@@ -102,16 +104,16 @@ class Codebook(nn.Module):
     @torch.no_grad()
     def _start(self, x: Tensor, generator: Generator | None) -> None:
         centres, counts = kmeans(x, len(self.codes), generator, cosine=self.cosine)
-        self._set(torch.ones_like(self.counts, dtype=torch.bool), centres, counts)
+        self._set(torch.ones_like(self.counts, dtype=torch.bool), of_first(centres), of_first(counts))
         self.started.fill_(True)
 
     @torch.no_grad()
     def _learn(self, x: Tensor, indices: Tensor, generator: Generator | None) -> None:
         # As a product: sums by index are in no fixed order on some accelerators.
         members = F.one_hot(indices, len(self.codes)).to(x.dtype)  # [N, K]
-        self.counts.lerp_(members.sum(dim=0), 1 - self.decay)
+        self.counts.lerp_(summed(members.sum(dim=0)), 1 - self.decay)
         if not self.learned:
-            self.sums.lerp_(members.t() @ x, 1 - self.decay)
+            self.sums.lerp_(summed(members.t() @ x), 1 - self.decay)
             self._move_to_means()
         if self.restart and generator is not None:
             self._restart(x, generator)
@@ -126,7 +128,7 @@ class Codebook(nn.Module):
         """Move codes that are hardly used to vectors of the batch. The number of draws does not depend on how many."""
         rows = torch.randint(len(x), (len(self.codes),), generator=generator, device=x.device)
         mean_count = self.counts.mean()
-        self._set(self.counts < self.restart * mean_count, x[rows], mean_count.expand_as(self.counts))
+        self._set(self.counts < self.restart * mean_count, of_first(x[rows]), mean_count.expand_as(self.counts))
 
     def _set(self, which: Tensor, codes: Tensor, counts: Tensor) -> None:
         """Set some codes, and their running means."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aezoo.nn.code import Output
+from aezoo.nn.distributed import mean_of_all
 from aezoo_quantize.vq import vectors
 
 
@@ -65,6 +66,7 @@ def evenness(logits: Tensor) -> Tensor:
     """
     half = logits.shape[1] // 2
     mean = _combinations(logits[:, :half]).t() @ _combinations(logits[:, half:]) / len(logits)
+    mean = mean_of_all(mean, len(logits))
     # A combination that never occurs adds 0 log 0 = 0, and its gradient must be finite, too.
     return -(mean * mean.clamp_min(torch.finfo(mean.dtype).tiny).log()).sum()
 

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.distributed import summed
 from aezoo.nn.latent import ActivatedCode, largest
 from aezoo_sparse.start import couple
 
@@ -133,10 +134,11 @@ class BatchTopK(Dictionary):
     def _update_threshold(self, z: Tensor) -> None:
         smallest = z.where(z > 0, torch.inf).min()
         weight = (RECENT / (self.batches + RECENT)).clamp_min(1 - self.momentum).to(smallest.dtype)
-        # A batch in which nothing is active has no smallest value.
+        # A batch in which nothing is active has no smallest value. Of several processes each has a batch of its own.
         known = smallest.isfinite()
-        self.threshold.lerp_(smallest.where(known, 0.0), weight.where(known, 0.0))
-        self.batches.add_(known)
+        total, count = summed(torch.stack([smallest.where(known, 0.0), known.to(smallest.dtype)]))
+        self.threshold.lerp_(total / count.clamp_min(1), weight.where(count > 0, 0.0))
+        self.batches.add_(count > 0)
 
 
 class JumpReLU(Dictionary):

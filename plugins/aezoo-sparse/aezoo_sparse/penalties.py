@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from aezoo.nn.code import Output
+from aezoo.nn.distributed import summed
 from aezoo.nn.freezing import frozen
 from aezoo.nn.latent import largest
 
@@ -35,7 +36,8 @@ class AuxK(nn.Module):
     def forward(self, out: Output) -> Tensor:
         z = out.tap("latent").detach()
         if self.training:
-            self.silent.add_(len(z)).masked_fill_((z != 0).any(dim=0), 0)
+            active = summed((z != 0).sum(dim=0))
+            self.silent.add_(summed(torch.full_like(self.silent, len(z)))).masked_fill_(active > 0, 0)
         dead = self.silent >= self.after
         # On an accelerator this waits for the device once a step; a needless decoder pass would cost more.
         if bool(dead.any()):
@@ -87,4 +89,4 @@ class GateReconstruction(nn.Module):
         # The whole model is frozen: a tied decoder uses the encoder's weights.
         with frozen(out.model):
             x = out.model.likelihood.mean(out.model.expand(out.code.gate, out.fields))
-        return out.masked(out.target - x).square().flatten(1).sum(dim=1).mean()  # type: ignore[no-any-return]
+        return out.masked(out.target - x).square().flatten(1).sum(dim=1).mean()
