@@ -7,11 +7,11 @@ unit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Affine, ConstraintSpec, Field, Remark, Spec
+from aezoo.plugin import ConstraintSpec, Field, Remark, Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,27 +22,11 @@ class _ColumnsSpec(ConstraintSpec):
 
     bounding: ClassVar[bool] = True
 
-    @property
-    def first(self) -> bool:
-        """Whether only the first map of the module is projected."""
-        return "." not in self.on
-
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        maps_of_layers = list(_named_maps(self.on, spec))
-        if maps_of_layers and all(maps is not None and not maps for maps in maps_of_layers):
+        yield from super().remarks(spec)
+        named = self.maps(spec)
+        if named and all(maps is not None and not maps for maps in named):
             yield Remark(f"{self.on!r} has no map to project", "name a linear or convolutional layer", at="on")
-
-
-def _named_maps(on: str, spec: Spec) -> Iterator[Sequence[Affine] | None]:
-    """The maps of each part that `on` names; None for one that does not declare its maps."""
-    stack, _, index = on.partition(".")
-    if on == "latent":
-        yield spec.latent.maps(spec.feature_shape)
-    elif stack in ("encoder", "decoder"):
-        layers = spec.encoder if stack == "encoder" else spec.decoder_layers()
-        shapes = spec.encoder_shapes if stack == "encoder" else spec.decoder_shapes
-        declared = [layer.maps(shape) for layer, shape in zip(layers, shapes, strict=False)]
-        yield from (maps for i, maps in enumerate(declared) if not index or index == str(i))
 
 
 class UnitNormSpec(_ColumnsSpec):

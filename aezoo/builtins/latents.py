@@ -98,8 +98,9 @@ class DeterministicSpec(LatentSpec):
 class GaussianLatentSpec(LatentSpec):
     """A diagonal Gaussian posterior, z = mean + exp(logvar / 2) eps with eps from N(0, I) (arXiv:1312.6114).
 
-    `encode` gives its mean. Its log variance is clamped to [-10, 10], or to `logvar_range`. With `logvar = "per_dim"` all samples share one
-    learned vector of log variances, which is enough for a linear model (Lucas et al. 2019, arXiv:1911.02469).
+    `encode` gives its mean. Its log variance is clamped to [-10, 10], or to `logvar_range`. With
+    `logvar = "per_dim"` all samples share one learned vector of log variances, which is enough for a linear model
+    (Lucas et al. 2019, arXiv:1911.02469).
 
     Example:
         [latent]

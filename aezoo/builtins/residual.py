@@ -39,6 +39,9 @@ class ResidualSpec(LayerSpec):
 
     The shortcut is the identity where shapes agree. Else it is linear for vectors; a convolution with a
     kernel of 1, strided, where the body shrinks its input by an integer factor; and otherwise one with a resize.
+    With `shortcut = "rearrange"` it has no weights: where the body shrinks its input by an integer factor, blocks of
+    positions become channels, and groups of channels their mean; where it grows, channels are repeated, and become
+    blocks of positions (arXiv:2410.10733).
 
     Example:
         [[encoder]]
@@ -56,12 +59,21 @@ class ResidualSpec(LayerSpec):
     )
     activation: Activation = Field("identity", description="pointwise function of the sum")
     scale: float = Field(1.0, gt=0, description="fixed factor of the body")
+    shortcut: Literal["map", "rearrange"] = Field(
+        "map", description="between shapes that differ: a learned map, or the values rearranged, averaged or repeated"
+    )
 
     def output_shape(self, shape: Shape) -> Shape:
         output = self._shapes(shape)[-1]
         if len(output) != len(shape):
             raise ShapeError(f"its body must keep the axes, it leads {text(shape)} to {text(output)}")
+        if self.shortcut == "rearrange":
+            _factors(shape, output)
         return output
+
+    def _learns(self, shape: Shape) -> bool:
+        """Whether the shortcut has weights."""
+        return self.shortcut == "map" and self._shapes(shape)[-1] != shape
 
     def _shapes(self, shape: Shape) -> list[Shape]:
         """The shape before each layer of the body, and after the last; cached, since each level of nesting reads it."""
@@ -84,7 +96,7 @@ class ResidualSpec(LayerSpec):
         if not body:  # no layer of it has a counterpart in a mirror, as with dropout
             return self._mirror_of_none(shape, target, style)
         own = style.activation if style.norm == "none" else "identity"
-        back = ResidualSpec(body=tuple(body), activation=own, scale=self.scale)
+        back = ResidualSpec(body=tuple(body), activation=own, scale=self.scale, shortcut=self.shortcut)
         if back.output_shape(self.output_shape(shape)) != target:
             raise self._channels_error(target)
         return [back] if style.norm == "none" else [back, *ending(style)]
@@ -99,7 +111,7 @@ class ResidualSpec(LayerSpec):
 
     def parameters(self, shape: Shape) -> int:
         shapes = self._shapes(shape)
-        own = 0 if shapes[-1] == shape else flat_parameters(shape[:1], shapes[-1][:1])
+        own = flat_parameters(shape[:1], shapes[-1][:1]) if self._learns(shape) else 0
         return own + sum(layer.parameters(s) for layer, s in zip(self.body, shapes, strict=False))
 
     def in_use(self, shape: Shape) -> int:
@@ -110,7 +122,7 @@ class ResidualSpec(LayerSpec):
     def maps(self, shape: Shape) -> Sequence[Affine] | None:
         shapes = self._shapes(shape)
         maps_of_layers = [layer.maps(s) for layer, s in zip(self.body, shapes, strict=False)]
-        own = () if shapes[-1] == shape else (_shortcut(shape, shapes[-1]),)
+        own = (_shortcut(shape, shapes[-1]),) if self._learns(shape) else ()
         return None if None in maps_of_layers else (*(one for maps in maps_of_layers for one in maps or ()), *own)
 
     def sees(self, shape: Shape) -> Window | None:
@@ -119,15 +131,24 @@ class ResidualSpec(LayerSpec):
             if (window := layer.sees(input_shape)) is None:
                 return None
             body = body.then(window)
-        around = _shortcut_window(shape, shapes[-1], body.stride)
+        if self.shortcut != "map" and shapes[-1] != shape:
+            around: Window | None = _block_window(body.stride)
+        else:
+            around = _shortcut_window(shape, shapes[-1], body.stride)
         return None if around is None else body.beside(around)
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Residual, shortcut
+        from aezoo.nn.shuffling import Rearranged
 
         shapes = self._shapes(shape)
         body = [made(layer, s) for layer, s in zip(self.body, shapes, strict=False)]
-        around = shortcut(shape, shapes[-1], factor=_factor(shape, shapes[-1]))
+        output = shapes[-1]
+        if self.shortcut == "map" or output == shape:
+            around = shortcut(shape, output, factor=_factor(shape, output))
+        else:
+            down, up = _factors(shape, output)
+            around = Rearranged(output[0], down=down, up=up)
         return Residual(body, around, activation=self.activation, scale=self.scale)
 
 
@@ -144,6 +165,26 @@ def _shortcut_window(shape: Shape, output: Shape, stride: Fraction | float) -> W
     if stride >= 1:
         return Window(stride, 0, 0, int(stride))
     return Window(stride, 1 - stride, 0)
+
+
+def _block_window(stride: Fraction | float) -> Window:
+    """The window of a shortcut that rearranges whole blocks of positions."""
+    return Window(stride, 0, stride - 1, int(stride)) if stride >= 1 else Window(stride, 1 - stride, 0)
+
+
+def _factors(shape: Shape, output: Shape) -> tuple[int, int]:
+    """By what factor each axis shrinks, and grows; or `ShapeError`."""
+    pairs = list(zip(shape[1:], output[1:], strict=True))
+    down, up = (
+        max((one // other for one, other in side), default=1) or 1 for side in (pairs, [p[::-1] for p in pairs])
+    )
+    if any(before * up != after * down for before, after in pairs):
+        raise ShapeError(f"rearranges by one whole factor on all axes, its body leads {text(shape)} to {text(output)}")
+    made, wanted = shape[0] * down ** len(pairs), output[0] * up ** len(pairs)
+    if made % wanted and wanted % made:
+        message = f"{made} channels to {wanted}, neither a multiple of the other; take other channels"
+        raise ShapeError(f"its shortcut would lead {message}")
+    return down, up
 
 
 def _shortcut(shape: Shape, output: Shape) -> Affine:

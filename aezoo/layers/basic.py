@@ -9,7 +9,7 @@ from pydantic import Field
 
 from aezoo.errors import ShapeError
 from aezoo.spec.component import Ints
-from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style, flat_parameters
+from aezoo.spec.kinds import Activation, Affine, LayerSpec, Norm, Style
 from aezoo.spec.shape import Shape, flat, text, vector
 from aezoo.spec.window import EVERYWHERE, POINTWISE, Window
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 ACTIVATION = "pointwise function at the end"
 NORM = "between map and activation; group: at most 8 groups, as many as divide the channels"
+WEIGHT_NORM = (
+    "whether the weight is g v / |v|, with a length g for each output (of a transposed convolution, for each input; "
+    "arXiv:1602.07868)"
+)
 EPS = "added to what is divided by: the variance, or the mean square of an RMS norm; 1e-5 unless set"
 #: Of a norm that says no `eps`.
 DEFAULT_EPS = 1e-5
@@ -82,6 +86,7 @@ class LinearSpec(LayerSpec):
     type: Literal["linear"] = "linear"
     features: int = Field(ge=1, description="width of the output")
     bias: bool = Field(True, description="whether the map has a bias")
+    weight_norm: bool = Field(False, description=WEIGHT_NORM)
     norm: Norm = Field("none", description=NORM)
     activation: Activation = Field("relu", description=ACTIVATION)
 
@@ -94,15 +99,22 @@ class LinearSpec(LayerSpec):
         return Style(self.activation, self.norm)
 
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
-        features = vector(target)
-        return [LinearSpec(features=features, bias=self.bias, norm=style.norm, activation=style.activation)]
+        return [
+            LinearSpec(
+                features=vector(target),
+                bias=self.bias,
+                weight_norm=self.weight_norm,
+                norm=style.norm,
+                activation=style.activation,
+            )
+        ]
 
     def parameters(self, shape: Shape) -> int:
-        weights = flat_parameters(shape, (self.features,)) - self.features * (not self.bias)
-        return weights + norm_parameters(self.norm, (self.features,))
+        biases = self.features if self.bias else 0
+        return self.borrowed(shape) + biases + norm_parameters(self.norm, (self.features,))
 
     def maps(self, shape: Shape) -> Sequence[Affine]:
-        return (Affine(vector(shape), self.features),)
+        return (Affine(vector(shape), self.features, weight_norm=self.weight_norm),)
 
     def batch_norm(self, shape: Shape) -> Shape | None:
         return (self.features,) if self.norm == "batch" else None
@@ -110,9 +122,10 @@ class LinearSpec(LayerSpec):
     def build(self, shape: Shape) -> nn.Module:
         from torch import nn
 
-        from aezoo.nn.layers import block
+        from aezoo.nn.layers import block, weight_normalized
 
-        linear = nn.Linear(vector(shape), self.features, bias=self.bias)
+        linear: nn.Module = nn.Linear(vector(shape), self.features, bias=self.bias)
+        linear = weight_normalized(linear) if self.weight_norm else linear
         return block("linear", linear, (self.features,), norm=self.norm, activation=self.activation)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from aezoo.errors import NoMirror, ShapeError
-from aezoo.layers.basic import ACTIVATION, NORM, check_norm, norm_parameters, norm_window
+from aezoo.layers.basic import ACTIVATION, NORM, WEIGHT_NORM, check_norm, norm_parameters, norm_window
 from aezoo.layers.padding import MODE, Mode, Sides, check_mode, padded, sides_of
 from aezoo.layers.resampling import UpsampleSpec, check_rank, positions
 from aezoo.spec.component import Ints, as_tuple
@@ -42,6 +42,7 @@ class ConvolutionSpec(LayerSpec):
         1, ge=1, description="blocks of channels that are not connected; divides those of input and output"
     )
     bias: bool = Field(True, description="whether the map has a bias")
+    weight_norm: bool = Field(False, description=WEIGHT_NORM)
     norm: Norm = Field("none", description=NORM)
     activation: Activation = Field("relu", description=ACTIVATION)
 
@@ -79,9 +80,19 @@ class ConvolutionSpec(LayerSpec):
     def maps(self, shape: Shape) -> Sequence[Affine]:
         channels, spatial = grid(shape)
         kernel = (self.kernel,) * len(spatial)
-        padding = max(self.even(len(spatial)))
-        geometry = {"stride": self.stride, "padding": padding, "dilation": self.dilation, "groups": self.groups}
-        return (Affine(channels, self.channels, kernel, **geometry, transposed=self.transposed),)
+        return (
+            Affine(
+                channels,
+                self.channels,
+                kernel,
+                stride=self.stride,
+                padding=max(self.even(len(spatial))),
+                dilation=self.dilation,
+                groups=self.groups,
+                transposed=self.transposed,
+                weight_norm=self.weight_norm,
+            ),
+        )
 
     def batch_norm(self, shape: Shape) -> Shape | None:
         return self.output_shape(shape) if self.norm == "batch" else None
@@ -169,6 +180,7 @@ class ConvSpec(ConvolutionSpec):
             dilation=self.dilation,
             groups=self.groups,
             bias=self.bias,
+            weight_norm=self.weight_norm,
             norm=style.norm,
             activation=style.activation,
         )
@@ -197,6 +209,7 @@ class ConvSpec(ConvolutionSpec):
             dilation=self.dilation,
             groups=self.groups,
             bias=self.bias,
+            weight_norm=self.weight_norm,
             norm=style.norm,
             activation=style.activation,
         )
@@ -212,10 +225,10 @@ class ConvSpec(ConvolutionSpec):
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Pad
-        from aezoo.nn.layers import CONVOLUTIONS, block
+        from aezoo.nn.layers import CONVOLUTIONS, block, weight_normalized
 
         channels, spatial = grid(shape)
-        conv = CONVOLUTIONS[len(spatial) - 1](
+        conv: nn.Module = CONVOLUTIONS[len(spatial) - 1](
             channels,
             self.channels,
             self.kernel,
@@ -225,6 +238,7 @@ class ConvSpec(ConvolutionSpec):
             groups=self.groups,
             bias=self.bias,
         )
+        conv = weight_normalized(conv) if self.weight_norm else conv
         pads, output = self.pads(len(spatial)), self.output_shape(shape)
         before = Pad(pads, mode=self.padding_mode) if pads else None
         return block("conv", conv, output, norm=self.norm, activation=self.activation, before=before)
@@ -296,6 +310,7 @@ class ConvTransposeSpec(ConvolutionSpec):
                 dilation=self.dilation,
                 groups=self.groups,
                 bias=self.bias,
+                weight_norm=self.weight_norm,
                 norm=style.norm,
                 activation=style.activation,
             )
@@ -310,11 +325,11 @@ class ConvTransposeSpec(ConvolutionSpec):
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Pad
-        from aezoo.nn.layers import TRANSPOSED_CONVOLUTIONS, block
+        from aezoo.nn.layers import TRANSPOSED_CONVOLUTIONS, block, weight_normalized
 
         channels, spatial = grid(shape)
         even = self.even(len(spatial))
-        conv = TRANSPOSED_CONVOLUTIONS[len(spatial) - 1](
+        conv: nn.Module = TRANSPOSED_CONVOLUTIONS[len(spatial) - 1](
             channels,
             self.channels,
             self.kernel,
@@ -325,6 +340,7 @@ class ConvTransposeSpec(ConvolutionSpec):
             groups=self.groups,
             bias=self.bias,
         )
+        conv = weight_normalized(conv) if self.weight_norm else conv
         output = self.output_shape(shape)
         rest = tuple((least - a, least - b) for least, (a, b) in zip(even, self.sides(len(spatial)), strict=True))
         after = Pad(rest) if any(map(any, rest)) else None

@@ -12,6 +12,7 @@ from aezoo.layers.resampling import positions
 from aezoo.spec.component import Ints
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.shape import Shape, grid
+from aezoo.spec.window import Window
 
 if TYPE_CHECKING:
     from torch import nn
@@ -80,6 +81,12 @@ class PadSpec(LayerSpec):
     def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
         opposite = -self.padding if isinstance(self.padding, int) else tuple(-n for n in self.padding)
         return [PadSpec(padding=opposite)]
+
+    def sees(self, shape: Shape) -> Window | None:
+        if self.mode != "zeros":  # the values that it repeats stand elsewhere at another size
+            return None
+        before, _ = zip(*sides_of(self.padding, len(shape) - 1), strict=True)
+        return Window(1, max(0, *before), max(0, *(-n for n in before)))
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo.nn.convolutions import Pad

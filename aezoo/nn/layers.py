@@ -11,6 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrizations
+from torch.nn.utils.parametrize import is_parametrized
 
 from aezoo.errors import ShapeError
 
@@ -103,6 +105,15 @@ class RMSNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = F.rms_norm(x.movedim(1, -1), self.channels, self.weight, self.eps)
         return (h if self.bias is None else h + self.bias).movedim(-1, 1)
+
+
+def weight_normalized(module: nn.Module) -> nn.Module:
+    """The map with a weight g v / |v|, the norm over all axes but the first (arXiv:1602.07868).
+
+    In a state dict g is `parametrizations.weight.original0` and v `parametrizations.weight.original1`, as torch has it.
+    """
+    normalized: nn.Module = parametrizations.weight_norm(module)
+    return normalized
 
 
 def group_count(shape: tuple[int, ...]) -> int:
@@ -198,9 +209,14 @@ def tie(decoder_module: nn.Module, encoder_module: nn.Module) -> nn.Module:
 
 def matrices(module: nn.Module) -> list[nn.Parameter]:
     """The weights of a module that mix values: those of its maps, and all others that are not vectors."""
-    own = {id(part.weight) for part in module.modules() if isinstance(part, Map)}
+    own = {id(_free_weight(part)) for part in module.modules() if isinstance(part, Map)}
     # [D, 1, 1] counts as a vector: it is broadcast over a grid.
     return [p for p in module.parameters() if id(p) in own or (p.ndim > 1 and p.numel() > len(p))]
+
+
+def _free_weight(layer: Map) -> Tensor:
+    """The weight of a map that is learned: of a normalized one, the direction."""
+    return layer.parametrizations.weight.original1 if is_parametrized(layer) else layer.weight  # type: ignore[union-attr, return-value]
 
 
 def _only_map(module: nn.Module, side: str) -> tuple[str, Map]:

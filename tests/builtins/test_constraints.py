@@ -84,3 +84,29 @@ def test_what_is_not_refused_is_projected(on):
     changed = {name for name, value in model.network.state_dict().items() if not value.equal(before[name])}
     assert changed
     assert all(name.startswith(f"{on}.") for name in changed)
+
+
+@pytest.mark.parametrize(("on", "refused"), [("decoder", False), ("decoder.0", False), ("decoder.1", True)])
+@pytest.mark.parametrize("part", [UnitNormSpec, MaxNormSpec], ids=lambda part: part.tag())
+def test_a_weight_that_is_made_anew_at_each_pass_cannot_be_constrained(part, on, refused):
+    decoder = [
+        {"type": "linear", "features": 3},
+        {"type": "linear", "features": 4, "weight_norm": True, "activation": "identity"},
+    ]
+    spec = aezoo.read({"name": "t", "input": [4], "latent": {"type": "deterministic", "dim": 3}, "decoder": decoder})
+    remarks = [(remark.level, remark.message, remark.at) for remark in part(on=on).remarks(spec)]
+    message = f"{on!r} has a weight that is made anew from g and v at each pass, so that a projection would be lost"
+    assert remarks == ([("error", message, "on")] if refused else [])
+
+
+def test_a_normalized_weight_can_be_tied_and_is_then_the_encoders():
+    encoder = [{"type": "linear", "features": 1, "weight_norm": True}]
+    spec = {"name": "t", "input": [1], "encoder": encoder, "latent": {"type": "deterministic", "dim": 3}}
+    model = aezoo.build({**spec, "decoder": {"tied": True}})
+    assert sum(p.numel() for p in model.network.parameters()) == model.spec.parameters
+    source = model.network.encoder[0].linear
+    assert model.network.decoder[1].linear.source is source
+    with torch.no_grad():
+        source.parametrizations.weight.original0.mul_(2)
+    h = torch.randn(3, 1)
+    torch.testing.assert_close(model.network.decoder[1](h), h * source.weight + model.network.decoder[1].linear.bias)

@@ -11,8 +11,10 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from aezoo.builtins.gates import GluSpec, SnakeSpec
 from aezoo.builtins.residual import ResidualSpec
 from aezoo.builtins.sequences import AttentionSpec, RecurrentSpec, TransformerSpec
+from aezoo.builtins.shuffling import PixelShuffleSpec, PixelUnshuffleSpec
 from aezoo.errors import NoMirror, ShapeError
 from aezoo.layers.basic import (
     ActivationSpec,
@@ -48,14 +50,28 @@ window = {
     "dilation": st.integers(1, 2),
     "groups": st.sampled_from([1, 2]),
     "bias": st.booleans(),
+    "weight_norm": st.booleans(),
     "norm": NORMS,
     "activation": ACTIVATIONS,
 }
 MODES = st.sampled_from(["zeros", "reflect", "replicate", "circular"])
 convolutions = st.builds(ConvSpec, padding_mode=MODES, **window)
-linears = st.builds(LinearSpec, features=st.integers(1, 9), bias=st.booleans(), norm=NORMS, activation=ACTIVATIONS)
+linears = st.builds(
+    LinearSpec,
+    features=st.integers(1, 9),
+    bias=st.booleans(),
+    weight_norm=st.booleans(),
+    norm=NORMS,
+    activation=ACTIVATIONS,
+)
 bodies = st.lists(convolutions, min_size=1, max_size=2).map(tuple)
-residuals = st.builds(ResidualSpec, body=bodies, activation=ACTIVATIONS, scale=st.sampled_from([1.0, 0.5]))
+residuals = st.builds(
+    ResidualSpec,
+    body=bodies,
+    activation=ACTIVATIONS,
+    scale=st.sampled_from([1.0, 0.5]),
+    shortcut=st.sampled_from(["map", "rearrange"]),
+)
 vector_residuals = st.builds(ResidualSpec, body=st.lists(linears, min_size=1, max_size=2).map(tuple))
 on_any = st.one_of(
     st.just(FlattenSpec()),
@@ -64,6 +80,8 @@ on_any = st.one_of(
     st.builds(NormSpec, norm=st.just("rms"), eps=st.sampled_from([None, 1e-12, 0.5]), shift=st.booleans()),
     st.builds(ActivationSpec, activation=ACTIVATIONS),
     st.builds(DropoutSpec, p=st.sampled_from([0.0, 0.5])),
+    st.builds(SnakeSpec, beta=st.booleans(), log=st.booleans()),
+    st.builds(GluSpec, activation=st.sampled_from(["sigmoid", "silu"])),
 )
 on_grids = st.one_of(
     convolutions,
@@ -72,6 +90,8 @@ on_grids = st.one_of(
     st.just(GlobalPoolSpec()),
     st.builds(UpsampleSpec, factor=st.integers(1, 3), mode=st.sampled_from(["nearest", "linear"])),
     residuals,
+    st.builds(PixelUnshuffleSpec, factor=st.integers(2, 3)),
+    st.builds(PixelShuffleSpec, factor=st.just(2)),
     st.builds(PadSpec, padding=st.integers(-1, 2) | st.tuples(st.integers(-1, 2), st.integers(-1, 2)), mode=MODES),
     st.builds(
         AttentionSpec,
@@ -245,6 +265,11 @@ def test_a_residual_block_says_where_in_its_body_the_fault_is():
         (AttentionSpec(norm="none", eps=1e-6), (4, 5, 5), "groups and eps are of a norm, this attention has none"),
         (AttentionSpec(norm="rms"), (1, 5, 5), "rms norm over 1x5x5 has one value"),
         (TransformerSpec(), (4, 5, 5), "takes sequences"),
+        (GluSpec(), (3, 5), "takes an even number of features or channels, half of them gates, got 3x5"),
+        (PixelUnshuffleSpec(), (1, 4, 5), "factor 2 does not divide 4x5 positions"),
+        (PixelShuffleSpec(), (6, 4, 5), "takes a multiple of factor\\^axes = 4 channels, got 6x4x5"),
+        (ResidualSpec(body=(ConvSpec(channels=4, stride=2),), shortcut="rearrange"), (1, 7), "by one whole factor"),
+        (ResidualSpec(body=(ConvSpec(channels=3, stride=2),), shortcut="rearrange"), (1, 8), "lead 2 channels to 3"),
         (ResidualSpec(body=(FlattenSpec(),)), (2, 3), "its body must keep the axes"),
     ],
 )
@@ -322,6 +347,89 @@ def test_a_causal_convolution_is_led_back_by_a_resize_of_a_whole_factor_alone():
 def test_padding_of_its_own_is_counted_among_the_activations():
     shape, plain = (3, 8, 8), ConvSpec(channels=2)
     assert ConvSpec(channels=2, padding_mode="reflect").activations(shape) == plain.activations(shape) + 3 * 10 * 10
+
+
+def seeded(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("beta", [False, True])
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("shape", [(3,), (3, 5), (3, 4, 5)])
+def test_snake_adds_a_squared_sine_of_learned_frequency_and_amplitude(beta, log, shape):
+    snake = SnakeSpec(beta=beta, log=log).build(shape).double()
+    x = seeded(4, *shape)
+    torch.testing.assert_close(snake(x), x + x.sin() ** 2, msg="alpha and beta begin at 1")
+    alpha, amplitude = torch.tensor([0.5, 2.0, 3.0]).double(), torch.tensor([1.5, 0.3, 0.7]).double()
+    with torch.no_grad():
+        snake.alpha.copy_((alpha.log() if log else alpha).view_as(snake.alpha))
+        if beta:
+            snake.beta.copy_((amplitude.log() if log else amplitude).view_as(snake.beta))
+    a, b = (values.view(3, *(1 for _ in shape[1:])) for values in (alpha, amplitude if beta else alpha))
+    torch.testing.assert_close(snake(x), x + torch.sin(a * x) ** 2 / b, rtol=1e-8, atol=1e-8)
+
+
+def test_a_gate_is_the_second_half_of_the_channels():
+    x = seeded(2, 6, 5)
+    assert torch.equal(GluSpec().build((6, 5))(x), torch.nn.functional.glu(x, dim=1))
+    a, b = x.chunk(2, dim=1)
+    assert torch.equal(GluSpec(activation="silu").build((6, 5))(x), a * torch.nn.functional.silu(b))
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_shuffling_of_images_is_that_of_torch_and_each_undoes_the_other(factor):
+    x = seeded(2, 3, 6, 12)
+    stacked = PixelUnshuffleSpec(factor=factor).build(x.shape[1:])(x)
+    assert torch.equal(stacked, torch.nn.functional.pixel_unshuffle(x, factor))
+    assert torch.equal(PixelShuffleSpec(factor=factor).build(stacked.shape[1:])(stacked), x)
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (3, 4, 6), (3, 4, 6, 8)])
+def test_shuffling_undoes_itself_on_signals_and_volumes(shape):
+    x = seeded(2, *shape)
+    stacked = PixelUnshuffleSpec().build(shape)(x)
+    assert torch.equal(PixelShuffleSpec().build(stacked.shape[1:])(stacked), x)
+    # The first block along the last axis: positions 0 and 1 of channel 0 are channels 0 and 1.
+    assert torch.equal(stacked[:, :2].flatten(2)[..., 0], x[:, 0].flatten(1)[:, :2])
+
+
+def test_a_shortcut_without_weights_averages_channels_on_the_way_down_and_repeats_them_on_the_way_up():
+    x = seeded(2, 3, 6, 6)
+    down = ResidualSpec(body=(ConvSpec(channels=6, stride=2, activation="identity"),), shortcut="rearrange")
+    built = down.build((3, 6, 6)).double()
+    blocks = torch.nn.functional.pixel_unshuffle(x, 2)  # 12 channels, two for each of 6
+    torch.testing.assert_close(built(x), built.body(x) + (blocks[:, ::2] + blocks[:, 1::2]) / 2)
+    assert down.parameters((3, 6, 6)) == 3 * 6 * 9 + 6
+
+    (back,) = down.mirror((3, 6, 6), target=(3, 6, 6), style=Style())
+    assert back.shortcut == "rearrange"
+    h = seeded(2, 6, 3, 3)
+    built = back.build((6, 3, 3)).double()
+    repeated = torch.stack([h[:, c // 2] for c in range(12)], dim=1)
+    torch.testing.assert_close(built(h), built.body(h) + torch.nn.functional.pixel_shuffle(repeated, 2))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "first"),
+    [
+        (LinearSpec(features=3, weight_norm=True), (5,), 3),
+        (ConvSpec(channels=6, groups=2, weight_norm=True), (4, 5, 5), 6),
+        (ConvTransposeSpec(channels=6, stride=2, weight_norm=True), (4, 5), 4),
+    ],
+)
+def test_a_normalized_weight_is_a_direction_and_a_length_and_is_saved_as_both(layer, shape, first):
+    module = layer.build(shape).double()
+    name = layer.type
+    state = module.state_dict()
+    g, v = (state[f"{name}.parametrizations.weight.original{i}"] for i in (0, 1))
+    assert g.numel() == first == len(v)
+    with torch.no_grad():
+        g *= 3
+    lengths = v.flatten(1).norm(dim=1).view_as(g)
+    torch.testing.assert_close(module.get_submodule(name).weight, g * v / lengths)
+    assert sum(p.numel() for p in module.parameters()) == layer.parameters(shape)
+    assert layer.mirror(shape, target=shape, style=Style())[0].weight_norm
+    assert layer.borrowed(shape) == g.numel() + v.numel()
 
 
 def test_a_residual_block_of_which_a_mirror_leaves_nothing_is_mirrored_by_its_ending():

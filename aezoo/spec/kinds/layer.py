@@ -63,6 +63,7 @@ class Affine(NamedTuple):
         dilation: Between the entries of the kernel.
         groups: Blocks of channels that do not see each other.
         transposed: Whether it is the adjoint of a convolution.
+        weight_norm: Whether its weight is a direction and a length for each entry of its first axis.
     """
 
     inputs: int
@@ -73,11 +74,13 @@ class Affine(NamedTuple):
     dilation: int = 1
     groups: int = 1
     transposed: bool = False
+    weight_norm: bool = False
 
     @property
     def weights(self) -> int:
         """How many it has, without a bias."""
-        return self.inputs * self.outputs // self.groups * prod(self.kernel)
+        lengths = (self.inputs if self.transposed else self.outputs) if self.weight_norm else 0
+        return self.inputs * self.outputs // self.groups * prod(self.kernel) + lengths
 
 
 class Style(NamedTuple):
