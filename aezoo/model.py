@@ -115,6 +115,45 @@ class Tiling:
         )
 
 
+class AllAlike:
+    """Noise of levels that all samples share, so that the score of one does not depend on those beside it.
+
+    The second half of the draws has the opposite noise of the first, as the code has.
+
+    Args:
+        seed: Of the score.
+        position: Of the draw.
+        draws: How many there are.
+    """
+
+    def __init__(self, seed: int, position: int, draws: int) -> None:
+        half = (draws + 1) // 2
+        self.generator = Generator().manual_seed(derive(seed, "score.levels", position % half))
+        self.sign = 1 if position < half else -1
+
+    def __call__(self, like: Tensor) -> Tensor:
+        noise = torch.randn(1, *like.shape[1:], generator=self.generator)
+        return (self.sign * noise).to(like).expand_as(like)
+
+
+class EachItsOwn:
+    """Noise of levels that depends on the position of a sample alone, not on the batch that it is drawn in.
+
+    Args:
+        seed: Of the samples.
+        start: Position of the first sample of the batch.
+    """
+
+    def __init__(self, seed: int, start: int) -> None:
+        self.seed, self.start = seed, start
+        self.generators: list[Generator] = []
+
+    def __call__(self, like: Tensor) -> Tensor:
+        rows = range(self.start, self.start + len(like))
+        self.generators = self.generators or [Generator().manual_seed(derive(self.seed, "levels", i)) for i in rows]
+        return torch.stack([torch.randn(like.shape[1:], generator=one) for one in self.generators]).to(like)
+
+
 class Opened(NamedTuple):
     """The data of a call, ready to pass through the network."""
 
@@ -199,7 +238,7 @@ class Model:
         tile: int | None = None,
         overlap: int | None = None,
     ) -> Array | Tensor:
-        """The code of each sample, nothing drawn: the mean of a Gaussian.
+        """The code of each sample, nothing drawn: the mean of a Gaussian. Of a hierarchy it is the top level.
 
         Args:
             data: [N, *input].
@@ -266,7 +305,9 @@ class Model:
     ) -> Array | Tensor:
         """The mean of the data for each code, in data units.
 
-        Whole numbers are the indices that a discrete code is made of: what `encode(..., what="indices")` gives.
+        Whole numbers are the indices that a discrete code is made of: what `encode(..., what="indices")` gives. Of a
+        hierarchy the levels below the code have the means of their priors.
+
         `tile` and `overlap` are those of `encode`, in positions of the data.
 
         Shape:
@@ -313,6 +354,7 @@ class Model:
     ) -> Array | Tensor:
         """Each sample, encoded and decoded: no corruption, no latent noise, in data units.
 
+        Of a hierarchy each level has the mean of its posterior.
         `tile` and `overlap` are those of `encode`: the tiles of the data make a whole code, which is decoded in tiles.
 
         Shape:
@@ -322,11 +364,13 @@ class Model:
         tiles = self._tiles(tile, overlap)
         encode, decode = tiles.encoded(Model._code), tiles.decoded(Model._decode)
         compute: Compute = lambda m, batch: decode(m, batch._replace(x=encode(m, batch)))  # noqa: E731
+        if tiles.plan is None:  # whole samples: levels of a hierarchy read the encoder
+            compute = lambda m, batch: m.network.reconstruct(*batch)  # noqa: E731
         return self._pass(opened, opened.spec.target_shape, compute, batch_size, tiles=tiles)
 
     @attributed()
     def sample(self, n: int, *, seed: int = 0, fields: Fields | None = None, batch_size: int | None = None) -> Array:
-        """New data: the means for `n` codes drawn from the prior.
+        """New data: the means for `n` codes drawn from the prior; of a hierarchy, for draws of each level.
 
         Args:
             n: How many.
@@ -343,7 +387,10 @@ class Model:
         """
         if n < 1:
             raise UsageError(f"cannot draw {n} samples", hint="ask for at least 1")
-        return self.decode(self._draw(n, seed), fields=fields, batch_size=batch_size).cpu().numpy()
+        codes = self._draw(n, seed)
+        if self.spec.levels:
+            return self._draw_levels(self._open_codes(codes, fields), seed, batch_size).cpu().numpy()
+        return self.decode(codes, fields=fields, batch_size=batch_size).cpu().numpy()
 
     @overload
     def score(
@@ -415,7 +462,8 @@ class Model:
 
         The way is a straight line, or the shortest one in the space that the latent's codes lie in.
 
-        `fields` go along with both ends; where an end has its own, these do. What decodes reads those of `a`.
+        Of a hierarchy the codes are the top level, and each level below has the mean of its prior. `fields` go along
+        with both ends; where an end has its own, these do. What decodes reads those of `a`.
 
         Shape:
             a, b: [*input] -> [steps, *target]; [N, *input] -> [N, steps, *target]
@@ -484,9 +532,9 @@ class Model:
 
     def _negative_elbo(self, batch: Batch, noise: Tensor, seed: int) -> Tensor:
         """The mean over draws of -log p(x | z), and the rate: in closed form, else its mean over the same draws."""
-        out, expand = self.network(batch.x, fields=batch.fields), self.network.expand
-        codes = self._redrawn(out, noise, seed)
-        drawn = [out._replace(code=code, raw=expand(code.z, batch.fields)) for code in codes]
+        out = self.network(batch.x, fields=batch.fields)
+        codes = enumerate(self._redrawn(out, noise, seed))
+        drawn = [self.network.redecode(out, code, AllAlike(seed, i, len(noise))) for i, code in codes]
         distortion = torch.stack([self._measure(one) for one in drawn]).mean(dim=0)
         if (closed := closed_form(out)) is not None:
             return distortion + closed.sum(dim=-1)
@@ -545,6 +593,20 @@ class Model:
         generator = Generator(self.device).manual_seed(derive(seed, "sample"))
         with torch.no_grad():
             return prior.sample(n, generator)  # type: ignore[no-any-return]
+
+    def _draw_levels(self, opened: Opened, seed: int, batch_size: int | None) -> Tensor:
+        """Codes decoded, with draws of the levels below them."""
+        batch_size = batch_size or self.samples_at_once(opened.spec.input.shape)
+        drawn: list[Tensor] = []
+        start = 0
+        with evaluating(self.network), torch.inference_mode():
+            for codes in opened.batches.sequential(batch_size):
+                drawn.append(self.network.decode(*codes, EachItsOwn(seed, start)))
+                start += codes.rows
+        result = torch.cat(drawn)
+        if rows := _not_finite(result):
+            raise _beyond(opened.samples, rows)
+        return result
 
     def _open(self, data: Data, fields: Fields | None, needed: Collection[str]) -> Opened:
         spec, resized = self.spec, self.spec.input.sizes is not None

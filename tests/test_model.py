@@ -12,8 +12,12 @@ import pytest
 import torch
 
 import aezoo
+from aezoo.building.builder import objective_of
 from aezoo.errors import AnswerNo, DataError, DataWarning, NotFound, UsageError
 from aezoo.model import Model
+from aezoo.nn.divergence import rate_values_by_level
+from aezoo.nn.metrics import elbo
+from aezoo.nn.objective import Noise
 from aezoo.reading.reader import SpecWarning
 
 IMAGES = (1, 8, 8)
@@ -414,3 +418,88 @@ def test_another_unit_is_refused_and_the_declared_range_is_named() -> None:
     with pytest.raises(DataError, match=r"is outside of \[0, 1\] by more than 10 times its width") as caught:
         vanilla().encode(images() * 250)
     assert "looks like 0..255" in caught.value.hint
+
+
+# --- hierarchies ------------------------------------------------------------------------------------------
+
+
+def hierarchical(**changes: Any) -> Model:
+    """A code and two levels below it, whose weights are far enough from their start for levels to differ."""
+    decoder = [
+        {"type": "linear", "features": 8},
+        {"type": "stochastic", "dim": 4, "reads": "encoder.2"},
+        {"type": "linear", "features": 12},
+        {"type": "stochastic", "dim": 6, "reads": "encoder.1"},
+        {"type": "linear", "features": 64, "activation": "identity"},
+        {"type": "reshape", "shape": list(IMAGES)},
+    ]
+    encoder = [{"type": "flatten"}, {"type": "linear", "each": {"features": [16, 12]}}]
+    model = variational(**{"encoder": encoder, "decoder": decoder, **changes})
+    with torch.no_grad():
+        for p in model.network.parameters():
+            p.mul_(1.2)
+    return model
+
+
+def test_the_code_of_a_hierarchy_is_its_top_level() -> None:
+    model, x = hierarchical(), images()
+    assert model.encode(x).shape == (5, 3)
+    assert not np.allclose(model.decode(model.encode(x)), model.reconstruct(x))  # which has the posteriors of all
+
+
+def test_a_sample_of_a_hierarchy_depends_on_seed_and_position_alone() -> None:
+    model = hierarchical()
+    samples = model.sample(7, seed=3)
+    np.testing.assert_allclose(model.sample(7, seed=3, batch_size=2), samples, atol=1e-6)
+    np.testing.assert_array_equal(model.sample(7, seed=3), samples)
+    assert not np.allclose(model.sample(7, seed=4), samples)
+    codes = model.network.prior.sample(2000, torch.Generator().manual_seed(0)).numpy()
+    same = np.repeat(codes[:1], 2000, axis=0)
+    assert np.ptp(model.decode(same), axis=0).max() < 1e-5  # decoding draws nothing
+    assert model.sample(2000).std(axis=0).mean() > model.decode(codes).std(axis=0).mean()
+
+
+def test_a_sample_of_data_has_one_score_in_a_hierarchy_whatever_stands_beside_it() -> None:
+    model, x = hierarchical(), images(6)
+    scores = model.score(x, by="elbo")
+    np.testing.assert_allclose(model.score(x[2:4], by="elbo"), scores[2:4], rtol=1e-6)
+    np.testing.assert_allclose(model.score(x, by="elbo", batch_size=1), scores, rtol=1e-6)
+
+
+def test_the_score_of_a_hierarchy_is_its_elbo_averaged_over_draws() -> None:
+    model, x = hierarchical(), images(3)
+    many = torch.from_numpy(x).repeat_interleave(20_000, dim=0)
+    with torch.no_grad():
+        drawn = -elbo(model.network(many, generator=torch.Generator().manual_seed(0))).reshape(3, -1)
+    error = drawn.std(dim=1) / math.sqrt(drawn.shape[1])
+    score = model.score(x, by="elbo", draws=2000)
+    # Four standard errors of the drawn mean, and as much again for the ten times fewer pairs of the score.
+    assert (np.abs(score - drawn.mean(dim=1).numpy()) < (4 + 4 * math.sqrt(10)) * error.numpy()).all()
+
+
+def test_the_metrics_of_a_hierarchy_count_every_level() -> None:
+    model, x = hierarchical(), images(200)
+    metrics = aezoo.evaluate(model, x, split="all").metrics
+    with torch.no_grad():
+        out = model.network(torch.from_numpy(x), generator=torch.Generator().manual_seed(0))
+    parts = [part.sum(dim=1).mean().item() for part in rate_values_by_level(out)]
+    assert len(parts) == 3
+    assert min(parts) > 0.01
+    assert metrics["rate"] == pytest.approx(sum(parts), rel=0.05)  # other draws of the levels
+
+
+def test_a_hierarchy_trains_and_is_loaded_as_it_was(tmp_path: Path) -> None:
+    spec = hierarchical(training={"steps": 20, "batch_size": 32}).spec
+    run = aezoo.train(spec, images(100), out=tmp_path / "run")
+    loaded = aezoo.load(tmp_path / "run")
+    np.testing.assert_array_equal(loaded.sample(3), run.model.sample(3))
+    np.testing.assert_array_equal(loaded.reconstruct(images()), run.model.reconstruct(images()))
+    assert "hierarchical" in (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_hierarchy_trains_in_bfloat16_with_full_precision_of_its_rates() -> None:
+    model = hierarchical(training={"precision": "bfloat16"})
+    objective, noise = objective_of(model, steps=1), torch.Generator().manual_seed(0)
+    losses = objective(torch.from_numpy(images()), "model", 0, Noise(noise, noise))
+    assert losses.raw["kl"].dtype == torch.float32
+    assert losses.total.isfinite()

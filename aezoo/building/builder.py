@@ -18,13 +18,14 @@ from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.layers import matrices, tie
 from aezoo.nn.objective import Constraints, Objective, Terms, Weight
 from aezoo.nn.projection import Tangential
+from aezoo.nn.reading import Read
 from aezoo.randomness import derive
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
-from aezoo.spec.component import field_name
+from aezoo.spec.component import FIELDS, field_name
 from aezoo.spec.contracts import broken
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import LayerSpec, ScheduleSpec
+from aezoo.spec.kinds import LayerSpec, ReadingLayerSpec, ScheduleSpec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits, size_of
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import Shape, flat, text
@@ -62,7 +63,7 @@ def skeleton(spec: Spec) -> Autoencoder:
 
 def assemble(spec: Spec) -> Autoencoder:
     """The network, its weights drawn from torch's global generator."""
-    encoder = _stack("encoder", spec.encoder, spec.encoder_shapes)
+    encoder = _stack("encoder", spec.encoder_layers(), spec.encoder_shapes)
     latent = made(spec.latent, spec.feature_shape, key_path="latent")
     decoder = _stack("decoder", spec.decoder_layers(), spec.decoder_shapes)
     if spec.decoder.tied:
@@ -81,9 +82,22 @@ def assemble(spec: Spec) -> Autoencoder:
         target=(field_name(spec.target), spec.target_shape) if spec.target else None,
         mask=field_name(spec.mask) if spec.mask else None,
         observed=field_name(spec.input.observed) if spec.input.observed else None,
+        reads=_reads(spec),
     )
     network.attach()
     return network.double() if spec.training.precision == "float64" else network
+
+
+def _reads(spec: Spec) -> dict[str, Read]:
+    """What layers read beside their input, by the name of the layer."""
+    stacks = {"encoder": spec.encoder, "decoder": spec.decoder_layers()}
+    classes = {f"{FIELDS}{name}": field.classes or 0 for name, field in spec.fields.items()}
+    return {
+        f"{stack}.{i}": Read(layer.reads, classes.get(layer.reads, 0), layer.stochastic)
+        for stack, layers in stacks.items()
+        for i, layer in enumerate(layers)
+        if isinstance(layer, ReadingLayerSpec)
+    }
 
 
 def verify(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -125,10 +139,10 @@ def _is_light(spec: Spec) -> bool:
     On the meta device nothing is computed, but the first operation there has torch import its compiler and sympy,
     which takes longer than such a model trains. What a plugin's part really does, only that device finds out for free.
     """
-    network = (spec.encoder, spec.latent, spec.decoder_layers(), spec.likelihood)
+    network = (spec.encoder_layers(), spec.latent, spec.decoder_layers(), spec.likelihood)
     if any(part.namespace for _, part in parts(network)):
         return False
-    stacks = ((spec.encoder, spec.encoder_shapes), (spec.decoder_layers(), spec.decoder_shapes))
+    stacks = ((spec.encoder_layers(), spec.encoder_shapes), (spec.decoder_layers(), spec.decoder_shapes))
     # At most: every weight once at every position.
     work = sum(
         layer.parameters(input_shape) * max(flat(input_shape[1:]), flat(output[1:]))
@@ -152,7 +166,7 @@ class _Placed(NamedTuple):
     part: Any
     module: nn.Module
     weights: int
-    gives: Mapping[str, Shape]  # of a code, by field; of a layer, under no name
+    gives: Mapping[str, Shape]  # of a code or level, by field; of a layer, under no name
     tied: bool = False
 
     def weigh(self) -> None:
@@ -172,20 +186,22 @@ class _Placed(NamedTuple):
             built = text(tuple(result.shape[1:])) if isinstance(result, Tensor) else type(result).__name__
             if built != text(declared):
                 what = f"{self.key_path}.{field}" if field else self.key_path
-                method = "code_shape" if field == "z" else "tap_shape" if field else "output_shape"
+                layer = isinstance(self.part, LayerSpec)
+                method = "output_shape" if layer else "code_shape" if field == "z" else "tap_shape"
                 raise broken(self.part, method, f"declares {text(declared)}, the module of {what} gives {built}")
 
 
 def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
     """Every part that has weights or a shape of its own, from the input to the output."""
     stacks = {
-        "encoder": (network.encoder, spec.encoder, spec.encoder_shapes),
+        "encoder": (network.encoder, spec.encoder_layers(), spec.encoder_shapes),
         "decoder": (network.decoder, spec.decoder_layers(), spec.decoder_shapes),
     }
     for stack, (modules, layers, shapes) in stacks.items():
         tied = stack == "decoder" and spec.decoder.tied
         for i, (module, layer) in enumerate(zip(modules, layers, strict=True)):
-            yield _Placed(f"{stack}.{i}", layer, module, layer.parameters(shapes[i]), {"": shapes[i + 1]}, tied)
+            field = "h" if isinstance(layer, ReadingLayerSpec) and layer.stochastic else ""
+            yield _Placed(f"{stack}.{i}", layer, module, layer.parameters(shapes[i]), {field: shapes[i + 1]}, tied)
     latent = spec.latent
     code = {"z": spec.code_shape} | {field: spec.taps[field] for field in sorted(latent.provides)}
     yield _Placed("latent", latent, network.latent, latent.parameters(spec.feature_shape), code)
@@ -197,7 +213,10 @@ def _placed(spec: Spec, network: Autoencoder) -> Iterator[_Placed]:
 
 def _inside(spec: Spec) -> Iterator[tuple[str, LayerSpec, Shape]]:
     """Key path, declaration and input shape of plugins' layers within other layers, whose module hides them."""
-    stacks = {"encoder": (spec.encoder, spec.encoder_shapes), "decoder": (spec.decoder_layers(), spec.decoder_shapes)}
+    stacks = {
+        "encoder": (spec.encoder_layers(), spec.encoder_shapes),
+        "decoder": (spec.decoder_layers(), spec.decoder_shapes),
+    }
     for stack, (layers, shapes) in stacks.items():
         for i, layer in enumerate(layers):
             yield from _nested(f"{stack}.{i}", layer, shapes[i])

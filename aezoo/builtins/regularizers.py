@@ -228,7 +228,7 @@ class ContractiveSpec(RegularizerSpec):
                 "warning",
                 "AZ516",
             )
-        if _over_batch(spec.encoder, spec.input.shape):
+        if _over_batch(spec.encoder_layers(), spec.input.shape):
             yield Remark(
                 "with batch norm in the encoder a code depends on its batch, and so does the penalty",
                 'norm = "group" or "layer"',

@@ -149,8 +149,7 @@ class Evaluator:
         return Examples(inputs.values, reconstructions, None if corrupted is None else _array(corrupted.x), inputs)
 
     def _reconstruct(self, batch: Batch) -> Tensor:
-        network, (x, fields) = self.model.network, batch
-        return network.decode(network.code_of(network.normalized(x, fields), fields), fields)
+        return self.model.network.reconstruct(*batch)
 
     def _corrupt(self, batch: Batch, generator: Generator) -> Batch:
         return batch._replace(x=corrupt(self.corruptions, batch.x, generator, batch.fields))

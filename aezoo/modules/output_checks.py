@@ -122,11 +122,13 @@ def _judges(part: Any, arguments: Sequence[Any], key_path: str) -> dict[str, Jud
 
 def _of_layer(part: Any, key_path: str, shape: Shape) -> dict[str, Judge]:
     declared = part.output_shape(shape)
+    stochastic = getattr(part, "stochastic", False)
 
     def judge(result: Any, x: Tensor, *_: Any, **__: Any) -> PluginError | str | None:
         if tuple(x.shape[1:]) != shape:  # within a transform of torch's, or of another use of this module
             return None
-        return _judged(part, "output_shape", key_path, result, x, declared)
+        value = getattr(result, "h", result) if stochastic else result
+        return _judged(part, "output_shape", key_path, value, x, declared)
 
     return {"forward": judge}
 

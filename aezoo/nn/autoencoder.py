@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.code import NONE, Attached, Curved, Likelihood, Network, Output, Prior
+from aezoo.nn.code import NONE, Attached, Curved, Draw, Likelihood, Network, Output, Prior
+from aezoo.nn.latent import standard_normal
 from aezoo.nn.normalizer import Identity, Normalizer
 from aezoo.nn.prior import StandardNormal
+from aezoo.nn.reading import Pass, Read
 
 #: N(0, I) over codes of any shape.
 STANDARD = StandardNormal(())
@@ -34,6 +37,7 @@ class Autoencoder(Network):
         target: Name and shape of the field that outputs are compared with; None for the input.
         mask: Name of the field that says which values of the target count; None for all.
         observed: Name of the field that says which values of the input are known; None for all.
+        reads: What layers read beside their input, by the name of the layer: `decoder.1`.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Autoencoder(Network):
         target: tuple[str, Sequence[int]] | None = None,
         mask: str | None = None,
         observed: str | None = None,
+        reads: Mapping[str, Read] | None = None,
     ) -> None:
         super().__init__()
         self.input_shape = tuple(input_shape)
@@ -65,6 +70,7 @@ class Autoencoder(Network):
         self.likelihood = likelihood
         self.prior = prior
         self._fitted = fitted or prior is None
+        self._reads = dict(reads or {})
 
     def attach(self) -> None:
         """Call `attach(self)` of each module that has it: once all parts are there, and again in each copy."""
@@ -103,6 +109,8 @@ class Autoencoder(Network):
 
     def features(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The encoder's output, from normalized `x`."""
+        if self._reads:
+            return Pass(self._reads, (), fields).run("encoder", self.encoder, x)
         for layer in self._parts["encoder"]:
             x = layer(x)
         return x
@@ -111,13 +119,31 @@ class Autoencoder(Network):
         """The code of normalized `x` as one tensor, nothing drawn: the mean of a posterior, else `z`."""
         return getattr(self.latent(self.features(x, fields), None), self.point)  # type: ignore[no-any-return]
 
-    def decode(self, z: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
-        """The mean of the data for a code, in data units.
+    def decode(self, z: Tensor, fields: Mapping[str, Tensor] = NONE, draw: Draw | None = None) -> Tensor:
+        """The mean of the data for a code, in data units; the levels below the code are drawn from their priors.
+
+        Args:
+            z: The code.
+            fields: What layers read of the samples.
+            draw: Where levels take their noise from; without it each has the mean of its prior.
 
         Shape:
             z: [B, *code] -> [B, *target]
         """
-        return self.output_normalizer.inverse(self.likelihood.mean(self.expand(z, fields)))
+        return self.output_normalizer.inverse(self.likelihood.mean(self.expand(z, fields, draw)))
+
+    def reconstruct(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
+        """`x` encoded and decoded, in data units, nothing drawn: each level has the mean of its posterior.
+
+        Shape:
+            x: [B, *input] -> [B, *target]
+        """
+        if not self._reads:
+            return self.decode(self.code_of(self.normalized(x, fields)))
+        reading = Pass(self._reads, (), fields)
+        code = self.latent(reading.run("encoder", self.encoder, self.normalized(x, fields)), None)
+        raw = reading.run("decoder", self.decoder, getattr(code, self.point))
+        return self.output_normalizer.inverse(self.likelihood.mean(raw))
 
     def embed(self, indices: Tensor) -> Tensor:
         """The `z` of a discrete code. Only latents with a discrete code have `embed`.
@@ -140,11 +166,28 @@ class Autoencoder(Network):
         """What a rate is measured against: the prior, or N(0, I) where there is none or it is fitted after training."""
         return STANDARD if self._fitted else self._parts["prior"]
 
-    def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
-        """The parameters of the likelihood for a code."""
+    def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE, draw: Draw | None = None) -> Tensor:
+        """The parameters of the likelihood for a code; as `decode`."""
+        if self._reads:
+            return Pass(self._reads, (), fields, draw).run("decoder", self.decoder, z)
         for layer in self._parts["decoder"]:
             z = layer(z)
         return z
+
+    def redecode(self, out: Output, code: Any, draw: Draw | None = None) -> Output:
+        """The pass with another code of the same samples, its levels drawn anew from their posteriors.
+
+        Args:
+            out: A pass, whose fields and taps of the encoder layers read.
+            code: Of the same samples.
+            draw: Where levels take their noise from; without it each has the mean of its posterior.
+        """
+        if not self._reads:
+            return out._replace(code=code, raw=self.expand(code.z))
+        again = Pass(self._reads, out.taps, out.fields, draw)
+        again.tapped |= out.taps
+        raw = again.run("decoder", self.decoder, code.z)
+        return out._replace(code=code, raw=raw, taps=again.tapped, levels=tuple(again.levels))
 
     @property
     def _parts(self) -> dict[str, Any]:
@@ -166,7 +209,7 @@ class Autoencoder(Network):
             corrupted: The encoder's input, if it is not `x`.
             generator: Draws the latent noise; without one nothing is drawn.
             taps: Names of layers whose output is wanted: `encoder.0`, `decoder.1`.
-            fields: What goes along with the samples, by name.
+            fields: What goes along with the samples, by name: what layers and terms read beside `x`.
 
         Shape:
             x, corrupted: [B, *input]; fields: [B, ...]
@@ -178,19 +221,12 @@ class Autoencoder(Network):
             encoder_input = x if corrupted is None else self.normalized(corrupted, fields)
         aim = None if self.target is None else self.target_normalizer(fields[self.target])
         mask = None if self.mask is None else fields[self.mask]
-        tapped: dict[str, Tensor] = {}
-        if not taps:
-            code = parts["latent"](self.features(encoder_input, fields), generator)
-            raw = self.expand(code.z, fields)
-        else:
-            code = self.latent(_run(self.encoder, encoder_input, "encoder", taps, tapped), generator)
-            raw = _run(self.decoder, code.z, "decoder", taps, tapped)
-        return Output(self, x, encoder_input, code, raw, tapped, generator, fields, aim, mask)
-
-
-def _run(layers: nn.ModuleList, h: Tensor, stack: str, taps: Collection[str], tapped: dict[str, Tensor]) -> Tensor:
-    for i, layer in enumerate(layers):
-        h = layer(h)
-        if (name := f"{stack}.{i}") in taps:
-            tapped[name] = h
-    return h
+        if not taps and not self._reads:
+            code = parts["latent"](self.features(encoder_input), generator)
+            return Output(self, x, encoder_input, code, self.expand(code.z), {}, generator, fields, aim, mask)
+        draw = None if generator is None else partial(standard_normal, generator=generator)
+        kept = Pass(self._reads, taps, fields, draw)
+        code = self.latent(kept.run("encoder", self.encoder, encoder_input), generator)
+        raw = kept.run("decoder", self.decoder, code.z)
+        levels = tuple(kept.levels)
+        return Output(self, x, encoder_input, code, raw, kept.tapped, generator, fields, aim, mask, levels)

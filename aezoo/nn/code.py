@@ -5,7 +5,7 @@ A latent may return any NamedTuple that has a `z`; its other fields are what the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -13,6 +13,9 @@ from torch import Generator, Tensor, nn
 
 from aezoo.nn.normalizer import Identity, Normalizer
 
+#: Standard normal noise of the shape, device and type of a tensor. The noise of all samples is alike or each one's
+#: own, as the caller wants it: a layer that draws does not know.
+Draw = Callable[[Tensor], Tensor]
 #: The fields of a pass whose samples have none.
 NONE: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -53,12 +56,16 @@ class Network(nn.Module):
         """That of the target, and so of what comes out: the input's own, unless the target is a field."""
         raise NotImplementedError
 
-    def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
+    def expand(self, z: Tensor, fields: Mapping[str, Tensor] = NONE, draw: Draw | None = None) -> Tensor:
         """The parameters of the likelihood for a code."""
         raise NotImplementedError
 
     def code_of(self, x: Tensor, fields: Mapping[str, Tensor] = NONE) -> Tensor:
         """The code of normalized `x` as one tensor, nothing drawn: the mean of a posterior, else `z`."""
+        raise NotImplementedError
+
+    def redecode(self, out: Output, code: Any, draw: Draw | None = None) -> Output:
+        """The pass with another code of the same samples: what it is decoded to, and its levels drawn anew."""
         raise NotImplementedError
 
 
@@ -70,11 +77,12 @@ class Output(NamedTuple):
     corrupted: Tensor  # [B, *input], the encoder's input; `x` itself without corruption
     code: Any  # a NamedTuple with a `z`
     raw: Tensor  # [B, *raw], the decoder's output: parameters of the likelihood
-    taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, of the names in the pass's `taps`
+    taps: Mapping[str, Tensor]  # encoder.<i> and decoder.<i>, of the names in the pass's `taps` and those that are read
     generator: Generator | None = None  # of the pass; a term that draws (random probes) draws from it
     fields: Mapping[str, Tensor] = NONE  # what goes along with the samples, as it was given
     aim: Tensor | None = None  # the target, where it is not x
     mask: Tensor | None = None  # broadcasts to the target: 1 for values that are compared, 0 for those that are not
+    levels: tuple[Level, ...] = ()  # of the decoder's stochastic layers, in their order
 
     @property
     def target(self) -> Tensor:
@@ -95,6 +103,7 @@ class Output(NamedTuple):
         return self._replace(
             x=x,
             corrupted=x if self.corrupted is self.x else again(self.corrupted),
+            taps={name: again(value) for name, value in self.taps.items()},
             fields={name: again(value) for name, value in self.fields.items()},
             aim=None if self.aim is None else again(self.aim),
             mask=None if self.mask is None else again(self.mask),
@@ -178,6 +187,27 @@ class Curved(Protocol):
     def between(self, a: Tensor, b: Tensor, t: Tensor) -> Tensor:
         """The code at the share `t` of the shortest way from `a` to `b`; a, b: [B, *code], t: [B, 1, ...] in [0, 1]."""
         ...
+
+class Level(Protocol):
+    """One level of a hierarchy below the code, as a stochastic layer of the decoder gives it: a NamedTuple of tensors.
+
+    Its posterior q depends on the sample and on the levels above, its prior p on the levels above.
+    """
+
+    @property
+    def h(self) -> Tensor:
+        """The drawn value, which goes on to the next layer."""
+        ...
+
+    def kl(self) -> Tensor | None:
+        """KL(q || p) in nats, [B, ...], a sum over the axes after the first; None where there is no closed form."""
+        ...
+
+    def log_ratio(self) -> Tensor:
+        """log q - log p of each sample at the drawn value, in nats: [B]."""
+        ...
+
+    def __iter__(self) -> Iterator[Tensor]: ...
 
 
 class Accumulator(Protocol):

@@ -5,29 +5,73 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from aezoo.nn.code import Output
+from aezoo.nn.code import Level, Output
 
 
 def rate_values(out: Output) -> Tensor:
     """What each sample's code costs, in nats, in parts that add up to the rate.
 
     In closed form where the latent has one, for each value where that is a sum over values; else
-    log q(z | x) - log p(z) at the draw that the pass made, an unbiased estimate in one part.
+    log q(z | x) - log p(z) at the draw that the pass made, an unbiased estimate in one part. The levels below the code
+    follow in the same way, each at the draws of those above.
 
     Shape:
         -> [B, parts]
     """
-    closed = closed_form(out)
-    if closed is not None:
-        return closed
+    if out.levels:
+        return torch.cat(rate_values_by_level(out), dim=1)
+    return _of_code(out)
+
+
+def rate_values_by_level(out: Output) -> list[Tensor]:
+    """`rate_values` of the code, and of each level below it.
+
+    Shape:
+        -> [B, parts] each
+    """
+    return [_of_code(out), *map(_of_level, out.levels)]
+
+
+def log_ratio(out: Output) -> Tensor:
+    """log q - log p of the code and all levels below it at their draws, never in closed form, in nats.
+
+    Shape:
+        -> [B]
+    """
+    total = _log_ratio_of_code(out)
+    for level in out.levels:
+        total = total + level.log_ratio()
+    return total
+
+
+def _of_code(out: Output) -> Tensor:
+    closed = _closed_form_of_code(out)
+    return _log_ratio_of_code(out).unsqueeze(1) if closed is None else closed
+
+
+def _of_level(level: Level) -> Tensor:
+    divergence = level.kl()
+    return level.log_ratio().unsqueeze(1) if divergence is None else divergence.reshape(len(divergence), -1)
+
+
+def _log_ratio_of_code(out: Output) -> Tensor:
     model, code = out.model, out.code
-    return (model.latent.log_prob(code, code.z) - model.rate_prior.log_prob(code.z)).unsqueeze(1)  # type: ignore[operator, no-any-return]
+    return model.latent.log_prob(code, code.z) - model.rate_prior.log_prob(code.z)  # type: ignore[operator, no-any-return]
 
 
 def closed_form(out: Output) -> Tensor | None:
-    """`rate_values` in closed form; None where there is none for this prior: the rate then depends on the draw."""
+    """`rate_values` in closed form; None where the rate depends on the draw.
+
+    It does where there is no closed form for this prior, and where levels below the code have posteriors and priors
+    that depend on it.
+    """
+    return None if out.levels else _closed_form_of_code(out)
+
+
+def _closed_form_of_code(out: Output) -> Tensor | None:
     # At each step: `isinstance` with a protocol looks up all its attributes, which takes 30 microseconds.
     kl: Callable[[Any, Any], Tensor | None] | None = getattr(out.model.latent, "kl", None)
     divergence = kl(out.code, out.model.rate_prior) if kl else None
@@ -35,7 +79,7 @@ def closed_form(out: Output) -> Tensor | None:
 
 
 def rate(out: Output) -> Tensor:
-    """KL(q(z | x) || p(z)) of each sample, in nats, or its estimate by the draw that the pass made.
+    """KL(q(z | x) || p(z)) of each sample, in nats, or its estimate by the draw that the pass made; of all levels.
 
     Shape:
         -> [B]
@@ -68,7 +112,7 @@ class Rate(nn.Module):
     Args:
         free_bits: Nats below which the batch mean of a part of the rate costs a constant, so that the part gains
             nothing by collapsing (Kingma et al. 2016, arXiv:1606.04934, appendix C.8). A part is a value of the code
-            where the divergence is a sum over values, else the whole code.
+            or level where its divergence is a sum over values, else the whole code or level.
         capacity: Nats that the code should carry: the term is |rate - capacity| (Burgess et al. 2018,
             arXiv:1804.03599, equation 8).
     """

@@ -270,4 +270,5 @@ def _full(out: Output, dtype: torch.dtype) -> Output:
     # Indices are integers and stay so.
     code = type(out.code)(*(value.to(dtype) if value.is_floating_point() else value for value in out.code))
     taps = {name: value.to(dtype) for name, value in out.taps.items()}
-    return out._replace(code=code, raw=out.raw.to(dtype), taps=taps)
+    levels = tuple(type(level)(*(value.to(dtype) for value in level)) for level in out.levels)
+    return out._replace(code=code, raw=out.raw.to(dtype), taps=taps, levels=levels)

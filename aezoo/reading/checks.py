@@ -16,6 +16,7 @@ from aezoo.spec.kinds import PriorSpec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits, excesses
 from aezoo.spec.mirror import Misfit
 from aezoo.spec.parts import parts
+from aezoo.spec.reads import Unreadable
 from aezoo.spec.shape import text
 from aezoo.spec.tying import untied
 
@@ -62,6 +63,8 @@ def _misfits(spec: Spec) -> Iterator[Fault]:
 def _way_there(spec: Spec) -> Fault | None:
     try:
         _ = spec.encoder_shapes
+    except Unreadable as error:
+        return _unreadable(("encoder",), error)
     except ShapeError as error:
         return Fault(_place(("encoder",), error), "AZ401", str(error))
     try:
@@ -77,12 +80,18 @@ def _way_back(spec: Spec) -> Fault | None:
         shapes = spec.decoder_shapes
     except NoMirror as error:
         return Fault(("decoder",), "AZ405", str(error))
+    except Unreadable as error:
+        return _unreadable(("decoder", "layers"), error)
     except ShapeError as error:
         return Fault(_place(("decoder", "layers"), error) if own else ("decoder",), "AZ404", str(error))
     if shapes[-1] != spec.raw_shape:
         wanted = f"the likelihood {spec.likelihood.tag()!r} takes {text(spec.raw_shape)}"
         return Fault(("decoder",), "AZ406", f"ends in {text(shapes[-1])}, but {wanted}")
     return None
+
+
+def _unreadable(stack: KeyPath, error: Unreadable) -> Fault:
+    return Fault((*stack, error.index, "reads"), "AZ522", str(error), error.hint)
 
 
 def _place(stack: KeyPath, error: ShapeError) -> KeyPath:
@@ -156,12 +165,12 @@ def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
 
 def _rates(spec: Spec) -> Iterator[Fault]:
     """The rate, counted by one term: none leaves a prior that learns where it starts, two count it twice."""
-    prior = spec.latent.prior
     terms = [name for name, term in spec.regularizers.items() if term.is_rate()]
     own = spec.objective.is_rate()
-    if prior and prior.learned and not own and all(idle(spec.regularizers[name]) for name in terms):
-        message = f"the prior {prior.tag()!r} learns by the rate, and no term of the loss has it"
-        yield Fault(("latent", "prior"), "AZ520", message, "add regularizers.kl = {weight = 1.0}")
+    if not own and all(idle(spec.regularizers[name]) for name in terms):
+        for path, learner in _learners(spec):
+            message = f"{learner} learns by the rate, and no term of the loss has it"
+            yield Fault(path, "AZ520", message, "add regularizers.kl = {weight = 1.0}")
     first = f"the objective {spec.objective.tag()!r}" if own else repr(terms[0]) if terms else ""
     for name in terms[0 if own else 1 :]:
         message = f"the rate is counted by {first} already"
@@ -179,6 +188,15 @@ def _space(spec: Spec) -> Iterator[Fault]:
         own = own.tag() if isinstance(own, PriorSpec) else own
         hint = f'latent.prior = "{own}"' if own else "take another prior, or another latent"
         yield Fault(("latent", "prior") if prior else ("latent",), "AZ501", message, hint)
+
+
+def _learners(spec: Spec) -> Iterator[tuple[KeyPath, str]]:
+    """The priors that learn with the model, and where they stand."""
+    prior = spec.latent.prior
+    if prior and prior.learned:
+        yield ("latent", "prior"), f"the prior {prior.tag()!r}"
+    for i in spec.levels:
+        yield ("decoder", "layers", i), f"the prior of decoder.{i}"
 
 
 def _near(word: str, known: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from aezoo.errors import Fault, KeyPath, ShapeError
 from aezoo.hints import did_you_mean
 from aezoo.spec.component import FIELDS, Component, field_name
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import ReadingLayerSpec
 from aezoo.spec.parts import parts
 from aezoo.spec.shape import Shape, text
 
@@ -52,10 +53,11 @@ def _weights(path: KeyPath, tap: str | None, over: Shape | None, spec: Spec) -> 
 
 
 def _keys(path: KeyPath, part: Component) -> Iterator[str]:
-    """The settings of a part that name a field; of a penalty's `on`, all taps are checked together."""
+    """The settings of a part that name a field, but for those of whose taps all are checked together."""
+    together = "on" if path[0] == "regularizers" else "reads" if isinstance(part, ReadingLayerSpec) else ""
     for key in type(part).model_fields:
         value = getattr(part, key)
-        if isinstance(value, str) and value.startswith(FIELDS) and not (path[0] == "regularizers" and key == "on"):
+        if isinstance(value, str) and value.startswith(FIELDS) and key != together:
             yield key
 
 

@@ -169,9 +169,9 @@ Placed = tuple[KeyPath, LayerSpec, Shape]
 
 def _all_layers(spec: Spec) -> Iterator[Placed]:
     """Every layer, those inside layers too, with its input shape; a mirror's layers stand at `decoder`."""
-    yield from _stack(("encoder",), spec.encoder, spec.encoder_shapes)
+    yield from _stack(("encoder",), spec.encoder_layers(), spec.encoder_shapes)
     if spec.decoder.type == "layers":
-        yield from _stack(("decoder", "layers"), spec.decoder.layers, spec.decoder_shapes)
+        yield from _stack(("decoder", "layers"), spec.decoder_layers(), spec.decoder_shapes)
     else:
         mirrored = _stack((), spec.decoder_layers(), spec.decoder_shapes)
         yield from ((("decoder",), layer, shape) for _, layer, shape in mirrored)

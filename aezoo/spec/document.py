@@ -23,12 +23,14 @@ from aezoo.spec.kinds import (
     LikelihoodSpec,
     MetricSpec,
     ObjectiveSpec,
+    ReadingLayerSpec,
     RegularizerSpec,
     Style,
 )
-from aezoo.spec.mirror import last_style, mirror_layers, mirror_source, trace
 from aezoo.spec.domain import Domains
+from aezoo.spec.mirror import last_style, mirror_layers, mirror_source
 from aezoo.spec.parts import parts
+from aezoo.spec.reads import Stack, stacked
 from aezoo.spec.shape import Shape
 from aezoo.spec.training import TrainingSpec
 
@@ -259,9 +261,22 @@ class Spec(Frozen):
     # --- shapes: each raises ShapeError, with the index of the layer, where the parts do not fit -------------
 
     @cached_property
+    def readable_fields(self) -> Mapping[str, Shape]:
+        """Shapes of the fields as a layer reads them, by tap: a class one-hot."""
+        return {f"{FIELDS}{name}": field.read_shape for name, field in self.fields.items()}
+
+    @cached_property
+    def _encoder(self) -> Stack:
+        return stacked("encoder", self.encoder, self.input.shape, self.readable_fields)
+
+    def encoder_layers(self) -> tuple[LayerSpec, ...]:
+        """The encoder's declarations; those that read a tap know its shape."""
+        return self._encoder.layers
+
+    @property
     def encoder_shapes(self) -> list[Shape]:
         """Shape before each encoder layer, and after the last."""
-        return trace(self.encoder, self.input.shape)
+        return self._encoder.shapes
 
     @property
     def feature_shape(self) -> Shape:
@@ -277,24 +292,40 @@ class Spec(Frozen):
         """What the decoder gives: the parameters of the likelihood."""
         return shape_of(self.likelihood, "raw_shape", self.likelihood.raw_shape(self.target_shape))
 
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Which layers of the decoder are stochastic: the levels of a hierarchy, below the code."""
+        layers = enumerate(self.decoder.layers)
+        return tuple(i for i, layer in layers if isinstance(layer, ReadingLayerSpec) and layer.stochastic)
+
     def decoder_layers(self) -> tuple[LayerSpec, ...]:
-        """The decoder's declarations, mirrored or its own, from the code to the output."""
-        return self._decoder
+        """The decoder's declarations, mirrored or its own, from the code to the output.
+
+        Those that read a tap know its shape.
+        """
+        reading = any(isinstance(layer, ReadingLayerSpec) for layer in self._declared_decoder)
+        return self._decoder.layers if reading else self._declared_decoder
 
     @cached_property
-    def _decoder(self) -> tuple[LayerSpec, ...]:
+    def _decoder(self) -> Stack:
+        encoder = {f"encoder.{i}": shape for i, shape in enumerate(self.encoder_shapes[1:])}
+        return stacked("decoder", self._declared_decoder, self.code_shape, {**self.readable_fields, **encoder})
+
+    @cached_property
+    def _declared_decoder(self) -> tuple[LayerSpec, ...]:
         if self.decoder.type == "layers":
             return self.decoder.layers
         style = Style(upsampling=self.decoder.upsampling)
-        features = mirror_source(self.encoder, self.input.shape, target=self.raw_shape)
-        led = self.latent.mirror(features, style=last_style(self.encoder, upsampling=self.decoder.upsampling))
+        encoder = self.encoder_layers()
+        features = mirror_source(encoder, self.input.shape, target=self.raw_shape)
+        led = self.latent.mirror(features, style=last_style(encoder, upsampling=self.decoder.upsampling))
         back = several(self.latent, "mirror", led, LayerSpec, "a list of layers")
-        return (*back, *mirror_layers(self.encoder, self.input.shape, target=self.raw_shape, style=style))
+        return (*back, *mirror_layers(encoder, self.input.shape, target=self.raw_shape, style=style))
 
-    @cached_property
+    @property
     def decoder_shapes(self) -> list[Shape]:
         """Shape before each decoder layer, and after the last."""
-        return trace(self.decoder_layers(), self.code_shape)
+        return self._decoder.shapes
 
     @cached_property
     def taps(self) -> Mapping[str, Shape]:
@@ -317,7 +348,8 @@ class Spec(Frozen):
     @property
     def parameters(self) -> int:
         """How many weights the model has."""
-        encoder = sum(layer.parameters(shape) for layer, shape in zip(self.encoder, self.encoder_shapes, strict=False))
+        pairs = zip(self.encoder_layers(), self.encoder_shapes, strict=False)
+        encoder = sum(layer.parameters(shape) for layer, shape in pairs)
         decoder = sum(self.decoder_parameters())
         prior = self.latent.prior
         return (

@@ -32,6 +32,11 @@ class FieldSpec(Frozen):
         return self
 
     @property
+    def read_shape(self) -> Shape:
+        """As a layer reads it: a class is one-hot."""
+        return self.shape or (self.classes or 0,)
+
+    @property
     def sample_shape(self) -> Shape:
         """Of one sample; `()` of a class."""
         return self.shape or ()

@@ -148,6 +148,7 @@ class _Measure:
         self.limits = limits
         self.faults: list[Fault] = []
         self.modules = self.parameters = self.activations = self.in_use = self.held = 0
+        self.taps = dict(spec.readable_fields)
         with suppress(_OutOfBounds, ShapeError, NoMirror):  # what does not fit is reported elsewhere
             self._model()
 
@@ -158,7 +159,7 @@ class _Measure:
         for name, field in spec.fields.items():
             self._shape(("fields", name), field.sample_shape)
             self._add(("fields", name), 0, 0, flat(field.sample_shape))
-        features = self._stack(("encoder",), spec.encoder, spec.input.shape)
+        features = self._stack("encoder", ("encoder",), spec.encoder, spec.input.shape)
         code = spec.code_shape
         self._add(("latent",), 1, _weights(spec.latent, features), spec.latent.activations(features))
         self._hold(("latent",), spec.latent.in_use(features))
@@ -173,25 +174,36 @@ class _Measure:
         self._shape(("likelihood",), spec.raw_shape)
         own = spec.decoder.type == "layers"
         stem: KeyPath = ("decoder", "layers") if own else ("decoder",)
-        self._stack(stem, spec.decoder_layers(), spec.code_shape, written=own, tied=spec.decoder.tied)
+        layers = spec.decoder.layers if own else spec.decoder_layers()
+        self._stack("decoder", stem, layers, spec.code_shape, written=own, tied=spec.decoder.tied)
         self._add(("objective",), 0, _weights(spec.objective, spec), 0)
         for name, term in spec.regularizers.items():
             if term.on in spec.taps:
                 self._add(("regularizers", name), 0, _weights(term, spec.taps[term.on]), 0)
 
     def _stack(
-        self, stem: KeyPath, layers: Sequence[LayerSpec], shape: Shape, *, written: bool = True, tied: bool = False
+        self,
+        stack: str,
+        stem: KeyPath,
+        layers: Sequence[LayerSpec],
+        shape: Shape,
+        *,
+        written: bool = True,
+        tied: bool = False,
     ) -> Shape:
         """Add a stack of layers, each before what comes out of it is looked at."""
-        for i, layer in enumerate(layers):
+        from aezoo.spec.reads import bind
+
+        for i, declared in enumerate(layers):
             path = (*stem, i) if written else stem
+            layer = bind(declared, stack, i, self.taps)
             self._look_inside(path, layer, shape)
             output = shape_of(layer, "output_shape", layer.output_shape(shape))
             weights = _weights(layer, shape) - (layer.borrowed(shape) if tied else 0)
             self._add(path, layer.modules(shape), weights, layer.activations(shape))
             self._hold(path, layer.in_use(shape))
             self._shape(path, output)
-            shape = output
+            shape = self.taps[f"{stack}.{i}"] = output
         return shape
 
     def _look_inside(self, path: KeyPath, layer: LayerSpec, shape: Shape) -> None:

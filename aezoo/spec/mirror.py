@@ -29,13 +29,18 @@ def trace(layers: Sequence[LayerSpec], shape: Shape) -> list[Shape]:
     """The shape before each layer, and after the last. Raises `Misfit`."""
     shapes = [shape]
     for index, layer in enumerate(layers):
-        try:
-            shapes.append(shape_of(layer, "output_shape", layer.output_shape(shapes[-1])))
-        except Misfit as error:  # of a list inside this layer
-            raise Misfit(f"in its body, layer {error.index}: {error}", index) from error
-        except ShapeError as error:
-            raise Misfit(str(error), index) from error
+        shapes.append(output_of(layer, index, shapes[-1]))
     return shapes
+
+
+def output_of(layer: LayerSpec, index: int, shape: Shape) -> Shape:
+    """What layer `index` of a list gives for an input of this shape. Raises `Misfit`."""
+    try:
+        return shape_of(layer, "output_shape", layer.output_shape(shape))
+    except Misfit as error:  # of a list inside this layer
+        raise Misfit(f"in its body, layer {error.index}: {error}", index) from error
+    except ShapeError as error:
+        raise Misfit(str(error), index) from error
 
 
 def mirror_layers(layers: Sequence[LayerSpec], shape: Shape, *, target: Shape, style: Style) -> list[LayerSpec]:

@@ -57,7 +57,7 @@ def layers(spec: Spec) -> Iterator[Row]:
     """Every part from the input to the output; their parameters add up to those of the model."""
     for i, corruption in enumerate(spec.corruption):
         yield _row(f"corruption.{i}", corruption, spec.input.shape)
-    yield from _stack("encoder", spec.encoder, spec.encoder_shapes)
+    yield from _stack("encoder", spec.encoder_layers(), spec.encoder_shapes)
     yield _row("latent", spec.latent, spec.code_shape, spec.latent.parameters(spec.feature_shape))
     if (prior := spec.latent.prior) and (weights := prior.parameters(spec.code_shape, spec)):
         yield _row("latent.prior", prior, spec.code_shape, weights)
@@ -114,7 +114,7 @@ def _reads(penalty: RegularizerSpec, spec: Spec) -> tuple[str, ...]:
         return (penalty.on,)
     point, needs = spec.latent.point, penalty.needs
     if "posterior" in needs:
-        needs = needs - {"posterior"} | spec.latent.provides
+        needs = needs - {"posterior"} | spec.latent.provides | {f"decoder.{i}" for i in spec.levels}
     # "The code" of a posterior is its mean: a sparsity term reads that, and not the draw.
     return tuple(sorted(needs)) or (("latent",) if point == "z" else (point,))
 

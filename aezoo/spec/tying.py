@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import Affine, LatentSpec, LayerSpec
+from aezoo.spec.kinds import Affine, LatentSpec, LayerSpec, ReadingLayerSpec
 from aezoo.spec.shape import Shape
 
 
@@ -14,7 +14,10 @@ def untied(spec: Spec) -> str:
 
     The shapes of the spec must fit.
     """
-    sources: list[LayerSpec | LatentSpec] = [*spec.encoder, spec.latent]
+    for layer in (*spec.encoder, *spec.decoder_layers()):
+        if isinstance(layer, ReadingLayerSpec):
+            return f"{layer.tag()!r} reads {layer.reads!r}, and what it makes of it has no transpose"
+    sources: list[LayerSpec | LatentSpec] = [*spec.encoder_layers(), spec.latent]
     ours = [*_candidates(zip(sources, spec.encoder_shapes, strict=True))]
     theirs = [*_candidates(zip(spec.decoder_layers(), spec.decoder_shapes, strict=False))]
     for message in (*ours, *theirs):

@@ -135,6 +135,7 @@ def families(spec: Spec) -> list[str]:
         "contractive": "contractive" in penalties,
         "convolutional": any(layer.tag().startswith("conv") for layer in spec.encoder),
         "variational": spec.latent.posterior,
+        "hierarchical": bool(spec.levels),
     }
     return [name for name, holds in marks.items() if holds] or ["vanilla"]
 
@@ -232,7 +233,7 @@ def _pictures(spec: Spec, names: Sequence[str], metrics: Facts | None) -> str:
 
 def _architecture(spec: Spec) -> str:
     rows: list[Row] = [("input", spec.input.kind, text(spec.input.shape), "")]
-    rows += _layers("encoder", spec.encoder, spec.encoder_shapes)
+    rows += _layers("encoder", spec.encoder_layers(), spec.encoder_shapes)
     latent = spec.latent
     rows.append(("latent", _summary(latent), text(spec.code_shape), f"{latent.parameters(spec.feature_shape):,}"))
     rows += _layers("decoder", spec.decoder_layers(), spec.decoder_shapes)

@@ -16,6 +16,7 @@ from aezoo.spec.kinds.metric import MetricSpec
 from aezoo.spec.kinds.objective import ObjectiveSpec, PlayerSpec, players_of, turns_of
 from aezoo.spec.kinds.optimizer import OptimizerSpec
 from aezoo.spec.kinds.prior import PriorSpec
+from aezoo.spec.kinds.reading_layer import ReadingLayerSpec
 from aezoo.spec.kinds.regularizer import RegularizerSpec
 from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec, Within
 
@@ -38,6 +39,7 @@ __all__ = [
     "OptimizerSpec",
     "PlayerSpec",
     "PriorSpec",
+    "ReadingLayerSpec",
     "RegularizerSpec",
     "ScheduleSpec",
     "SplitDatasetSpec",

@@ -34,7 +34,7 @@ class ConstraintSpec(Component):
             return [spec.latent.maps(spec.feature_shape)]
         if stack not in ("encoder", "decoder"):
             return []
-        layers = spec.encoder if stack == "encoder" else spec.decoder_layers()
+        layers = spec.encoder_layers() if stack == "encoder" else spec.decoder_layers()
         shapes = spec.encoder_shapes if stack == "encoder" else spec.decoder_shapes
         declared = [layer.maps(shape) for layer, shape in zip(layers, shapes, strict=False)]
         return [maps for i, maps in enumerate(declared) if not index or index == str(i)]

@@ -10,14 +10,14 @@ from aezoo.errors import NoMirror, ShapeError
 from aezoo.spec.document import DecoderSpec, Spec
 from aezoo.spec.kinds import LayerSpec, Style
 from aezoo.spec.mirror import mirror_layers, mirror_source, trace
-from aezoo.testing.generate.parts import TRIES, PartGenerator
+from aezoo.testing.generate.parts import TRIES, PartGenerator, is_level
 from aezoo.testing.generate.pool import is_valid
 from aezoo.testing.generate.values import DrawnPart, Hints
 
 
 def draw_decoder(generator: PartGenerator, spec: Spec) -> DrawnPart | None:
     """A decoder for the spec, with `written` None where a spec leaves it out; None if none fits."""
-    own_first = generator.draw(st.integers(0, 3)) == 3
+    own_first = generator.draw(st.integers(0, 3)) == 3 or is_level(generator.pool.containing)
     ways = (_own_layers, _mirror) if own_first else (_mirror, _own_layers)
     decoders = (way(generator, spec) for way in ways)
     return next((drawn for drawn in decoders if drawn is not None), None)
@@ -37,7 +37,7 @@ def _own_layers(generator: PartGenerator, spec: Spec) -> DrawnPart | None:
         layers = _mirrored_layers(generator, spec)
         if layers is None:
             continue
-        layers = _with_one_more(generator, layers, spec.code_shape)
+        layers = _with_one_more(generator, layers, spec)
         part = DecoderSpec(type="layers", layers=tuple(layers))
         if _fits(spec, part):
             brief = generator.draw(st.booleans())
@@ -51,7 +51,7 @@ def _mirrored_layers(generator: PartGenerator, spec: Spec) -> list[LayerSpec] | 
     target = spec.raw_shape
     shape = generator.draw(st.sampled_from([spec.input.shape, target]))
     same = shape == spec.input.shape and generator.draw(st.booleans())
-    layers = spec.encoder if same else tuple(drawn.part for drawn in generator.stack(Hints(shape)))
+    layers = spec.encoder_layers() if same else tuple(drawn.part for drawn in generator.stack(Hints(shape)))
     try:
         back = spec.latent.mirror(mirror_source(layers, shape, target=target), style=Style())
         return [*back, *mirror_layers(layers, shape, target=target, style=Style())]
@@ -59,16 +59,21 @@ def _mirrored_layers(generator: PartGenerator, spec: Spec) -> list[LayerSpec] | 
         return None
 
 
-def _with_one_more(generator: PartGenerator, layers: Sequence[LayerSpec], shape: tuple[int, ...]) -> list[LayerSpec]:
-    """The layers, sometimes with one more that keeps the shape."""
+def _with_one_more(generator: PartGenerator, layers: Sequence[LayerSpec], spec: Spec) -> list[LayerSpec]:
+    """The layers, sometimes with one more that keeps the shape; a stochastic one that has to occur is that."""
     try:
-        shapes = trace(layers, shape)
+        shapes = trace(layers, spec.code_shape)
     except ShapeError:
         return list(layers)
-    index = generator.draw(st.integers(0, 2 * len(layers)))
+    must = generator.pool.containing
+    of = [must] if must is not None and is_level(must) else []
+    index = generator.draw(st.integers(0, len(layers) * (1 if of else 2)))
     if index > len(layers):
         return list(layers)
-    more = generator.layer(Hints(shapes[index]), accept=lambda output: output == shapes[index])
+    taps = [(f"encoder.{i}", shape) for i, shape in enumerate(spec.encoder_shapes[1:])]
+    taps += [(f"decoder.{i}", shape) for i, shape in enumerate(shapes[1 : index + 1])]
+    hints = Hints(shapes[index], tuple(name for name, _ in taps), tuple(taps), "decoder")
+    more = generator.layer(hints, accept=lambda output: output == shapes[index], of=of)
     return [*layers[:index], *([more.part] if more else []), *layers[index:]]
 
 

@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 
 from aezoo.errors import ShapeError
 from aezoo.spec.component import Component
-from aezoo.spec.kinds import LayerSpec
+from aezoo.spec.kinds import LayerSpec, ReadingLayerSpec
+from aezoo.spec.reads import bind
 from aezoo.spec.shape import Shape, flat
 from aezoo.spec.slots import slots_in
 from aezoo.testing.generate.pool import PartPool
@@ -98,7 +99,7 @@ class PartGenerator:
             layer = self.layer(hints, of=[must] if must is not None and index == must_index else ())
             if layer is not None:
                 layers.append(layer)
-                hints = hints._replace(shape=layer.part.output_shape(hints.shape))
+                hints = _after(layer.part, hints, f"{hints.stack}.{len(layers) - 1}")
         return layers
 
     def layer(
@@ -111,12 +112,13 @@ class PartGenerator:
         """A layer that takes `hints.shape`, and whose output is accepted."""
 
         def fits(layer: LayerSpec) -> bool:
-            output = layer.output_shape(hints.shape)
+            output = _bound(layer, inner).output_shape(hints.shape)
             return flat(output) <= LARGEST and accept(output)
 
+        inner = hints if self._depth == 0 else hints._replace(taps=(), names=())  # a layer inside another reads none
         self._depth += 1
         try:
-            return self.part(LayerSpec, hints, accept=fits, of=of)
+            return self.part(LayerSpec, inner, accept=fits, of=of)
         finally:
             self._depth -= 1
 
@@ -150,6 +152,21 @@ class PartGenerator:
 
 
 @cache
+def is_level(part: type[Component] | None) -> bool:
+    """Whether it is a stochastic layer, which stands in a decoder alone."""
+    return part is not None and issubclass(part, ReadingLayerSpec) and part.stochastic
+
+
+def _bound(layer: LayerSpec, hints: Hints) -> LayerSpec:
+    return bind(layer, hints.stack, 0, dict(hints.taps))
+
+
+def _after(layer: LayerSpec, hints: Hints, name: str) -> Hints:
+    """Hints for what follows the layer of this name."""
+    output = _bound(layer, hints).output_shape(hints.shape)
+    return hints._replace(shape=output, names=(*hints.names, name), taps=(*hints.taps, (name, output)))
+
+
 def _fields(model: type[BaseModel]) -> list[tuple[str, FieldInfo, frozenset[str]]]:
     """Keys and fields of a table, and the kinds of part that may stand in each."""
     return [(field.alias or name, field, slots_in(field.annotation)) for name, field in model.model_fields.items()]

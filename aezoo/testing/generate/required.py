@@ -22,12 +22,12 @@ from aezoo.spec.kinds import (
     PriorSpec,
     RegularizerSpec,
 )
-from aezoo.spec.mirror import trace
+from aezoo.spec.reads import stacked
 from aezoo.spec.shape import Shape
 from aezoo.spec.training import TrainingSpec
 from aezoo.testing.generate.decoder import draw_decoder
 from aezoo.testing.generate.draft import Draft
-from aezoo.testing.generate.parts import TRIES
+from aezoo.testing.generate.parts import TRIES, is_level
 from aezoo.testing.generate.values import NO_HINTS, DrawnPart, Hints, Table
 
 #: Inputs of one to four axes, small enough that a model of them is built in milliseconds.
@@ -58,11 +58,11 @@ def _begin(draft: Draft) -> bool:
         return False
     source.written.pop("observed", None)  # it names a field, and none is declared yet
     source = source._replace(part=source.part.model_copy(update={"observed": None}))
-    must = wanted if draft.pool.requires_kind(LayerSpec.kind) else None
+    must = wanted if draft.pool.requires_kind(LayerSpec.kind) and not is_level(wanted) else None
     layers = generator.stack(Hints(shape), must=must)
     if must is not None and not any(type(layer.part) is must for layer in layers):
         return False
-    latent = _latent(draft, trace([layer.part for layer in layers], shape)[-1])
+    latent = _latent(draft, stacked("encoder", [layer.part for layer in layers], shape, {}).shapes[-1])
     if latent is None or not _start(draft, source, layers, latent) or not _rate(draft):
         return False
     return data is None or _suits(draft, data)
@@ -87,7 +87,7 @@ def _latent(draft: Draft, features: Shape) -> DrawnPart | None:
     """A latent for these features that provides what the regularizer that has to occur needs."""
     wanted = draft.pool.containing
     needs = wanted.needs if wanted is not None and issubclass(wanted, RegularizerSpec) else frozenset[str]()
-    if wanted is not None and issubclass(wanted, PriorSpec) and wanted.learned:
+    if is_level(wanted) or (wanted is not None and issubclass(wanted, PriorSpec) and wanted.learned):
         needs |= {"posterior"}
     latents = [part for part in draft.pool.parts(LatentSpec.kind) if needs <= part.offers()]
     if wanted is not None and issubclass(wanted, PriorSpec):
@@ -128,9 +128,10 @@ def _start(draft: Draft, source: DrawnPart, layers: Sequence[DrawnPart], latent:
 
 
 def _rate(draft: Draft) -> bool:
-    """A rate for a prior that learns, where the objective has none; False where none is found."""
-    prior, objective = draft.spec.latent.prior, draft.spec.objective
-    if prior is None or not prior.learned or objective.is_rate():
+    """A rate for a prior that learns, or for a level, where the objective has none; False where none is found."""
+    prior = draft.spec.latent.prior
+    learned = (prior is not None and prior.learned) or is_level(draft.pool.containing)
+    if not learned or draft.spec.objective.is_rate():
         return True
 
     def fits(part: RegularizerSpec) -> bool:

@@ -12,7 +12,7 @@ from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.kinds import KINDS, LayerSpec
 from aezoo.spec.shape import Shape
-from aezoo.testing.generate.parts import PartGenerator
+from aezoo.testing.generate.parts import PartGenerator, is_level
 from aezoo.testing.generate.pool import PartPool
 from aezoo.testing.generate.required import SHAPES
 from aezoo.testing.generate.values import Draw, DrawnPart, Hints
@@ -63,5 +63,7 @@ def _strategy(part: type[Component], pool: PartPool) -> st.SearchStrategy[Settin
 
 def _drawn(generator: PartGenerator, part: type[Component], shape: Shape) -> DrawnPart | None:
     if part.kind == LayerSpec.kind:
-        return generator.layer(Hints(shape), of=[part])
+        tap = (("encoder.0", shape),)
+        hints = Hints(shape, ("encoder.0",), tap, "decoder" if is_level(part) else "encoder")
+        return generator.layer(hints, of=[part])
     return generator.part(KINDS[part.kind], Hints(names=TAP_NAMES), of=[part])

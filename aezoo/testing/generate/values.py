@@ -37,6 +37,8 @@ class Hints(NamedTuple):
 
     shape: Shape = ()  # what a layer is given
     names: tuple[str, ...] = ()  # taps or terms that a text field may name
+    taps: tuple[tuple[str, Shape], ...] = ()  # what a layer may read, and its shape
+    stack: str = "encoder"  # where a layer stands
 
 
 NO_HINTS = Hints()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from math import isinf
 from typing import Any
 
@@ -12,13 +13,14 @@ from torch import Generator, Tensor, nn
 
 from aezoo.building.builder import assemble
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.code import Attached, Output
+from aezoo.nn.code import Attached, Draw, Output
 from aezoo.nn.corruption import corrupt
+from aezoo.nn.latent import standard_normal
 from aezoo.registry.attribution import BUILT_BY
 from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import LayerSpec, ObjectiveSpec
+from aezoo.spec.kinds import LayerSpec, ObjectiveSpec, ReadingLayerSpec
 from aezoo.spec.shape import Shape, flat
 from aezoo.testing.law.rng_state import reseed
 from aezoo.testing.law.under_test import PartUnderTest
@@ -75,12 +77,28 @@ class Adapter:
 
 
 class LayerAdapter(Adapter):
+    """A layer; what one reads is its second input. Of a stochastic one the output is the value that goes on."""
+
     @property
     def declared(self) -> dict[str, Shape]:
         return {"output": self.part.output_shape(self.shape)}
 
+    def inputs(self, n: int, noise: Generator | None = None) -> Tensors:
+        h = super().inputs(n, noise)
+        if not isinstance(self.part, ReadingLayerSpec):
+            return h
+        return (*h, torch.randn(n, *self.part.read_shape, generator=noise))
+
     def run(self, module: nn.Module, inputs: Sequence[Tensor], noise: Generator | None = None) -> dict[str, Tensor]:
-        return {"output": module(*inputs)}
+        if not getattr(self.part, "stochastic", False):
+            return {"output": module(*inputs)}
+        level = module(*inputs, draw_from(noise))
+        return {"output": level.h, "log_ratio": level.log_ratio()}
+
+
+def draw_from(noise: Generator | None) -> Draw | None:
+    """What stochastic layers draw with, from a generator; None draws nothing."""
+    return None if noise is None else partial(standard_normal, generator=noise)
 
 
 class LatentAdapter(Adapter):
@@ -216,7 +234,7 @@ def adapters_of(tested: PartUnderTest) -> Iterator[Adapter]:
 
 def _occurrences(spec: Spec, kind: type[Component]) -> Iterator[tuple[Component, Shape]]:
     """Every part of this class, and the shape of its input."""
-    layers = [*zip(spec.encoder, spec.encoder_shapes, strict=False)]
+    layers = [*zip(spec.encoder_layers(), spec.encoder_shapes, strict=False)]
     layers += zip(spec.decoder_layers(), spec.decoder_shapes, strict=False)
     others: list[tuple[Component | None, Shape]] = [
         (spec.latent, spec.feature_shape),

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from aezoo.nn.code import Output
-from aezoo.spec.kinds import LatentSpec, RegularizerSpec
+from aezoo.spec.kinds import LatentSpec, ReadingLayerSpec, RegularizerSpec
 from aezoo.testing.generate.minimal import NoMinimalSpec, minimal_spec
-from aezoo.testing.law.adapters import Adapter, TermAdapter, adapters_of, generator
+from aezoo.testing.law.adapters import Adapter, TermAdapter, adapters_of, draw_from, generator
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.densities import DRAWS, agree
 from aezoo.testing.law.under_test import PartUnderTest
+
+ZERO = torch.zeros((), dtype=torch.double)
 
 
 @law(
@@ -91,6 +93,29 @@ def _scores(module: Any, code: Any, draws: int, noise: torch.Generator) -> dict[
     return {name: gradient for name, gradient in zip(many, gradients, strict=True) if gradient is not None}
 
 
+@law(
+    "L38",
+    "layer",
+    says="The divergence of a level is what log q - log p is on average; without an encoder q is p.",
+    hint="check signs and constants of `kl()` against E[log q - log p] at draws of the posterior",
+)
+def level_divergence(tested: PartUnderTest) -> Iterator[str]:
+    if not (issubclass(tested.part, ReadingLayerSpec) and tested.part.stochastic):
+        return
+    for adapter in adapters_of(tested):
+        module: Any = adapter.build().double().eval()
+        h, read = (x.double().expand(DRAWS, *x.shape[1:]) for x in adapter.inputs(1, generator(1)))
+        with torch.no_grad():
+            level = module(h, read, draw_from(generator(2)))
+            alone = module(h, None, draw_from(generator(2)))
+        divergence = level.kl()
+        if divergence is not None and not agree(level.log_ratio() - divergence.reshape(DRAWS, -1).sum(dim=1), ZERO):
+            closed, drawn = float(divergence.sum()) / DRAWS, float(level.log_ratio().mean())
+            yield f"{adapter}: kl() is {closed:.4g}, sampling gives {drawn:.4g}"
+        if float(alone.log_ratio().abs().max()) > 1e-9:
+            yield f"{adapter}: without an encoder log q - log p is {float(alone.log_ratio()[0]):.4g}, not 0"
+
+
 def _plain(part: Any) -> bool:
     """Whether nothing of its own is set: it is then a divergence without changes."""
     base = RegularizerSpec.model_fields
@@ -115,4 +140,4 @@ def _reset(tested: PartUnderTest) -> Adapter | None:
     return TermAdapter(part, spec, spec.input.shape)
 
 
-LAWS = [divergence, posterior_density]
+LAWS = [divergence, posterior_density, level_divergence]

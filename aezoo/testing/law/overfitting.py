@@ -108,7 +108,7 @@ def _unexplained(objective: Objective, x: Tensor, fields: Mapping[str, Tensor]) 
     error, network = 0.0, objective.model
     for seed in range(4):
         corrupted = corrupt(objective.corruption, x, generator(seed), fields)
-        mean = network.decode(getattr(network.encode(corrupted, fields=fields), network.point), fields)
+        mean = network.reconstruct(corrupted, fields)
         error += float((mean - x).square().sum()) / 4
     return error / float((x - x.mean(dim=0)).square().sum())
 

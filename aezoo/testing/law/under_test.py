@@ -10,13 +10,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from aezoo.errors import AezooError, SpecError
+from aezoo.plugin import dense
 from aezoo.reading.reader import check
 from aezoo.reference.entry import text_of
 from aezoo.registry.loader import IN_THE_BOX, default_registry, installed, load
 from aezoo.registry.registry import Fragment, Registry
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import KINDS, DatasetSpec, MetricSpec
+from aezoo.spec.kinds import KINDS, DatasetSpec, MetricSpec, ReadingLayerSpec, Style
 from aezoo.spec.shape import Shape, flat
 from aezoo.testing.generate.minimal import INPUTS, RESTS, Document, NoMinimalSpec, document_around, minimal_spec
 from aezoo.testing.law.definition import PLUGIN, VARIANT
@@ -174,7 +175,9 @@ class PartUnderTest:
 
     def _around(self, shape: Shape, written: Any) -> Spec | None:
         """A spec with these settings: of a layer alone in the encoder, of another part where the example has it."""
-        if self.kind == "layer":
+        if issubclass(self.part, ReadingLayerSpec):
+            documents = [_around_reading(self.part, written, shape)]
+        elif self.kind == "layer":
             documents = [document_around({"encoder": [written]}, shape, rest) for rest in self.plugin.rests[:1]]
         else:
             documents = [self._with_part(written, input_shape) for input_shape in (shape, None)]
@@ -196,6 +199,16 @@ class PartUnderTest:
             return check(document, registry=self.plugin.registry)[0]
         except SpecError:
             return None
+
+
+def _around_reading(part: type[ReadingLayerSpec], written: Any, shape: Shape) -> Document:
+    """A spec with a layer that reads the first one of the encoder."""
+    back = [layer.model_dump(mode="json", exclude_none=True) for layer in dense(shape, Style())]
+    first, deterministic, variational = {"type": "activation"}, *RESTS[:2]
+    if part.stochastic:
+        stacks = {"encoder": [first], "decoder": [*back, written, {"type": "flatten"}, *back]}
+        return document_around(stacks, shape, variational)
+    return document_around({"encoder": [first, written], "decoder": back}, shape, deterministic)
 
 
 def example_of(part: type[Component]) -> Document:

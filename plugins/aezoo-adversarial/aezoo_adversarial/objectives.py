@@ -83,6 +83,9 @@ class _GameSpec(ObjectiveSpec):
         yield from self.critic.remarks(self.critic_input(spec))
         if self.draws:
             yield from undrawn(self, spec)
+        if self.draws and spec.levels:
+            message = f"{self.tag()} trains by draws of the code, and the decoder draws levels of its own below it"
+            yield Remark(message, 'objective = "standard", with regularizers.kl')
 
 
 def undrawn(part: Component, spec: Spec) -> Iterator[Remark]:

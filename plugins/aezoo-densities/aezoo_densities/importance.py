@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import Output, Posterior
+from aezoo.nn.divergence import log_ratio
 from aezoo.nn.freezing import frozen
+from aezoo.nn.latent import standard_normal
 from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
 
@@ -30,18 +33,12 @@ def redrawn(out: Output, count: int, generator: Generator) -> Output:
         of B samples -> of count * B
     """
     code = type(out.code)(*(value.repeat(count, *(1 for _ in value.shape[1:])) for value in out.code))
-    code, again = _posterior(out).redraw(code, generator), out.repeated(count)
-    return again._replace(code=code, raw=out.model.expand(code.z, again.fields))
+    code = _posterior(out).redraw(code, generator)
+    return out.model.redecode(out.repeated(count), code, partial(standard_normal, generator=generator))
 
 
 def _posterior(out: Output) -> Posterior:
     return cast(Posterior, out.model.latent)
-
-
-def _rate(out: Output) -> Tensor:
-    """log q(z | x) - log p(z) at the draw: never the closed form, which does not depend on the draw."""
-    z = out.code.z
-    return _posterior(out).log_prob(out.code, z) - out.model.rate_prior.log_prob(z)  # type: ignore[no-any-return]
 
 
 class ImportanceWeighted(nn.Module):
@@ -94,7 +91,7 @@ class DoublyReparameterized(ImportanceWeighted):
 
 
 def _log_weights(out: Output) -> Tensor:
-    return -(reconstruction(out) + _rate(out))
+    return -(reconstruction(out) + log_ratio(out))
 
 
 @torch.no_grad()
@@ -115,7 +112,7 @@ def log_likelihood(out: Output, k: int, *, seed: int = 0) -> Tensor:
     total = torch.full((len(out.x),), -math.inf, dtype=torch.float64)
     for count in _chunks(k, max(1, VALUES // out.raw.numel())):
         drawn = redrawn(out, count, generator)
-        weights = -(nll(drawn) + _rate(drawn)).cpu().double().reshape(count, -1)
+        weights = -(nll(drawn) + log_ratio(drawn)).cpu().double().reshape(count, -1)
         total = torch.logaddexp(total, weights.logsumexp(dim=0))
     return total - math.log(k)
 

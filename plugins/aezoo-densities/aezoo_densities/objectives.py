@@ -43,6 +43,9 @@ class IWAESpec(ObjectiveSpec):
         if not spec.likelihood.density:
             message = f"the likelihood {spec.likelihood.tag()!r} is no density: the term bounds no log p(x)"
             yield Remark(message, 'likelihood = "gaussian"', "warning")
+        if self.estimator == "dreg" and spec.levels:
+            message = "this gradient is derived for one code, and the decoder draws levels below it"
+            yield Remark(message, 'estimator = "iwae"', at="estimator")
 
     def build(self, spec: Spec) -> nn.Module:
         from aezoo_densities.importance import DoublyReparameterized, ImportanceWeighted

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Component, Field, PriorSpec, Remark, Shape, Spec, flat
+from aezoo.plugin import Component, Field, PriorSpec, ReadingLayerSpec, Remark, Shape, Spec, flat
 
 if TYPE_CHECKING:
     from aezoo.nn.code import Prior
@@ -40,6 +40,9 @@ class VampSpec(PriorSpec):
         if not spec.latent.posterior:
             message = f"{self.tag()} is a mixture of posteriors, and the latent {spec.latent.tag()!r} has none"
             yield Remark(message, 'latent.type = "gaussian"')
+        if any(isinstance(layer, ReadingLayerSpec) for layer in spec.encoder):
+            message = "pseudo-inputs pass through the encoder alone, and a layer of it reads a tap beside its input"
+            yield Remark(message, "take an encoder without such layers, or another prior")
 
     def build(self, shape: Shape, spec: Spec) -> Prior:
         from aezoo_densities.vamp import VampPrior

@@ -23,7 +23,7 @@ class NestedReconstruction(nn.Module):
         self.prefixes = tuple(prefixes)
 
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
-        raws = [out.raw, *(out.model.expand(_first(out.code.z, m)) for m in self.prefixes)]
+        raws = [out.raw, *(out.model.expand(_first(out.code.z, m), out.fields) for m in self.prefixes)]
         each = torch.stack([reconstruction(out._replace(raw=raw)).mean() for raw in raws])
         return {"reconstruction": each.mean()}
 
