@@ -16,6 +16,8 @@ from aezoo.data.sources import check, open_samples
 from aezoo.data.values import warn_of_precision
 from aezoo.errors import DataError, DataWarning
 from aezoo.spec.document import InputSpec
+from aezoo.spec.domain import Domain
+from aezoo.spec.fields import FieldSpec
 from aezoo.spec.samples import Samples
 
 
@@ -149,3 +151,45 @@ def test_a_column_is_lost_where_its_largest_value_is_below_the_smallest_normal_n
     largest = np.uint32(bits).view(np.float32)
     array = np.array([[0.0, 1.0], [largest, 2.0]], np.float32)
     assert bool(warnings_of(array, spec_of((2,)))) is lost
+
+
+# --- domains: what a part says that the values of a feature are ---------------------------------------------------
+
+
+DOMAINS = [Domain(), Domain(0, 2, whole=True), Domain(0, whole=True)]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "bad", "message"),
+    [
+        (3, 1, 3.0, "feature 1 (counted from 0): 3 is not a whole number from 0 to 2"),
+        (1, 1, 0.5, "feature 1 (counted from 0): 0.5 is not a whole number from 0 to 2"),
+        (0, 2, -1.0, "feature 2 (counted from 0): -1 is not a whole number from 0"),
+    ],
+)
+def test_a_value_that_a_part_does_not_take_is_refused_by_sample_and_feature(row, column, bad, message):
+    array = np.tile(np.array([-7.5, 2.0, 900.0], np.float32), (5, 1))
+    spec = spec_of((3,))
+    spec.input_domains = (None, DOMAINS)
+    check(Samples(array, "t"), spec)
+    array[row, column] = bad
+    array[4, column] = bad
+    with pytest.raises(DataError) as caught:
+        check(Samples(array, "t"), spec)
+    assert str(caught.value).startswith(f"t: sample {row}, {message}, nor are 1 more")
+
+
+def test_domains_judge_bytes_in_the_units_of_the_declared_range():
+    spec = spec_of((3,), range=(0.0, 2.0))
+    spec.input_domains = (DOMAINS,)
+    check(Samples(np.array([[9, 255, 0]], np.uint8), "t"), spec)
+    with pytest.raises(DataError, match="feature 1 .counted from 0.: 1.00392 is not a whole number"):
+        check(Samples(np.array([[9, 128, 0]], np.uint8), "t"), spec)
+
+
+def test_a_target_is_held_to_the_domains_of_the_likelihood():
+    spec = spec_of((3,))
+    spec.target, spec.target_domains, spec.fields = "fields.after", DOMAINS[1:2], {"after": FieldSpec(shape=(1,))}
+    check(Samples(np.full((2, 3), 0.5), "t", fields={"after": np.array([[0.0], [2.0]])}), spec)
+    with pytest.raises(DataError, match="sample 1, field 'after', feature 0 .counted from 0.: 3 is not a whole"):
+        check(Samples(np.full((2, 3), 0.5), "t", fields={"after": np.array([[0.0], [3.0]])}), spec)

@@ -99,3 +99,11 @@ def test_eight_features_that_are_not_scaled_are_named(count: int, shown: str) ->
 def test_a_feature_that_spans_just_what_its_type_can_hold_is_taken(dtype: torch.dtype) -> None:
     largest = torch.finfo(dtype).max
     assert fitted(torch.tensor([[largest], [-largest]], dtype=dtype))[1] == []
+
+
+def test_features_that_are_kept_stay_as_they_are():
+    x = torch.tensor([[1.0, 5.0, 2.0], [3.0, 7.0, 2.0]])
+    normalizer = Normalizer((3,))
+    normalizer.fit(x, kept=[False, True, False])
+    torch.testing.assert_close(normalizer(x), torch.tensor([[-1.0, 5.0, 0.0], [1.0, 7.0, 0.0]]))
+    torch.testing.assert_close(normalizer.inverse(normalizer(x)), x)

@@ -12,7 +12,7 @@ AEZOO_API = 1
 
 MODULES = [
     LazyModule(f"{__name__}.likelihoods", likelihood="mixed"),
-    # layers
+    LazyModule(f"{__name__}.layers", layer="columns"),
 ]
 
 
