@@ -261,15 +261,16 @@ class Model:
         Raises:
             DataError: Data of another shape or type, or with values that are no numbers.
             NotFound: There is no such file.
-            UsageError: The latent provides no such field, the spec declares none of this name, or the model takes no such
-                tiles.
+            UsageError: The latent provides no such field, the spec declares none of this name, or the model takes
+                no such tiles.
         """
         latent = self.spec.latent
         if what != "code":
             self._refuse_field(what)
         opened, tiles = self._open(data, fields, self.spec.input_fields), self._tiles(tile, overlap)
         if what == "code":
-            return self._pass(opened, opened.spec.code_shape, tiles.encoded(Model._scaled_code), batch_size, tiles=tiles)
+            compute = tiles.encoded(Model._scaled_code)
+            return self._pass(opened, opened.spec.code_shape, compute, batch_size, tiles=tiles)
         shape = latent.tap_shape(what, opened.spec.feature_shape)
         dtype = torch.int64 if what == latent.discrete else None
         compute = tiles.encoded(lambda m, batch: getattr(m.network.encode(batch.x, fields=batch.fields), what))

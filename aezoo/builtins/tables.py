@@ -274,9 +274,7 @@ def _words(table: _Table, names: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-def _numbers(
-    table: _Table, name: str, *, gaps: bool = False, words: Sequence[str] | None = None
-) -> list[float]:
+def _numbers(table: _Table, name: str, *, gaps: bool = False, words: Sequence[str] | None = None) -> list[float]:
     """A column as numbers; other values are added to the table's faults and become 0.
 
     Args:

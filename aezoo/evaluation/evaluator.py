@@ -129,8 +129,8 @@ class Evaluator:
     def compare(self, training: Batched | None) -> dict[str, Table]:
         """The metrics of each baseline by name; under "" those of the model that need a corruption.
 
-        Baselines are of the input alone, and judged by squared errors: where the target is another, a mask leaves values
-        out, some are no quantities, or the model reconstructs nothing, there are none.
+        Baselines are of the input alone, and judged by squared errors: where the target is another, a mask leaves
+        values out, some are no quantities, or the model reconstructs nothing, there are none.
         """
         spec = self.spec
         if not spec.reconstructs or spec.target is not None or spec.mask is not None or not spec.likelihood.quantities:

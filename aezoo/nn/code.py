@@ -188,6 +188,7 @@ class Curved(Protocol):
         """The code at the share `t` of the shortest way from `a` to `b`; a, b: [B, *code], t: [B, 1, ...] in [0, 1]."""
         ...
 
+
 class Level(Protocol):
     """One level of a hierarchy below the code, as a stochastic layer of the decoder gives it: a NamedTuple of tensors.
 
