@@ -88,9 +88,13 @@ def _has_data(draft: Draft) -> bool:
 
 
 def _latent(draft: Draft, features: Shape) -> DrawnPart | None:
-    """A latent for these features that provides what the regularizer that has to occur needs."""
+    """A latent for these features that provides what the term that has to occur needs."""
     wanted = draft.pool.containing
-    needs = wanted.needs if wanted is not None and issubclass(wanted, RegularizerSpec) else frozenset[str]()
+    needs = (
+        wanted.needs
+        if wanted is not None and issubclass(wanted, (RegularizerSpec, ObjectiveSpec))
+        else frozenset[str]()
+    )
     needs -= BEYOND_LATENT
     if is_level(wanted) or (wanted is not None and issubclass(wanted, PriorSpec) and wanted.learned):
         needs |= {"posterior"}
