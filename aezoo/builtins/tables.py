@@ -31,9 +31,9 @@ class TableSpec(FileDatasetSpec):
     columns but the label and the fields are read unless `columns` says which. `fields` names columns that go along
     with the samples: one of words, which are numbered in alphabetical order, or of numbers; or several of numbers.
     `label` is short for a field of this name. `missing = "mask"` reads an empty value or a NaN as a gap: the value
-    becomes 0, and the field `observed` is 1 where a value is known and 0 where none is; `gaps` are words that stand for a
-    missing value, too. `categories` lists the words of
-    a column, which is then read as their numbers, from 0 on; another word is refused.
+    becomes 0, and the field `observed` is 1 where a value is known and 0 where none is; `gaps` are words that
+    stand for a missing value, too. `categories` lists the words of a column, which is then read as their numbers, from
+    0 on; another word is refused.
 
     Example:
         [data]
@@ -278,9 +278,7 @@ def _words(table: _Table, names: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-def _numbers(
-    table: _Table, name: str, *, gaps: Sequence[str] = (), words: Sequence[str] | None = None
-) -> list[float]:
+def _numbers(table: _Table, name: str, *, gaps: Sequence[str] = (), words: Sequence[str] | None = None) -> list[float]:
     """A column as numbers; other values are added to the table's faults and become 0.
 
     Args:

@@ -93,8 +93,8 @@ class Evaluator:
     def compare(self, training: Batched | None) -> dict[str, Table]:
         """The metrics of each baseline by name; under "" those of the model that need a corruption.
 
-        Baselines are of the input alone, and judged by squared errors: where the target is another, a mask leaves values
-        out, or some are no quantities, there are none.
+        Baselines are of the input alone, and judged by squared errors: where the target is another, a mask leaves
+        values out, or some are no quantities, there are none.
         """
         if self.spec.target is not None or self.spec.mask is not None or not self.spec.likelihood.quantities:
             return {}

@@ -12,6 +12,7 @@ from aezoo.errors import ShapeError
 from aezoo.spec.canonical import to_json
 from aezoo.spec.component import FIELDS, Frozen, Interval, Ints, Range, Strings, as_tuple, field_name
 from aezoo.spec.contracts import several, shape_of
+from aezoo.spec.domain import Domains
 from aezoo.spec.fields import FieldSpec
 from aezoo.spec.fingerprints import architecture_fingerprint, run_fingerprint
 from aezoo.spec.kinds import (
@@ -27,7 +28,6 @@ from aezoo.spec.kinds import (
     RegularizerSpec,
     Style,
 )
-from aezoo.spec.domain import Domains
 from aezoo.spec.mirror import last_style, mirror_layers, mirror_source
 from aezoo.spec.parts import parts
 from aezoo.spec.reads import Stack, stacked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-
 from aezoo_tables.layers import ColumnsSpec
 
 COLUMNS = [
@@ -15,7 +14,9 @@ COLUMNS = [
 ]
 X = torch.tensor([[0.0, 2.0, -1.5, 0.0, 1.0], [4.0, 0.0, 0.5, 9.0, 0.0], [3.0, 1.0, 0.0, 1.0, 1.0]])
 #: Numbers, counts, ordered classes, and the classes of both columns.
-PLAIN = torch.tensor([[-1.5, 0.0, -1.0], [0.5, torch.log(torch.tensor(10.0)), 1.0], [0.0, torch.log(torch.tensor(2.0)), 0.5]])
+PLAIN = torch.tensor(
+    [[-1.5, 0.0, -1.0], [0.5, torch.log(torch.tensor(10.0)), 1.0], [0.0, torch.log(torch.tensor(2.0)), 0.5]]
+)
 FIRST, SECOND = torch.tensor([2, 0, 1]), torch.tensor([1, 0, 1])
 
 
