@@ -31,8 +31,9 @@ class TableSpec(FileDatasetSpec):
     columns but the label and the fields are read unless `columns` says which. `fields` names columns that go along
     with the samples: one of words, which are numbered in alphabetical order, or of numbers; or several of numbers.
     `label` is short for a field of this name. `missing = "mask"` reads an empty value or a NaN as a gap: the value
-    becomes 0, and the field `observed` is 1 where a value is known and 0 where none is. `categories` lists the words of
-    a column, which is then read as their numbers, from 0 on; another word is refused.
+    becomes 0, and the field `observed` is 1 where a value is known and 0 where none is; `gaps` are words that
+    stand for a missing value, too. `categories` lists the words of a column, which is then read as their numbers, from
+    0 on; another word is refused.
 
     Example:
         [data]
@@ -51,6 +52,7 @@ class TableSpec(FileDatasetSpec):
     missing: Literal["mask"] | None = Field(
         None, description="mask: gaps are filled with 0, and the field `observed` is 0 there; refused unless said"
     )
+    gaps: Strings = Field((), description='words that stand for a missing value, such as "NA"; with `missing`')
     categories: dict[str, Strings] | None = Field(
         None, description="by column, the words that it holds: each is read as its place in this list, from 0 on"
     )
@@ -83,6 +85,8 @@ class TableSpec(FileDatasetSpec):
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if self.label is not None and "label" in (self.fields or {}):
             yield Remark("label is given twice: by `label`, and by `fields`", "leave one of them out", at="label")
+        if self.gaps and self.missing is None:
+            yield Remark("gaps are refused unless `missing` says how they are read", 'missing = "mask"', at="gaps")
         yield from gap_remarks(self.missing, spec)
         yield from super().remarks(spec)
 
@@ -126,7 +130,7 @@ class TableSpec(FileDatasetSpec):
     def _values(self, table: _Table, names: Sequence[str]) -> npt.NDArray[np.float32]:
         import numpy as np
 
-        gaps, categories = self.missing is not None, self.categories or {}
+        gaps, categories = ("", *self.gaps) if self.missing else (), self.categories or {}
         columns = (_numbers(table, name, gaps=gaps, words=categories.get(name)) for name in names)
         return np.stack([np.array(column, dtype=np.float32) for column in columns], axis=1)
 
@@ -274,20 +278,20 @@ def _words(table: _Table, names: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-def _numbers(table: _Table, name: str, *, gaps: bool = False, words: Sequence[str] | None = None) -> list[float]:
+def _numbers(table: _Table, name: str, *, gaps: Sequence[str] = (), words: Sequence[str] | None = None) -> list[float]:
     """A column as numbers; other values are added to the table's faults and become 0.
 
     Args:
         table: Holds it.
         name: Of the column.
-        gaps: Whether a missing value is no fault, and NaN.
+        gaps: What stands for a missing value, which is then no fault, and NaN, as a NaN is.
         words: Those that the column holds, numbered by their places; None for one of numbers.
     """
     numbers: list[float] = []
     places = None if words is None else {word: float(place) for place, word in enumerate(words)}
     for line, word in zip(table.lines, table.column(name), strict=True):
         number = _number(word) if places is None else places.get(word.strip())
-        if gaps and (not word.strip() or (number is not None and math.isnan(number))):
+        if gaps and (word.strip() in gaps or (number is not None and math.isnan(number))):
             numbers.append(math.nan)
             continue
         fault = _fault(word, number) if words is None or not word.strip() else _unknown(word, words)

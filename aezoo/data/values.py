@@ -118,7 +118,7 @@ def _scale_hint(seen: Survey, interval: Range, otherwise: str) -> str:
 
 
 def check_domains(samples: Samples, values: Array, domains: Sequence[Domain], what: str = "") -> None:
-    """Refuse values that are not what the model takes them for: an unknown class, a count that is none.
+    """Refuse values that are not what the model takes them for: classes that do not exist, counts with a fraction.
 
     Args:
         samples: Named in the error.
@@ -129,8 +129,9 @@ def check_domains(samples: Samples, values: Array, domains: Sequence[Domain], wh
     Raises:
         DataError: Names the first bad sample and the feature.
     """
-    axes = (-1, *(1,) * (values.ndim - 2))
-    low, high, are_whole = (np.array(ends).reshape(axes) for ends in zip(*domains, strict=True))
+    low, high, are_whole = (
+        np.array(ends).reshape(-1, *(1,) * (values.ndim - 2)) for ends in zip(*domains, strict=True)
+    )
     for start, chunk in _chunks(values):
         bad = (chunk < low) | (chunk > high) | (are_whole & (chunk != np.rint(chunk)))
         if bad.any():

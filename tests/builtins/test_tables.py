@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import aezoo
 from aezoo.builtins.tables import TableSpec
-from aezoo.errors import DataError
+from aezoo.errors import DataError, SpecError
 
 TABLE = "age,sex,n\n1,f,2\n,m,3\n4,,1\n5, x,0\n"
 
@@ -53,3 +54,18 @@ def test_a_list_of_words_that_means_nothing_is_refused(tmp_path, words, message)
 def test_numbers_are_read_as_before(tmp_path):
     samples = table(tmp_path, columns=("n",)).load()
     np.testing.assert_array_equal(samples.values[:, 0], [2, 3, 1, 0])
+
+
+def test_a_word_can_stand_for_a_missing_value(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,sex\n1,NA\nNA,f\n")
+    samples = TableSpec(path=str(path), missing="mask", gaps=["NA"], categories={"sex": ["f"]}).load()
+    assert samples.fields["observed"].tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(DataError, match="line 3, column 'a': 'NA' is not a number"):
+        TableSpec(path=str(path), missing="mask", columns=["a"]).load()
+
+
+def test_words_for_a_missing_value_need_to_be_told_how_it_is_read(tmp_path):
+    document = {"name": "t", "input": [1], "data": {"type": "table", "path": "t.csv", "gaps": ["NA"]}}
+    with pytest.raises(SpecError, match="gaps are refused unless `missing` says how they are read"):
+        aezoo.read({**document, "latent": {"type": "deterministic", "dim": 1}})

@@ -183,7 +183,7 @@ def test_domains_judge_bytes_in_the_units_of_the_declared_range():
     spec = spec_of((3,), range=(0.0, 2.0))
     spec.input_domains = (DOMAINS,)
     check(Samples(np.array([[9, 255, 0]], np.uint8), "t"), spec)
-    with pytest.raises(DataError, match="feature 1 .counted from 0.: 1.00392 is not a whole number"):
+    with pytest.raises(DataError, match=r"feature 1 .counted from 0.: 1.00392 is not a whole number"):
         check(Samples(np.array([[9, 128, 0]], np.uint8), "t"), spec)
 
 
@@ -191,5 +191,5 @@ def test_a_target_is_held_to_the_domains_of_the_likelihood():
     spec = spec_of((3,))
     spec.target, spec.target_domains, spec.fields = "fields.after", DOMAINS[1:2], {"after": FieldSpec(shape=(1,))}
     check(Samples(np.full((2, 3), 0.5), "t", fields={"after": np.array([[0.0], [2.0]])}), spec)
-    with pytest.raises(DataError, match="sample 1, field 'after', feature 0 .counted from 0.: 3 is not a whole"):
+    with pytest.raises(DataError, match=r"sample 1, field 'after', feature 0 .counted from 0.: 3 is not a whole"):
         check(Samples(np.full((2, 3), 0.5), "t", fields={"after": np.array([[0.0], [3.0]])}), spec)

@@ -22,8 +22,8 @@ class LikelihoodSpec(Component):
     #: Whether its module has `nll_values`: a product of densities of single values, each of which depends on its own
     #: data alone. Only then can values be left out (a mask) or weighted.
     valuewise: ClassVar[bool] = False
-    #: Whether all values are quantities: `mean` is then what samples average to, and squared errors judge it. A
-    #: class is none.
+    #: Whether all values are quantities: `mean` is then what samples average to, and squared errors judge it. A class
+    #: is none.
     quantities: ClassVar[bool] = True
     #: Between what the data must lie; None for any numbers.
     support: ClassVar[Range | None] = None

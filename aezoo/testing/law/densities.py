@@ -137,7 +137,7 @@ def within_support(tested: PartUnderTest) -> Iterator[str]:
 
 
 def _outside(values: Tensor, domains: Sequence[Domain], *, whole: bool) -> str:
-    """The first feature that has a value that is not of its domain, and that value; a mean of counts may be a fraction."""
+    """The first feature with a value outside of its domain, and that value; a mean of counts may be a fraction."""
     for index, (feature, domain) in enumerate(zip(values.movedim(1, 0).flatten(1), domains, strict=True)):
         bad = (feature < domain.low) | (feature > domain.high)
         if whole and domain.whole:

@@ -1,6 +1,6 @@
-"""Tables whose columns are of several kinds: numbers, classes, ordered classes, counts; some cells of which are missing.
+"""Tables whose columns are of several kinds: numbers, classes, ordered classes, counts; cells may be missing.
 
-    table ── tables:columns ──> features ── ... ──> code ── ... ──> parameters of each column ── tables:mixed ──> density
+table ── tables:columns ──> features ── ... ──> code ── ... ──> parameters of each column ── tables:mixed ──> density
 """
 
 from __future__ import annotations

@@ -23,6 +23,11 @@ class Encoding(nn.Module):
         x: [B, F] -> [B, W], the columns of a kind side by side
     """
 
+    _numbers: Tensor
+    _counts: Tensor
+    _places: Tensor
+    _one_hot: Tensor
+
     def __init__(self, columns: Sequence[tuple[str, int | None]], dim: int | None = None) -> None:
         super().__init__()
         numbers = [i for i, (kind, _) in enumerate(columns) if kind == "gaussian"]
@@ -51,5 +56,6 @@ class Encoding(nn.Module):
         weights = (1 - (x[:, columns] - classes).abs()).clamp_min(0)  # [B, classes of all columns]
         if self.vectors is None:
             return [weights]
-        pairs = zip(weights.split(self.classes, dim=1), self.vectors.split(self.classes), strict=True)
+        of_columns = torch.split(self.vectors, self.classes)  # type: ignore[no-untyped-call]
+        pairs = zip(weights.split(self.classes, dim=1), of_columns, strict=True)
         return [share @ vectors for share, vectors in pairs]

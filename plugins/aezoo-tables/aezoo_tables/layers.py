@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 class ColumnsSpec(LayerSpec):
     """Columns of several kinds as numbers: classes one-hot or as learned vectors, counts as log(1 + x).
 
-    A number stays as it is (`input.normalize = "standardize"` scales it), an ordered class becomes its place from -1 to 1. Vectors
-    of classes are entity embeddings (Guo and Berkhahn 2016, arXiv:1604.06737).
+    A number stays as it is (`input.normalize = "standardize"` scales it), an ordered class becomes its place from -1
+    to 1. Vectors of classes are entity embeddings (Guo and Berkhahn 2016, arXiv:1604.06737). Which cells are known, a
+    `join` of `fields.observed` tells the next layer.
 
     Example:
         input = { shape = [6], kind = "tabular" }

@@ -35,16 +35,19 @@ class Mixed(nn.Module):
         x: [B, F]
     """
 
+    _order: Tensor
+
     def __init__(self, columns: Sequence[tuple[str, int | None]]) -> None:
         super().__init__()
         places: dict[tuple[str, int | None], list[int]] = {}
         for index, column in enumerate(columns):
             places.setdefault(column, []).append(index)
-        self.families = nn.ModuleList(FAMILIES[kind](len(at), classes) for (kind, classes), at in places.items())
+        families = [FAMILIES[kind](len(at), classes) for (kind, classes), at in places.items()]
+        self.families = nn.ModuleList(families)
         widths = [0] * len(columns)
-        for family, at in zip(self.families, places.values(), strict=True):
+        for family, at in zip(families, places.values(), strict=True):
             for index in at:
-                widths[index] = family.given  # type: ignore[assignment]
+                widths[index] = family.given
         ends = [*accumulate(widths)]
         for number, at in enumerate(places.values()):
             given = [[*range(ends[index] - widths[index], ends[index])] for index in at]

@@ -1,4 +1,4 @@
-"""The density of a row: against torch.distributions, sums over all values, closed moments; and what is checked of it."""
+"""The density of a row: against torch.distributions, sums over all values, closed moments; what is checked of it."""
 
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ def test_counts_far_out_have_finite_densities_and_gradients(kind, raw):
     values = torch.full((1, 2 if kind == "zinb" else 1), raw, requires_grad=True)
     loss = module.nll(values, torch.zeros(1, 1)) + module.nll(values, torch.full((1, 1), 5.0))
     loss.backward()
-    assert loss.isfinite().all() and values.grad.isfinite().all()
+    assert loss.isfinite().all()
+    assert values.grad.isfinite().all()
 
 
 # --- columns -------------------------------------------------------------------------------------------------------
