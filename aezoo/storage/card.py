@@ -210,7 +210,8 @@ model = aezoo.load({_quoted(address or ".")})
 codes = model.encode(data)  # an array, a tensor or a file of samples [N, {data}] -> [N, {code}]
 ```
 
-{_verbs(spec)} Nothing here is code: weights are safetensors, everything else is JSON, Markdown and PNG.{_fields(spec)}"""
+{_verbs(spec)} Nothing here is code: weights are safetensors, everything else is JSON, Markdown and PNG.\
+{_fields(spec)}"""
 
 
 def _fields(spec: Spec) -> str:
