@@ -43,6 +43,7 @@ def network(term):
 def spec_of(**parts):
     blank = {
         "encoder": (),
+        "reconstructs": True,
         "latent": SimpleNamespace(activation="sigmoid", tag=lambda: "deterministic"),
         "decoder": SimpleNamespace(tied=False),
         "constraints": {},
@@ -51,7 +52,9 @@ def spec_of(**parts):
         "input": SimpleNamespace(shape=(6,)),
         "decoder_layers": lambda: (),
     }
-    return SimpleNamespace(**(blank | parts))
+    whole = SimpleNamespace(**(blank | parts))
+    whole.encoder_layers = lambda: whole.encoder
+    return whole
 
 
 def ending_in(activation):

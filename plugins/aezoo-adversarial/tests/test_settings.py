@@ -23,6 +23,7 @@ def spec_of(**parts: Any) -> Any:
         "code_shape": (2, 3),
         "levels": (),
         "target_shape": (1, 4, 4),
+        "mask": None,
         "latent": SimpleNamespace(prior=SimpleNamespace(fitted=False, tag=lambda: "standard_normal")),
         "input": SimpleNamespace(shape=(1, 4, 4)),
         "training": SimpleNamespace(best_by="last"),
