@@ -23,8 +23,8 @@ class Tiles(NamedTuple):
         size: Of a tile along each axis, in input positions.
         overlap: Of two neighbours, at least.
         stride: Input positions from one output position to the next.
-        margin: How many input positions from its start on a tile is wrong, for want of what lies before it. None if
-            tiles are wrong everywhere: they are blended where they overlap.
+        margin: How many input positions from its start on a tile may be wrong, for want of what lies before it. None if
+            tiles may be wrong everywhere: they are blended where they overlap.
     """
 
     size: int

@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
     @property
     def encoding(self) -> Fraction | None:
-        """How far from its start a tile's codes are wrong; None if all of them are."""
+        """How far from its start a tile's codes may be wrong; None if all of them may be."""
         return _margin(self.seen.encoder, Fraction(self.overlap))
 
     @property
@@ -84,7 +84,7 @@ def exact_overlap(seen: Views) -> int | None:
 
 def _margin(window: Window, overlap: Fraction) -> Fraction | None:
     needed = window.overlap
-    return None if needed is None or needed > overlap else Fraction(window.before)
+    return None if needed is None or needed > overlap else window.first * Fraction(window.stride)
 
 
 def _refuse_small(spec: Spec, tile: int) -> None:

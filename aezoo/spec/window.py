@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, floor, gcd, inf, isinf, lcm
+from math import floor, gcd, inf, isinf, lcm
 from typing import NamedTuple
 
 Distance = Fraction | int | float
@@ -50,6 +50,11 @@ class Window(NamedTuple):
         return not (isinf(self.before) or isinf(self.after))
 
     @property
+    def first(self) -> int:
+        """The first output position of a tile that sees nothing before its start; of a bounded window."""
+        return max(0, floor((Fraction(self.before) - 1) / Fraction(self.stride)) + 1)
+
+    @property
     def overlap(self) -> int | None:
         """How many input positions two tiles must share, so that one or the other holds all that each output sees.
 
@@ -57,10 +62,8 @@ class Window(NamedTuple):
         """
         if not self.bounded:
             return None
-        step = Fraction(self.stride)
-        # The first position that the later tile has right; the earlier one must hold what the one before it sees.
-        first = ceil(self.before / step)
-        return max(0, floor((first - 1) * step + self.after) + 1)
+        # The earlier tile must hold what the last position sees that the later one has not.
+        return max(0, floor((self.first - 1) * Fraction(self.stride) + self.after) + 1)
 
     @property
     def positions(self) -> int | None:

@@ -30,4 +30,5 @@ def test_limits_are_raised_by_name_each_on_its_own() -> None:
 def test_a_limit_that_is_none_is_refused_with_the_names_there_are(value: str) -> None:
     result = CliRunner().invoke(raised, ["--limit", value])
     assert result.exit_code == 2
-    assert "takes NAME=NUMBER (modules, parameters, activations, depth, repeats)" in " ".join(result.output.split())
+    names = "modules, parameters, activations, depth, repeats, in_use"
+    assert f"takes NAME=NUMBER ({names})" in " ".join(result.output.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -20,8 +21,8 @@ def test_the_exact_overlap_covers_encoder_and_decoder_in_whole_strides() -> None
     assert exact_overlap(seen) == 8
     assert plan(spec, 16, None)[:2] == (16, 8)
     assert plan(spec, 16, 4).encoding is None
-    assert plan(spec, 16, 8).encoding == 3
-    assert plan(spec, 16, 8).decoding == 1  # code positions
+    assert plan(spec, 16, 8).encoding == 4
+    assert plan(spec, 16, 8).decoding == Fraction(1, 4)  # code positions
 
 
 def test_without_an_exact_overlap_a_quarter_is_taken() -> None:
