@@ -48,7 +48,7 @@ def test_a_verb_that_takes_settings_of_data_is_answered_with_these_alone(aezoo: 
     for verb in ("evaluate", "encode", "score", "reconstruct"):
         assert "`--set data.key=x` does that" in aezoo(verb, "m", "--key", "x").err
         assert "`--set data.resize=fit` does that" in aezoo(verb, "m", "--resize=fit").err
-        assert f"hint: `aezoo {verb} --help`" in aezoo(verb, "m", "--batch-size", "3").err
+        assert f"hint: `aezoo {verb} --help`" in aezoo(verb, "m", "--patience", "3").err
 
 
 @pytest.mark.parametrize(

@@ -469,8 +469,8 @@ def test_samples_are_judged_in_passes_of_the_size_that_is_asked_for(
 
     class Watched(scores_module.Evaluator):
         def __init__(self, *args: Any) -> None:
-            sizes.append(args[3])
             super().__init__(*args)
+            sizes.append(self.passes.args[0])
 
     monkeypatch.setattr(scores_module, "Evaluator", Watched)
     aezoo.evaluate(model(), images(), split=split, batch_size=7, seed=3)

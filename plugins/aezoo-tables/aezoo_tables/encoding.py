@@ -56,6 +56,6 @@ class Encoding(nn.Module):
         weights = (1 - (x[:, columns] - classes).abs()).clamp_min(0)  # [B, classes of all columns]
         if self.vectors is None:
             return [weights]
-        of_columns = torch.split(self.vectors, self.classes)  # type: ignore[no-untyped-call]
-        pairs = zip(weights.split(self.classes, dim=1), of_columns, strict=True)
+        of_columns = torch.split(self.vectors, self.classes)
+        pairs = zip(torch.split(weights, self.classes, dim=1), of_columns, strict=True)
         return [share @ vectors for share, vectors in pairs]
