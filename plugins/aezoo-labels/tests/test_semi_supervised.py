@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from aezoo_labels.semi_supervised import Accuracy
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 import aezoo
@@ -18,7 +19,6 @@ from aezoo.errors import SpecError
 from aezoo.nn.code import Output
 from aezoo.reading.reader import check
 from aezoo.spec.samples import Samples
-from aezoo_labels.semi_supervised import Accuracy
 
 SHIPPED = Path(str(files("aezoo_labels"))) / "specs" / "semi-supervised-digits.toml"
 JOINED = [{"type": "join", "reads": "fields.label"}, {"type": "linear", "features": 3, "activation": "identity"}]
