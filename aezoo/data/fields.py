@@ -70,7 +70,7 @@ def check_fields(samples: Samples, spec: Spec, names: Collection[str]) -> None:
             raise DataError(f"{samples.source}: holds no field {name!r}", hint=hint)
         array, field = samples.fields[name], spec.fields[name]
         _check_shape(samples, name, array, field)
-        low, high = (0, field.classes - 1) if field.classes is not None else field.range or (-np.inf, np.inf)
+        low, high = field.bounds
         _refuse(samples, name, array, ~np.isfinite(array), "is no finite number")
         if field.classes is not None:
             _refuse(samples, name, array, array != np.rint(array), "is no whole number")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import Field, model_validator
 
 from aezoo.spec.component import Frozen, Interval, Ints
@@ -18,6 +20,9 @@ class FieldSpec(Frozen):
         json_schema_extra={"minItems": 1, "maxItems": 4, "items": {"type": "integer", "minimum": 1}},
     )
     range: Interval | None = Field(None, description="lowest and highest value, of a field with a shape")
+    missing: bool = Field(
+        False, description="whether the class of a sample may be unknown: it is then -1, and layers read zeros"
+    )
 
     @model_validator(mode="after")
     def _one_of_two(self) -> FieldSpec:
@@ -29,7 +34,16 @@ class FieldSpec(Frozen):
             raise ValueError(f"range takes the lower end first, got {list(self.range)}")
         if self.range and self.shape is None:
             raise ValueError("classes have no range: they are 0 to classes - 1")
+        if self.missing and self.classes is None:
+            raise ValueError("only a class may be missing; numbers have a mask: {shape = [8]}, and mask")
         return self
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest value."""
+        if self.classes is not None:
+            return -1 if self.missing else 0, self.classes - 1
+        return self.range or (-math.inf, math.inf)
 
     @property
     def read_shape(self) -> Shape:

@@ -19,7 +19,7 @@ from aezoo.builtins.tables import TableSpec
 from aezoo.data.batches import NO_FIELDS, Batch, Batches
 from aezoo.data.fields import with_fields
 from aezoo.data.sources import check
-from aezoo.errors import DataError, UsageError
+from aezoo.errors import DataError, SpecError, UsageError
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
 
@@ -138,6 +138,38 @@ def test_a_declared_range_holds_for_a_field() -> None:
     check(Samples(X, "mine", fields={"after": np.linspace(0, 1, 6)}), spec)
     with pytest.raises(DataError, match=r"sample 5: field 'after': 1.2 is outside of \[0, 1\]"):
         check(Samples(X, "mine", fields={"after": np.linspace(0, 1.2, 6)}), spec)
+
+
+def test_a_class_is_unknown_only_where_the_field_says_so() -> None:
+    samples = Samples(X, "mine", labels=np.array([0, -1, 2, 0, 1, 2]))
+    check(samples, spec_of(fields={"label": {"classes": 3, "missing": True}}))
+    with pytest.raises(DataError, match=r"sample 1: field 'label': -1 is outside of \[0, 2\]"):
+        check(samples, spec_of(fields={"label": {"classes": 3}}))
+    with pytest.raises(DataError, match=r"-2 is outside of \[-1, 2\]"):
+        check(Samples(X, "mine", labels=LABELS - 2), spec_of(fields={"label": {"classes": 3, "missing": True}}))
+    with pytest.raises(SpecError, match="only a class may be missing"):
+        spec_of(fields={"after": {"shape": [2], "missing": True}})
+
+
+@pytest.mark.parametrize("kept", [1, 10, 100, 103])
+def test_digits_keep_as_many_labels_as_are_asked_for_evenly_over_the_classes(kept: int) -> None:
+    whole, some = DigitsSpec().load(), DigitsSpec(labels=kept).load(seed=3)
+    train, given = some.splits["train"], some.fields["label"]
+    known = train[given[train] >= 0]
+    assert len(known) == kept
+    assert (given[known] == whole.fields["label"][known]).all()
+    counts = np.bincount(given[known], minlength=10)
+    assert counts.max() - counts.min() <= 1
+    assert (given[8000:] == whole.fields["label"][8000:]).all()
+    assert (DigitsSpec(labels=kept).load(seed=3).fields["label"] == given).all()
+    assert (DigitsSpec(labels=kept).load(seed=4).fields["label"] != given).any()
+
+
+def test_hidden_labels_want_a_field_that_may_be_missing() -> None:
+    document = {"input": [1, 28, 28], "encoder": [{"type": "flatten"}], "data": {"type": "digits", "labels": 100}}
+    spec_of(**document, fields={"label": {"classes": 10, "missing": True}})
+    with pytest.raises(SpecError, match=r"data\.labels: .*the field 'label' says nothing of that"):
+        spec_of(**document, fields={"label": {"classes": 10}})
 
 
 def test_fields_that_are_not_needed_are_not_asked_for() -> None:

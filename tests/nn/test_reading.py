@@ -49,6 +49,10 @@ def test_classes_are_rows_with_a_single_one():
     assert torch.equal(rows.argmax(dim=1), nn.functional.one_hot(torch.tensor([1, 0]), 3).argmax(dim=1))
 
 
+def test_an_unknown_class_is_a_row_of_zeros():
+    assert one_hot(torch.tensor([-1, 2]), 3, torch.zeros(1)).tolist() == [[0, 0, 0], [0, 0, 1]]
+
+
 def conditional() -> Autoencoder:
     """Both halves read a label of three classes; the decoder also the output of its own first layer."""
     with torch.random.fork_rng():
