@@ -152,7 +152,8 @@ class TableSpec(FileDatasetSpec):
         counts = Counter(fault.column for fault in table.faults)
         without = {name for name in columns if counts[name] == len(table.rows)} or {*counts}
         kept = [name for name in columns if name not in without]
-        if words := _words(table, [name for name in without if name not in (self.categories or {})]):
+        # A fault of a whole line has no column.
+        if words := _words(table, [name for name in without - {*(self.categories or ())} if name in columns]):
             categories = {**(self.categories or {}), **words}
             lines += f"; or number the words of a column: {self.setting('categories', categories)}"
         if not kept or len(kept) == len(columns):

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from aezoo.building.builder import build, objective_of
-from aezoo.data.batches import Batches
+from aezoo.data.batches import Batch, Batches
 from aezoo.reading.reader import read
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
@@ -67,6 +67,6 @@ def test_the_rival_learns_to_predict() -> None:
     assert list(turns) == ["hard.rival"]
     loop = Loop(objective, spec.training, Batches(Samples(values, "line"), spec), steps=30, turns=turns)
     for step in range(30):
-        loop.players[1].step(objective, torch.from_numpy(values), step, loop.streams)
+        loop.players[1].step(objective, Batch(torch.from_numpy(values)), step, loop.streams)
     # The codes of a line are on a line: each value is a multiple of another.
     assert objective.terms.regularizers["hard"].error(codes).item() < start / 2
