@@ -36,14 +36,14 @@ def check_norm(norm: str, shape: Shape, *, groups: int | None = None) -> None:
     if groups is not None and shape[0] % groups:
         raise ShapeError(f"groups {groups} does not divide {shape[0]} channels")
     together = {"layer": flat(shape), "group": flat(shape) // (groups or 1), "instance": flat(shape[1:])}
-    together["rms"] = shape[0]
+    together["rms"] = flat(shape[:1])
     if together.get(norm, 2) < 2:
         raise ShapeError(f"{norm} norm over {text(shape)} has one value to normalize; take batch norm")
 
 
 def norm_parameters(norm: str, shape: Shape) -> int:
     """Scales and shifts of a norm."""
-    return {"none": 0, "rms": 1}.get(norm, 2) * shape[0]
+    return {"none": 0, "rms": 1}.get(norm, 2) * flat(shape[:1])
 
 
 def norm_window(norm: str) -> Window:

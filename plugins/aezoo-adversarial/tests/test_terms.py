@@ -12,7 +12,7 @@ from torch import Generator
 
 import aezoo
 from aezoo.building.builder import build, objective_of
-from aezoo.data.batches import Batches
+from aezoo.data.batches import Batch, Batches
 from aezoo.errors import SpecError
 from aezoo.nn.objective import Losses, Noise, Objective
 from aezoo.reading.reader import check
@@ -126,7 +126,7 @@ def test_a_model_s_turn_leaves_the_critic_and_the_critic_s_the_model() -> None:
     x = torch.from_numpy(X[:32])
     for player in loop.players:
         before = {p: p.detach().clone() for p in objective.parameters()}
-        player.step(objective, x, 0, loop.streams)
+        player.step(objective, Batch(x), 0, loop.streams)
         moved = {p for p, value in before.items() if not torch.equal(p, value)}
         assert moved
         assert moved <= set(player.parameters)
