@@ -594,8 +594,11 @@ class Model:
         return torch.cat([half, -half])[:draws].to(self.device)
 
     def _need_decoder(self) -> None:
+        able = "it can encode and score" if self.spec.objective.scores else "it can encode"
+        if self.spec.reconstructs and not self.spec.decodes:
+            message = f"{self.spec.name} was trained to decode what is hidden from it, and of a whole sample nothing is"
+            raise AnswerNo(message, hint=able)
         if not self.spec.reconstructs:
-            able = "it can encode and score" if self.spec.objective.scores else "it can encode"
             raise AnswerNo(f"{self.spec.name} has no decoder: it makes codes, and no data of them", hint=able)
 
     def _settle(self, by: Score) -> Score:

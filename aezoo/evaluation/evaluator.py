@@ -133,7 +133,7 @@ class Evaluator:
         values out, some are no quantities, or the model reconstructs nothing, there are none.
         """
         spec = self.spec
-        if not spec.reconstructs or spec.target is not None or spec.mask is not None or not spec.likelihood.quantities:
+        if not spec.decodes or spec.target is not None or spec.mask is not None or not spec.likelihood.quantities:
             return {}
         moments = baselines.moments_of(training) if training else None
         tables: dict[str, Table] = {}
@@ -177,8 +177,8 @@ class Evaluator:
         return errors
 
     def examples(self) -> Examples | None:
-        """A few samples, and what the model makes of them; None where it reconstructs none."""
-        if not self.spec.reconstructs:
+        """A few samples, and what the model makes of them; None where it decodes none."""
+        if not self.spec.decodes:
             return None
         batch = self.batches.head(EXAMPLES)
         inputs = Samples(_array(batch.x), "examples", fields={name: _array(v) for name, v in batch.fields.items()})

@@ -297,6 +297,11 @@ class Spec(Frozen):
         return self.decoder.type != "none"
 
     @property
+    def decodes(self) -> bool:
+        """Whether what the decoder makes of the code of a whole sample means anything: training compares that, too."""
+        return self.reconstructs and not self.objective.fills_in
+
+    @property
     def raw_shape(self) -> Shape:
         """What the decoder gives: the parameters of the likelihood."""
         return shape_of(self.likelihood, "raw_shape", self.likelihood.raw_shape(self.target_shape))

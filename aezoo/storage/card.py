@@ -148,7 +148,7 @@ def _model_index(spec: Spec, metrics: Facts) -> list[str]:
         "  - task:",
         *(
             ("      type: reconstruction", "      name: Reconstruction")
-            if spec.reconstructs
+            if spec.decodes
             else ("      type: feature-extraction", "      name: Feature extraction")
         ),
         "    dataset:",
@@ -224,7 +224,7 @@ def _fields(spec: Spec) -> str:
 
 
 def _verbs(spec: Spec) -> str:
-    if not spec.reconstructs:
+    if not spec.decodes:
         return "`model.score(data)` says how strange each sample is." if spec.objective.scores else ""
     sampling = ", `model.sample(n)`" if spec.latent.prior is not None else ""
     scoring = "`model.score(data)` (how strange each sample is)"
@@ -382,11 +382,13 @@ def _limits(spec: Spec) -> str:
     ]
     if not spec.reconstructs:
         sentences.append("It has no decoder, so it can neither reconstruct nor draw samples.")
+    elif not spec.decodes:
+        sentences.append("Its decoder was trained to fill in what is hidden alone, so it gives codes, and no samples.")
     elif spec.latent.prior is None:
         sentences.append("It has no prior, so it cannot draw new samples.")
     if spec.reconstructs and not spec.likelihood.density:
         sentences.append("Its likelihood is no density: its losses are squared errors, not nats.")
-    if spec.reconstructs or spec.objective.scores:
+    if spec.decodes or spec.objective.scores:
         sentences.append(
             "A score ranks samples by how badly the model explains them; choose a threshold on data of your own."
         )

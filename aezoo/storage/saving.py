@@ -245,7 +245,7 @@ def _pictures(model: Model, scores: Scores | None) -> Iterator[tuple[str, Image.
         pair = drawable(model, shown), drawable(model, again)
         yield "reconstructions", pictures.comparison(*pair, corrupted=spoilt, range=span)
     fields = _drawn_fields(model.spec)
-    drawn_from = model.network.prior if model.spec.reconstructs and fields is not None else None
+    drawn_from = model.network.prior if model.spec.decodes and fields is not None else None
     if drawn_from is not None and bool(getattr(drawn_from, "fitted", True)):
         yield "samples", pictures.grid(drawable(model, model.sample(DRAWN, fields=fields)), range=span)
     if examples is not None and len(examples.originals) >= 2:

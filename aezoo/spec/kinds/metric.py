@@ -20,7 +20,8 @@ class MetricSpec(Component):
     noisy: ClassVar[bool] = False
     #: "lower", "higher", or "" for a number that only describes.
     better: ClassVar[str] = "lower"
-    #: Whether it reads what the decoder gives: then it does not apply to a model without one.
+    #: Whether it reads what the decoder gives: then it does not apply to a model without one, nor, if it draws nothing,
+    #: where only passes that draw are trained.
     reconstructs: ClassVar[bool] = True
     #: The fields of a sample that it reads, `out.tap("fields.label")`: it applies where the spec declares them.
     fields: ClassVar[frozenset[str]] = frozenset()
@@ -35,7 +36,8 @@ class MetricSpec(Component):
     @classmethod
     def suits(cls, spec: AnySpec) -> bool:
         """Whether the spec has what the metric reads, and its number means something there."""
-        return (spec.reconstructs or not cls.reconstructs) and cls.fields <= spec.fields.keys() and cls.applies(spec)
+        decoded = spec.reconstructs if cls.noisy else spec.decodes
+        return (decoded or not cls.reconstructs) and cls.fields <= spec.fields.keys() and cls.applies(spec)
 
     def remarks(self, spec: AnySpec) -> Iterator[Remark]:
         if not self.suits(spec):

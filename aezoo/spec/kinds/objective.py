@@ -68,6 +68,9 @@ class ObjectiveSpec(Component):
     copying: ClassVar[bool] = True
     #: Whether it compares reconstructions. If not, a spec with it says `decoder = "none"`.
     reconstructs: ClassVar[bool] = True
+    #: Whether it compares what was hidden from the encoder alone. From the code of a whole sample, of which nothing is,
+    #: nothing is then decoded, and metrics of that do not apply.
+    fills_in: ClassVar[bool] = False
     #: Whether what it builds has `score(out) -> [B]`, how anomalous each sample is: what `score` then gives. A score
     #: depends on the model alone: weights that it needs are the model's, a latent's say, since those are published.
     scores: ClassVar[bool] = False

@@ -63,7 +63,7 @@ PLANS = (TrainingPlan(150, 0.03), TrainingPlan(150, 0.003), TrainingPlan(300, 0.
 )
 def learns(tested: PartUnderTest) -> Iterator[str]:
     example = tested.example
-    if example is None or not example.reconstructs or not example.likelihood.quantities:  # the samples are numbers
+    if example is None or not example.decodes or not example.likelihood.quantities:  # the samples are numbers
         return
     spec, unexplained = tested.tiny(INPUTS), math.inf
     for plan, smooth in product(PLANS, (True, False)):

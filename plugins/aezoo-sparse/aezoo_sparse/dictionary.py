@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,7 @@ class DictionarySpec(SplitDatasetSpec):
     The directions d_j have length 1 and are drawn evenly from the sphere, or are orthonormal. Each is active with
     probability `active / atoms`, or exactly `active` of them are; coefficients a_j are drawn evenly from an interval.
     The samples' `factors` are the coefficients. The metric `sparse:recovery` compares the directions with a decoder's.
+    With `outputs` there is a field `after`: what a linear layer, drawn by the seed, makes of each sample.
 
     Example:
         [data]
@@ -40,9 +42,15 @@ class DictionarySpec(SplitDatasetSpec):
     exact: bool = Field(False, description="exactly `active` of them, not each by chance")
     orthonormal: bool = Field(False, description="whether directions are orthonormal")
     coefficients: Interval = Field((0.5, 1.5), description="range of the coefficients")
+    outputs: int | None = Field(
+        None, ge=1, description="width of the field `after`, a linear map of the sample; none unless said"
+    )
 
     def sample_shape(self) -> Shape:
         return (self.features,)
+
+    def field_names(self) -> frozenset[str]:
+        return frozenset({"factors", "after"} if self.outputs else {"factors"})
 
     def faults(self) -> Iterator[Remark]:
         """Why these numbers are no dictionary."""
@@ -68,6 +76,11 @@ class DictionarySpec(SplitDatasetSpec):
         rows: npt.NDArray[np.float64] = (drawn / np.linalg.norm(drawn, axis=0)).T
         return rows
 
+    def layer(self) -> npt.NDArray[np.float64]:
+        """The matrix W of `after` = W x: [outputs, features], entries of variance 1 / features."""
+        drawn = rng(self.seed, "layer").standard_normal((self.outputs or 0, self.features))
+        return drawn / math.sqrt(self.features)
+
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         for fault in self.faults():
             raise DataError(f"dictionary: {fault.message}", hint=fault.hint)
@@ -76,7 +89,9 @@ class DictionarySpec(SplitDatasetSpec):
         chunks = [self._coefficients(start, min(CHUNK, self.n - start)) for start in range(0, self.n, CHUNK)]
         coefficients = np.concatenate(chunks)
         directions = self.directions().astype(np.float32)
-        return Samples(coefficients @ directions, "dictionary", factors=coefficients)
+        values = coefficients @ directions
+        fields = {"after": values @ self.layer().astype(np.float32).T} if self.outputs else {}
+        return Samples(values, "dictionary", factors=coefficients, fields=fields)
 
     def _coefficients(self, start: int, count: int) -> npt.NDArray[np.float32]:
         """Those of the samples from `start` on: [count, atoms]."""

@@ -61,6 +61,10 @@ class _DictionarySpec(LatentSpec):
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if self.start == "random" or spec.decoder.tied:
             return
+        if spec.target is not None:
+            message = f"columns of the decoder are directions of {spec.target}, which are none to read the input along"
+            yield Remark(message, 'start = "random"', at="start")
+            return
         back = next(iter(spec.decoder_layers()), None)
         declared = back.maps(spec.code_shape) if back else ()
         if declared is not None and list(declared)[:1] != [Affine(self.dim, flat(spec.feature_shape))]:

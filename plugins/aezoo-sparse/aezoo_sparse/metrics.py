@@ -75,8 +75,8 @@ class ExplainedVarianceSpec(MetricSpec):
 class RecoverySpec(MetricSpec):
     """Mean over true directions of the cosine with the nearest column of the decoder.
 
-    For models of the dataset `sparse:dictionary` whose decoder is one linear map ("mean max cosine similarity", Sharkey
-    et al. 2022). 1 is perfect, but ignores units that match no true direction.
+    For models that reconstruct the dataset `sparse:dictionary` by a decoder of one linear map ("mean max cosine
+    similarity", Sharkey et al. 2022). 1 is perfect, but ignores units that match no true direction.
 
     Example:
         type = "sparse:recovery"
@@ -92,6 +92,8 @@ class RecoverySpec(MetricSpec):
 
     @classmethod
     def applies(cls, spec: Spec) -> bool:
+        if spec.target is not None:  # columns are then directions of that, not of the samples
+            return False
         back = spec.decoder_layers()
         maps = back[0].maps(spec.code_shape) if len(back) == 1 else None
         return isinstance(spec.data, DictionarySpec) and maps == (Affine(spec.latent.dim, spec.data.features),)
