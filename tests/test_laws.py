@@ -130,6 +130,14 @@ def test_an_example_that_does_not_read_says_why_in_one_line(name: str, cause: st
     assert "without a mirror `input` and `decoder`" in breach.hint
 
 
+def test_each_part_and_the_plugin_are_told_before_their_laws_are_checked() -> None:
+    told: list[tuple[int, int, str]] = []
+    registry = registry_with(*RIGHT[:2], namespace=NAMESPACE)
+    examine(NAMESPACE, registry=registry, begin=lambda *at: told.append(at))
+    names = sorted(part.tag() for part in RIGHT[:2])
+    assert told == [(1, 3, names[0]), (2, 3, names[1]), (3, 3, NAMESPACE)]
+
+
 def test_a_slot_of_the_base_stays_a_slot() -> None:
     class Light(SquaresSpec):
         type: Literal["light"] = "light"

@@ -939,6 +939,13 @@ class JitterSpec(CorruptionSpec):
         return type(self).module(self.std)
 
 
+@wrong("L03", example='latent = {{ type = "deterministic", dim = 2 }}')
+class JitterOfAnotherExample(JitterSpec):
+    """Noise whose example is another part's."""
+
+    type: Literal["jitter_of_another_example"] = "jitter_of_another_example"
+
+
 class Stubborn(Jitter):
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return x + self.std * torch.randn_like(x)

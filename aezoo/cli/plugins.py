@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Milliseconds: a plugin that takes longer keeps everybody waiting who reads a spec that names it.
 SLOW = 100.0
+#: To the start of the terminal's line, and erase it.
+CLEAR = "\r\x1b[K"
 
 
 class Inspected(NamedTuple):
@@ -215,7 +218,12 @@ def _check(name: str, as_json: bool) -> None:
     one = _inspect(_standing(name))  # first in a process of its own: importing the plugin may end it
     if one.state != "loaded":
         raise PluginError(one.reason, hint=one.hint, state=one.state)
-    breaches = examine(name)
+    shows = not as_json and sys.stderr.isatty()
+    try:
+        breaches = examine(name, begin=_show_part if shows else None)
+    finally:
+        if shows:
+            click.echo(CLEAR, err=True, nl=False)
     if as_json:
         emit([breach._asdict() for breach in breaches])
     else:
@@ -225,6 +233,11 @@ def _check(name: str, as_json: bool) -> None:
         raise AnswerNo(f"{name} breaks {broken} {'law' if broken == 1 else 'laws'}")
     if not as_json:
         click.echo(f"{name}: all laws hold")
+
+
+def _show_part(number: int, count: int, name: str) -> None:
+    """The part whose laws are checked, on the last line of the terminal."""
+    click.echo(f"{CLEAR}{number} of {count}: {name}", err=True, nl=False)
 
 
 def _print_breaches(breaches: Sequence[Breach]) -> None:

@@ -178,6 +178,8 @@ def _needs(path: KeyPath, needs: frozenset[str], spec: Spec) -> Iterator[Fault]:
         have = ", ".join(sorted(latent.offers() - {"z"})) or "nothing but z"
         wanted = ", ".join("a posterior" if name == "posterior" else name for name in missing)
         message = f"needs {wanted}; the latent {latent.tag()!r} provides {have}"
+        if "posterior" in missing and latent.noisy and latent.namespace:
+            cure += "; the latent's author: posterior = True, with log_prob(code, z) and redraw(code, generator)"
         yield Fault(path, "AZ501", message, cure)
     elif "posterior" in needs and prior and not (prior.density or prior.fitted):
         message = f"needs the density of the prior; {prior.tag()!r} can only be drawn from"

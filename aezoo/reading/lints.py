@@ -54,7 +54,8 @@ def _rate(spec: Spec) -> Iterator[Fault]:
     learned = spec.latent.prior is not None and spec.latent.prior.learned  # then it is an error, reported elsewhere
     if spec.latent.noisy and not limited and not learned:
         message = f"latent {spec.latent.tag()!r} with no rate term: nothing keeps its codes near the prior"
-        yield _warning(("latent",), "AZ511", message, "add regularizers.kl = {weight = 1.0}")
+        rate = "regularizers.kl = {weight = 1.0}" if spec.latent.posterior else "a regularizer that limits the rate"
+        yield _warning(("latent",), "AZ511", message, f"add {rate}")
 
 
 def _fitted(spec: Spec) -> Iterator[Fault]:

@@ -112,13 +112,27 @@ def cases(namespace: str, *, registry: Registry | None = None) -> list[tuple[str
     return [(case.id, case.assert_holds) for case in cases_of(PluginUnderTest(namespace, registry))]
 
 
-def examine(namespace: str, *, registry: Registry | None = None) -> list[Breach]:
-    """Every breach of a law by a plugin, as `law_tests` would find them; empty if it keeps all."""
+def examine(
+    namespace: str, *, registry: Registry | None = None, begin: Callable[[int, int, str], None] | None = None
+) -> list[Breach]:
+    """Every breach of a law by a plugin, as `law_tests` would find them; empty if it keeps all.
+
+    Args:
+        namespace: Of the plugin.
+        registry: Where its parts are.
+        begin: Called with a number from 1, how many there are and its name, before each part, variant and the plugin.
+    """
     _needs("hypothesis", "jsonschema")
-    from aezoo.testing.law.cases import cases_of
+    from aezoo.testing.law.cases import cases_for, tested_in
     from aezoo.testing.law.under_test import PluginUnderTest
 
-    return [breach for case in cases_of(PluginUnderTest(namespace, registry)) for breach in case.breaches()]
+    breaches: list[Breach] = []
+    all_tested = tested_in(PluginUnderTest(namespace, registry))
+    for number, tested in enumerate(all_tested, start=1):
+        if begin is not None:
+            begin(number, len(all_tested), tested.name)
+        breaches += [breach for case in cases_for(tested) for breach in case.breaches()]
+    return breaches
 
 
 def laws(kind: str) -> list[Law]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +255,7 @@ def test_check_tells_an_exception_once_with_the_laws_that_it_stopped(
         for i in (3, 4)
     ]
     other = Breach("L05", "layer", "aezoo:x", "The law.", "Something else.", "what to do")
-    monkeypatch.setattr("aezoo.testing.examine", lambda name: [*raised, other])
+    monkeypatch.setattr("aezoo.testing.examine", lambda name, begin: [*raised, other])
     done = aezoo("plugins", "check", "aezoo")
     assert done.out.splitlines() == [
         "L03, L04 layer aezoo:x: KeyError at x.py:1: 3",
@@ -268,9 +269,32 @@ def test_check_tells_an_exception_once_with_the_laws_that_it_stopped(
 
 def test_check_tells_machines_the_same(aezoo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     breach = Breach("L03", "layer", "aezoo:x", "The law.", "What was seen.", "what to do")
-    monkeypatch.setattr("aezoo.testing.examine", lambda name: [breach])
+    monkeypatch.setattr("aezoo.testing.examine", lambda name, begin: [breach])
     done = aezoo("plugins", "check", "aezoo", "--json")
     assert (done.code, json.loads(done.out)) == (1, [breach._asdict()])
+
+
+@pytest.mark.parametrize(
+    ("terminal", "words", "shown"),
+    [
+        (True, (), "\r\x1b[K3 of 7: aezoo:x\r\x1b[K"),
+        (True, ("--json",), ""),
+        (False, (), ""),
+    ],
+    ids=["a terminal", "for machines", "a file"],
+)
+def test_check_shows_on_a_terminal_which_part_it_is_at(
+    aezoo: Any, monkeypatch: pytest.MonkeyPatch, terminal: bool, words: tuple[str, ...], shown: str
+) -> None:
+    def examine(name: str, begin: Callable[[int, int, str], None] | None) -> list[Breach]:
+        if begin is not None:
+            begin(3, 7, "aezoo:x")
+        return []
+
+    monkeypatch.setattr("aezoo.testing.examine", examine)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    done = aezoo("plugins", "check", "aezoo", *words)
+    assert (done.code, done.err) == (0, shown)
 
 
 def test_check_of_a_plugin_that_cannot_be_used_says_why(site: Site) -> None:

@@ -27,6 +27,8 @@ TRIES, PATIENCE = 8, 4
 LONGEST = 4
 #: Values of a sample between two layers.
 LARGEST = 16_384
+#: What layers are given whose place in the spec is not known: those of a critic.
+ANY_SHAPE = (4,)
 
 
 class PartGenerator:
@@ -93,6 +95,7 @@ class PartGenerator:
             must: A class that one of the layers has, where it fits.
         """
         layers: list[DrawnPart] = []
+        hints = hints._replace(shape=hints.shape or ANY_SHAPE)
         count = self.draw(st.integers(max(least, int(must is not None)), LONGEST - self._depth))
         must_index = self.draw(st.integers(0, count - 1)) if must is not None else -1
         for index in range(count):

@@ -59,11 +59,14 @@ KINDS_WITH_LAWS = (*KINDS, VARIANT, PLUGIN)
 MOST_MESSAGES = 3
 
 
+Tested = PartUnderTest | VariantUnderTest | PluginUnderTest
+
+
 class Case(NamedTuple):
     """One law and the part, variant or plugin that it is checked on."""
 
     law: Law
-    tested: PartUnderTest | VariantUnderTest | PluginUnderTest
+    tested: Tested
 
     @property
     def id(self) -> str:
@@ -87,14 +90,21 @@ class Case(NamedTuple):
             raise AssertionError("\n".join(map(str, broken)))
 
 
+def tested_in(plugin: PluginUnderTest) -> list[Tested]:
+    """Each part, each variant and the plugin as a whole."""
+    parts = (PartUnderTest(part, plugin) for part in plugin.parts)
+    variants = (VariantUnderTest(name, plugin) for name in plugin.variants)
+    return [*parts, *variants, plugin]
+
+
+def cases_for(tested: Tested) -> Iterator[Case]:
+    """A case for each law of its kind."""
+    return (Case(law, tested) for law in ALL_LAWS if tested.kind in law.kinds)
+
+
 def cases_of(plugin: PluginUnderTest) -> Iterator[Case]:
     """A case for each law of each part, each variant and the plugin as a whole."""
-    tested_things: list[PartUnderTest | VariantUnderTest | PluginUnderTest] = [
-        PartUnderTest(part, plugin) for part in plugin.parts
-    ]
-    tested_things += [VariantUnderTest(name, plugin) for name in plugin.variants]
-    for tested in (*tested_things, plugin):
-        yield from (Case(law, tested) for law in ALL_LAWS if tested.kind in law.kinds)
+    return (case for tested in tested_in(plugin) for case in cases_for(tested))
 
 
 def laws_of(kind: str) -> list[Law]:
@@ -104,7 +114,7 @@ def laws_of(kind: str) -> list[Law]:
     return [law for law in ALL_LAWS if kind in law.kinds]
 
 
-def _messages(law: Law, tested: PartUnderTest | VariantUnderTest | PluginUnderTest) -> list[tuple[str, str]]:
+def _messages(law: Law, tested: Tested) -> list[tuple[str, str]]:
     """Messages of the check, each with where an exception was raised, or nothing."""
     messages: list[tuple[str, str]] = []
     try:

@@ -99,11 +99,16 @@ class PartUnderTest:
 
     @cached_property
     def example(self) -> Spec | None:
-        """The minimal spec around the part's example; None if there is none, which L03 reports."""
+        """The minimal spec around the part's example; None if there is none that holds the part, which L03 reports."""
         try:
-            return self.read_example()
+            spec = self.read_example()
         except (AezooError, ValueError):
             return None
+        return spec if self.stands_in(spec) else None
+
+    def stands_in(self, spec: Spec) -> bool:
+        """Whether the spec of an example holds the part; a metric is read by itself."""
+        return self.kind == MetricSpec.kind or any(type(part) is self.part for _, part in parts_with_paths(spec))
 
     def tiny(self, inputs: Sequence[Shape]) -> Spec:
         """As `example`, for the first of these inputs that is valid with it. Raises `NoMinimalSpec`."""
