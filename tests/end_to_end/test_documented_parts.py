@@ -1,4 +1,4 @@
-"""Parts that docs/plugins.md writes out: a term with a player, and a number that changes with the step."""
+"""Parts that docs/plugins.md writes out, one for each contract, held to the laws."""
 
 from __future__ import annotations
 
@@ -30,20 +30,27 @@ def documented(name: str) -> Any:
     package, tensors = types.ModuleType(name), types.ModuleType(f"{name}.tensors")
     sys.modules |= {name: package, f"{name}.tensors": tensors}
     for module, file in ((tensors, "tensors"), (package, "__init__")):
-        (block,) = re.findall(rf"```python {name}/{file}.py\n(.*?)```", PAGE, flags=re.DOTALL)
-        exec(compile(block, f"{name}/{file}.py", "exec"), module.__dict__)
+        for block in re.findall(rf"```python {name}/{file}.py\n(.*?)```", PAGE, flags=re.DOTALL):
+            exec(compile(block, f"{name}/{file}.py", "exec"), module.__dict__)
     return package
 
 
+GATES, WHITE = documented("aezoo_gates"), documented("aezoo_white")
 PARTS = {
-    "rivals": documented("aezoo_rivals").UnpredictableSpec,
-    "steep": documented("aezoo_steep").SteepSpec,
+    "rivals:unpredictable": documented("aezoo_rivals").UnpredictableSpec,
+    "steep:steep": documented("aezoo_steep").SteepSpec,
+    "gates:gate": GATES.GateSpec,
+    "gates:unit": GATES.UnitSpec,
+    "counts:poisson": documented("aezoo_counts").PoissonSpec,
+    "white:white": WHITE.WhiteSpec,
+    "white:outside": WHITE.OutsideSpec,
+    "survey:survey": documented("aezoo_survey").SurveySpec,
 }
 
 
-@pytest.mark.parametrize("namespace", PARTS)
-def test_the_part_keeps_every_law(namespace: str) -> None:
-    part = PARTS[namespace]
+@pytest.mark.parametrize("name", PARTS)
+def test_the_part_keeps_every_law(name: str) -> None:
+    part, namespace = PARTS[name], name.partition(":")[0]
     plugin = PluginUnderTest(namespace, registry_with(part, namespace=namespace))
     for law in laws_of(part.kind):
         Case(law, PartUnderTest(part, plugin)).assert_holds()
@@ -57,7 +64,7 @@ def test_the_rival_learns_to_predict() -> None:
         "regularizers": {"hard": {"type": "rivals:unpredictable", "rival": {"optimizer": {"type": "sgd", "lr": 0.1}}}},
         "training": {"steps": 30, "batch_size": 32, "best_by": "last"},
     }
-    spec = read(document, registry=registry_with(PARTS["rivals"], namespace="rivals"))
+    spec = read(document, registry=registry_with(PARTS["rivals:unpredictable"], namespace="rivals"))
     model = build(spec, seed=0)
     objective = objective_of(model, steps=30).train()
     values = np.random.default_rng(0).standard_normal((32, 1)).astype("float32") * np.ones(4, np.float32)
