@@ -96,7 +96,7 @@ def test_the_loss_is_the_density_of_hidden_values_alone() -> None:
     model = build(document())
     out = passed(model, images())
     raw = out.raw.detach().requires_grad_()
-    objective = objective_of(model)
+    objective = objective_of(model, steps=1)
     (loss,) = objective.loss_terms(out._replace(raw=raw), "model").values()
     hidden = hidden_values(out)
     expected = -Normal(raw, 0.5).log_prob(out.x)[hidden].sum() / len(raw)
