@@ -15,7 +15,9 @@ import torch
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer
 from torch import Tensor, nn
 
-from aezoo.nn.code import GaussianCode, Network
+from aezoo.builtins.hierarchy import StochasticSpec
+from aezoo.nn.code import Draw, GaussianCode, Network
+from aezoo.nn.hierarchy import GaussianLevel, Stochastic
 from aezoo.nn.latent import DiagonalGaussian
 from aezoo.plugin import (
     POINTWISE,
@@ -493,6 +495,37 @@ class BlindSpec(GainSpec):
 
 
 # --- latents and priors -------------------------------------------------------------------------------------
+
+LEVEL = (
+    'encoder = [{{ type = "linear", features = 6 }}]\n    latent = {{ type = "gaussian", dim = 2 }}\n'
+    '    likelihood = "gaussian"\n    regularizers.kl = {{ weight = 1.0 }}\n'
+    '    decoder = [{{ type = "wrong:{type}", dim = 3, reads = "encoder.0" }}, {{ type = "linear", features = 16, activation = "identity" }}]\n'
+    "    input = [16]"
+)
+
+
+class HalfLevel(GaussianLevel):
+    """A level that counts half of its divergence."""
+
+    def kl(self) -> Tensor:
+        return super().kl() / 2
+
+
+class HalfStochastic(Stochastic):
+    def forward(self, h: Tensor, read: Tensor | None, draw: Draw | None = None) -> GaussianLevel:
+        return HalfLevel(*super().forward(h, read, draw))
+
+
+@wrong("L38", example=LEVEL)
+class HalfLevelSpec(StochasticSpec):
+    """A level whose divergence is half of what its draws tell."""
+
+    type: Literal["half_level"] = "half_level"  # type: ignore[assignment]
+
+    def build(self, shape: Shape) -> nn.Module:
+        built = super().build(shape)
+        return HalfStochastic(built.prior, built.posterior)
+
 
 LATENT = 'latent = {{ type = "wrong:{type}", dim = 4 }}'
 

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,19 @@ import torch
 from aezoo.testing import Site, installed
 
 torch.set_num_threads(1)
+
+#: What each adds to a spec. The parts of all stand in one spec: no two take the same slot.
+COMBINED: dict[str, dict[str, Any]] = {
+    "adversarial": {
+        "objective": {
+            "type": "adversarial:aae",
+            "critic": {"layers": [{"type": "linear", "features": 8, "activation": "relu"}]},
+        }
+    },
+    "densities": {"metrics": ["densities:prior_nll"]},
+    "quantize": {"latent": {"type": "quantize:fsq", "levels": [5, 4, 3], "prior": "standard_normal"}},
+    "sparse": {"constraints": {"dictionary": {"type": "sparse:unit_norm"}}},
+}
 
 
 def official() -> dict[str, Path]:
@@ -34,12 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`present`: each plugin that is installed; `absent`: each that is not; `named`: two or more of the installed."""
+    """`present`: each plugin that is installed; `absent`: each that is not; `named`: two or more that combine."""
     here = sorted(metafunc.config.getoption("installed").split(","))
     values = {
         "present": here,
         "absent": sorted({*official()} - {*here}),
-        "named": [some for n in range(2, len(here) + 1) for some in combinations(here, n)],
+        "named": [some for n in range(2, len(COMBINED) + 1) for some in combinations(sorted(COMBINED), n)],
     }
     for name in values.keys() & {*metafunc.fixturenames}:
         metafunc.parametrize(name, values[name], ids=str if name != "named" else "+".join)
@@ -49,6 +63,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def here(request: pytest.FixtureRequest) -> list[str]:
     """The namespaces of all plugins that are declared as installed."""
     return sorted(request.config.getoption("installed").split(","))
+
+
+@pytest.fixture(scope="session")
+def combined() -> dict[str, dict[str, Any]]:
+    return COMBINED
 
 
 @pytest.fixture(scope="session")
