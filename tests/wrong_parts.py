@@ -499,7 +499,8 @@ class BlindSpec(GainSpec):
 LEVEL = (
     'encoder = [{{ type = "linear", features = 6 }}]\n    latent = {{ type = "gaussian", dim = 2 }}\n'
     '    likelihood = "gaussian"\n    regularizers.kl = {{ weight = 1.0 }}\n'
-    '    decoder = [{{ type = "wrong:{type}", dim = 3, reads = "encoder.0" }}, {{ type = "linear", features = 16, activation = "identity" }}]\n'
+    '    decoder = [{{ type = "wrong:{type}", dim = 3, reads = "encoder.0" }}, '
+    '{{ type = "linear", features = 16, activation = "identity" }}]\n'
     "    input = [16]"
 )
 
