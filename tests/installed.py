@@ -59,7 +59,7 @@ class Environment(NamedTuple):
         outside = self.folder / "outside"
         outside.mkdir(exist_ok=True)
         # -P: the folder that this runs in is not on the path. No cache: nothing is left in the source.
-        command = [self.python, "-P", "-m", "pytest", "-p", "no:cacheprovider", "-c", settings, *words]
+        command = [self.python, "-P", "-m", "pytest", "-n", "auto", "-p", "no:cacheprovider", "-c", settings, *words]
         seen = {name: value for name, value in os.environ.items() if name not in BLINDERS}
         environment = {"OMP_NUM_THREADS": "1", **seen}
         return subprocess.run([*map(str, command)], cwd=outside, env=environment, check=False).returncode
