@@ -68,7 +68,8 @@ def put(table: Any, key: Any, value: Any) -> None:
 
 def at(document: Any, path: KeyPath) -> Any:
     for step in path:
-        document = document[step]
+        # A table that a spec has nothing in is not written.
+        document = document.setdefault(step, {}) if isinstance(document, dict) else document[step]
     return document
 
 
