@@ -185,7 +185,7 @@ def test_active_units_are_counted_for_each_sample() -> None:
 def test_gates_are_decoded_as_codes_are() -> None:
     code = SimpleNamespace(gate=torch.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]]))
     x = torch.tensor([[3.0, 0.0], [0.0, 0.0]])  # decoded as (3.5, 2) and (0.5, 1)
-    out: Any = SimpleNamespace(model=network(WEIGHT, BIAS), code=code, x=x)
+    out = Output(network(WEIGHT, BIAS), x, x, code, x, {})
     assert GateReconstruction()(out).item() == pytest.approx((0.25 + 4 + 0.25 + 1) / 2)
 
 
@@ -455,7 +455,8 @@ def test_gates_of_pictures_are_measured_over_all_values() -> None:
         input_shape=(1, 2, 2), encoder=[], latent=nn.Identity(), decoder=[decoder], likelihood=SquaredError()
     )
     code = SimpleNamespace(gate=torch.tensor([[1.0], [2.0]]))
-    out: Any = SimpleNamespace(model=model, code=code, x=torch.zeros(2, 1, 2, 2))
+    x = torch.zeros(2, 1, 2, 2)
+    out = Output(model, x, x, code, x, {})
     assert GateReconstruction()(out).item() == pytest.approx((4 + 16) / 2)
 
 
