@@ -23,6 +23,7 @@ from aezoo.reading.reader import read
 from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
 from aezoo.spec.canonical import to_json
+from aezoo.spec.document import Spec
 from aezoo.spec.kinds import OptimizerSpec
 from aezoo.spec.limits import size_of
 from aezoo.spec.memory import memory
@@ -170,10 +171,18 @@ def test_activations_are_what_hooks_count_in_a_real_pass(name: str) -> None:
     stages = [row.stage for row in flattened(layers(spec)) if row.stage.startswith(("encoder", "latent", "decoder"))]
     for stage in stages:
         network.get_submodule(stage).register_forward_hook(lambda _module, _given, out: seen.append(values(out)))
+    fields = fields_of(spec, batch)
     with torch.no_grad():
-        raw = network(torch.rand(batch, *spec.input.shape)).raw
+        raw = network(torch.rand(batch, *spec.input.shape), fields=fields).raw
     assert len(seen) == len(stages)
-    assert 4 * (sum(seen) + raw.numel()) == batch * memory(spec).activations
+    beside = sum(value.numel() for value in fields.values())
+    assert 4 * (sum(seen) + raw.numel() + beside) == batch * memory(spec).activations
+
+
+def fields_of(spec: Spec, batch: int) -> dict[str, torch.Tensor]:
+    """The first class, or zeros, of every field that the spec declares."""
+    kinds = {name: torch.int64 if field.classes else torch.float32 for name, field in spec.fields.items()}
+    return {name: torch.zeros(batch, *spec.fields[name].sample_shape, dtype=kind) for name, kind in kinds.items()}
 
 
 @pytest.mark.parametrize("name", bundled_specs())
@@ -191,7 +200,7 @@ def test_activations_are_of_the_order_of_what_a_backward_pass_keeps(name: str) -
 
     x, generator = torch.rand(batch, *spec.input.shape), torch.Generator().manual_seed(0)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        out = network(x, None, generator)
+        out = network(x, None, generator, fields=fields_of(spec, batch))
         _loss = network.likelihood.nll(out.raw, x).mean()  # held, or what is kept would go
     # A ReLU and the map after it share what they keep: half. A norm and a SiLU keep two values more: twice.
     ratio = sum(storage.nbytes() for storage in kept.values()) / (batch * memory(spec).activations)
