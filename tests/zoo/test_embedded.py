@@ -76,12 +76,16 @@ def test_its_card_and_its_row_are_made_from_what_stands_in_its_folder(name: str)
     assert embedded.index()[name] == {**described(folder, spec), "command": f"aezoo train {name}"}
 
 
-def test_every_family_has_a_model_and_so_has_a_mixture() -> None:
+#: Families that have a spec and no model in the package.
+WITHOUT_MODEL = {"conditional", "hierarchical"}
+
+
+def test_every_other_family_has_a_model_and_so_has_a_mixture() -> None:
     families = [row["family"].split() for row in embedded.index().values()]
-    assert {family for row in families for family in row} == {*FAMILIES}
+    assert {family for row in families for family in row} == {*FAMILIES} - WITHOUT_MODEL
     assert any(len(row) > 2 for row in families)
     folders = {path.parent.name for name, path in bundled_specs().items() if name in NAMES}
-    assert folders == {path.name for path in (ROOT / "specs").iterdir()}
+    assert folders == {path.name for path in (ROOT / "specs").iterdir()} - WITHOUT_MODEL
 
 
 def test_the_wheel_holds_them_all_and_they_are_small(tmp_path: Path) -> None:
