@@ -9,8 +9,7 @@ and dropout are as in evaluation, whatever mode the network is in.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from os import PathLike
@@ -27,9 +26,11 @@ from aezoo.data.indices import Indices, index_shape
 from aezoo.data.sizes import input_of
 from aezoo.data.sources import check, open_samples
 from aezoo.data.values import check_values, warn_outside
-from aezoo.errors import AnswerNo, DataError, DataWarning, UsageError
+from aezoo.errors import AnswerNo, DataError, UsageError
 from aezoo.hints import did_you_mean
+from aezoo.modules.level_noise import NoiseBySample, SharedNoise
 from aezoo.modules.part import made
+from aezoo.modules.tiling import Compute, Tiling
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output, Posterior, Reparameterized
 from aezoo.nn.corruption import FieldCorruption
@@ -37,7 +38,6 @@ from aezoo.nn.divergence import closed_form, rate
 from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
 from aezoo.nn.modes import evaluating
-from aezoo.nn.tiles import Seams, Tiles, tiled
 from aezoo.randomness import derive
 from aezoo.registry.attribution import attributed
 from aezoo.spec.amounts import size
@@ -45,7 +45,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.memory import memory
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
-from aezoo.spec.tiles import Plan, exact_overlap, plan
+from aezoo.spec.tiles import plan
 
 #: What a verb takes: [N, *shape], one sample [*shape], or a file or folder of samples.
 Data = Array | Tensor | Samples | str | PathLike[str]
@@ -60,98 +60,6 @@ WORKING = 1 << 30
 SLACK = 10.0
 #: Beyond so much of its width, and beyond what the spec's corruption adds, a warning tells of it.
 MILD = 0.1
-
-
-#: What is made of a batch by a model.
-Compute = Callable[["Model", Batch], Tensor]
-
-
-class Tiling:
-    """Computes what encodes and what decodes tile by tile.
-
-    Args:
-        plan: How inputs are cut; None passes them whole.
-        blend: Whether codes may be blended.
-    """
-
-    def __init__(self, plan: Plan | None, *, blend: bool) -> None:
-        self.plan = plan
-        self.blend = blend
-        self.seams = Seams()
-
-    def shape(self, sample: Shape) -> Shape:
-        """The largest shape that passes at once, of samples of this shape."""
-        return sample if self.plan is None else (sample[0], *(min(n, self.plan.tile) for n in sample[1:]))
-
-    def encoded(self, encode: Compute) -> Compute:
-        """The same for inputs of any size, in tiles."""
-        if (plan := self.plan) is None:
-            return encode
-        tiles, blend = Tiles(plan.tile, plan.overlap, plan.step, plan.encoding), self.blend
-        return lambda m, batch: tiled(_of_tile(encode, m, batch), batch.x, tiles, self.seams, blend=blend)
-
-    def decoded(self, decode: Compute) -> Compute:
-        """The same for codes of any size, in tiles."""
-        if (plan := self.plan) is None:
-            return decode
-        size, overlap = int(plan.tile / plan.step), int(plan.overlap / plan.step)
-        tiles = Tiles(size, overlap, 1 / plan.step, plan.decoding)
-        return lambda m, codes: tiled(_of_tile(decode, m, codes), codes.x, tiles, self.seams)
-
-    def warn(self) -> None:
-        """Warn if tiles do not give what the whole would: by how much they differ."""
-        if (plan := self.plan) is None or not self.seams.approximate:
-            return
-        exact, most, mean = exact_overlap(plan.seen), self.seams.most, self.seams.mean
-        sees = f"{plan.seen.both.positions} positions" if exact else "all positions"
-        differ = f"they differ by up to {most:.2g}, by {mean:.2g} on average" if most else "they are cut in the middle"
-        warnings.warn(
-            DataWarning(
-                f"tiles of {plan.tile} that overlap by {plan.overlap} are an approximation, the model sees {sees}:"
-                f" where they overlap {differ}",
-                f"overlap = {exact} is exact" if exact else "larger tiles and overlaps come closer to a whole pass",
-            ),
-            stacklevel=5,
-        )
-
-
-class AllAlike:
-    """Noise of levels that all samples share, so that the score of one does not depend on those beside it.
-
-    The second half of the draws has the opposite noise of the first, as the code has.
-
-    Args:
-        seed: Of the score.
-        position: Of the draw.
-        draws: How many there are.
-    """
-
-    def __init__(self, seed: int, position: int, draws: int) -> None:
-        half = (draws + 1) // 2
-        self.generator = Generator().manual_seed(derive(seed, "score.levels", position % half))
-        self.sign = 1 if position < half else -1
-
-    def __call__(self, like: Tensor) -> Tensor:
-        noise = torch.randn(1, *like.shape[1:], generator=self.generator)
-        return (self.sign * noise).to(like).expand_as(like)
-
-
-class EachItsOwn:
-    """Noise of levels that depends on the position of a sample alone, not on the batch that it is drawn in.
-
-    Args:
-        seed: Of the samples.
-        start: Position of the first sample of the batch.
-    """
-
-    def __init__(self, seed: int, start: int) -> None:
-        self.seed, self.start = seed, start
-        self.generators: list[Generator] = []
-
-    def __call__(self, like: Tensor) -> Tensor:
-        rows = range(self.start, self.start + len(like))
-        self.generators = self.generators or [Generator().manual_seed(derive(self.seed, "levels", i)) for i in rows]
-        return torch.stack([torch.randn(like.shape[1:], generator=one) for one in self.generators]).to(like)
 
 
 class Opened(NamedTuple):
@@ -565,7 +473,7 @@ class Model:
         """The mean over draws of -log p(x | z), and the rate: in closed form, else its mean over the same draws."""
         out = self.network(batch.x, fields=batch.fields)
         codes = enumerate(self._redrawn(out, noise, seed))
-        drawn = [self.network.redecode(out, code, AllAlike(seed, i, len(noise))) for i, code in codes]
+        drawn = [self.network.redecode(out, code, SharedNoise(seed, i, len(noise))) for i, code in codes]
         distortion = torch.stack([self._measure(one) for one in drawn]).mean(dim=0)
         if (closed := closed_form(out)) is not None:
             return distortion + closed.sum(dim=-1)
@@ -649,7 +557,7 @@ class Model:
         with evaluating(self.network), torch.inference_mode():
             for codes in opened.batches.sequential(batch_size):
                 z = self.network.unscaled(codes.x)
-                drawn.append(self.network.decode(z, codes.fields, EachItsOwn(seed, start)))
+                drawn.append(self.network.decode(z, codes.fields, NoiseBySample(seed, start)))
                 start += codes.rows
         result = torch.cat(drawn)
         if rows := _not_finite(result):
@@ -791,11 +699,6 @@ class Model:
 
 def _exact(x: Tensor) -> Tensor:
     return x.cpu().double() if x.is_floating_point() else x.cpu()
-
-
-def _of_tile(compute: Compute, model: Model, batch: Batch) -> Callable[[Tensor], Tensor]:
-    """What is made of a tile of a batch, whose fields are those of the whole."""
-    return lambda x: compute(model, Batch(x, batch.fields))
 
 
 def _not_finite(result: Tensor) -> list[int]:

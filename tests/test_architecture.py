@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "nn": {"errors"},
     "layers": {"spec", "nn", "errors"},
     "registry": {"spec", "errors", "hints"},
-    "modules": {"spec", "nn", "registry", "errors"},
+    "modules": {"spec", "nn", "registry", "errors", "randomness"},
     "plugin": {"spec", "layers", "modules", "registry", "errors", "randomness"},
     "builtins": {"plugin", "nn"},
     "reading": {"registry", "spec", "errors", "files", "hints"},
