@@ -73,7 +73,7 @@ class SVDDSpec(ObjectiveSpec):
     scores: ClassVar[bool] = True
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        for i, (layer, shape) in enumerate(zip(spec.encoder, spec.encoder_shapes, strict=False)):
+        for i, (layer, shape) in enumerate(zip(spec.encoder_layers(), spec.encoder_shapes, strict=False)):
             for path, inner, inner_shape in _leaves(layer, shape):
                 at = ("encoder", i, *path)
                 yield from (remark._replace(path=at) for remark in _collapses(inner, inner_shape))

@@ -99,6 +99,8 @@ def test_biases_norms_and_bounded_activations_are_refused_where_they_stand() -> 
     assert faults(encoder=[{**LINEAR, "activation": "tanh"}]) == [("AZ505", "encoder[0]", 'activation = "relu"')]
     body = {"type": "residual", "body": [{"type": "linear", "features": 8}]}
     assert faults(encoder=[LINEAR, body]) == [("AZ505", "encoder[1].body[0]", cure)]
+    condition = {"type": "condition", "reads": "encoder.0"}
+    assert faults(encoder=[LINEAR, condition]) == [("AZ505", "encoder[1]", cure)]
 
 
 def test_another_latent_has_no_centre() -> None:
