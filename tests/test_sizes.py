@@ -17,8 +17,6 @@ import aezoo
 from aezoo import device as devices
 from aezoo.errors import DataError, DataWarning, SpecError, UsageError
 from aezoo.model import WORKING, Model
-from aezoo.registry.loader import default_registry
-from aezoo.spec.kinds import LatentSpec
 from aezoo.spec.limits import LIMITS_IN_USE
 from aezoo.spec.memory import memory
 from aezoo.spec.tiles import plan
@@ -86,18 +84,6 @@ def test_signals_have_sizes_too() -> None:
 def test_standardized_channels_have_one_scale_for_all_positions() -> None:
     model = model_of(input={"shape": [1, 16, 16], "sizes": 4, "normalize": "standardize"})
     assert model.reconstruct(samples(2, 1, 20, 24)).shape == (2, 1, 20, 24)
-
-
-def test_a_discrete_code_is_named_and_decoded_at_every_size() -> None:
-    default_registry().get("latent", "quantize:fsq")
-    latent = {"type": "quantize:fsq", "levels": [5, 5], "layout": "spatial"}
-    model = model_of(latent=latent, likelihood="mse", regularizers={})
-    assert isinstance(model.spec.latent, LatentSpec)
-    x = samples(2, 1, 24, 20)
-    names = model.encode(x, what="indices")
-    assert names.shape == (2, 6, 5)
-    np.testing.assert_allclose(model.decode(names), model.reconstruct(x), atol=1e-6)
-    np.testing.assert_allclose(model.decode(names[0]), model.decode(names)[0], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -213,17 +199,6 @@ def test_blending_leaves_less_of_a_seam_than_cutting() -> None:
     with pytest.warns(DataWarning):
         blended, cut = model.reconstruct(x, tile=32, overlap=16), model.reconstruct(x, tile=32, overlap=0)
     assert np.abs(blended - whole).max() < np.abs(cut - whole).max()
-
-
-def test_names_of_codes_are_never_blended() -> None:
-    latent = {"type": "quantize:fsq", "levels": [5, 5], "layout": "spatial"}
-    model = model_of(latent=latent, likelihood="mse", regularizers={})
-    x = samples(1, 1, 64, 64)
-    with pytest.warns(DataWarning, match="they are cut in the middle"):
-        names, codes = (model.encode(x, what=what, tile=32, overlap=16) for what in ("indices", "code"))
-    assert names.dtype == np.int64
-    embedded = model.network.embed(torch.from_numpy(names)).detach().numpy()
-    np.testing.assert_allclose(codes, embedded, atol=1e-6)
 
 
 def test_an_overlap_alone_is_refused() -> None:

@@ -81,6 +81,7 @@ def test_fields_are_told_as_a_spec_would_write_them_required_ones_first(fans: Re
     assert fields == {
         "dim": (True, None),
         "blades": (True, None),
+        "scale": (False, None),
         "prior": (False, "fans:normal"),
         "from": (False, [1, 2]),
         "speed": (False, 0.5),

@@ -14,6 +14,7 @@ from aezoo.building.builder import build, objective_of
 from aezoo.builtins.schedules import LinearScheduleSpec
 from aezoo.data.batches import Batches
 from aezoo.errors import SpecError
+from aezoo.nn.corruption import corrupt
 from aezoo.nn.schedule import END, changes
 from aezoo.plugin import ConstantSpec, Field, LayerSpec, ScheduleSpec, Shape, Style, Within, scheduled
 from aezoo.reading.reader import read
@@ -150,7 +151,7 @@ def test_the_strength_of_a_corruption_grows_with_the_step(part: str, key: str) -
     changed = []
     for step in (0, 2, 4):
         objective.set_step(step)
-        changed.append(objective._corrupt(x, torch.Generator().manual_seed(0)) - x)
+        changed.append(corrupt(objective.corruption, x, torch.Generator().manual_seed(0)) - x)
     assert changed[0].abs().max() == 0
     if part == "gaussian_noise":
         torch.testing.assert_close(changed[2], 2 * changed[1])
