@@ -159,6 +159,13 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
     return spec.model_copy(update={"data": dataset, **dropped})
 
 
+def with_settings(spec: Spec, samples: Samples) -> Spec:
+    """The spec whose data have the settings that its samples came with, so that its model reads other files alike."""
+    if spec.data is None or not samples.settings:
+        return spec
+    return spec.model_copy(update={"data": spec.data.model_copy(update=dict(samples.settings))})
+
+
 def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:
     """The settings that say which data these are: all but the shares of the splits."""
     return None if dataset is None else dataset.model_dump(exclude=set(SHARES))

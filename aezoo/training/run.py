@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batch, Batches, Rows
-from aezoo.data.sources import check, open_samples, restated
+from aezoo.data.sources import check, open_samples, restated, with_settings
 from aezoo.data.splits import split
 from aezoo.data.values import warn_of_precision
 from aezoo.errors import AezooError, DataError, Interrupted, RunFailed
@@ -99,6 +99,7 @@ def train(
     spec = _resolve(source, data, seed)
     with stoppable() as stop, _output_writer(out, force=force) as writer:
         setup = _set_up(spec, data, device=device, threads=threads)
+        spec = with_settings(spec, setup.samples)
         model, loop = _assemble(spec, setup, writer, progress, stop)
         with stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
             outcome = loop.run()
