@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from aezoo.data.fields import check_fields
-from aezoo.data.sizes import check_size, is_resized
+from aezoo.data.sample_sizes import check_size, is_resized
 from aezoo.data.values import check_domains, check_values
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.files import expanded
