@@ -14,7 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batch, Batches, Rows
-from aezoo.data.sources import check, open_samples, restated
+from aezoo.data.fields import Fields, with_fields
+from aezoo.data.sources import check, open_samples, restated, with_settings
 from aezoo.data.splits import split
 from aezoo.data.values import warn_of_precision
 from aezoo.errors import AezooError, DataError, Interrupted, RunFailed
@@ -69,6 +70,7 @@ def train(
     source: Spec | Source,
     data: Any = None,
     *,
+    fields: Fields | None = None,
     out: str | Path | None = None,
     device: str = "auto",
     seed: int | None = None,
@@ -83,6 +85,8 @@ def train(
     Args:
         source: A spec, or what `read` takes.
         data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor. The model's spec says so.
+        fields: What goes along with the samples, by the names that the spec declares, one value for each or one for
+            all, such as `{"label": y}`. They stand in for the fields of the data.
         out: The model's folder, to be made. An existing one is refused unless `force`.
         device: `auto`, `cpu`, `cuda:1` ...
         seed: Instead of the spec's.
@@ -98,7 +102,8 @@ def train(
     """
     spec = _resolve(source, data, seed)
     with stoppable() as stop, _output_writer(out, force=force) as writer:
-        setup = _set_up(spec, data, device=device, threads=threads)
+        setup = _set_up(spec, data, fields, device=device, threads=threads)
+        spec = with_settings(spec, setup.samples)
         model, loop = _assemble(spec, setup, writer, progress, stop)
         with stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
             outcome = loop.run()
@@ -173,11 +178,11 @@ def _output_writer(out: str | Path | None, *, force: bool) -> Iterator[Writer | 
         yield writer
 
 
-def _set_up(spec: Spec, data: Any, *, device: str, threads: int | None) -> Setup:
+def _set_up(spec: Spec, data: Any, fields: Fields | None, *, device: str, threads: int | None) -> Setup:
     """Open, check and split the data, once for the whole run."""
     n_threads = devices.prepare(threads=threads)
     chosen = devices.choose(device)
-    samples = open_samples(data, spec, seed=spec.training.seed)
+    samples = with_fields(open_samples(data, spec, seed=spec.training.seed), fields, spec)
     check(samples, spec)
     warn_of_precision(samples, spec)
     mapped_files = MappedFiles(samples.values)
