@@ -22,7 +22,7 @@ from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec, ReadingLayerSpec
 from aezoo.spec.shape import Shape, flat
-from aezoo.testing.law.rng_state import reseed
+from aezoo.testing.law.rng_state import reseed, seed_global
 from aezoo.testing.law.under_test import PartUnderTest
 
 Tensors = tuple[Tensor, ...]
@@ -60,7 +60,7 @@ class Adapter:
     def build(self) -> nn.Module:
         """Its module, in training mode; the same weights every time."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            seed_global(0)
             return self.build_unseeded().train()
 
     def build_unseeded(self) -> nn.Module:
