@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 
@@ -14,11 +14,21 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
 
 def assigned(path: str, value: object) -> str:
     """What a user types to set a value: `--set data.key=images`, quoted for the shell where it must be."""
-    from json import dumps
     from shlex import quote
 
-    text = value if isinstance(value, str) and _is_plain(value) else dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) and _is_plain(value) else _toml(value)
     return f"--set {quote(f'{path}={text}')}"
+
+
+def _toml(value: object) -> str:
+    """A value in one line of TOML; keys are quoted, since they may be any text."""
+    from json import dumps
+
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{dumps(key, ensure_ascii=False)} = {_toml(item)}' for key, item in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return dumps(value, ensure_ascii=False)
 
 
 def _is_plain(value: str) -> bool:

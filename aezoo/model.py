@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from copy import deepcopy
+from numbers import Integral
 from os import PathLike
 from typing import Any, Literal, NamedTuple, Self, cast, get_args, overload
 
@@ -303,8 +304,8 @@ class Model:
             AnswerNo: The latent has no prior, or the model no decoder.
             UsageError: `n` is less than 1, or the prior is not fitted yet.
         """
-        if n < 1:
-            raise UsageError(f"cannot draw {n} samples", hint="ask for at least 1")
+        if not isinstance(n, Integral) or n < 1:
+            raise UsageError(f"cannot draw {n} samples", hint="ask for a whole number, at least 1")
         self._need_decoder()
         codes = self._draw(n, seed)
         if self.spec.levels:

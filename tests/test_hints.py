@@ -58,6 +58,7 @@ PARTS = ["deterministic", "gaussian", "topk", "bernoulli", "mse", "linear", "lea
         ("leaky-relu", PARTS, "leaky_relu"),
         ("Conv2d", PARTS, "conv"),
         ("kld", PARTS, "kl"),
+        ("run", TABLE, "runs"),
         ("vanila-digits", bundled_specs(), "vanilla-digits"),
         ("ae-minst", bundled_specs(), "ae-mnist"),
     ],
@@ -73,10 +74,7 @@ def test_a_slip_of_the_hand_is_understood(word: str, known: Any, meant: str) -> 
             (word, TABLE)
             for word in ("compare", "fit", "sweep", "report", "resume", "export", "predict", "test", "infer")
         ),
-        *(
-            (word, TABLE)
-            for word in ("restore", "generate", "checkpoint", "run", "download", "delete", "serve", "x", "")
-        ),
+        *((word, TABLE) for word in ("restore", "generate", "checkpoint", "download", "delete", "serve", "x", "")),
         *((word, OPTIONS) for word in ("--resume", "--label", "--lr", "--gpu", "--cpu", "--workers", "--batch-size")),
         *((word, OPTIONS) for word in ("--tensorboard", "--name", "--model", "--threshold", "--path", "--test")),
         *((word, KEYS) for word in ("units", "filters", "size", "bias", "width", "k", "dropout")),
@@ -88,7 +86,23 @@ def test_another_word_is_not_bent_into_one_that_exists(word: str, known: Any) ->
 
 
 @pytest.mark.parametrize(
-    "value", ["x_train", "12", "true", "a b", "it's", ";", "\t", '"q"', "[1]", "ü", ["a", "b c"], 3, " x"]
+    "value",
+    [
+        "x_train",
+        "12",
+        "true",
+        "a b",
+        "it's",
+        ";",
+        "\t",
+        '"q"',
+        "[1]",
+        "ü",
+        ["a", "b c"],
+        3,
+        " x",
+        {"a": ["f", "m"], "b c": {}},
+    ],
 )
 def test_what_is_to_be_typed_means_the_value_once_a_shell_has_read_it(value: object) -> None:
     flag, assignment = shlex.split(assigned("data.key", value))

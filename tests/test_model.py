@@ -530,3 +530,20 @@ def test_a_hierarchy_trains_in_bfloat16_with_full_precision_of_its_rates() -> No
     losses = objective(torch.from_numpy(images()), "model", 0, Noise(noise, noise))
     assert losses.raw["kl"].dtype == torch.float32
     assert losses.total.isfinite()
+
+
+def test_half_a_sample_is_refused() -> None:
+    for n in (0, -1, 2.5, "3"):
+        with pytest.raises(UsageError, match="cannot draw"):
+            variational().sample(n)
+    assert len(variational().sample(np.int64(2))) == 2
+
+
+def test_what_is_no_model_is_refused_with_what_loads_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="model is a str"):
+        aezoo.evaluate("runs/vae")
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"')
+    with pytest.raises(NotFound, match=r"mine\.toml is a spec, not a model") as caught:
+        aezoo.load(path)
+    assert f"aezoo train {path}" in caught.value.hint

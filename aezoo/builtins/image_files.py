@@ -19,6 +19,7 @@ from aezoo.plugin import (
     Samples,
     Shape,
     Spec,
+    Strings,
     text,
 )
 
@@ -52,7 +53,8 @@ class ImagesSpec(FileDatasetSpec):
     of network storages. Links are followed; a folder that several paths lead to counts once, with a warning, and
     a link that leads nowhere is refused. Truncated, animated or several images in a file are refused by name, as
     are more than 10^9 pixels or more than memory holds. If every image lies in a sub-folder, and there are
-    several, the first sub-folder's name is its class.
+    several, the first sub-folder's name is its class. A model keeps these names, so that they mean the same classes in
+    another folder; others are numbered after them.
 
     Example:
         [data]
@@ -68,6 +70,10 @@ class ImagesSpec(FileDatasetSpec):
         description="images of another size: refuse, fit to the exact size, or scale and crop the centre",
     )
     background: Ints = Field((0, 0, 0), min_length=3, max_length=3, description="colour behind transparent pixels, RGB")
+
+    classes: Strings | None = Field(
+        None, description="names of the sub-folders that are classes, in their order; by default all, alphabetically"
+    )
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if len(spec.input.shape) != 3 or spec.input.shape[0] not in MODES:
@@ -89,7 +95,10 @@ class ImagesSpec(FileDatasetSpec):
         values = np.empty((len(paths), *shape), dtype=np.uint8)
         self._fill(values, paths, shape)
         names = tuple(str(path.relative_to(folder)) if path != folder else path.name for path in paths)
-        return Samples(values, str(folder), labels=_classes(names), names=names)
+        classes = _classes(names, self.classes)
+        labels = None if classes is None else _numbered(names, classes)
+        found = {"classes": classes} if classes else {}
+        return Samples(values, str(folder), labels=labels, names=names, settings=found)
 
     def _fill(self, values: npt.NDArray[np.uint8], paths: Sequence[Path], shape: Shape) -> None:
         """Read each file into its row. Raises `DataError` with all files that cannot be read."""
@@ -139,14 +148,20 @@ def _listed(folder: Path) -> list[Path]:
     return paths
 
 
-def _classes(names: Sequence[str]) -> npt.NDArray[np.int64] | None:
-    """Number of each image's first sub-folder; None unless all have one and there are several."""
+def _classes(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names of the first sub-folders, known ones first; None unless all images have one, and there are several."""
+    folders = [Path(name).parts[0] for name in names if len(Path(name).parts) > 1]
+    if len(folders) < len(names) or (known is None and len(set(folders)) < 2):
+        return None
+    return (*(known or ()), *sorted(set(folders) - {*(known or ())}))
+
+
+def _numbered(names: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The class of each image, by its first sub-folder."""
     import numpy as np
 
-    folders = [Path(name).parts[0] for name in names if len(Path(name).parts) > 1]
-    if len(folders) < len(names) or len(set(folders)) < 2:
-        return None
-    return np.unique(folders, return_inverse=True)[1].astype(np.int64)
+    places = {name: place for place, name in enumerate(classes)}
+    return np.array([places[Path(name).parts[0]] for name in names], dtype=np.int64)
 
 
 @contextmanager

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _LARGEST = (2 - 2.0**-23) * 2.0**127
 #: Lines that are named of equal faults in a column, and columns or words that are named in a message.
 _LINES, NAMED = 5, 40
+#: What people write for a missing value, in small letters.
+MARKS = frozenset({"na", "n/a", "#n/a", "n.a.", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".", "*"})
 #: Byte order marks, the longer ones first: that of UTF-16 begins that of UTF-32.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -226,6 +228,18 @@ def words_of(table: Table, names: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
+def is_of_words(table: Table, name: str) -> bool:
+    """Whether a column holds no number at all, and not only gaps."""
+    words = [word.strip() for word in table.column(name)]
+    return any(words) and all(table.number(word) is None for word in words)
+
+
+def gap_words(table: Table, names: Sequence[str]) -> list[str]:
+    """Words in columns of numbers that people write for a missing value, as they are written."""
+    words = {word.strip() for name in names if not is_of_words(table, name) for word in table.column(name)}
+    return sorted(word for word in words if word.lower() in MARKS)
+
+
 def numbers(table: Table, name: str, *, gaps: Sequence[str] = (), words: Sequence[str] | None = None) -> list[float]:
     """A column as numbers; other values are added to the table's faults and become 0.
 
@@ -242,7 +256,7 @@ def numbers(table: Table, name: str, *, gaps: Sequence[str] = (), words: Sequenc
         if gaps and (word.strip() in gaps or (value is not None and math.isnan(value))):
             found.append(math.nan)
             continue
-        fault = _fault(word, value) if words is None or not word.strip() else _unknown(word, words)
+        fault = _fault(word, value, table.decimal) if words is None or not word.strip() else _unknown(word, words)
         if fault is not None:
             table.faults.append(Fault(line, name, *fault))
         found.append(0.0 if value is None or fault else value)
@@ -257,12 +271,13 @@ def _unknown(word: str, words: Sequence[str]) -> tuple[str, str] | None:
     return f"{word.strip()!r} is none of {', '.join(map(repr, words[:NAMED]))}{more}", f"class {word.strip()}"
 
 
-def _fault(word: str, value: float | None) -> tuple[str, str] | None:
+def _fault(word: str, value: float | None, decimal: str) -> tuple[str, str] | None:
     """The fault of a value, and its kind; None if it is a finite float32."""
     if not word.strip():
         return "the value is missing", "missing"
     if value is None:
-        return f"{word!r} is not a number", "comma" if has_decimal_comma(word) else "word"
+        other_sign = number(word) is not None if decimal == "," else has_decimal_comma(word)
+        return f"{word!r} is not a number", {".": "comma", ",": "point"}[decimal] if other_sign else "word"
     if not math.isfinite(value):
         return f"{word!r} is not a finite number", "nan" if math.isnan(value) else "infinite"
     return (f"{word!r} is too large for 32 bits", "large") if abs(value) > _LARGEST else None

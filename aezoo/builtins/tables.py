@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -95,7 +94,10 @@ class TableSpec(FileDatasetSpec):
         label, id = (name if name in names else None for name in (self.label, self.id))
         fields = {name: columns for name, columns in (self.fields or {}).items() if names.issuperset(_listed(columns))}
         exclude = tuple(name for name in self.exclude if name in names)
-        found = {"label": label, "id": id, "fields": fields or None, "exclude": exclude}
+        beside = [label, *(column for columns in fields.values() for column in _listed(columns))]
+        read = {*(self.columns or names), *beside}
+        categories = {name: words for name, words in (self.categories or {}).items() if name in read} or None
+        found = {"label": label, "id": id, "fields": fields or None, "exclude": exclude, "categories": categories}
         return super().at(path).model_copy(update=found)
 
     def field_names(self) -> frozenset[str]:
@@ -206,24 +208,36 @@ class TableSpec(FileDatasetSpec):
         )
 
     def _hint(self, table: Table, columns: Sequence[str]) -> str:
-        """Hint: correct the lines, or leave out columns without numbers; if there are none, columns with faults."""
-        if any(fault.kind == "comma" for fault in table.faults):
+        """Hint: the setting that reads what is there, where one does; else to correct the lines."""
+        kinds = {fault.kind for fault in table.faults}
+        if "comma" in kinds:
             return f"{self.setting('decimal', ',')} reads decimal commas"
-        lines = "correct these lines, or leave them out"
-        if all(fault.kind in ("missing", "nan") for fault in table.faults):
-            lines += f"; or {self.setting('missing', 'mask')} reads gaps as such"
-        counts = Counter(fault.column for fault in table.faults)
-        without = {name for name in columns if counts[name] == len(table.rows)} or {*counts}
-        kept = [name for name in columns if name not in without]
-        # A fault of a whole line has no column.
-        in_words = [name for name in without - {*(self.categories or ())} if name in columns]
+        if "point" in kinds:
+            return f"{self.setting('decimal', '.')} reads decimal points"
+        ways = ["correct these lines, or leave them out"]
+        bad = [name for name in columns if any(fault.column == name for fault in table.faults)]
+        marks = table_files.gap_words(table, bad)
+        if marks or (kinds & {"missing", "nan"} and self.missing is None):
+            settings = [self.setting("gaps", [*self.gaps, *marks])] if marks else []
+            settings += [self.setting("missing", "mask")] if self.missing is None else []
+            ways.append(f"{' '.join(settings)} reads gaps as such")
+        words = [name for name in bad if table_files.is_of_words(table, name) and name not in (self.categories or {})]
+        return "; or ".join([*ways, *self._ways_with_words(table, columns, words)])
+
+    def _ways_with_words(self, table: Table, columns: Sequence[str], in_words: Sequence[str]) -> Iterator[str]:
+        """What can be done with columns that hold words."""
         if words := table_files.words_of(table, in_words):
-            categories = {**(self.categories or {}), **words}
-            lines += f"; or number the words of a column: {self.setting('categories', categories)}"
-        if not kept or len(kept) == len(columns):
-            return lines
-        setting = "data.columns" if len(kept) > NAMED else self.setting("columns", kept)
-        return f"{lines}; or read only columns of numbers: {setting}"
+            yield f"{self.setting('categories', {**(self.categories or {}), **words})} numbers words"
+        if len(in_words) == 1 and self.columns is None:
+            (name,) = in_words
+            distinct = len({*table.column(name)})
+            if distinct == len(table.rows) > NAMED and self.id is None:
+                yield f"{self.setting('id', name)} names the samples"
+            elif distinct <= NAMED // 2 and self.label is None:
+                yield f"{self.setting('label', name)} makes it the label"
+        if in_words and self.columns is None and len(in_words) < len(columns):
+            setting = "data.exclude" if len(in_words) > NAMED else self.setting("exclude", [*self.exclude, *in_words])
+            yield f"{setting} leaves columns of words out"
 
 
 def _listed(columns: str | Sequence[str]) -> Sequence[str]:

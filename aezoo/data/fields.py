@@ -27,8 +27,13 @@ def with_fields(samples: Samples, given: Fields | None, spec: Spec) -> Samples:
 
     Raises:
         DataError: As many values as samples are wanted, or one for all.
-        UsageError: The spec declares no such field.
+        UsageError: The spec declares no such field, or these are no fields by name.
     """
+    if given is None:
+        return samples
+    if not isinstance(given, Mapping):
+        known = next(iter(spec.fields), "label")
+        raise UsageError(f"fields are a {type(given).__name__}", hint=f"pass a dict by name: fields={{{known!r}: ...}}")
     if not given:
         return samples
     for name in given:

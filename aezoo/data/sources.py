@@ -33,6 +33,9 @@ from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
+#: Columns that a hint names.
+_SHOWN = 20
+
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
 
 
@@ -272,7 +275,7 @@ def check(
         raise DataError(
             f"{samples.source}: samples are {text(samples.shape) or 'single numbers'},"
             f" the input is {text(spec.input.shape)}",
-            hint=_shape_hint(values.shape, spec.input.shape),
+            hint=_shape_hint(values.shape, spec.input.shape) + _columns_hint(samples),
         )
     if values.dtype != np.uint8:
         double = spec.training.precision == "float64"
@@ -308,6 +311,15 @@ def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
     if math.prod(got) == math.prod(wanted):
         return "there are as many values; reshape them, or change input.shape"
     return f"write input.shape = {list(got)}, or give other data" if got else "samples are [N, ...]"
+
+
+def _columns_hint(samples: Samples) -> str:
+    """Of a table: the columns, one of which may be no feature."""
+    columns = samples.settings.get("columns")
+    if not columns:
+        return ""
+    shown = ", ".join(columns[:_SHOWN]) + (f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else "")
+    return f"; or data.exclude, data.label or data.id says which columns are no features, of {shown}"
 
 
 def _windows(shape: Shape, wanted: Shape) -> str:

@@ -18,7 +18,7 @@ from aezoo.data.fields import Fields, with_fields
 from aezoo.data.outside import reaches_out, refuse_outside
 from aezoo.data.sources import Source, check, open_samples
 from aezoo.data.splits import split as split_rows
-from aezoo.errors import DataError, DataWarning
+from aezoo.errors import DataError, DataWarning, UsageError
 from aezoo.evaluation.evaluator import Evaluator, Examples, Passes, Table
 from aezoo.evaluation.units import Name
 from aezoo.model import Model
@@ -106,7 +106,10 @@ def evaluate(
         DataError: The data are not what the spec says, or have no such split.
         NotFound: There are no such data.
         Refused: The model was pulled, and its own data would be a file outside of the working folder.
+        UsageError: `model` is none, or it has no such field.
     """
+    if not isinstance(model, Model):
+        raise UsageError(f"model is a {type(model).__name__}", hint="pass aezoo.load(...) of its folder or name")
     if device is not None:
         model.to(devices.choose(device).device)
     spec = model.spec

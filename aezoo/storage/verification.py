@@ -25,6 +25,8 @@ from aezoo.storage import layout, lockfile, manifest, weights
 from aezoo.storage.manifest import Config
 from aezoo.storage.model_files import Content, ModelFiles
 
+#: How the names of specs end.
+SPECS = (".toml", ".json")
 PNG = b"\x89PNG\r\n\x1a\n"
 #: Of a file of facts: numbers, words and lists in all.
 MAX_VALUES = 1_000_000
@@ -96,6 +98,9 @@ def verify_weights(
 
 def verify_alone(path: Path, *, limits: Limits = LIMITS_IN_USE) -> Verified:
     """A weight file without its folder, of the spec in its header. Raises as `verify` does."""
+    if path.suffix.lower() in SPECS:
+        hint = f"train it with `aezoo train {path}`, then name the folder of the model"
+        raise NotFound(f"{path} is a spec, not a model", hint=hint)
     files = ModelFiles(path.parent)
     content, header = _read_weights(files, path.name)
     text = header.metadata.get(weights.KEY)

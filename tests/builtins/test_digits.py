@@ -377,7 +377,8 @@ def test_all_faults_of_a_table_are_told_at_once(table):
     assert "line 5, column 'kind': no label\n" in message
     assert "line 6, column 'b': '1e39' is too large for 32 bits\n" in message
     assert message.endswith("37 faults in all")
-    assert caught.value.hint.endswith("""--set 'data.columns=["a", "b"]'""")
+    assert caught.value.hint.startswith("correct these lines, or leave them out; or --set data.missing=mask reads gaps")
+    assert caught.value.hint.endswith("""--set 'data.exclude=["id"]' leaves columns of words out""")
 
 
 def test_of_many_kinds_of_faults_the_first_are_shown_and_all_are_counted(table):

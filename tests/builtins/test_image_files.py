@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+import aezoo
 from aezoo.builtins import image_files
 from aezoo.builtins.image_files import ImagesSpec
 from aezoo.errors import DataError, DataWarning, NotFound
@@ -428,6 +429,42 @@ def test_sub_folders_are_classes(tmp_path):
     assert samples.labels.tolist() == [0, 0, 1]
     assert load(tmp_path / "cat").labels is None  # one image lies in no sub-folder
     assert load(tmp_path / "dog").labels is None
+
+
+def test_classes_mean_the_same_in_another_folder(tmp_path):
+    for name in ("a/cat/1.png", "a/dog/1.png", "b/dog/1.png", "b/eel/1.png", "c/dog/1.png", "d/1.png"):
+        save(tmp_path, name, Image.new("L", (4, 4)))
+    samples = load(tmp_path / "a")
+    assert samples.settings == {"classes": ("cat", "dog")}
+    known = samples.settings["classes"]
+    assert load(tmp_path / "b", classes=known).labels.tolist() == [1, 2]  # others are numbered after them
+    assert load(tmp_path / "c", classes=known).labels.tolist() == [1]
+    assert load(tmp_path / "d", classes=known).labels is None
+
+
+def test_a_model_of_labelled_folders_keeps_their_names(tmp_path):
+    for at in range(25):
+        save(tmp_path, f"a/{'cat' if at % 2 else 'dog'}/{at}.png", Image.new("L", (4, 4), 10 * at))
+        save(tmp_path, f"b/dog/{at}.png", Image.new("L", (4, 4), 10 * at))
+    document = {
+        "name": "t",
+        "input": [1, 4, 4],
+        "fields": {"label": {"classes": 2}},
+        "latent": {"type": "deterministic", "dim": 2},
+        "decoder": [
+            {"type": "join", "reads": "fields.label"},
+            {"type": "linear", "features": 16, "activation": "identity"},
+            {"type": "reshape", "shape": [1, 4, 4]},
+        ],
+        "encoder": [{"type": "flatten"}],
+        "data": {"type": "images", "path": str(tmp_path / "a"), "test": 0.3},
+        "training": {"steps": 3},
+    }
+    aezoo.train(document, device="cpu", out=tmp_path / "run")
+    model = aezoo.load(tmp_path / "run")
+    assert model.spec.data.classes == ("cat", "dog")
+    at_dogs = model.score(tmp_path / "b")
+    np.testing.assert_array_equal(at_dogs, model.score(load(tmp_path / "b").values, fields={"label": 1}))
 
 
 def grey(folder, *names):

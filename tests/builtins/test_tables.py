@@ -34,7 +34,7 @@ def test_a_word_that_the_list_lacks_is_refused_with_line_column_and_the_words_th
 def test_the_hint_of_a_column_of_words_can_be_typed(tmp_path):
     with pytest.raises(DataError) as caught:
         table(tmp_path, missing="mask").load()
-    assert """--set 'data.categories={"sex": ["f", "m", "x"]}'""" in caught.value.hint
+    assert """--set 'data.categories={"sex" = ["f", "m", "x"]}'""" in caught.value.hint
 
 
 def test_a_gap_in_a_column_of_words_is_refused_unless_gaps_are_read(tmp_path):
@@ -288,3 +288,49 @@ def test_whole_numbers_that_fall_together_in_float32_are_warned_of_and_kept_in_f
         trained(tmp_path, text)
     samples = TableSpec(path=str(tmp_path / "train.csv")).load()
     assert len(np.unique(samples.values[:, 0])) == 5000
+
+
+def test_a_model_with_a_label_of_words_reads_tables_without_it(tmp_path):
+    rows = text_of("abc", ROWS).splitlines()
+    with_label = "\n".join(
+        [rows[0] + ",kind", *(f"{row},{'ill' if i % 3 else 'well'}" for i, row in enumerate(rows[1:]))]
+    )
+    trained(tmp_path, with_label, label="kind")
+    model = aezoo.load(tmp_path / "run")
+    assert model.spec.data.categories == {"kind": ("ill", "well")}
+    other = tmp_path / "other.csv"
+    other.write_text("\n".join(rows))
+    np.testing.assert_array_equal(model.score(other), model.score(tmp_path / "train.csv"))
+
+
+# --- hints -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "expected"),
+    [
+        ("a,b\n1,NA\n2,3\n", {}, """--set 'data.gaps=["NA"]' --set data.missing=mask reads gaps as such"""),
+        ("a,b\n1,?\n2,3\n", {"missing": "mask"}, "--set 'data.gaps=[\"?\"]' reads gaps as such"),
+        ("a,b\n1,\n2,x\n", {}, "--set data.missing=mask reads gaps as such"),
+        ("a,b\n5,x\n2,y\n3,x\n", {}, "--set data.label=b makes it the label"),
+        ("a,b\n5,x\n2,y\n3,x\n", {}, """--set 'data.exclude=["b"]' leaves columns of words out"""),
+        ("a,b\n5,x\n2,y\n3,x\n", {}, """--set 'data.categories={"b" = ["x", "y"]}' numbers words"""),
+        ("a;b\n1.5;2\n", {"decimal": ",", "delimiter": ";"}, "--set data.decimal=. reads decimal points"),
+        ("a,b\n" + "".join(f"{i % 7},p{i}\n" for i in range(50)), {}, "--set data.id=b names the samples"),
+    ],
+)
+def test_a_hint_names_the_setting_that_reads_what_is_there(tmp_path, text, settings, expected):
+    assert expected in hint_of(written(tmp_path, text, **settings))[1]
+
+
+def test_a_typing_slip_among_numbers_is_no_gap_and_no_column_of_words(tmp_path):
+    assert hint_of(written(tmp_path, "a,b\n1,2\n2,3x\n"))[1] == "correct these lines, or leave them out"
+
+
+def test_of_a_table_with_more_columns_the_hint_names_them(tmp_path):
+    spec = {"name": "t", "input": [2], "latent": {"type": "deterministic", "dim": 1}}
+    with pytest.raises(DataError) as caught:
+        aezoo.train({**spec, "data": {"type": "table", "path": str(written(tmp_path, "a,b,class\n1,2,0\n").path)}})
+    assert caught.value.hint.endswith(
+        "data.exclude, data.label or data.id says which columns are no features, of a, b, class"
+    )

@@ -249,3 +249,10 @@ def test_training_takes_fields_as_the_data_would_hold_them(tmp_path: Path) -> No
         aezoo.train(spec, x, device="cpu")
     with pytest.raises(UsageError, match="has no field 'labels'"):
         aezoo.train(spec, x, fields={"labels": label}, device="cpu")
+
+
+def test_fields_without_names_are_refused_with_what_to_write() -> None:
+    for values in (np.arange(6), [1, 2], 1):
+        with pytest.raises(UsageError, match="fields are a ") as caught:
+            with_fields(Samples(X, "mine"), values, spec_of())  # type: ignore[arg-type]
+        assert caught.value.hint == "pass a dict by name: fields={'label': ...}"
