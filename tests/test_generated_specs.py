@@ -33,7 +33,7 @@ from aezoo.spec.limits import DEFAULT_LIMITS, size_of
 from aezoo.spec.summary import layers
 from aezoo.storage.card import card
 from aezoo.testing import Document, parts_of, specs
-from aezoo.testing.law.adapters import same_fields
+from aezoo.testing.law.batch_fields import same_fields
 from tests.defects import mutated, nonsense
 from tests.registries import built_in
 

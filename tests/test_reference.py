@@ -23,7 +23,7 @@ from aezoo.spec.kinds import KINDS, DatasetSpec, FileDatasetSpec, MetricSpec
 from aezoo.spec.samples import Samples
 from aezoo.testing import parts_of
 from aezoo.testing.generate.minimal import minimal_spec
-from aezoo.testing.law.adapters import same_fields
+from aezoo.testing.law.batch_fields import same_fields
 from aezoo.testing.law.sample_files import with_sample_file
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "parts.md"

@@ -21,7 +21,8 @@ from aezoo.spec.canonical import to_json
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec, ObjectiveSpec, ReadingLayerSpec
-from aezoo.spec.shape import Shape, flat
+from aezoo.spec.shape import Shape
+from aezoo.testing.law.batch_fields import partly_missing, same_fields
 from aezoo.testing.law.rng_state import reseed, seed_global
 from aezoo.testing.law.under_test import PartUnderTest
 
@@ -282,23 +283,3 @@ def build_module(part: Any, *arguments: Any) -> Any:
     if part.namespace and isinstance(module, nn.Module):
         setattr(module, BUILT_BY, part)
     return module
-
-
-def partly_missing(spec: Spec, x: Tensor) -> dict[str, Tensor]:
-    """`same_fields`, but of every other sample a class that may be missing is: a term may need both kinds."""
-    unknown = torch.arange(len(x), device=x.device) % 2 == 1
-    fields = same_fields(spec, x)
-    missing = {name: fields[name].masked_fill(unknown, -1) for name, field in spec.fields.items() if field.missing}
-    return fields | missing
-
-
-def same_fields(spec: Spec, x: Tensor) -> dict[str, Tensor]:
-    """Fields of a batch, alike for all samples: the last class, and numbers that are 1 and 0 in turn."""
-    values: dict[str, Tensor] = {}
-    for name, field in spec.fields.items():
-        if field.classes is not None:
-            values[name] = torch.full((len(x),), field.classes - 1, device=x.device)
-        else:
-            numbers = 1 - torch.arange(flat(field.sample_shape), device=x.device, dtype=x.dtype) % 2
-            values[name] = numbers.reshape(1, *field.sample_shape).repeat(len(x), *(1 for _ in field.sample_shape))
-    return values

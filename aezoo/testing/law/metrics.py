@@ -10,7 +10,8 @@ import torch
 from aezoo.building.builder import build
 from aezoo.nn.code import Fitted, Output
 from aezoo.spec.document import Spec
-from aezoo.testing.law.adapters import generator, same_fields
+from aezoo.testing.law.adapters import generator
+from aezoo.testing.law.batch_fields import same_fields
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.under_test import PartUnderTest
 

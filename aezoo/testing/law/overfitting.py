@@ -19,7 +19,8 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
 from aezoo.spec.training import TrainingSpec
-from aezoo.testing.law.adapters import generator, same_fields
+from aezoo.testing.law.adapters import generator
+from aezoo.testing.law.batch_fields import same_fields
 from aezoo.testing.law.definition import law
 from aezoo.testing.law.under_test import PartUnderTest
 from aezoo.training.loop import Loop
