@@ -32,7 +32,7 @@ from aezoo.storage.layout import METRICS, TRAINING
 from aezoo.storage.writer import HISTORY, Writer, writing
 from aezoo.training.failures import FailureCollector
 from aezoo.training.history import History
-from aezoo.training.loop import Loop, Outcome
+from aezoo.training.loop import Checkpoints, Loop, Outcome
 from aezoo.training.mapped_files import MappedFiles
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
@@ -99,7 +99,8 @@ def train(
     spec = _resolve(source, data, seed)
     with stoppable() as stop, _output_writer(out, force=force) as writer:
         setup = _set_up(spec, data, device=device, threads=threads)
-        model, loop = _assemble(spec, setup, writer, progress, stop)
+        history = History(writer.history() if writer else None)
+        model, loop = _assemble(spec, setup, history, progress, stop)
         with stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
             outcome = loop.run()
             with stop.shielded():
@@ -187,7 +188,12 @@ def _set_up(spec: Spec, data: Any, *, device: str, threads: int | None) -> Setup
 
 
 def _assemble(
-    spec: Spec, setup: Setup, writer: Writer | None, progress: Progress | None, stop: Stop
+    spec: Spec,
+    setup: Setup,
+    history: History,
+    progress: Progress | None,
+    stop: Stop,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[Model, Loop]:
     """The model, ready for its first step, and the loop that trains it."""
     batches = setup.batches
@@ -199,10 +205,11 @@ def _assemble(
         batches["train"],
         validation=batches.get("validation"),
         steps=steps,
-        history=History(writer.history() if writer else None),
+        history=history,
         progress=progress,
         turns=turns_of(spec),
         stop=stop,
+        checkpoints=checkpoints,
     )
     return model, loop
 
