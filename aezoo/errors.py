@@ -209,6 +209,10 @@ class DataWarning(UserWarning):
         super().__init__(f"{message}: {hint}" if hint else message)
 
 
+class CheckpointWarning(UserWarning):
+    """A state of a run could not be kept, or was damaged: the run works on, and can go on from an earlier state."""
+
+
 class Refused(AezooError):
     """Refused for safety: something would be overwritten, is damaged, or too large."""
 

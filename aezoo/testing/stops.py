@@ -35,8 +35,6 @@ class Kept(NamedTuple):
 class _Keeper(Checkpoints):
     """Keeps the state after every step."""
 
-    command = ""
-
     def __init__(self, history: History) -> None:
         self.history = history
         self.kept: list[Kept] = []

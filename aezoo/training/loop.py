@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from aezoo.data.batches import Batch, Batches
-from aezoo.errors import Interrupted, PluginError, Resumable, RunFailed
+from aezoo.errors import Interrupted, PluginError, RunFailed
 from aezoo.nn.objective import Objective
 from aezoo.registry.attribution import BUILT_BY, blamed, suspected
 from aezoo.spec.kinds import PlayerSpec
@@ -60,9 +60,6 @@ class Outcome:
 
 class Checkpoints(Protocol):
     """Keeps the state of a run, so that it can go on after it was stopped."""
-
-    #: The command that goes on, once a state is kept; empty before.
-    command: str
 
     def due(self) -> bool:
         """Whether it is time to keep the state; asked after each step."""
@@ -259,15 +256,9 @@ class Loop:
             self.history.close()
         if self.stop.requested and outcome.stop_reason != "failed":
             outcome.stop_reason = "interrupted"
-            outcome.failure = self._interrupted()
+            outcome.failure = Interrupted(f"interrupted after step {self.step} of {self.steps}")
         outcome.step = self.step
         outcome.seconds = self._seconds(outcome)
-
-    def _interrupted(self) -> Interrupted:
-        message = f"interrupted after step {self.step} of {self.steps}"
-        if self.checkpoints and self.checkpoints.command:
-            return Resumable(message, hint=f"`{self.checkpoints.command}` goes on")
-        return Interrupted(message)
 
     def _after_step(self, timer: RefreshTimer) -> None:
         """After the players' turns: constraints, the average of the weights, progress and history."""

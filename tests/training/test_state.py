@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import aezoo
-from aezoo.errors import Resumable
+from aezoo.errors import Interrupted
 from aezoo.nn.objective import Losses
 from aezoo.testing.stops import faults_of_stops
 from aezoo.training import step
@@ -247,8 +247,6 @@ class Signal:
 class Keeper:
     """Keeps the state at a signal alone."""
 
-    command = "aezoo resume here"
-
     def __init__(self) -> None:
         self.kept: list[tuple[tuple[int, int], Any, list[dict[str, Any]]]] = []
         self.history = History()
@@ -269,8 +267,7 @@ def test_a_signal_keeps_the_state_before_the_epoch_that_it_cut_short_is_read(at:
     keeper = Keeper()
     with stoppable() as stop:
         stopped = _assemble(spec, setup, keeper.history, Signal(at), stop, keeper)[1].run()
-    assert isinstance(stopped.failure, Resumable)
-    assert stopped.failure.hint == "`aezoo resume here` goes on"
+    assert isinstance(stopped.failure, Interrupted)
     ((position, state, records),) = keeper.kept
     assert position == (at, (at - 1) // 5)
     history = History()
