@@ -26,7 +26,7 @@ from aezoo.errors import AezooError, Refused, RunFailed
 from aezoo.files import atomic_write, digest_of, sync
 from aezoo.spec.amounts import size as spelled
 from aezoo.spec.canonical import to_json
-from aezoo.storage import weights
+from aezoo.storage import layout, weights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -149,15 +149,16 @@ class Checkpoints:
                 _remove(self.folder / other.name)
 
     def clear(self) -> None:
-        """Remove all."""
-        for position in self.positions():
-            _remove(self.folder / position.name)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove all, in one step: half of them would be states that are damaged."""
+        if self.folder.is_dir():
+            # What begins so is of no use to anyone, and goes with the next writer if not now.
+            left = self.folder.rename(self.folder.parent / f"{layout.WRITERS[0]}{secrets.token_hex(4)}")
+            shutil.rmtree(left, ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove all where no state is: then nothing can go on."""
-        if self.folder.is_dir() and not self.positions():
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if not self.positions():
+            self.clear()
 
     def _refuse_full_disk(self, tensors: Mapping[str, Tensor]) -> None:
         needed = sum(tensor.nbytes for tensor in tensors.values()) + _BESIDE

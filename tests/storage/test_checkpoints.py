@@ -174,6 +174,22 @@ def killed(number: int, act: Any, *given: object) -> bool:
 
 
 @posix
+def test_a_kill_while_all_are_removed_leaves_all_or_none(tmp_path: Path) -> None:
+    seen, number, over = set(), 0, False
+    while not over:
+        store = Checkpoints(tmp_path / str(number))
+        store.folder.parent.mkdir()
+        for step in (5, 10):
+            write(store, step)
+        over = not killed(number, store.clear)
+        newest, faults = store.newest()
+        assert faults == []
+        seen.add(newest and newest.position.step)
+        number += 1
+    assert seen == {None, 10}
+
+
+@posix
 def test_a_kill_at_any_step_leaves_a_whole_state_and_never_an_older_one_than_before(tmp_path: Path) -> None:
     seen, number = set(), 0
     while True:
