@@ -210,3 +210,31 @@ def test_the_command_line_goes_on_after_a_kill_in_another_process(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["record"]["exact"] is True
     assert files(out) == whole("noisy")
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="a shell script")
+def test_the_script_for_slurm_is_queued_again_and_goes_on(
+    tmp_path: Path, whole: Callable[[str], dict[str, bytes]]
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reliability.md"
+    script = page.read_text(encoding="utf-8").split("```sh\n#!/bin/sh")[1].split("```")[0]
+    script = script.replace("SPEC", "s.json --checkpoint-every 0").replace("runs/a", "m")
+    tools = {"aezoo": f'exec {sys.executable} -m aezoo "$@"', "scontrol": 'echo "$@" >> queued'}
+    for name, line in tools.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "s.json").write_text(json.dumps(spec("noisy")))
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": path, "SLURM_JOB_ID": "17", "AEZOO_PROGRESS": "0"}
+    codes = []
+    for signalled in (True, False):
+        with subprocess.Popen(["sh", "-c", script], cwd=tmp_path, env=environment, stderr=subprocess.PIPE) as job:
+            while signalled and job.poll() is None and not newest(tmp_path / "m"):
+                time.sleep(0.01)
+            if signalled:
+                job.send_signal(signal.SIGUSR1)
+            job.communicate()
+        codes.append(job.returncode)
+    assert codes == [75, 0]
+    assert (tmp_path / "queued").read_text() == "requeue 17\n"
+    assert files(tmp_path / "m") == whole("noisy")
