@@ -23,7 +23,7 @@ from aezoo import device as devices
 from aezoo.data.batches import Batch, Batches
 from aezoo.data.fields import Fields, check_fields, with_fields
 from aezoo.data.indices import Indices, index_shape
-from aezoo.data.sizes import input_of
+from aezoo.data.sample_sizes import input_of
 from aezoo.data.sources import check, open_samples
 from aezoo.data.values import check_values, warn_outside
 from aezoo.errors import AnswerNo, DataError, UsageError

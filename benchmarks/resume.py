@@ -49,7 +49,7 @@ class Cost(NamedTuple):
 
 def cost_of(spec: Spec, folder: Path) -> Cost:
     """Of keeping the state of a run after its first step."""
-    setup = _set_up(spec, None, device="cpu", threads=1)
+    setup = _set_up(spec)
     loop = _assemble(spec, setup, History(), None, Stop())[1]
     loop.steps = 1
     loop.run()

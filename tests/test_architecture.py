@@ -296,6 +296,7 @@ def test_no_file_pickles() -> None:
 #: Files that speak of the families in the box because that is what they are for.
 ABOUT_FAMILIES = {
     "storage/card.py": "tags by which people find a model",
+    "layers/convolutions.py": "the family of a part",
     "cli/init.py": "which bundled specs a starter copies",
 }
 

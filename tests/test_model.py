@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 
 import aezoo
 from aezoo.building.builder import objective_of
@@ -489,6 +490,29 @@ def test_the_metrics_of_a_hierarchy_count_every_level() -> None:
     by_level = [metrics[f"level_rates.{name}"] for name in ("latent", "decoder.1", "decoder.3")]
     assert sum(by_level) == pytest.approx(metrics["rate"])
     assert by_level == pytest.approx(parts, rel=0.1)
+
+
+def test_the_rates_of_single_values_are_those_of_the_distributions_the_largest_first() -> None:
+    model, x = variational(metrics=[{"type": "value_rates", "most": 2}]), images(200)
+    with torch.no_grad():
+        code = model.network(torch.from_numpy(x)).code
+    means = kl_divergence(Normal(code.mean, (code.logvar / 2).exp()), Normal(0, 1)).mean(dim=0)
+    largest = sorted(enumerate(means.tolist()), key=lambda value: -value[1])[:2]
+    metrics = aezoo.evaluate(model, x, split="all").metrics
+    found = {name: value for name, value in metrics.items() if name.startswith("value_rates")}
+    assert found == pytest.approx({f"value_rates.latent.{i}": value for i, value in largest}, rel=1e-5)
+    assert len(means) == 3
+    assert list(found) == [f"value_rates.latent.{i}" for i, _ in largest]
+
+
+def test_the_rates_of_single_values_add_up_to_those_of_the_levels() -> None:
+    metrics = aezoo.evaluate(
+        hierarchical(metrics=[{"type": "value_rates", "most": 1000}]), images(200), split="all"
+    ).metrics
+    for level, values in (("latent", 3), ("decoder.1", 4), ("decoder.3", 6)):
+        rates = [metrics[f"value_rates.{level}.{i}"] for i in range(values)]
+        assert sum(rates) == pytest.approx(metrics[f"level_rates.{level}"])
+    assert "value_rates.latent.0" not in aezoo.evaluate(hierarchical(), images(50), split="all").metrics
 
 
 def test_a_hierarchy_trains_and_is_loaded_as_it_was(tmp_path: Path) -> None:

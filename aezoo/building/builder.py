@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from aezoo.building.size_checks import SizeCheck
+from aezoo.building.limit_checks import SizeCheck
 from aezoo.errors import Fault, ShapeError, SpecError
 from aezoo.model import Model
 from aezoo.modules.output_checks import curve
 from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.layer_stack import Read
 from aezoo.nn.layers import matrices, tie
 from aezoo.nn.normalizer import Normalizer
 from aezoo.nn.objective import Constraints, Objective, Terms, Weight
 from aezoo.nn.projection import Tangential
-from aezoo.nn.reading import Read
 from aezoo.randomness import derive
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed

@@ -20,7 +20,7 @@ MODULES = {
         f"{__name__}.residual",
         f"{__name__}.sequences",
         f"{__name__}.shuffling",
-        f"{__name__}.conditioning",
+        f"{__name__}.reading_layers",
         f"{__name__}.hierarchy",
     ),
     "latent": (f"{__name__}.latents",),

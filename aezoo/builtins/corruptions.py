@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag
 
 from aezoo.plugin import (
+    ConstantSpec,
     CorruptionSpec,
     Field,
     Range,
@@ -37,6 +38,11 @@ def _rising(level: float | tuple[float, float]) -> float | tuple[float, float]:
     return level
 
 
+def _plain(level: ScheduleSpec) -> float | ScheduleSpec:
+    """A constant as the number that it is: one strength has one form, however it is written."""
+    return level.number if isinstance(level, ConstantSpec) else level
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[float, Field(ge=0)]
 
@@ -49,12 +55,12 @@ def _form(level: Any) -> str:
 #: A strength: one number, a range from which one is drawn for each sample, or a schedule.
 Probability = Annotated[
     Annotated[Share | tuple[Share, Share], BeforeValidator(as_tuple), AfterValidator(_rising), Tag("plain")]
-    | Annotated[ScheduleSpec, Within(ge=0, le=1), Tag("schedule")],
+    | Annotated[ScheduleSpec, Within(ge=0, le=1), AfterValidator(_plain), Tag("schedule")],
     Discriminator(_form),
 ]
 Deviation = Annotated[
     Annotated[Size | tuple[Size, Size], BeforeValidator(as_tuple), AfterValidator(_rising), Tag("plain")]
-    | Annotated[ScheduleSpec, Within(ge=0), Tag("schedule")],
+    | Annotated[ScheduleSpec, Within(ge=0), AfterValidator(_plain), Tag("schedule")],
     Discriminator(_form),
 ]
 Per = Literal["value", "pixel"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.builtins.conditioning import tap_shape
+from aezoo.builtins.reading_layers import tap_shape
 from aezoo.plugin import Affine, Field, ReadingLayerSpec, Shape, ShapeError, flat, flat_parameters, text
 
 if TYPE_CHECKING:

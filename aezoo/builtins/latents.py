@@ -170,6 +170,7 @@ class TopKSpec(LatentSpec):
     """
 
     type: Literal["topk"] = "topk"
+    family: ClassVar[str] = "sparse"
     provides: ClassVar[frozenset[str]] = frozenset({"pre"})
     sparse: ClassVar[bool] = True
     k: int = Field(ge=1, description="how many units may be active, of `dim`")

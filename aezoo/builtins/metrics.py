@@ -173,7 +173,38 @@ class LevelRatesSpec(MetricSpec):
     def build(self, spec: Spec) -> Accumulator:
         from aezoo.nn.metrics import LevelRates
 
-        return LevelRates(["latent", *(f"decoder.{i}" for i in spec.levels)])
+        return LevelRates(_level_names(spec))
+
+
+class ValueRatesSpec(MetricSpec):
+    """Nats that single values of the code tell, by layer and position: those that tell most, the largest first.
+
+    For codes whose rate is a sum over values; one that is estimated by a draw is a single number. Values near 0 are
+    not used. Of hierarchies each level has its values, by one draw of each sample.
+
+    Example:
+        type = "value_rates"
+        most = 4
+    """
+
+    type: Literal["value_rates"] = "value_rates"
+    noisy: ClassVar[bool] = True
+    better: ClassVar[str] = ""
+    most: int = Field(ge=1, le=1000, description="how many are given")
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.latent.has_rate
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import ValueRates
+
+        return ValueRates(_level_names(spec), most=self.most)
+
+
+def _level_names(spec: Spec) -> list[str]:
+    """The code and the levels below it, as taps are called."""
+    return ["latent", *(f"decoder.{i}" for i in spec.levels)]
 
 
 class ELBOSpec(MetricSpec):

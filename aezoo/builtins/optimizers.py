@@ -87,6 +87,99 @@ class AdamWSpec(OptimizerSpec):
         )
 
 
+class RAdamSpec(OptimizerSpec):
+    """Adam whose steps are rectified while its mean square is of few gradients (Liu et al. 2019, arXiv:1908.03265).
+
+    It needs no warm-up of the rate. Weight decay is decoupled, as in `adamw`.
+
+    Example:
+        [training.optimizer]
+        type = "radam"
+        lr = 1e-3
+    """
+
+    type: Literal["radam"] = "radam"
+    betas: Betas = Field((0.9, 0.999), description="decay of the mean gradient, and of its mean square")
+    eps: float = Field(1e-8, gt=0, description="added to the denominator")
+    weight_decay: float = Field(0.0, ge=0, description="share of a weight that a step of rate 1 removes")
+
+    def state(self) -> int:
+        return 2
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from aezoo.nn.optimizers import RAdam
+
+        return RAdam(
+            parameters,
+            lr=lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            decoupled_weight_decay=True,
+        )
+
+
+class NAdamSpec(OptimizerSpec):
+    """Adam that looks ahead along its mean gradient, as Nesterov's momentum does (Dozat 2016).
+
+    Weight decay is decoupled, as in `adamw`.
+
+    Example:
+        [training.optimizer]
+        type = "nadam"
+        lr = 1e-3
+    """
+
+    type: Literal["nadam"] = "nadam"
+    betas: Betas = Field((0.9, 0.999), description="decay of the mean gradient, and of its mean square")
+    eps: float = Field(1e-8, gt=0, description="added to the denominator")
+    weight_decay: float = Field(0.0, ge=0, description="share of a weight that a step of rate 1 removes")
+    momentum_decay: float = Field(0.004, ge=0, description="how fast the first beta rises to its value")
+
+    def state(self) -> int:
+        return 2
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from aezoo.nn.optimizers import NAdam
+
+        return NAdam(
+            parameters,
+            lr=lr,
+            betas=self.betas,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            momentum_decay=self.momentum_decay,
+            decoupled_weight_decay=True,
+        )
+
+
+class AdafactorSpec(OptimizerSpec):
+    """Steps by a mean square that is kept as a row and a column of each matrix (arXiv:1804.04235).
+
+    For large models: it holds next to nothing for a matrix, and one number for each other weight. The rate is relative:
+    it is multiplied by the root mean square of a weight.
+
+    Example:
+        [training.optimizer]
+        type = "adafactor"
+        lr = 1e-2
+    """
+
+    type: Literal["adafactor"] = "adafactor"
+    lr: ScheduleSpec = Field(ConstantSpec(value=1e-2), description="learning rate; a number or a schedule")
+    beta_decay: float = Field(0.8, gt=0, description="d, where the mean square of step t keeps the share 1 - t^-d")
+    clip: float = Field(1.0, ge=1, description="largest root mean square of a step, before the rate")
+    weight_decay: float = Field(0.0, ge=0, description="share of a weight that a step of rate 1 removes")
+
+    def state(self) -> int:
+        return 1
+
+    def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from aezoo.nn.optimizers import Adafactor
+
+        return Adafactor(parameters, lr=lr, beta2_decay=-self.beta_decay, d=self.clip, weight_decay=self.weight_decay)
+
+
 class SGDSpec(OptimizerSpec):
     """Stochastic gradient descent, optionally with momentum.
 

@@ -118,6 +118,7 @@ class KLSparsitySpec(RegularizerSpec):
     """
 
     type: Literal["kl_sparsity"] = "kl_sparsity"
+    family: ClassVar[str] = "sparse"
     sparsifies: ClassVar[bool] = True
     rho: float = Field(0.05, gt=0, lt=1, description="the rate: mean value that a unit should have")
     momentum: float | None = Field(
@@ -166,6 +167,7 @@ class L1Spec(RegularizerSpec):
     """
 
     type: Literal["l1"] = "l1"
+    family: ClassVar[str] = "sparse"
     sparsifies: ClassVar[bool] = True
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -213,6 +215,7 @@ class ContractiveSpec(RegularizerSpec):
     """
 
     type: Literal["contractive"] = "contractive"
+    family: ClassVar[str] = "contractive"
     estimator: Literal["auto", "closed_form", "hutchinson", "exact"] = Field(
         "auto", description="how the norm is computed; exact takes one product for each code value"
     )

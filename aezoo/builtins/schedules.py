@@ -71,6 +71,34 @@ class CosineSpec(ScheduleSpec):
         return min(ends), max(ends)
 
 
+class OneCycleSpec(ScheduleSpec):
+    """Rise along half a cosine to a peak, then fall along another to near 0: one cycle (arXiv:1708.07120).
+
+    Example:
+        [training.optimizer]
+        type = "adam"
+        lr = {type = "one_cycle", peak = 1e-2}
+    """
+
+    type: Literal["one_cycle"] = "one_cycle"
+    peak: float = Field(description="the largest number")
+    rise: float = Field(0.3, gt=0, lt=1, description="share of the run in which it rises")
+    start: float = Field(0.04, ge=0, le=1, description="the first number, as a share of the peak")
+    end: float = Field(4e-6, ge=0, le=1, description="the last number, as a share of the peak")
+
+    def value(self, step: int, steps: int) -> float:
+        last, top = max(1, steps - 1), max(0.0, self.rise * steps - 1)
+        if step < top:
+            low, share = self.start, step / top
+        else:
+            low, share = self.end, (last - min(step, last)) / (last - top)
+        return self.peak * (low + (1 - low) * 0.5 * (1 - math.cos(math.pi * share)))
+
+    def bounds(self) -> Range:
+        ends = self.peak, self.peak * self.start, self.peak * self.end
+        return min(ends), max(ends)
+
+
 class ExponentialSpec(ScheduleSpec):
     """Change from one positive number to another by the same factor each step: start^(1 - t) end^t, t from 0 to 1.
 

@@ -23,15 +23,22 @@ from aezoo.cli.scores_table import print_scores
     help="train, validation, test or all; test by default, all of what --data names.",
 )
 @options.settings
+@options.fields
 @options.device
 @options.as_json
 def evaluate(
-    model: str, data: Path | None, split: str | None, settings: tuple[str, ...], device: str, as_json: bool
+    model: str,
+    data: Path | None,
+    split: str | None,
+    settings: tuple[str, ...],
+    fields: dict[str, object],
+    device: str,
+    as_json: bool,
 ) -> None:
     """Judge MODEL on data it was not trained on, side by side with its baselines."""
     from aezoo.data.sources import source_of
 
     split = split or ("test" if data is None else "all")
     loaded = model_io.load(model, device)
-    scores = aezoo.evaluate(loaded, source_of(data, loaded.spec, settings), split=split)
+    scores = aezoo.evaluate(loaded, source_of(data, loaded.spec, settings), split=split, fields=fields)
     emit(scores.as_dict()) if as_json else print_scores(scores)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from aezoo.data.fields import check_fields
-from aezoo.data.sizes import check_size, is_resized
+from aezoo.data.sample_sizes import check_size, is_resized
 from aezoo.data.values import check_domains, check_values
 from aezoo.errors import DataError, NotFound, UsageError
 from aezoo.files import expanded
@@ -157,6 +157,13 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
     other = spec.data is not None and _identity(dataset) != _identity(spec.data)
     dropped = {name: "" for name in STATEMENTS if other and name not in kept}
     return spec.model_copy(update={"data": dataset, **dropped})
+
+
+def with_settings(spec: Spec, samples: Samples) -> Spec:
+    """The spec whose data have the settings that its samples came with, so that its model reads other files alike."""
+    if spec.data is None or not samples.settings:
+        return spec
+    return spec.model_copy(update={"data": spec.data.model_copy(update=dict(samples.settings))})
 
 
 def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:

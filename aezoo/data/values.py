@@ -22,6 +22,8 @@ _CHUNK = 2**22
 _LARGEST_SQUARED = 2.0**63.5
 #: Bits of the smallest normal float32.
 _TINY_BITS = np.uint32(0x00800000)
+#: Up to here float32 holds every whole number.
+_WHOLE = 2**24
 #: Share of a column's extent that rounding to float32 may move before a warning.
 _LOST = 0.01
 
@@ -195,7 +197,21 @@ def _rounded(values: Array) -> list[int]:
         low, high = np.minimum(low, chunk.min(axis=axes)), np.maximum(high, chunk.max(axis=axes))
         moved = np.maximum(moved, np.abs(chunk - _single(chunk)).max(axis=axes))
     # Halved first: the whole extent may be beyond float64.
-    return [int(column) for column in np.flatnonzero((high > low) & (moved / 2 > _LOST * (high / 2 - low / 2)))]
+    lost = moved / 2 > _LOST * (high / 2 - low / 2)
+    wide = (np.maximum(-low, high) > _WHOLE) & ~lost
+    return [
+        column
+        for column in np.flatnonzero(high > low).tolist()
+        if lost[column] or (wide[column] and _merged(values[:, column]))
+    ]
+
+
+def _merged(values: Array) -> bool:
+    """Whether these are whole numbers, different ones of which are equal in float32: names, dates in seconds."""
+    if not bool((values == np.rint(values)).all()):
+        return False
+    distinct = np.unique(values)
+    return len(np.unique(distinct.astype(np.float32))) < len(distinct)
 
 
 def _single(values: Array) -> Array:

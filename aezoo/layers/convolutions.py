@@ -128,6 +128,7 @@ class ConvSpec(ConvolutionSpec):
     """
 
     type: Literal["conv"] = "conv"
+    family: ClassVar[str] = "convolutional"
     padding_mode: Mode = Field("zeros", description=MODE)
 
     def even(self, axes: int) -> Shape:
@@ -261,6 +262,7 @@ class ConvTransposeSpec(ConvolutionSpec):
 
     transposed: ClassVar[bool] = True
     type: Literal["conv_transpose"] = "conv_transpose"
+    family: ClassVar[str] = "convolutional"
     output_padding: int = Field(0, ge=0, description="more positions at the end of each axis; less than the stride")
     size: Ints | None = Field(None, description="positions of the output, instead of output_padding")
 

@@ -12,9 +12,9 @@ from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import NONE, Attached, Curved, Draw, Likelihood, Network, Output, Prior
 from aezoo.nn.latent import standard_normal
+from aezoo.nn.layer_stack import Pass, Read
 from aezoo.nn.normalizer import Identity, Normalizer
 from aezoo.nn.prior import StandardNormal
-from aezoo.nn.reading import Pass, Read
 
 #: N(0, I) over codes of any shape.
 STANDARD = StandardNormal(())

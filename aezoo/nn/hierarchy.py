@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from aezoo.nn.code import Draw
-from aezoo.nn.conditioning import over_positions
 from aezoo.nn.latent import LOGVAR, flatten_for
 from aezoo.nn.prior import LOG_2PI
+from aezoo.nn.reading_layers import over_positions
 
 
 class GaussianLevel(NamedTuple):

@@ -138,6 +138,34 @@ class LevelRates:
         return dict(zip(self.names, (self.total / self.count).tolist(), strict=True))
 
 
+class ValueRates:
+    """The mean over samples of the rate of each value, of those with the largest.
+
+    Args:
+        names: Of the code and the levels.
+        most: How many values are given.
+    """
+
+    def __init__(self, names: Sequence[str], *, most: int) -> None:
+        self.names = names
+        self.most = most
+        self.totals: list[Tensor] = []
+        self.count = 0
+
+    def update(self, out: Output) -> None:
+        rates = [_exact(part).sum(dim=0) for part in rate_values_by_level(out)]
+        self.totals = [total + rate for total, rate in zip(self.totals, rates, strict=True)] if self.count else rates
+        self.count += len(out.x)
+
+    def result(self) -> dict[str, float]:
+        means = {
+            f"{name}.{i}": value
+            for name, total in zip(self.names, self.totals, strict=True)
+            for i, value in enumerate((total / self.count).tolist())
+        }
+        return dict(sorted(means.items(), key=lambda item: -item[1])[: self.most])
+
+
 class PerValue(Mean):
     """The mean over the compared values of all samples of one number per sample."""
 

@@ -112,6 +112,18 @@ class AdamW(_FusedStep, optim.AdamW):
     _fused = "_fused_adamw_"
 
 
+class RAdam(_UncompiledStep, optim.RAdam): ...
+
+
+class NAdam(_UncompiledStep, optim.NAdam): ...
+
+
+class Adafactor(_UncompiledStep, optim.Adafactor):
+    def step(self, closure: Callable[[], float] | None = None) -> Any:
+        with torch.no_grad():
+            return unwrap(optim.Adafactor.step)(self, closure)
+
+
 class SGD(_UncompiledStep, optim.SGD): ...
 
 

@@ -8,7 +8,7 @@ from aezoo.errors import Fault, KeyPath, NoMirror, ShapeError
 from aezoo.hints import did_you_mean
 from aezoo.reading.field_checks import field_faults, target_fault
 from aezoo.reading.lints import idle, lints, shaped_lints
-from aezoo.reading.sizes import size_faults
+from aezoo.reading.size_checks import size_faults
 from aezoo.spec.component import FIELDS, Component, Remark
 from aezoo.spec.contracts import several
 from aezoo.spec.document import Spec

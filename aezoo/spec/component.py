@@ -92,6 +92,8 @@ class Component(Frozen):
     """
 
     kind: ClassVar[str] = ""
+    #: The field's word for the models that it makes, by which people find them: sparse, contractive, adversarial.
+    family: ClassVar[str] = ""
     #: Set once, when the part is registered: empty for the built-in parts.
     namespace: ClassVar[str] = ""
     #: Set with it, for messages: plugin 'kan' (aezoo-kan 0.3).

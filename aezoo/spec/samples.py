@@ -29,6 +29,8 @@ class Samples:
         splits: Row indices by split name where the set fixes them ("train", "validation", "test").
         names: One name per sample (file names, row numbers), or empty.
         fields: What goes along with the samples, by name: [N, ...] each. It may be read when it is asked for.
+        settings: What the source says of itself, by settings of its dataset: names of columns, by which another
+            file is read in the same way.
     """
 
     values: Array
@@ -38,6 +40,7 @@ class Samples:
     splits: Mapping[str, Array] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     fields: Mapping[str, Array] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = {"label": self.labels, "factors": self.factors}

@@ -29,10 +29,17 @@ CAPTIONS = {
 CURVED = {"interpolations": "Interpolations: the shortest ways between two codes, decoded"}
 #: The same where inputs are spoilt.
 SPOILT = {"reconstructions": "Originals of the {split} split, how they are spoilt, and what the model makes of that"}
-#: What makes codes sparse, of the built-in parts.
-SPARSE = frozenset({"l1", "kl_sparsity", "topk"})
-#: All that `families` may say.
-FAMILIES = ("vanilla", "denoising", "sparse", "contractive", "convolutional", "variational")
+#: What `families` may say, but for words of plugins; the plain one first.
+FAMILIES = (
+    "vanilla",
+    "denoising",
+    "sparse",
+    "contractive",
+    "convolutional",
+    "variational",
+    "conditional",
+    "hierarchical",
+)
 #: What the card says of a run, by its keys in training.json.
 RUN = ("steps", "device", "seconds", "seed", "ended")
 #: Around what is written anew.
@@ -128,16 +135,16 @@ def tags(spec: Spec) -> list[str]:
 
 def families(spec: Spec) -> list[str]:
     """The families that a model is of, in the field's words; of none of them, it is a plain autoencoder."""
-    penalties = {term.tag() for term in spec.regularizers.values()}
-    marks = {
+    facts = {
         "denoising": bool(spec.corruption),
-        "sparse": spec.latent.tag() in SPARSE or bool(penalties & SPARSE),
-        "contractive": "contractive" in penalties,
-        "convolutional": any(layer.tag().startswith("conv") for layer in spec.encoder),
         "variational": spec.latent.posterior,
+        "conditional": any(layer.reads_fields() for layer in spec.decoder_layers()),
         "hierarchical": bool(spec.levels),
     }
-    return [name for name, holds in marks.items() if holds] or ["vanilla"]
+    parts = [spec.latent, *spec.encoder, spec.objective, *spec.regularizers.values(), *spec.constraints.values()]
+    found = {part.family for part in parts} - {""} | {name for name, holds in facts.items() if holds}
+    known = [name for name in FAMILIES if name in found]
+    return [*known, *sorted(found - {*known})] or [FAMILIES[0]]
 
 
 def _model_index(spec: Spec, metrics: Facts) -> list[str]:

@@ -57,7 +57,7 @@ def faults_of_stops(source: Spec | Source, data: Any = None, *, every: int = 1) 
         every: Stops only at every so many steps.
     """
     spec = source if isinstance(source, Spec) else read(source)
-    setup = _set_up(spec, data, device="cpu", threads=None)
+    setup = _set_up(spec, data)
     history = History()
     keeper = _Keeper(history)
     loop = _assemble(spec, setup, history, None, Stop(), keeper)[1]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from aezoo.data.fields import Fields
 from aezoo.errors import CheckpointWarning, NotFound, Refused, Resumable, UsageError
 from aezoo.files import expanded
 from aezoo.reading.reader import check
@@ -62,19 +63,21 @@ class Request(NamedTuple):
     Attributes:
         spec: What is trained.
         data: As `train` takes them.
+        fields: As `train` takes them.
         device: Where it computes.
         threads: Of the CPU.
     """
 
     spec: Spec
     data: Any
+    fields: Fields | None
     device: str
-    threads: int
+    threads: int | None
 
     def document(self) -> dict[str, Any]:
-        """The same as JSON: of data that are in no file, the type."""
+        """The same as JSON: of data that are in no file the type, of fields the names."""
         noted = {"spec": self.spec.document(), "data": _data_of(self.spec, self.data)}
-        return {**noted, "device": self.device, "threads": self.threads}
+        return {**noted, "fields": sorted(self.fields or ()), "device": self.device, "threads": self.threads}
 
 
 def _data_of(spec: Spec, data: Any) -> dict[str, Any]:
@@ -95,16 +98,17 @@ def _absolute(path: str | PathLike[str]) -> str:
 # --- what is found -----------------------------------------------------------------------------------------
 
 
-def requested(folder: Path, data: Any = None) -> Request:
+def requested(folder: Path, data: Any = None, fields: Fields | None = None) -> Request:
     """The run in a folder, as it was asked for.
 
     Args:
         folder: Of the run.
         data: In place of those that were noted.
+        fields: Those that the run was given.
 
     Raises:
         NotFound: No run was stopped there.
-        UsageError: Its data came from Python.
+        UsageError: Its data or fields came from Python.
     """
     store = Checkpoints(folder)
     checkpoint, _ = store.newest()
@@ -114,7 +118,11 @@ def requested(folder: Path, data: Any = None) -> Request:
         raise NotFound(message, hint="a run that ended needs no more steps; `aezoo train SPEC --out DIR` begins one")
     spec, _ = check(run["spec"], limits=_LIMITS)
     data = _noted_data(spec, run["data"], folder) if data is None else data
-    return Request(spec, data, run["device"], run["threads"])
+    if run["fields"] and not fields:
+        names = ", ".join(run["fields"])
+        hint = f"aezoo.resume({str(folder)!r}, fields=...) goes on with them"
+        raise UsageError(f"the fields {names} of the run in {folder} came from Python, and are in no file", hint=hint)
+    return Request(spec, data, fields, run["device"], run["threads"])
 
 
 def _noted_data(spec: Spec, noted: Mapping[str, Any], folder: Path) -> Any:

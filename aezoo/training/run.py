@@ -15,7 +15,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batch, Batches, Rows
-from aezoo.data.sources import check, open_samples, restated
+from aezoo.data.fields import Fields, with_fields
+from aezoo.data.sources import check, open_samples, restated, with_settings
 from aezoo.data.splits import split
 from aezoo.data.values import warn_of_precision
 from aezoo.errors import AezooError, DataError, Interrupted, RunFailed, UsageError
@@ -77,6 +78,7 @@ def train(
     source: Spec | Source,
     data: Any = None,
     *,
+    fields: Fields | None = None,
     out: str | Path | None = None,
     device: str = "auto",
     seed: int | None = None,
@@ -94,6 +96,8 @@ def train(
     Args:
         source: A spec, or what `read` takes.
         data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor. The model's spec says so.
+        fields: What goes along with the samples, by the names that the spec declares, one value for each or one for
+            all, such as `{"label": y}`. They stand in for the fields of the data.
         out: The model's folder, to be made. An existing one is refused unless `force`.
         device: `auto`, `cpu`, `cuda:1` ...
         seed: Instead of the spec's.
@@ -117,7 +121,7 @@ def train(
         raise UsageError(f"resume={resume!r}: it takes 'auto', and a folder: out=...")
     spec = _resolve(source, data, seed)
     begin = Beginning(resume is not None, force, allow_inexact, checkpoint_every)
-    return _train(spec, data, out=out, device=device, threads=threads, progress=progress, begin=begin)
+    return _train(Request(spec, data, fields, device, threads), out, progress, begin)
 
 
 @attributed()
@@ -125,6 +129,7 @@ def resume(
     folder: str | Path,
     data: Any = None,
     *,
+    fields: Fields | None = None,
     device: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -136,6 +141,7 @@ def resume(
     Args:
         folder: As `train` was told by `out`.
         data: Those of the run, where no file holds them; by default they are opened where they were.
+        fields: Those that the run was given.
         device: By default that of the run.
         threads: Of the CPU; by default those of the run.
         progress: As for `train`.
@@ -144,22 +150,14 @@ def resume(
 
     Raises:
         NotFound: No run was stopped there, or its data are gone.
-        UsageError: Its data came from Python, and are not given.
+        UsageError: Its data or fields came from Python, and are not given.
         Refused: The conditions are others, every state is damaged, or another process works there.
         RunFailed, PluginError, Interrupted: As for `train`.
     """
     folder = expanded(Path(folder))
-    asked = requested(folder, data)
-    begin = Beginning(True, False, allow_inexact, checkpoint_every)
-    return _train(
-        asked.spec,
-        asked.data,
-        out=folder,
-        device=device or asked.device,
-        threads=threads or asked.threads,
-        progress=progress,
-        begin=begin,
-    )
+    asked = requested(folder, data, fields)
+    asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
+    return _train(asked, folder, progress, Beginning(True, False, allow_inexact, checkpoint_every))
 
 
 class Beginning(NamedTuple):
@@ -178,22 +176,13 @@ class Beginning(NamedTuple):
     checkpoint_every: float | None
 
 
-def _train(
-    spec: Spec,
-    data: Any,
-    *,
-    out: str | Path | None,
-    device: str,
-    threads: int | None,
-    progress: Progress | None,
-    begin: Beginning,
-) -> Run:
+def _train(asked: Request, out: str | Path | None, progress: Progress | None, begin: Beginning) -> Run:
     """Train, or go on: see `train`."""
     with stoppable() as stop, _output_writer(out, begin) as writer, _told_how_to_go_on(writer, stop):
-        checkpoint = find(writer, spec) if writer and begin.resumes else None
-        setup = _set_up(spec, data, device=device, threads=threads)
-        past, keeper, history = _begin(spec, data, setup, writer, checkpoint, begin)
-        model, loop = _assemble(spec, setup, history, progress, stop, keeper)
+        checkpoint = find(writer, asked.spec) if writer and begin.resumes else None
+        setup = _set_up(*asked)
+        past, keeper, history = _begin(asked, setup, writer, checkpoint, begin)
+        model, loop = _assemble(with_settings(asked.spec, setup.samples), setup, history, progress, stop, keeper)
         if past.checkpoint:
             take_up(loop, past.checkpoint, setup.device.device)
         with stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
@@ -219,16 +208,16 @@ def _told_how_to_go_on(writer: Writer | None, stop: Stop) -> Iterator[None]:
 
 
 def _begin(
-    spec: Spec, data: Any, setup: Setup, writer: Writer | None, checkpoint: Checkpoint | None, begin: Beginning
+    asked: Request, setup: Setup, writer: Writer | None, checkpoint: Checkpoint | None, begin: Beginning
 ) -> tuple[Past, Keeper | None, History]:
     """What lies behind the run, what keeps its states, and its records so far."""
     if writer is None:
         return Past(), None, History()
-    conditions = cache(lambda: conditions_of(spec, setup.samples, setup.device.device, setup.threads))
-    asked = Request(spec, data, str(setup.device.device), setup.threads).document()
+    conditions = cache(lambda: conditions_of(asked.spec, setup.samples, setup.device.device, setup.threads))
+    noted = asked._replace(device=str(setup.device.device), threads=setup.threads).document()
     if checkpoint is None:
         past = Past()
-        writer.checkpoints.begin(asked)
+        writer.checkpoints.begin(noted)
         history = History(writer.history())
     else:
         past = accept(writer.folder, checkpoint, conditions(), allow_inexact=begin.allow_inexact)
@@ -236,9 +225,9 @@ def _begin(
         history = history_of(writer, checkpoint)
 
     def facts() -> dict[str, Any]:
-        return {"run": asked, "conditions": conditions(), "exact": past.exact, "resumed": list(past.steps)}
+        return {"run": noted, "conditions": conditions(), "exact": past.exact, "resumed": list(past.steps)}
 
-    estimate = setup.samples.values.nbytes / HASHED + STATES_OF_A_WEIGHT * 4 * spec.parameters / WRITTEN
+    estimate = setup.samples.values.nbytes / HASHED + STATES_OF_A_WEIGHT * 4 * asked.spec.parameters / WRITTEN
     return past, Keeper(writer.checkpoints, history, facts, every=begin.checkpoint_every, estimate=estimate), history
 
 
@@ -308,11 +297,13 @@ def _output_writer(out: str | Path | None, begin: Beginning) -> Iterator[Writer 
         yield writer
 
 
-def _set_up(spec: Spec, data: Any, *, device: str, threads: int | None) -> Setup:
+def _set_up(
+    spec: Spec, data: Any = None, fields: Fields | None = None, device: str = "cpu", threads: int | None = None
+) -> Setup:
     """Open, check and split the data, once for the whole run."""
     n_threads = devices.prepare(threads=threads)
     chosen = devices.choose(device)
-    samples = open_samples(data, spec, seed=spec.training.seed)
+    samples = with_fields(open_samples(data, spec, seed=spec.training.seed), fields, spec)
     check(samples, spec)
     warn_of_precision(samples, spec)
     mapped_files = MappedFiles(samples.values)

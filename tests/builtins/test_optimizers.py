@@ -2,10 +2,30 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from aezoo.builtins.optimizers import AdamSpec, AdamWSpec, LBFGSSpec, RMSpropSpec, SGDSpec, fusible
+from aezoo.builtins.optimizers import (
+    AdafactorSpec,
+    AdamSpec,
+    AdamWSpec,
+    LBFGSSpec,
+    NAdamSpec,
+    RAdamSpec,
+    RMSpropSpec,
+    SGDSpec,
+    fusible,
+)
 from aezoo.builtins.schedules import LinearScheduleSpec
 
-SPECS = [AdamSpec(), AdamWSpec(), SGDSpec(), SGDSpec(momentum=0.9, nesterov=True), RMSpropSpec(), LBFGSSpec()]
+SPECS = [
+    AdamSpec(),
+    AdamWSpec(),
+    RAdamSpec(),
+    NAdamSpec(),
+    AdafactorSpec(),
+    SGDSpec(),
+    SGDSpec(momentum=0.9, nesterov=True),
+    RMSpropSpec(),
+    LBFGSSpec(),
+]
 
 
 def bowl(spec, dtype=torch.float32):
@@ -111,6 +131,20 @@ REFERENCES = [
     (AdamSpec(**ADAM), torch.optim.Adam, ADAM),
     (AdamWSpec(), torch.optim.AdamW, {"weight_decay": 0.01}),
     (AdamWSpec(**ADAM), torch.optim.AdamW, ADAM),
+    (RAdamSpec(), torch.optim.RAdam, {}),
+    (RAdamSpec(**ADAM), torch.optim.RAdam, {**ADAM, "decoupled_weight_decay": True}),
+    (NAdamSpec(), torch.optim.NAdam, {}),
+    (
+        NAdamSpec(**ADAM, momentum_decay=0.2),
+        torch.optim.NAdam,
+        {**ADAM, "momentum_decay": 0.2, "decoupled_weight_decay": True},
+    ),
+    (AdafactorSpec(), torch.optim.Adafactor, {}),
+    (
+        AdafactorSpec(beta_decay=0.5, clip=1.05, weight_decay=0.2),
+        torch.optim.Adafactor,
+        {"beta2_decay": -0.5, "d": 1.05, "weight_decay": 0.2},
+    ),
     (SGDSpec(), torch.optim.SGD, {}),
     (SGDSpec(**MOMENTUM), torch.optim.SGD, MOMENTUM),
     (SGDSpec(**MOMENTUM, nesterov=True), torch.optim.SGD, {**MOMENTUM, "nesterov": True}),
@@ -136,7 +170,11 @@ def test_every_setting_reaches_the_optimizer(spec, reference, options):
 
 def test_the_learning_rates_that_are_not_said():
     rates = {spec.type: spec.lr.value(0, 1) for spec in SPECS}
-    assert rates == {"adam": 1e-3, "adamw": 1e-3, "sgd": 1e-2, "rmsprop": 1e-3, "lbfgs": 1.0}
+    assert rates == {
+        **dict.fromkeys(("adam", "adamw", "radam", "nadam", "rmsprop"), 1e-3),
+        **dict.fromkeys(("adafactor", "sgd"), 1e-2),
+        "lbfgs": 1.0,
+    }
 
 
 def values_held(spec):
@@ -155,6 +193,9 @@ def values_held(spec):
     [
         AdamSpec(),
         AdamWSpec(),
+        RAdamSpec(),
+        NAdamSpec(),
+        AdafactorSpec(),
         SGDSpec(),
         SGDSpec(momentum=0.9),
         RMSpropSpec(),

@@ -1,4 +1,5 @@
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from aezoo.builtins.schedules import (
     CyclicalSpec,
     ExponentialSpec,
     LinearScheduleSpec,
+    OneCycleSpec,
     PiecewiseSpec,
 )
 from aezoo.plugin import ConstantSpec
@@ -49,6 +51,35 @@ def test_a_cosine_is_half_way_in_the_middle():
 def test_a_warm_up_climbs_from_above_zero_to_the_top():
     schedule = CosineSpec(start=1.0, warmup=4)
     assert [schedule.value(step, RUN) for step in range(5)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+@pytest.mark.parametrize("settings", [{}, {"rise": 0.5, "start": 0.1, "end": 0.01}])
+@pytest.mark.parametrize("steps", [10, 97, 1000])
+def test_one_cycle_is_that_of_torch(settings, steps):
+    schedule = OneCycleSpec(peak=2.0, **settings)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)])
+    start = settings.get("start", 0.04)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        2.0,
+        total_steps=steps,
+        pct_start=settings.get("rise", 0.3),
+        div_factor=1 / start,
+        final_div_factor=start / settings.get("end", 4e-6),
+    )
+    for step in range(steps):
+        assert schedule.value(step, steps) == pytest.approx(theirs.get_last_lr()[0], rel=1e-9)
+        if step + 1 < steps:
+            optimizer.step()
+            theirs.step()
+    assert schedule.value(steps, steps) == schedule.value(10 * steps, steps) == pytest.approx(2.0 * schedule.end)
+    assert schedule.bounds() == (2.0 * min(schedule.start, schedule.end), 2.0)
+
+
+def test_one_cycle_of_a_run_too_short_to_rise_falls_from_the_peak():
+    schedule = OneCycleSpec(peak=1.0)
+    assert [schedule.value(step, 2) for step in range(3)] == pytest.approx([1.0, 4e-6, 4e-6])
+    assert schedule.value(0, 1) == 1.0
 
 
 def test_an_exponential_falls_by_the_same_factor_each_step():

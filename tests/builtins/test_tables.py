@@ -1,13 +1,15 @@
-"""Tables: words of a column read as numbers."""
+"""Tables: which columns are read, how the text is read, and words as numbers."""
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 import pytest
 
 import aezoo
 from aezoo.builtins.tables import TableSpec
-from aezoo.errors import DataError, SpecError
+from aezoo.errors import DataError, DataWarning, SpecError
 
 TABLE = "age,sex,n\n1,f,2\n,m,3\n4,,1\n5, x,0\n"
 
@@ -69,3 +71,220 @@ def test_words_for_a_missing_value_need_to_be_told_how_it_is_read(tmp_path):
     document = {"name": "t", "input": [1], "data": {"type": "table", "path": "t.csv", "gaps": ["NA"]}}
     with pytest.raises(SpecError, match="gaps are refused unless `missing` says how they are read"):
         aezoo.read({**document, "latent": {"type": "deterministic", "dim": 1}})
+
+
+# --- how a table is written --------------------------------------------------------------------------------
+
+
+def written(tmp_path, content, name="w.csv", **settings):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return TableSpec(path=str(path), **settings)
+
+
+def hint_of(dataset):
+    with pytest.raises(DataError) as caught:
+        dataset.load()
+    return str(caught.value), caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("header", "values"), [(False, [[0, 1], [2, 3.5], [4, 5]]), (True, [[2, 3.5], [4, 5]])], ids=["no header", "header"]
+)
+def test_a_first_line_of_numbers_is_what_the_spec_says(tmp_path, header, values):
+    text = "0,1\n2,3.5\n4,5\n"
+    message, hint = hint_of(written(tmp_path, text))
+    assert "its first line holds numbers" in message
+    assert "--set data.header=false" in hint
+    assert "--set data.header=true" in hint
+    assert written(tmp_path, text, header=header).load().values.tolist() == values
+    assert written(tmp_path, text, header=header, columns=["1"]).load().values[:, 0].tolist() == [v[1] for v in values]
+
+
+def test_rows_of_another_length_than_the_first_are_refused_without_a_header_too(tmp_path):
+    with pytest.raises(DataError, match="line 2 has 1 value, the first line has 2"):
+        written(tmp_path, "1,2\n3\n", header=False).load()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (",a,b\n0,1,5\n1,2,6\n2,4,7\n", "column 0 (counted from 0) has no name, and counts the rows"),
+        (",a,b\n7,1,5\n1,2,6\n2,4,7\n", "column 0 (counted from 0) has no name"),
+        ("a,b,\n1,5,\n2,6,\n4,7,\n", "column 2 (counted from 0) has no name"),
+        ("a,b,,\n1,5,,\n2,6,,\n4,7,,\n", "column 2 (counted from 0) has no name"),
+    ],
+)
+def test_a_column_without_a_name_is_no_feature(tmp_path, text, words):
+    message, hint = hint_of(written(tmp_path, text))
+    assert words in message
+    assert hint == """--set 'data.exclude=[""]' leaves it out"""
+    assert written(tmp_path, text, exclude=[""]).load().values.tolist() == [[1, 5], [2, 6], [4, 7]]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_column_that_counts_the_rows_is_warned_of(tmp_path, start):
+    lines = [f"{start + row},{row % 2}" for row in range(5)]
+    table = written(tmp_path, "\n".join(["Unnamed: 0,a", *lines]))
+    with pytest.warns(DataWarning, match="column 'Unnamed: 0' counts the rows, and is read as a feature"):
+        table.load()
+    for chosen in ({"exclude": ["Unnamed: 0"]}, {"columns": ["Unnamed: 0", "a"]}):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert table.model_copy(update=chosen).load().values.shape == (5, 3 - 1 - ("exclude" in chosen))
+
+
+def test_names_that_a_table_lacks_are_refused_wherever_they_are_asked_for(tmp_path):
+    for settings in ({"columns": ["a", "z"]}, {"exclude": ["z"]}, {"id": "z"}, {"label": "z"}):
+        with pytest.raises(DataError, match="has no column 'z'; it has: a, b"):
+            written(tmp_path, "a,b\n1,2\n", **settings).load()
+    message, hint = hint_of(written(tmp_path, "a,b\n1,2\n", columns=["x", "y"]))
+    assert "has no column 'x', 'y'" in message
+    assert """--set 'data.columns=["a", "b"]'""" in hint
+
+
+@pytest.mark.parametrize(
+    ("encoding", "setting"),
+    [("latin-1", "cp1252"), ("cp1252", "cp1252"), ("utf-16", None), ("utf-8-sig", None), ("utf-16-le", "utf-16-le")],
+)
+def test_other_encodings_are_said_or_found(tmp_path, encoding, setting):
+    content = "gr\xf6\xdfe,b\n1,2\n".encode(encoding)
+    if setting is None:  # a byte order mark says it
+        assert written(tmp_path, content).load().settings["columns"] == ("gr\xf6\xdfe", "b")
+        return
+    assert "w.csv: line 1 is not UTF-8" in hint_of(written(tmp_path, content))[0]
+    assert written(tmp_path, content, encoding=setting).load().settings["columns"] == ("gr\xf6\xdfe", "b")
+
+
+def test_the_hint_for_another_encoding_works_and_later_lines_are_named(tmp_path):
+    content = "a,b\n1,2\n3,caf\xe9\n".encode("cp1252")
+    message, hint = hint_of(written(tmp_path, content))
+    assert "line 3 is not UTF-8" in message
+    assert "--set data.encoding=cp1252" in hint
+    with pytest.raises(DataError, match="line 3, column 'b': 'caf\xe9' is not a number"):
+        written(tmp_path, content, encoding="cp1252").load()
+
+
+def test_zero_bytes_point_at_utf_16(tmp_path):
+    message, hint = hint_of(written(tmp_path, "a,b\n1,2\n".encode("utf-16-le")))
+    assert "holds zero bytes" in message
+    assert "--set data.encoding=utf-16-le" in hint
+    assert written(tmp_path, "a,b\n1,2\n".encode("utf-16-le"), encoding="utf-16-le").load().values.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("name", ["utf-99", "hex", "zip", "", "a\0"])
+def test_what_is_no_encoding_of_text_is_refused(tmp_path, name):
+    with pytest.raises(ValueError, match="takes an encoding of text"):
+        written(tmp_path, "", encoding=name)
+
+
+SEMICOLONS = "a;b\n1,5;2,0\n-,5;3e1\n"
+
+
+@pytest.mark.parametrize("first", ["", "sep=;\n", '"sep=;"\r\n'])
+def test_decimal_commas_are_read_where_the_spec_says_so(tmp_path, first):
+    delimiter = {} if first else {"delimiter": ";"}
+    message, hint = hint_of(written(tmp_path, first + SEMICOLONS, **delimiter))
+    assert f"line {2 + bool(first)}, column 'a': '1,5' is not a number" in message
+    assert hint == "--set data.decimal=, reads decimal commas"
+    samples = written(tmp_path, first + SEMICOLONS, decimal=",", **delimiter).load()
+    assert samples.values.tolist() == [[1.5, 2], [-0.5, 30]]
+
+
+def test_a_point_among_decimal_commas_is_refused_since_it_may_part_thousands(tmp_path):
+    with pytest.raises(DataError, match=r"line 3, column 'a': '1\.500' is not a number"):
+        written(tmp_path, "a;b\n1,5;2\n1.500;2\n", delimiter=";", decimal=",").load()
+
+
+# --- labels, and names of samples --------------------------------------------------------------------------
+
+
+def test_labels_are_whole_numbers_or_words(tmp_path):
+    labels = {
+        "1,2.0,10": [1, 2, 10],
+        "9007199254740993,-9223372036854775808,0": [2**53 + 1, -(2**63), 0],
+        "1_0,b,a": [0, 2, 1],
+    }
+    for text, expected in labels.items():
+        rows = "".join(f"1,{word}\n" for word in text.split(","))
+        assert written(tmp_path, "x,y\n" + rows, label="y").load().labels.tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("9223372036854775808", "is too large for 64 bits"),
+        ("99999999999999999999", "is too large for 64 bits"),
+        ("1e300", "is too large for 64 bits"),
+        ("0.5", "is no class: a label is a whole number or a word"),
+        ("inf", "is no class: a label is a whole number or a word"),
+        ("nan", "no label"),
+        ("", "no label"),
+    ],
+)
+def test_what_is_no_label_is_refused_with_its_line(tmp_path, word, message):
+    with pytest.raises(DataError, match=f"line 3, column 'y': .*{message}"):
+        written(tmp_path, f"x,y\n1,2\n1,{word}\n1,3\n", label="y").load()
+
+
+def test_words_of_labels_keep_their_numbers_in_other_tables(tmp_path):
+    samples = written(tmp_path, "x,y\n1,ill\n2,well\n", label="y").load()
+    assert samples.labels.tolist() == [0, 1]
+    again = written(tmp_path, "x,y\n1,well\n2,new\n3,odd\n", label="y", categories=samples.settings["categories"])
+    assert again.load().labels.tolist() == [1, 2, 3]
+
+
+def test_an_id_names_the_samples_and_is_no_feature(tmp_path):
+    samples = written(tmp_path, "x,who\n1,ann\n2,ben\n", id="who").load()
+    assert samples.names == ("ann", "ben")
+    assert samples.values.tolist() == [[1], [2]]
+    other = tmp_path / "o.csv"
+    other.write_text("x\n3\n")
+    assert written(tmp_path, "x,who\n1,ann\n", id="who", exclude=["who"]).at(other).load().values.tolist() == [[3]]
+
+
+# --- other tables of a model -------------------------------------------------------------------------------
+
+
+def trained(tmp_path, text, **settings):
+    document = {
+        "name": "t",
+        "input": {"shape": [3], "normalize": "standardize"},
+        "latent": {"type": "deterministic", "dim": 2},
+        "data": {"type": "table", "path": str(tmp_path / "train.csv"), **settings},
+        "training": {"steps": 3},
+    }
+    (tmp_path / "train.csv").write_text(text)
+    return aezoo.train(document, device="cpu", out=tmp_path / "run")
+
+
+ROWS = np.random.default_rng(0).normal(size=(40, 3)) + np.array([0, 100, -5])
+
+
+def text_of(names, rows):
+    return "\n".join([",".join(names), *(",".join(map(repr, map(float, row))) for row in rows)]) + "\n"
+
+
+def test_a_model_reads_other_tables_by_the_names_of_its_columns(tmp_path):
+    trained(tmp_path, text_of("abc", ROWS))
+    model = aezoo.load(tmp_path / "run")
+    assert model.spec.data.columns == ("a", "b", "c")
+    scores = model.score(ROWS[:5])
+    other = tmp_path / "other.csv"
+    for names, order in (("cba", [2, 1, 0]), ("bca", [1, 2, 0])):
+        other.write_text(text_of(names, ROWS[:5][:, order]))
+        np.testing.assert_array_equal(model.score(other), scores)
+    other.write_text(text_of(("more", "c", "b", "a"), np.column_stack([ROWS[:5, 0], ROWS[:5, ::-1]])))
+    np.testing.assert_array_equal(model.score(other), scores)
+    other.write_text(text_of("abd", ROWS[:5]))
+    with pytest.raises(DataError, match="has no column 'c'; it has: a, b, d"):
+        model.score(other)
+
+
+def test_whole_numbers_that_fall_together_in_float32_are_warned_of_and_kept_in_float64(tmp_path):
+    rows = [(100_000_001 + 2 * row, row % 7, row % 5) for row in range(5000)]
+    text = "\n".join(["id,a,b", *(",".join(map(str, row)) for row in rows)])
+    with pytest.warns(DataWarning, match="values of column 0 .* fall together in float32"):
+        trained(tmp_path, text)
+    samples = TableSpec(path=str(tmp_path / "train.csv")).load()
+    assert len(np.unique(samples.values[:, 0])) == 5000

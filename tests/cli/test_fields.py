@@ -86,3 +86,12 @@ def test_show_and_the_card_say_what_goes_along(aezoo: Run, folder: Path) -> None
         {"name": "seen", "holds": "numbers 4", "role": "to encode, the mask"}
     ]
     assert "- `seen`: numbers 4; to encode, the mask" in (folder / "runs/gaps/README.md").read_text()
+
+
+def test_evaluate_takes_fields_too(aezoo: Run, folder: Path) -> None:
+    assert "holds no field 'seen'" in aezoo("evaluate", "runs/gaps", "--data", "bare.npy").err
+    given = aezoo("evaluate", "runs/gaps", "--data", "bare.npy", "--field", "seen=[1,1,1,1]", "--json")
+    assert given.code == 0, given.err
+    np.savez("whole.npz", x=X, seen=np.ones_like(SEEN))
+    held = aezoo("evaluate", "runs/gaps", "--data", "whole.npz", "--json")
+    assert json.loads(given.out)["metrics"] == json.loads(held.out)["metrics"]

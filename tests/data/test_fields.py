@@ -226,3 +226,26 @@ def test_a_batch_is_cut_with_its_fields() -> None:
         ([2, 3], [2, 3]),
         ([4], [4]),
     ]
+
+
+def test_training_takes_fields_as_the_data_would_hold_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, label = rng.normal(size=(60, 2)).astype(np.float32), rng.integers(0, 3, 60)
+    spec = spec_of(
+        fields={"label": {"classes": 3}},
+        decoder=[
+            {"type": "join", "reads": "fields.label"},
+            {"type": "linear", "features": 2, "activation": "identity"},
+        ],
+        training={"steps": 5},
+    )
+    np.savez(tmp_path / "x.npz", x=x, label=label)
+    given = aezoo.train(spec, x, fields={"label": label}, device="cpu")
+    held = aezoo.train(spec, ArraysSpec(path=str(tmp_path / "x.npz"), key="x"), device="cpu")
+    assert given.scores is not None
+    assert held.scores is not None
+    assert given.scores.metrics == held.scores.metrics
+    with pytest.raises(DataError, match="holds no field 'label'"):
+        aezoo.train(spec, x, device="cpu")
+    with pytest.raises(UsageError, match="has no field 'labels'"):
+        aezoo.train(spec, x, fields={"labels": label}, device="cpu")

@@ -14,8 +14,8 @@ from aezoo.nn.code import Output
 from aezoo.nn.divergence import Rate, closed_form, log_ratio, rate, rate_values, rate_values_by_level
 from aezoo.nn.hierarchy import GaussianLevel, Stochastic
 from aezoo.nn.latent import Gaussian
+from aezoo.nn.layer_stack import Read
 from aezoo.nn.likelihood import Bernoulli
-from aezoo.nn.reading import Read
 
 
 def generator(seed: int) -> torch.Generator:

@@ -14,6 +14,9 @@ from aezoo.nn import optimizers
 SETTINGS: dict[str, dict[str, Any]] = {
     "Adam": {"lr": 0.1, "weight_decay": 0.01, "fused": True},
     "AdamW": {"lr": 0.1, "weight_decay": 0.05},
+    "RAdam": {"lr": 0.1, "weight_decay": 0.05, "decoupled_weight_decay": True},
+    "NAdam": {"lr": 0.1, "weight_decay": 0.05, "momentum_decay": 0.1},
+    "Adafactor": {"lr": 0.1, "weight_decay": 0.05, "d": 1.05},
     "SGD": {"lr": 0.1, "momentum": 0.9, "nesterov": True},
     "RMSprop": {"lr": 0.01, "momentum": 0.5},
     "LBFGS": {"lr": 0.5, "max_iter": 3},

@@ -17,7 +17,7 @@ from torch import nn
 
 import aezoo
 from aezoo.building.builder import skeleton, verify
-from aezoo.building.size_checks import leaves
+from aezoo.building.limit_checks import leaves
 from aezoo.errors import Fault, SpecError
 from aezoo.plugin import LayerSpec, Shape, Style, flat
 from aezoo.reading.bundled import bundled_specs

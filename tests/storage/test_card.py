@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import pytest
 import yaml
 
 import aezoo
 from aezoo.evaluation.scores import Scores
+from aezoo.plugin import RegularizerSpec
 from aezoo.spec.document import Spec
 from aezoo.storage.card import FAMILIES, around, card, families
 
@@ -165,11 +166,26 @@ def test_a_card_without_markers_is_ours_or_all_of_it_a_strangers() -> None:
             "denoising-sparse-convolutional-variational",
             ["denoising", "sparse", "convolutional", "variational"],
         ),
+        ("conditional-digits", ["variational", "conditional"]),
+        ("hierarchical-digits", ["variational", "hierarchical"]),
     ],
 )
 def test_families_are_told_from_the_parts(name: str, expected: list[str]) -> None:
     assert families(spec(name)) == expected
     assert set(expected) <= set(FAMILIES)
+
+
+class Woven(RegularizerSpec):
+    """A penalty of a family of its own."""
+
+    type: Literal["woven"] = "woven"
+    family: ClassVar[str] = "woven"
+
+
+@pytest.mark.parametrize(("name", "also"), [("vanilla-digits", []), ("topk-digits", ["sparse"])])
+def test_a_part_of_a_plugin_says_its_family_as_a_built_in_one_does(name: str, also: list[str]) -> None:
+    penalties = {"woven": Woven.model_construct(type="woven")}
+    assert families(spec(name).model_copy(update={"regularizers": penalties})) == [*also, "woven"]
 
 
 def test_parts_within_parts_and_corruptions_are_told_in_words() -> None:

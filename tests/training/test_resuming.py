@@ -452,3 +452,20 @@ def test_losses_that_are_not_finite_are_no_state_to_go_on_from(tmp_path: Path) -
     assert faults == []
     weights = newest.tensors if newest else {}
     assert all(value.isfinite().all() for name, value in weights.items() if name.startswith("objective/"))
+
+
+def test_fields_that_came_from_python_have_to_be_given_again(tmp_path: Path) -> None:
+    labelled = spec()
+    del labelled["data"]  # a spec says what its own data give, and these give no labels
+    labelled["fields"] = {"label": {"classes": 3}}
+    labelled["encoder"] = [{"type": "condition", "reads": "fields.label"}, {"type": "linear", "features": 8}]
+    values, labels = rows(), np.arange(200) % 3
+    aezoo.train(labelled, values, fields={"label": labels}, out=tmp_path / "whole")
+    out = tmp_path / "out"
+    stop(out, source=labelled, data=values, fields={"label": labels})
+    with pytest.raises(UsageError, match=r"the fields label of the run in .* came from Python"):
+        aezoo.resume(out, values)
+    with pytest.raises(Refused, match="data: "):
+        aezoo.resume(out, values, fields={"label": labels[::-1].copy()})
+    aezoo.resume(out, values, fields={"label": labels})
+    assert files(out) == files(tmp_path / "whole")

@@ -168,6 +168,16 @@ def test_a_strength_that_is_a_number_or_a_range_is_as_before() -> None:
         assert objective_of(build(spec), steps=4).corruption[0].std == strength
 
 
+@pytest.mark.parametrize("strength", [0.1, 0.5])
+def test_a_constant_strength_is_the_number_that_it_is(strength: float) -> None:
+    assert noisy({"type": "constant", "value": strength}) == noisy(strength)
+
+
+def test_a_constant_strength_is_held_to_the_bounds() -> None:
+    with pytest.raises(SpecError, match="takes 0 or more"):
+        noisy({"type": "constant", "value": -0.5})
+
+
 def test_a_corrupted_input_is_scored_at_the_strength_that_the_schedule_ends_at() -> None:
     from aezoo.modules.part import made
 

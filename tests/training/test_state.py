@@ -261,7 +261,7 @@ class Keeper:
 @pytest.mark.parametrize("at", [1, 4, 5, 6, 15])
 def test_a_signal_keeps_the_state_before_the_epoch_that_it_cut_short_is_read(at: int) -> None:
     spec = aezoo.read(small())
-    setup = _set_up(spec, None, device="cpu", threads=None)
+    setup = _set_up(spec)
     whole = _assemble(spec, setup, History(), None, Stop())[1]
     outcome = whole.run()
     keeper = Keeper()
@@ -280,7 +280,7 @@ def test_a_signal_keeps_the_state_before_the_epoch_that_it_cut_short_is_read(at:
 
 def test_a_signal_during_validation_keeps_the_state_after_it() -> None:
     spec = aezoo.read(small())
-    setup = _set_up(spec, None, device="cpu", threads=None)
+    setup = _set_up(spec)
     keeper = Keeper()
     with stoppable() as stop:
         loop = _assemble(spec, setup, keeper.history, None, stop, keeper)[1]

@@ -50,7 +50,7 @@ def _table(path: Path, dataset: FileDatasetSpec) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["a", "b", "c", getattr(dataset, "label", None) or "label"])
-        writer.writerows([i, i**0.5, -i, i % 2] for i in range(ROWS))
+        writer.writerows([i / 4, i**0.5, -i, i % 2] for i in range(ROWS))
 
 
 MAKERS: dict[str, Callable[[Path, FileDatasetSpec], None]] = {

@@ -124,6 +124,7 @@ class AAESpec(_GameSpec):
     """
 
     type: Literal["aae"] = "aae"
+    family: ClassVar[str] = "adversarial"
     players: ClassVar[tuple[str, ...]] = ("model", "critic", "encoder")
     terms: ClassVar[frozenset[str]] = frozenset({"reconstruction"})
     rate: ClassVar[bool] = True
@@ -160,6 +161,7 @@ class WAEGANSpec(_GameSpec):
     """
 
     type: Literal["wae_gan"] = "wae_gan"
+    family: ClassVar[str] = "adversarial"
     players: ClassVar[tuple[str, ...]] = ("model", "critic")
     terms: ClassVar[frozenset[str]] = frozenset({"reconstruction", "adversarial"})
     rate: ClassVar[bool] = True
@@ -202,6 +204,7 @@ class FactorVAESpec(_GameSpec):
     """
 
     type: Literal["factor_vae"] = "factor_vae"
+    family: ClassVar[str] = "adversarial"
     players: ClassVar[tuple[str, ...]] = ("model", "critic")
     terms: ClassVar[frozenset[str]] = frozenset({"reconstruction", "total_correlation"})
     draws: ClassVar[bool] = False
@@ -253,6 +256,7 @@ class VAEGANSpec(_GameSpec):
     """
 
     type: Literal["vae_gan"] = "vae_gan"
+    family: ClassVar[str] = "adversarial"
     players: ClassVar[tuple[str, ...]] = ("encoder", "decoder", "critic")
     terms: ClassVar[frozenset[str]] = frozenset({"feature_error"})
     weight: ScheduleSpec = Field(ConstantSpec(value=1.0), description="factor of the decoder's feature error: gamma")

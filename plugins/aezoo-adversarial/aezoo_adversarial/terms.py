@@ -74,6 +74,7 @@ class TotalCorrelationSpec(_CriticTermSpec):
     """
 
     type: Literal["total_correlation"] = "total_correlation"
+    family: ClassVar[str] = "adversarial"
     weight: ScheduleSpec = Field(ConstantSpec(value=10.0), description="factor of the total correlation: gamma")
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
@@ -106,6 +107,7 @@ class CodeCriticSpec(_CriticTermSpec):
     """
 
     type: Literal["code_critic"] = "code_critic"
+    family: ClassVar[str] = "adversarial"
     rate: ClassVar[bool] = True
     weight: ScheduleSpec = Field(ConstantSpec(value=10.0), description="factor of the adversarial loss: lambda")
 
@@ -141,6 +143,7 @@ class SampleCriticSpec(_CriticTermSpec):
     """
 
     type: Literal["sample_critic"] = "sample_critic"
+    family: ClassVar[str] = "adversarial"
     reads: ClassVar[str] = "output"
     on: str = Field("output", description="the tap it reads: output")
 

@@ -36,6 +36,7 @@ class IWAESpec(ObjectiveSpec):
     """
 
     type: Literal["iwae"] = "iwae"
+    family: ClassVar[str] = "importance-weighted"
     needs: ClassVar[frozenset[str]] = frozenset({"posterior"})
     terms: ClassVar[frozenset[str]] = frozenset({"bound"})
     rate: ClassVar[bool] = True

@@ -42,6 +42,7 @@ class SemiSupervisedSpec(ObjectiveSpec):
     """
 
     type: Literal["semi_supervised"] = "semi_supervised"
+    family: ClassVar[str] = "semi-supervised"
     needs: ClassVar[frozenset[str]] = frozenset({"posterior", "logits"})
     terms: ClassVar[frozenset[str]] = frozenset({"bound", "classification"})
     rate: ClassVar[bool] = True

@@ -15,8 +15,8 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.code import Output
 from aezoo.nn.divergence import rate
 from aezoo.nn.latent import LOGVAR, DiagonalGaussian, standard_normal
+from aezoo.nn.layer_stack import one_hot
 from aezoo.nn.likelihood import reconstruction
-from aezoo.nn.reading import one_hot
 
 
 class LabelledCode(NamedTuple):

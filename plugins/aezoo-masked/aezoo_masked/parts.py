@@ -163,6 +163,7 @@ class HiddenSpec(ObjectiveSpec):
     """
 
     type: Literal["hidden"] = "hidden"
+    family: ClassVar[str] = "masked"
     needs: ClassVar[frozenset[str]] = frozenset({"hidden", "nll_values"})
     terms: ClassVar[frozenset[str]] = frozenset({"hidden"})
     copying: ClassVar[bool] = False

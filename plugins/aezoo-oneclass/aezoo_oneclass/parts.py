@@ -67,6 +67,7 @@ class SVDDSpec(ObjectiveSpec):
     """
 
     type: Literal["svdd"] = "svdd"
+    family: ClassVar[str] = "one-class"
     needs: ClassVar[frozenset[str]] = frozenset({"offset"})
     terms: ClassVar[frozenset[str]] = frozenset({"distance"})
     reconstructs: ClassVar[bool] = False

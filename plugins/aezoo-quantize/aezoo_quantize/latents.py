@@ -165,6 +165,7 @@ class VQSpec(CodebookSpec):
     """
 
     type: Literal["vq"] = "vq"
+    family: ClassVar[str] = "quantized"
     cosine: bool = Field(False, description="vectors and codes on the unit sphere: the nearest by angle")
 
     def build(self, shape: Shape) -> nn.Module:
@@ -193,6 +194,7 @@ class ResidualVQSpec(CodebookSpec):
     """
 
     type: Literal["residual_vq"] = "residual_vq"
+    family: ClassVar[str] = "quantized"
     depth: int = Field(ge=1, le=64, description="codes in the sum")
     dropout: float = Field(0.0, ge=0, le=1, description="share of samples that training decodes from fewer codes")
 
@@ -222,6 +224,7 @@ class FSQSpec(QuantizedSpec):
     """
 
     type: Literal["fsq"] = "fsq"
+    family: ClassVar[str] = "quantized"
     dim: int = Field(0, ge=0, description="width of the code: the number of levels, which is the default")
     levels: Levels = Field(min_length=1, description="levels of each value; five and more work best (section 4.1)")
 
@@ -271,6 +274,7 @@ class LFQSpec(QuantizedSpec):
     """
 
     type: Literal["lfq"] = "lfq"
+    family: ClassVar[str] = "quantized"
     provides: ClassVar[frozenset[str]] = QuantizedSpec.provides | {"commitment", "logits"}
     dim: int = Field(ge=1, le=20, description="signs, and so bits, of a code")
     temperature: Annotated[ScheduleSpec, Within(gt=0)] = Field(

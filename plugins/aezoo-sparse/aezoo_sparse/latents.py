@@ -94,6 +94,7 @@ class ReLUSpec(_DictionarySpec):
     """
 
     type: Literal["relu"] = "relu"
+    family: ClassVar[str] = "sparse"
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo_sparse.coding import ReLU
@@ -127,6 +128,7 @@ class TopKSpec(_SelectionSpec):
     """
 
     type: Literal["topk"] = "topk"
+    family: ClassVar[str] = "sparse"
 
     def build(self, shape: Shape) -> nn.Module:
         from aezoo_sparse.coding import TopK
@@ -148,6 +150,7 @@ class BatchTopKSpec(_SelectionSpec):
     """
 
     type: Literal["batch_topk"] = "batch_topk"
+    family: ClassVar[str] = "sparse"
     k: int = Field(ge=1, description="how many units are active for a sample on average, of `dim`")
     momentum: float = Field(0.999, ge=0, lt=1, description="share of the past in the running threshold")
 
@@ -173,6 +176,7 @@ class JumpReLUSpec(_DictionarySpec):
     """
 
     type: Literal["jumprelu"] = "jumprelu"
+    family: ClassVar[str] = "sparse"
     provides: ClassVar[frozenset[str]] = frozenset({"pre", "active"})
     threshold: float = Field(0.05, gt=0, description="initial threshold of every unit")
     bandwidth: float = Field(0.05, gt=0, description="width of the rectangle, in units of `pre`")
@@ -213,6 +217,7 @@ class GatedSpec(_DictionarySpec):
     """
 
     type: Literal["gated"] = "gated"
+    family: ClassVar[str] = "sparse"
     provides: ClassVar[frozenset[str]] = frozenset({"pre", "gate"})
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:

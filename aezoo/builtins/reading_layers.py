@@ -79,8 +79,8 @@ class JoinSpec(ReadingLayerSpec):
         return (tap_map(tap_shape(shape, self.read_shape), self.features),) if self.features else ()
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.conditioning import Join
         from aezoo.nn.latent import projection
+        from aezoo.nn.reading_layers import Join
 
         read = tap_shape(shape, self.read_shape)
         return Join(projection(read, self.features, spatial=len(read) > 1) if self.features else None)
@@ -123,8 +123,8 @@ class ConditionSpec(ReadingLayerSpec):
         return (tap_map(tap_shape(shape, self.read_shape), 2 * shape[0]),)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.conditioning import Condition
         from aezoo.nn.latent import projection
+        from aezoo.nn.reading_layers import Condition
 
         read = tap_shape(shape, self.read_shape)
         return Condition(projection(read, 2 * shape[0], spatial=len(read) > 1))

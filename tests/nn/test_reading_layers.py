@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from aezoo.errors import UsageError
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.conditioning import Condition, Join
 from aezoo.nn.latent import Deterministic
+from aezoo.nn.layer_stack import Read, one_hot
 from aezoo.nn.likelihood import SquaredError
-from aezoo.nn.reading import Read, one_hot
+from aezoo.nn.reading_layers import Condition, Join
 
 
 def test_a_vector_is_joined_at_every_position():

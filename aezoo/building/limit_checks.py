@@ -1,4 +1,4 @@
-"""Size checks: a network is checked against the size that its spec declares, or that the limits allow.
+"""Limit checks: a network is checked against the size that its spec declares, or that the limits allow.
 
 The limits are checked on declarations before PyTorch is imported; here, on the meta device, a part is found out that
 builds more than it declares.
