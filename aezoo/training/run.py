@@ -225,6 +225,7 @@ def _begin(
         history = history_of(writer, checkpoint)
 
     def facts() -> dict[str, Any]:
+        setup.mapped_files.refuse_changed()  # the fingerprint would be of other samples than those of the steps before
         return {"run": noted, "conditions": conditions(), "exact": past.exact, "resumed": list(past.steps)}
 
     estimate = setup.samples.values.nbytes / HASHED + STATES_OF_A_WEIGHT * 4 * asked.spec.parameters / WRITTEN

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from aezoo import files
 from aezoo.errors import Refused, RunFailed
 from aezoo.storage import checkpoints as module
 from aezoo.storage.checkpoints import NAME, Checkpoints, Position
@@ -171,6 +172,35 @@ def killed(number: int, act: Any, *given: object) -> bool:
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
     return os.WIFSIGNALED(status)
+
+
+def test_every_file_is_on_the_disk_before_the_state_has_its_name_and_the_name_before_the_old_one_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Checkpoints(tmp_path)
+    for step in (5, 10):
+        write(store, step)
+    calls: list[tuple[str, str]] = []
+
+    def recorded(name: str, true: Any) -> Any:
+        def call(path: Path, *given: Any) -> Any:
+            calls.append((name, path.name))
+            return true(path, *given)
+
+        return call
+
+    sync = recorded("sync", files.sync)
+    for each in (files, module):
+        monkeypatch.setattr(each, "sync", sync)
+    monkeypatch.setattr(Path, "rename", recorded("rename", Path.rename))
+    monkeypatch.setattr(module, "_remove", recorded("remove", module._remove))
+    write(store, 15)
+    renamed = next(i for i, (name, _) in enumerate(calls) if name == "rename")
+    stage = calls[renamed][1]
+    # A temporary file is synced before it takes its name, its folder after.
+    assert [name for name, path in calls[:renamed] if path.endswith(".tmp")] == ["sync"] * 5
+    assert calls[renamed - 1] == ("sync", stage)
+    assert calls[renamed + 1 :] == [("sync", NAME), ("remove", "5.0")]
 
 
 @posix

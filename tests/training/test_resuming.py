@@ -469,3 +469,22 @@ def test_fields_that_came_from_python_have_to_be_given_again(tmp_path: Path) -> 
         aezoo.resume(out, values, fields={"label": labels[::-1].copy()})
     aezoo.resume(out, values, fields={"label": labels})
     assert files(out) == files(tmp_path / "whole")
+
+
+def test_samples_that_were_overwritten_under_a_run_are_in_no_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", rows())
+
+    def overwrite() -> None:
+        np.lib.format.open_memmap("rows.npy", mode="r+")[:] += 1
+        os.utime("rows.npy", ns=(0, 0))  # the clock of a file system may be too coarse for a test
+        signal.raise_signal(signal.SIGTERM)
+
+    with (
+        pytest.warns(CheckpointWarning, match=r"rows\.npy was changed while the run worked"),
+        pytest.raises(Interrupted) as caught,
+    ):
+        aezoo.train(spec(), "rows.npy", out="out", progress=At(7, overwrite))
+    assert caught.value.exit_code == 130

@@ -12,7 +12,7 @@ from aezoo.testing.stops import faults_of_stops
 
 SPECS = sorted(Path(str(files("aezoo_densities") / "specs")).glob("*.toml"))
 #: Epochs of few steps, so that some stops are at the end of one and the last epoch is cut short.
-SHORT = ("training.steps=7", "training.batch_size=512", "training.log_every=2")
+SHORT = ("training.steps=7", "training.batch_size=256", "training.log_every=2")
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
