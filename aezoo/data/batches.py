@@ -35,8 +35,16 @@ class Batch(NamedTuple):
     def cut(self, size: int) -> Iterator[Batch]:
         """The same in smaller batches."""
         for start in range(0, self.rows, size):
-            stop = start + size
-            yield Batch(self.x[start:stop], {name: value[start:stop] for name, value in self.fields.items()})
+            yield self._slice(start, start + size)
+
+    def parted(self, most: int) -> list[Batch]:
+        """The same in as few batches of at most so many samples as can be, which are of one size, or one more."""
+        count = -(-self.rows // most)
+        ends = [self.rows * i // count for i in range(count + 1)]
+        return [self._slice(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
+
+    def _slice(self, start: int, stop: int) -> Batch:
+        return Batch(self.x[start:stop], {name: value[start:stop] for name, value in self.fields.items()})
 
 
 class Batches:

@@ -65,6 +65,21 @@ class Losses(NamedTuple):
     weighted: dict[str, Tensor]
 
 
+def averaged(passes: Sequence[tuple[Losses, float]]) -> Losses:
+    """The losses of a batch from those of its parts and their shares of it, without gradients."""
+    total = sum(losses.total.detach() * share for losses, share in passes)
+    (first, _), *_ = passes
+    raw = {name: sum(losses.raw[name].detach() * share for losses, share in passes) for name in first.raw}
+    weighted = {
+        # One tensor for both says that there is no weight.
+        name: raw[name]
+        if value is first.raw[name]
+        else sum(losses.weighted[name].detach() * share for losses, share in passes)
+        for name, value in first.weighted.items()
+    }
+    return Losses(total, raw, weighted)  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
 class Terms:
     """The terms of the total loss.

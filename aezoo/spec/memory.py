@@ -26,7 +26,7 @@ class Memory(NamedTuple):
         optimizer: What the optimizer keeps from step to step; None if it does not say.
         averages: The averaged weights of `training.ema`.
         activations: Of one sample's way forward.
-        batch: The same for a batch of `training.batch_size`.
+        batch: The same for a batch of `training.batch_size`, or a pass of `training.micro_batch`.
         in_use: Of a sample, what a pass without gradients holds at once: the input, and what goes into a layer, is made
             inside it and comes out.
     """
@@ -52,7 +52,7 @@ def memory(spec: Spec) -> Memory:
         optimizer=None if kept is None else kept * weights,
         averages=weights if training.ema else 0,
         activations=sample,
-        batch=sample * training.batch_size,
+        batch=sample * min(training.batch_size, training.micro_batch or training.batch_size),
         # A model in use computes in the type of its weights.
         in_use=size.in_use * WEIGHT[training.precision],
     )

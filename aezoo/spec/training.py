@@ -18,6 +18,12 @@ class TrainingSpec(Frozen):
     epochs: int | None = Field(None, ge=1, description=f"passes over the data; {DEFAULT_EPOCHS} if neither is said")
     steps: int | None = Field(None, ge=1, description="optimizer steps, instead of epochs")
     batch_size: int = Field(128, ge=1, description="samples per step")
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        description="samples in one pass at most: the gradients of a batch are added up over its passes, which takes"
+        " less memory; batch norm and terms of a whole batch see the samples of one pass",
+    )
     optimizer: OptimizerSpec = Field(default="adam", description="how weights move")  # type: ignore[assignment]
     seed: int = Field(0, ge=0, lt=2**63, description="of initialisation, order, corruption and latent noise")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")

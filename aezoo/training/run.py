@@ -484,10 +484,13 @@ def _write_reports(run: Run, history: History, writer: Writer, failures: Failure
 
 def _refuse_batches_of_one(model: Model, batches: Batches) -> None:
     """Batch normalization cannot train on a batch of one sample: it has no variance."""
-    smallest = min(model.spec.training.batch_size, len(batches))
+    training = model.spec.training
+    smallest = min(training.batch_size, len(batches))
+    if training.micro_batch is not None and training.micro_batch < min(smallest, 3):
+        smallest = 1  # of a batch of three, two passes have two samples and one
     if smallest > 1 or not any(isinstance(part, _BatchNorm) for part in model.network.modules()):
         return
     raise DataError(
-        f"batch normalization needs at least 2 samples in a batch, this run has {smallest}",
-        hint='training.batch_size = 2 or more, or norm = "group"',
+        f"batch normalization needs at least 2 samples in a pass, this run has {smallest}",
+        hint='training.batch_size = 2 or more, training.micro_batch = 3 or more, or norm = "group"',
     )

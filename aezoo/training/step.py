@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from aezoo.data.batches import Batch
 from aezoo.modules.output_checks import checked, curve
-from aezoo.nn.objective import Noise, Objective
+from aezoo.nn.objective import Losses, Noise, Objective, averaged
 from aezoo.randomness import derive
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
@@ -83,6 +83,7 @@ class Player:
         self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=self.rate))
         self.line_search = _asks_for_losses(self.optimizer)
         self.clip = training.clip if turn.clip is None else turn.clip
+        self.micro_batch = training.micro_batch
         self.tangents = self.position == 0 and bool(objective.constraints.tangents)
         self.meter = Meter()
 
@@ -105,8 +106,11 @@ class Player:
             noise = streams.start("train", step, self.position)
             for p in self.parameters:  # optimizer.zero_grad() does the same at a higher cost
                 p.grad = None
-            losses = objective(batch.x, self.name, step, noise, batch.fields)
-            losses.total.backward(inputs=self.inputs)
+            if self.micro_batch is None or batch.rows <= self.micro_batch:
+                losses = objective(batch.x, self.name, step, noise, batch.fields)
+                losses.total.backward(inputs=self.inputs)
+            else:
+                losses = self._accumulate(objective, batch, step, streams)
             self._limit_gradient(objective)
             if not evaluations:
                 self.meter.add(losses)
@@ -132,6 +136,17 @@ class Player:
         restore_optimizer(self.optimizer, state["optimizer"])
         self.rate = state["rate"]
         self.meter.restore(state["meter"])
+
+    def _accumulate(self, objective: Objective, batch: Batch, step: int, streams: Streams) -> Losses:
+        """The losses and the gradient of a batch, by passes over parts of it that draw noise of their own."""
+        passes = []
+        for i, part in enumerate(batch.parted(self.micro_batch or batch.rows)):
+            noise = streams.start("train", step, self.position, i)
+            losses = objective(part.x, self.name, step, noise, part.fields)
+            share = part.rows / batch.rows
+            (losses.total * share).backward(inputs=self.inputs)
+            passes.append((losses, share))
+        return averaged(passes)
 
     def _set_rate(self, step: int) -> None:
         rate = self.schedule(step, self.steps)
