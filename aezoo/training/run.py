@@ -121,7 +121,10 @@ def train(
         raise UsageError(f"resume={resume!r}: it takes 'auto', and a folder: out=...")
     spec = _resolve(source, data, seed)
     begin = Beginning(resume is not None, force, allow_inexact, checkpoint_every)
-    return _train(Request(spec, data, fields, device, threads), out, progress, begin)
+    with _begun(Request(spec, data, fields, device, threads), out, progress, begin) as run:
+        with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
+            trained = _save(run, run.loop.run())
+        return _finish(run, trained)
 
 
 @attributed()
@@ -157,7 +160,10 @@ def resume(
     folder = expanded(Path(folder))
     asked = requested(folder, data, fields)
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
-    return _train(asked, folder, progress, Beginning(True, False, allow_inexact, checkpoint_every))
+    with _begun(asked, folder, progress, Beginning(True, False, allow_inexact, checkpoint_every)) as run:
+        with run.stop.deferred():
+            trained = _save(run, run.loop.run())
+        return _finish(run, trained)
 
 
 class Beginning(NamedTuple):
@@ -176,8 +182,29 @@ class Beginning(NamedTuple):
     checkpoint_every: float | None
 
 
-def _train(asked: Request, out: str | Path | None, progress: Progress | None, begin: Beginning) -> Run:
-    """Train, or go on: see `train`."""
+class Begun(NamedTuple):
+    """A run that is ready for its next step.
+
+    Attributes:
+        model: What it trains.
+        loop: Its steps.
+        setup: Its data and device.
+        writer: Of its folder, which is locked.
+        stop: Whether the user asked to stop.
+        past: What lies behind it.
+    """
+
+    model: Model
+    loop: Loop
+    setup: Setup
+    writer: Writer | None
+    stop: Stop
+    past: Past
+
+
+@contextmanager
+def _begun(asked: Request, out: str | Path | None, progress: Progress | None, begin: Beginning) -> Iterator[Begun]:
+    """A run at its first step, or at the one after which it was stopped, while its folder is held."""
     with stoppable() as stop, _output_writer(out, begin) as writer, _told_how_to_go_on(writer, stop):
         checkpoint = find(writer, asked.spec) if writer and begin.resumes else None
         setup = _set_up(*asked)
@@ -185,14 +212,7 @@ def _train(asked: Request, out: str | Path | None, progress: Progress | None, be
         model, loop = _assemble(with_settings(asked.spec, setup.samples), setup, history, progress, stop, keeper)
         if past.checkpoint:
             take_up(loop, past.checkpoint, setup.device.device)
-        with stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
-            outcome = loop.run()
-            with stop.shielded():
-                trained = _save(model, outcome, setup, loop.history, writer, past)
-        run = _finish(trained, setup, writer, stop)
-        if writer:
-            writer.checkpoints.clear()
-        return run
+        yield Begun(model, loop, setup, writer, stop, past)
 
 
 @contextmanager
@@ -369,16 +389,26 @@ def _prepared_objective(model: Model, batches: Batches, steps: int) -> Objective
     return objective
 
 
-def _save(model: Model, outcome: Outcome, setup: Setup, history: History, writer: Writer | None, past: Past) -> Trained:
-    """Give the model its weights, and write them to disk before anything else is tried."""
-    _restore(model, outcome)
-    record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
-    record |= past.record
-    run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
-    return Trained(run, outcome, _save_weights(run, outcome, writer), history)
+def _save(begun: Begun, outcome: Outcome) -> Trained:
+    """Give the model its weights, and write them to disk before anything else is tried, signals included."""
+    model, setup, writer, history = begun.model, begun.setup, begun.writer, begun.loop.history
+    with begun.stop.shielded():
+        _restore(model, outcome)
+        record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
+        record |= begun.past.record
+        run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
+        return Trained(run, outcome, _save_weights(run, outcome, writer), history)
 
 
-def _finish(trained: Trained, setup: Setup, writer: Writer | None, stop: Stop) -> Run:
+def _finish(begun: Begun, trained: Trained) -> Run:
+    """What follows the weights; once all of it is done the run has nothing to go on with."""
+    run = _evaluate_and_report(trained, begun.setup, begun.writer, begun.stop)
+    if begun.writer:
+        begun.writer.checkpoints.clear()
+    return run
+
+
+def _evaluate_and_report(trained: Trained, setup: Setup, writer: Writer | None, stop: Stop) -> Run:
     """Fit the prior, evaluate the model, and write record, scores, pictures and card beside its weights."""
     run, outcome, saved, history = trained
     failure = outcome.failure
