@@ -54,12 +54,13 @@ class Environment(NamedTuple):
     def python(self) -> Path:
         return self.folder / ("Scripts" if os.name == "nt" else "bin") / "python"
 
-    def test(self, settings: Path, *words: object) -> int:
+    def test(self, settings: Path, *words: object, workers: str = "auto") -> int:
         """Run pytest there by the settings of a pyproject.toml; its exit code."""
         outside = self.folder / "outside"
         outside.mkdir(exist_ok=True)
         # -P: the folder that this runs in is not on the path. No cache: nothing is left in the source.
-        command = [self.python, "-P", "-m", "pytest", "-n", "auto", "-p", "no:cacheprovider", "-c", settings, *words]
+        options = ("-n", workers, "-p", "no:cacheprovider", "-c", settings)
+        command = [self.python, "-P", "-m", "pytest", *options, *words]
         seen = {name: value for name, value in os.environ.items() if name not in BLINDERS}
         environment = {"OMP_NUM_THREADS": "1", **seen}
         return subprocess.run([*map(str, command)], cwd=outside, env=environment, check=False).returncode
@@ -110,7 +111,8 @@ def checks(env: Environment, *, others: bool) -> Iterator[int]:
         yield env.test(plugin.folder / "pyproject.toml", plugin.folder / "tests")
     say(f"plugins/tests, where {names} is installed")
     rooms = [BESIDE / "test_present.py", BESIDE / ("test_absent.py" if others else "test_together.py")]
-    yield env.test(ROOT / "pyproject.toml", *rooms, "--installed", names)
+    # A handful of tests: each worker would import torch, which takes longer than they do.
+    yield env.test(ROOT / "pyproject.toml", *rooms, "--installed", names, workers="0" if others else "auto")
 
 
 def say(what: str) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Collection, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -301,6 +302,7 @@ ABOUT_FAMILIES = {
 }
 
 
+@cache
 def words(path: Path) -> set[str]:
     """The texts in the code of a file, docstrings left out, and all that it imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

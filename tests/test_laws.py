@@ -155,12 +155,18 @@ def test_every_law_catches_a_wrong_part() -> None:
 # --- what laws are checked on -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("law", [law for law in ALL_LAWS if law.id not in OF_PLUGINS | {"L57"}], ids=lambda law: law.id)
-def test_every_law_applies_to_a_built_in_part(law) -> None:
+@pytest.fixture(scope="module")
+def built_in() -> list[PartUnderTest]:
+    """Each built-in part; its specs are made once for all tests that ask for them."""
     plugin = PluginUnderTest("aezoo")
-    parts = [part for part in plugin.parts if part.kind in law.kinds]
+    return [PartUnderTest(part, plugin) for part in plugin.parts]
+
+
+@pytest.mark.parametrize("law", [law for law in ALL_LAWS if law.id not in OF_PLUGINS | {"L57"}], ids=lambda law: law.id)
+def test_every_law_applies_to_a_built_in_part(law: Law, built_in: list[PartUnderTest]) -> None:
+    parts = [tested for tested in built_in if tested.kind in law.kinds]
     assert parts
-    assert all(PartUnderTest(part, plugin).example is not None for part in parts)
+    assert all(tested.example is not None for tested in parts)
 
 
 def test_settings_and_shapes_vary_and_are_the_same_every_time(registry: Registry) -> None:
@@ -171,18 +177,10 @@ def test_settings_and_shapes_vary_and_are_the_same_every_time(registry: Registry
     assert len({str(layer) for _, _, layer in one.occurrences}) > 3
 
 
-def test_every_built_in_layer_and_latent_is_checked_in_several_settings(registry: Registry) -> None:
-    plugin = PluginUnderTest("aezoo")
-    few = [
-        part.tag()
-        for part in plugin.parts
-        if part.kind in ("layer", "latent") and not has_several_occurrences(part, plugin)
-    ]
-    assert few == []
-
-
-def has_several_occurrences(part: type[Component], plugin: PluginUnderTest) -> bool:
-    return len(list(PartUnderTest(part, plugin).occurrences)) > 2
+def test_every_built_in_layer_and_latent_is_checked_in_several_settings(built_in: list[PartUnderTest]) -> None:
+    varied = [tested for tested in built_in if tested.kind in ("layer", "latent")]
+    assert varied
+    assert [tested.name for tested in varied if len(list(tested.occurrences)) < 3] == []
 
 
 def test_a_law_is_checked_without_a_trace_in_the_global_generators() -> None:

@@ -1105,6 +1105,21 @@ class SquaresSpec(RegularizerSpec):
         return type(self).module(self.on)
 
 
+class Apart(Squares):
+    def forward(self, out: Any) -> Tensor:
+        known = (out.fields["label"] >= 0).to(out.x.dtype)
+        values = self.each(out.tap(self.on).flatten(1))
+        return (known * values).mean() * ((1 - known) * values).mean()
+
+
+@right("fields.label = {{ classes = 3, missing = true }}\n    " + REGULARIZER)
+class ApartSpec(SquaresSpec):
+    """Squares of samples with a label times those of samples without: nothing, unless a batch has both."""
+
+    type: Literal["apart"] = "apart"
+    module = Apart
+
+
 class Summed(Squares):
     def forward(self, out: Any) -> Tensor:
         return self.each(out.tap(self.on).flatten(1)).sum()

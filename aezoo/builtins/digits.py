@@ -32,6 +32,12 @@ class DigitsSpec(DatasetSpec):
         le=8000,
         description="how many of these keep their label, evenly over the digits; others have -1, for unknown",
     )
+    repeat: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="how often a sample that keeps its label comes in an epoch: then each batch has some",
+    )
 
     def sample_shape(self) -> Shape:
         return 1, 28, 28
@@ -45,6 +51,9 @@ class DigitsSpec(DatasetSpec):
         if self.labels is not None and field is not None and not field.missing:
             message = "labels that are not kept are unknown, and the field 'label' says nothing of that"
             yield Remark(message, "fields.label = { classes = 10, missing = true }", at="labels")
+        if self.labels is None and self.repeat > 1:
+            message = "all samples have a label: there are none to repeat more often than others"
+            yield Remark(message, "labels = 100, or leave 'repeat' out", at="repeat")
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         import numpy as np
@@ -56,6 +65,7 @@ class DigitsSpec(DatasetSpec):
         if self.labels is not None:
             hidden = unlabelled(labels[train], self.labels, seed)
             labels[train[hidden]] = -1
+            train = np.concatenate([train, *[train[labels[train] >= 0]] * (self.repeat - 1)])
         splits = {
             "train": train,
             "validation": np.arange(8000, 9000),

@@ -17,17 +17,17 @@ ENTRY = (
 IN_THE_BOX = "aezoo"
 
 
-#: The entry points when they were last scanned, while a spec is read; None outside of that.
-_SCANNED: ContextVar[dict[str, list[EntryPoint]] | None] = ContextVar("scanned", default=None)
+#: While a spec is read: the entry points as they were when first asked for, or nothing yet; None outside of that.
+_SCANNED: ContextVar[list[dict[str, list[EntryPoint]]] | None] = ContextVar("scanned", default=None)
 
 
 @contextmanager
 def scanned() -> Iterator[None]:
-    """Look at the metadata once, however often they are asked for within; the next time, they are looked at anew."""
+    """Look at the metadata once, however often they are asked for within, or not at all; the next time, anew."""
     if _SCANNED.get() is not None:
         yield
         return
-    token = _SCANNED.set(_installed())
+    token = _SCANNED.set([])
     try:
         yield
     finally:
@@ -36,8 +36,12 @@ def scanned() -> Iterator[None]:
 
 def installed() -> dict[str, list[EntryPoint]]:
     """Every namespace and the entry points that claim it."""
-    known = _SCANNED.get()
-    return _installed() if known is None else known
+    scans = _SCANNED.get()
+    if scans is None:
+        return _installed()
+    if not scans:
+        scans.append(_installed())
+    return scans[0]
 
 
 def _installed() -> dict[str, list[EntryPoint]]:

@@ -206,19 +206,36 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], text: str) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    seen: set[int] = set()
-    whole: dict[str, Tensor] = {}
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        # Two names for one memory: safetensors holds no such thing, so the second gets its own.
-        pointer = tensor.untyped_storage().data_ptr()
-        whole[name] = tensor.clone() if pointer in seen else tensor
-        seen.add(pointer)
+    separate = _separate(tensors)
     with replacing(path) as temporary:
         try:
-            save_file(whole, temporary, metadata={KEY: text})
+            save_file(separate, temporary, metadata={KEY: text})
         except SafetensorError as error:
             raise _unwritten(error) from error
+
+
+def weights_in_bytes(tensors: Mapping[str, Tensor], text: str) -> bytes:
+    """The bytes that `write_weights` puts into a file."""
+    from safetensors.torch import save
+
+    return save(_separate(tensors), metadata={KEY: text})
+
+
+def weights_from_bytes(data: bytes) -> dict[str, Tensor]:
+    """The tensors in what would be a file. Raises `Refused` if it is damaged."""
+    return tensors_of(data, header_of(Path(NAME), data))
+
+
+def _separate(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in the order of their names, each with memory of its own: safetensors holds no other."""
+    seen: set[int] = set()
+    separate: dict[str, Tensor] = {}
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        pointer = tensor.untyped_storage().data_ptr()
+        separate[name] = tensor.clone() if pointer in seen else tensor
+        seen.add(pointer)
+    return separate
 
 
 def _unwritten(error: Exception) -> OSError:

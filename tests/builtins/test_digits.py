@@ -16,7 +16,10 @@ from safetensors.torch import save_file as save_tensors
 from aezoo.builtins.arrays import ArraysSpec
 from aezoo.builtins.digits import DigitsSpec
 from aezoo.builtins.tables import TableSpec
-from aezoo.errors import DataError, NotFound
+from aezoo.data.batches import Batches
+from aezoo.data.splits import split
+from aezoo.errors import DataError, NotFound, SpecError
+from aezoo.reading.reader import read
 
 FACES = np.arange(5 * 1 * 2 * 3, dtype=np.uint8).reshape(5, 1, 2, 3)
 
@@ -73,6 +76,35 @@ def test_the_digits_are_ten_thousand_images_with_every_class_in_every_split():
 def test_a_limit_on_the_digits_leaves_validation_and_test_alone():
     splits = DigitsSpec(limit=100).load().splits
     assert [len(splits[name]) for name in ("train", "validation", "test")] == [100, 1000, 1000]
+
+
+def test_digits_with_a_label_come_as_often_as_said_and_others_once():
+    samples = DigitsSpec(labels=100, repeat=40).load(seed=3)
+    once = DigitsSpec(labels=100).load(seed=3)
+    assert np.array_equal(samples.labels, once.labels)
+    times = np.bincount(samples.splits["train"], minlength=8000)
+    assert np.array_equal(times, np.where(samples.labels[:8000] >= 0, 40, 1))
+    for name in ("validation", "test"):
+        assert np.array_equal(samples.splits[name], once.splits[name])
+
+
+def test_an_epoch_has_every_repetition_of_a_digit():
+    latent = {"type": "deterministic", "dim": 2}
+    spec = read({"name": "d", "input": [1, 28, 28], "latent": latent, "data": "digits"})
+    samples = DigitsSpec(limit=500, labels=10, repeat=51).load()
+    rows = split(samples, spec.data)["train"]
+    batches = Batches(samples, spec, rows)
+    assert batches.steps_per_epoch(100) == 10
+    seen = torch.cat([batch.x for batch in batches.epoch(0, 100, 0)]).flatten(1)
+    unique, times = torch.unique(seen, dim=0, return_counts=True)
+    assert len(unique) == 500
+    assert sorted(times.tolist()) == [1] * 490 + [51] * 10
+
+
+def test_a_repetition_of_digits_that_all_have_a_label_is_refused():
+    data = {"type": "digits", "repeat": 2}
+    with pytest.raises(SpecError, match=r"there are none to repeat more often than others"):
+        read({"name": "d", "input": [1, 28, 28], "latent": {"type": "deterministic", "dim": 2}, "data": data})
 
 
 # --- arrays --------------------------------------------------------------------------------------------

@@ -119,14 +119,14 @@ def test_a_linear_vae_with_learned_variance_is_probabilistic_pca() -> None:
         latent={"type": "gaussian", "dim": DIM},
         likelihood={"type": "gaussian", "variance": "learned"},
         regularizers={"kl": {"weight": 1.0}},
-        training=adam(4000),
+        training=adam(2000),
     )
     network, x = trained(spec)
     values, _ = principal(x)
     variance = values[DIM:].mean().item()
     bound = 0.5 * (D * math.log(2 * math.pi) + values[:DIM].log().sum().item() + (D - DIM) * math.log(variance) + D)
     sigma2 = math.exp(2 * network.likelihood.log_scale.item())
-    # noise of 4,000 single draws: the loss is quadratic in the parameters' error, sigma linear
+    # noise of 2,000 single draws: the loss is quadratic in the parameters' error, sigma linear
     assert sigma2 == pytest.approx(variance, rel=0.03)
     elbo, kl = exact_gaussian_elbo(network, x, sigma2)
     assert bound - 1e-6 <= elbo <= bound + 0.01
@@ -140,7 +140,7 @@ def test_a_linear_beta_vae_fills_water_in_reverse(beta: float, active: int) -> N
         latent={"type": "gaussian", "dim": DIM},
         likelihood={"type": "gaussian", "variance": "fixed", "sigma": 1.0},
         regularizers={"kl": {"weight": beta}},
-        training=adam(4000),
+        training=adam(2000),
     )
     network, x = trained(spec)
     values, _ = principal(x)
@@ -158,13 +158,13 @@ def test_a_linear_beta_vae_fills_water_in_reverse(beta: float, active: int) -> N
 
 def test_a_linear_autoencoder_under_gaussian_noise_shrinks_like_the_wiener_filter() -> None:
     variance = 1.0
-    spec = linear_spec(corruption=[{"type": "gaussian_noise", "std": variance**0.5}], training=adam(4000))
+    spec = linear_spec(corruption=[{"type": "gaussian_noise", "std": variance**0.5}], training=adam(2000))
     network, x = trained(spec)
     values, vectors = principal(x)
     encoder, decoder = maps(network)
     top, u = values[:DIM], vectors[:, :DIM]
     expected = u @ torch.diag(top / (top + variance)) @ u.T
-    # noise of 4,000 draws of 2,000 x 12 values, averaged by the falling learning rate
+    # noise of 2,000 draws of 2,000 x 12 values, averaged by the falling learning rate
     torch.testing.assert_close(decoder @ encoder, expected, rtol=0, atol=0.02)
     a = decoder @ encoder
     s = x.T @ x / N
@@ -176,7 +176,7 @@ def test_a_linear_autoencoder_under_gaussian_noise_shrinks_like_the_wiener_filte
 
 def test_a_linear_autoencoder_under_masking_is_reduced_rank_regression() -> None:
     p = 0.3
-    spec = linear_spec(corruption=[{"type": "mask", "p": p}], training=adam(5000))
+    spec = linear_spec(corruption=[{"type": "mask", "p": p}], training=adam(2500))
     network, x = trained(spec)
     s = x.T @ x / N
     kept = (1 - p) ** 2 * s + p * (1 - p) * torch.diag(s.diag())  # covariance of the masked input

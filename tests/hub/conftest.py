@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -107,6 +109,17 @@ def online(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--offline` sets a variable of the process: it goes with the test that said it."""
     for name in ("AEZOO_OFFLINE", "HF_HUB_OFFLINE"):
         monkeypatch.setenv(name, "")
+
+
+@pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client tries as often as it would, and does not wait between two tries."""
+    from huggingface_hub import file_download
+    from huggingface_hub.utils import _http
+
+    without_sleep = SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
+    for module in (_http, file_download):
+        monkeypatch.setattr(module, "time", without_sleep)
 
 
 @pytest.fixture

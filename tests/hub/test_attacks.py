@@ -409,6 +409,7 @@ def test_a_redirect_of_a_file_takes_no_token_elsewhere_and_its_bytes_are_checked
     assert no_token(hub)
 
 
+@pytest.mark.usefixtures("no_backoff")
 @pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/x", "//", "http://[", "http://127.0.0.1:1/x"])
 def test_a_redirect_to_what_is_no_origin_is_an_error(hub: Hub, box: Box, where: str) -> None:
     hub.hook("*", f"resolve.*{WEIGHTS}", faults.redirect(where), times=None)

@@ -160,6 +160,7 @@ def test_a_commit_that_is_refused_published_nothing(hub: Hub, login: str, tiny: 
     assert commits(hub) == 0
 
 
+@pytest.mark.usefixtures("no_backoff")
 def test_a_repository_that_is_called_commit_is_no_commit(hub: Hub, login: str, tiny: Path) -> None:
     hub.hook("POST", "/preupload/", faults.refuse(500), times=None)
     with pytest.raises(HubError, match=r"; nothing was published$"):

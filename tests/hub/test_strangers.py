@@ -389,6 +389,7 @@ def test_a_hub_that_says_the_token_back_is_not_repeated(
     assert nowhere(box, str(caught.getrepr(chain=True, showlocals=False)))
 
 
+@pytest.mark.usefixtures("no_backoff")
 def test_a_redirect_that_says_the_token_back_is_not_repeated(hub: Hub, box: Box, aezoo: Run) -> None:
     hub.hook("*", "resolve", faults.redirect(f"http://127.0.0.1:1/{TOKEN}?sig=secret"), times=None)
     result = aezoo("pull", REPO, "--debug")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -30,9 +32,13 @@ class Setting(NamedTuple):
     written: Any
 
 
-def settings_of(part: type[Component], registry: Registry, count: int) -> list[Setting]:
-    """At most `count` settings of a part, each once."""
-    pool, drawn = PartPool(registry), dict[str, Setting]()
+class Enough(BaseException):
+    """No more settings are needed. Not an `Exception`, which Hypothesis would take for a failure and examine."""
+
+
+def each_setting(part: type[Component], registry: Registry, count: int, use: Callable[[Setting], bool]) -> None:
+    """Call `use` with at most `count` settings of a part, each once, until it returns True."""
+    pool, seen = PartPool(registry), set[str]()
 
     @seed(SEED)
     @settings(
@@ -44,11 +50,16 @@ def settings_of(part: type[Component], registry: Registry, count: int) -> list[S
     )
     @given(_strategy(part, pool))
     def collect(setting: Setting | None) -> None:
-        if setting is not None:
-            drawn[to_json({"shape": list(setting.shape), "part": setting.written}, indent=None)] = setting
+        if setting is None:
+            return
+        text = to_json({"shape": list(setting.shape), "part": setting.written}, indent=None)
+        if text not in seen:
+            seen.add(text)
+            if use(setting):
+                raise Enough
 
-    collect()
-    return list(drawn.values())
+    with suppress(Enough):
+        collect()
 
 
 def _strategy(part: type[Component], pool: PartPool) -> st.SearchStrategy[Setting | None]:

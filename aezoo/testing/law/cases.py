@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
+
+import torch
 
 from aezoo.errors import AezooError, UsageError
 from aezoo.registry.attribution import described, innermost, interrupted, package
+from aezoo.registry.entry_points import scanned
 from aezoo.spec.kinds import KINDS
 from aezoo.testing.law import (
     constraints,
@@ -29,7 +33,7 @@ from aezoo.testing.law import (
     variants,
 )
 from aezoo.testing.law.definition import PLUGIN, VARIANT, Breach, Law
-from aezoo.testing.law.rng_state import rng_preserved
+from aezoo.testing.law.rng_state import reseed, rng_preserved
 from aezoo.testing.law.under_test import PartUnderTest, PluginUnderTest, VariantUnderTest
 
 #: The laws, in the order of docs/laws.md.
@@ -118,7 +122,8 @@ def _messages(law: Law, tested: Tested) -> list[tuple[str, str]]:
     """Messages of the check, each with where an exception was raised, or nothing."""
     messages: list[tuple[str, str]] = []
     try:
-        with rng_preserved():
+        with rng_preserved(), _one_thread(), scanned():  # a law may read a hundred specs
+            reseed(0)  # a check does not depend on those before it
             for message in law.check(tested):
                 messages.append((message, ""))
                 if len(messages) == MOST_MESSAGES:
@@ -128,6 +133,17 @@ def _messages(law: Law, tested: Tested) -> list[tuple[str, str]]:
             raise
         messages.append(_raised(error, tested if isinstance(tested, PluginUnderTest) else tested.plugin))
     return messages
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Use one thread of torch: for tensors as small as those of laws, others take more time than they save."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _raised(error: BaseException, plugin: PluginUnderTest) -> tuple[str, str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import count
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from aezoo.building.builder import build, objective_of
-from aezoo.data.batches import Batches
+from aezoo.data.batches import Batch, Batches
 from aezoo.nn.corruption import corrupt
 from aezoo.nn.objective import Objective
 from aezoo.registry.loader import default_registry
@@ -44,8 +44,14 @@ class TrainingPlan(NamedTuple):
         return TrainingSpec.model_validate(table, context={"registry": default_registry()})
 
 
-#: Tried until one succeeds: the loss is a sum over a sample's axes, and grows with them.
-PLANS = (TrainingPlan(150, 0.03), TrainingPlan(150, 0.003), TrainingPlan(300, 0.01), TrainingPlan(1000, 0.003))
+#: Tried until one succeeds, with smooth samples or others: the loss is a sum over a sample's axes, and grows with them.
+#: Ordered so that most parts need one, and nearly all the rest three.
+FAST, SLOW, LONG, LONGEST = (TrainingPlan(*plan) for plan in ((150, 0.03), (150, 0.003), (300, 0.01), (1000, 0.003)))
+ATTEMPTS = (
+    *((FAST, True), (SLOW, True), (LONG, True)),
+    *((FAST, False), (SLOW, False), (LONG, False)),
+    *((LONGEST, True), (LONGEST, False)),
+)
 
 
 @law(
@@ -65,12 +71,29 @@ def learns(tested: PartUnderTest) -> Iterator[str]:
     example = tested.example
     if example is None or not example.decodes or not example.likelihood.quantities:  # the samples are numbers
         return
-    spec, unexplained = tested.tiny(INPUTS), math.inf
-    for plan, smooth in product(PLANS, (True, False)):
+    spec = tested.tiny(INPUTS)
+    # Examples of parts that go together, such as a latent and its prior, are often one spec.
+    unexplained = tested.plugin.remembered(("unexplained", spec), lambda: _least_unexplained(spec))
+    if unexplained >= MOST_UNEXPLAINED:
+        yield f"its example explains {max(0, 1 - unexplained):.0%} of the variance of eight samples"
+
+
+def _least_unexplained(spec: Spec) -> float:
+    """The unexplained share of the first attempt that succeeds, or the least of all."""
+    unexplained = math.inf
+    for plan, smooth in ATTEMPTS:
         unexplained = min(unexplained, _unexplained_after(spec, plan, samples(spec, smooth=smooth)))
         if unexplained < MOST_UNEXPLAINED:
-            return
-    yield f"its example explains {max(0, 1 - unexplained):.0%} of the variance of eight samples"
+            break
+    return unexplained
+
+
+class EndlessEpoch(Batches):
+    """Batches in one epoch that never ends: at its end a run keeps its weights, which takes longer than a step."""
+
+    def epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
+        for number in count(epoch):
+            yield from super().epoch(number, batch_size, seed)
 
 
 def _unexplained_after(spec: Spec, plan: TrainingPlan, x: Tensor) -> float:
@@ -79,7 +102,7 @@ def _unexplained_after(spec: Spec, plan: TrainingPlan, x: Tensor) -> float:
     model = build(spec, seed=0)
     objective = objective_of(model, steps=plan.steps).train()
     fields = {name: value.numpy() for name, value in same_fields(spec, x).items()}
-    batches = Batches(Samples(x.numpy(), "eight samples", fields=fields), spec)
+    batches = EndlessEpoch(Samples(x.numpy(), "eight samples", fields=fields), spec)
     prepare(objective, batches, spec.training)
     outcome = Loop(objective, spec.training, batches, steps=plan.steps, turns=turns_of(spec)).run()
     if outcome.failure:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from torch import nn
 
-from aezoo.storage.weights import read_weights, write_weights
+from aezoo.storage.weights import weights_from_bytes, weights_in_bytes
 from aezoo.testing.law.adapters import Adapter, adapters_of, generator, run_copy, same
 from aezoo.testing.law.definition import MODULES, law
+from aezoo.testing.law.rng_state import seed_global
 from aezoo.testing.law.under_test import PartUnderTest
 
 #: Samples in a batch.
@@ -58,7 +56,7 @@ def state(tested: PartUnderTest) -> Iterator[str]:
 
 
 def _reloaded(adapter: Adapter, module: nn.Module) -> Iterator[str]:
-    stored = _stored(module)
+    stored = weights_from_bytes(weights_in_bytes(module.state_dict(), "a law"))  # a file would wait for the disk
     fresh = _fresh(adapter)
     missing, unexpected = fresh.load_state_dict(stored, strict=False)
     if missing or unexpected:
@@ -76,15 +74,8 @@ def _reloaded(adapter: Adapter, module: nn.Module) -> Iterator[str]:
 
 def _fresh(adapter: Adapter) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(99)
+        seed_global(99)
         return adapter.build_unseeded().eval()
-
-
-def _stored(module: nn.Module) -> dict[str, Any]:
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        write_weights(path, module.state_dict(), "a law")
-        return read_weights(path)
 
 
 LAWS = [input_kept, state]

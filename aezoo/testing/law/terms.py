@@ -12,6 +12,7 @@ from aezoo.nn.objective import player_parameters
 from aezoo.spec.kinds import ConstantSpec
 from aezoo.testing.law.adapters import TermAdapter, adapters_of, generator, run_copy, same
 from aezoo.testing.law.definition import law
+from aezoo.testing.law.rng_state import seed_global
 from aezoo.testing.law.under_test import PartUnderTest
 
 #: Samples in a batch.
@@ -102,7 +103,7 @@ def scored(tested: PartUnderTest) -> Iterator[str]:
         with torch.no_grad():
             score = module["term"].score(adapter.out(module, x))
             alone = module["term"].score(adapter.out(module, x[:1]))
-            torch.manual_seed(1)
+            seed_global(1)
             anew = adapter.term().eval().score(adapter.out(module, x))  # type: ignore[operator]
         if tuple(score.shape) != (BATCH_SIZE,) or not bool(score.isfinite().all()):
             numbers = "finite numbers" if bool(score.isfinite().all()) else "numbers that are not finite"

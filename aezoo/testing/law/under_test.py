@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -46,6 +46,7 @@ class PluginUnderTest:
     def __init__(self, namespace: str, registry: Registry | None = None) -> None:
         self.namespace = self.name = namespace
         self.registry = default_registry() if registry is None else registry
+        self._numbers: dict[Hashable, float] = {}
         if registry is None:
             load(self.registry, namespace)
 
@@ -71,6 +72,12 @@ class PluginUnderTest:
         """Other keys of the spec around an example: plain ones, or those of the plugin's own latents."""
         latents = [part for part in self.parts if part.kind == "latent"]
         return (*RESTS, *(example for part in latents if (example := example_of(part))))
+
+    def remembered(self, key: Hashable, compute: Callable[[], float]) -> float:
+        """A number that several parts ask for, computed once."""
+        if key not in self._numbers:
+            self._numbers[key] = compute()
+        return self._numbers[key]
 
     def _is_own(self, name: str) -> bool:
         space, _, _ = name.rpartition(":")
@@ -170,12 +177,16 @@ class PartUnderTest:
         return {"registry": self.plugin.registry}
 
     def _drawn_specs(self) -> list[Spec]:
-        from aezoo.testing.generate.settings import settings_of
+        from aezoo.testing.generate.settings import Setting, each_setting
 
         kept: list[Spec] = []
-        for setting in settings_of(self.part, self.plugin.registry, DRAFTS):
-            spec = self._around(setting.shape, setting.written) if len(kept) < KEPT else None
-            kept += [spec] if spec else []
+
+        def keep(setting: Setting) -> bool:
+            spec = self._around(setting.shape, setting.written)
+            kept.extend([spec] if spec else [])
+            return len(kept) == KEPT
+
+        each_setting(self.part, self.plugin.registry, DRAFTS, keep)
         return sorted(kept, key=lambda spec: (flat(spec.input.shape), spec.arch))
 
     def _around(self, shape: Shape, written: Any) -> Spec | None:

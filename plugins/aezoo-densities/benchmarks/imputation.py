@@ -9,7 +9,8 @@ The table has numbers alone, a line a sample. All in the units of standardized c
 - vae: the VAE of the known values (`mask`, one draw), imputed by importance weights.
 - miwae: the same with 20 draws in training.
 
-The tables of the README are those of `sklearn.datasets`: `numpy.savetxt("wine.csv", load_wine().data, delimiter=",")`.
+The tables of the README are those of `sklearn.datasets`: `numpy.savetxt("wine.csv", load_wine().data, delimiter=",")`,
+and likewise `load_breast_cancer().data`.
 A row a seed: root mean square error of the hidden values. The exit status is 1 unless miwae is below mean and zeros for
 every seed.
 """

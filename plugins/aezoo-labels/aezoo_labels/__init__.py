@@ -16,6 +16,7 @@ AEZOO_API = 1
 MODULES = [
     LazyModule(f"{__name__}.latents", latent=("gaussian",)),
     LazyModule(f"{__name__}.objectives", objective=("semi_supervised",)),
+    LazyModule(f"{__name__}.terms", regularizer=("association",)),
     LazyModule(f"{__name__}.metrics", metric=("accuracy",)),
 ]
 

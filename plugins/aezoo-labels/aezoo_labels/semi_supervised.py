@@ -70,10 +70,11 @@ class SemiSupervised(nn.Module):
         label = out.fields[self.label]
         log_q = out.code.logits.log_softmax(dim=1)  # [B, K]
         told = one_hot(label, self.classes, log_q)  # a row of zeros where it is unknown
-        unknown = (label < 0).to(log_q.dtype)
-        q = torch.where(label.unsqueeze(1) < 0, log_q.exp(), told)
-        entropy = -(log_q.exp() * log_q).sum(dim=1)
-        bound = (q * self.bounds(out)).sum(dim=1) - unknown * entropy
+        bound = reconstruction(out) + rate(out) + math.log(self.classes)  # the pass read the labels that are known
+        unknown = (label < 0).nonzero().flatten()
+        if len(unknown):
+            few, log_few = rows_of(out, unknown), log_q[unknown]
+            bound = bound.index_copy(0, unknown, (log_few.exp() * (self.bounds(few) + log_few)).sum(dim=1))
         return {"bound": bound.mean(), "classification": -(told * log_q).sum(dim=1).mean()}
 
     def bounds(self, out: Output) -> Tensor:
@@ -90,6 +91,19 @@ class SemiSupervised(nn.Module):
         decoded = out.model.redecode(many._replace(fields=fields), code, draw)
         values: Tensor = reconstruction(decoded) + rate(decoded)
         return values.reshape(self.classes, n).T + math.log(self.classes)
+
+
+def rows_of(out: Output, rows: Tensor) -> Output:
+    """The pass of some of its samples, int64 [n]; what came out of the decoder is left as it is."""
+    return out._replace(
+        x=out.x[rows],
+        corrupted=out.corrupted[rows],
+        code=type(out.code)(*(value[rows] for value in out.code)),
+        taps={name: value[rows] for name, value in out.taps.items()},
+        fields={name: value[rows] for name, value in out.fields.items()},
+        aim=None if out.aim is None else out.aim[rows],
+        mask=None if out.mask is None else out.mask[rows],
+    )
 
 
 class Accuracy:
