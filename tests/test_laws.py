@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
+import torch
 
 from aezoo.errors import PluginError, PluginMissing, UsageError
 from aezoo.registry.loader import default_registry
@@ -187,7 +189,6 @@ def test_a_law_is_checked_without_a_trace_in_the_global_generators() -> None:
     import random
 
     import numpy as np
-    import torch
 
     def drawn() -> tuple[float, float, float]:
         return torch.rand(()).item(), np.random.random(), random.random()
@@ -201,6 +202,26 @@ def test_a_law_is_checked_without_a_trace_in_the_global_generators() -> None:
     for law in laws("corruption"):
         Case(law, part_under_test).assert_holds()
     assert drawn() == before
+
+
+def test_a_law_is_checked_from_the_same_seed_on_one_thread_which_is_given_back() -> None:
+    seen: list[tuple[float, int]] = []
+
+    def check(tested: PartUnderTest) -> Iterator[str]:
+        seen.append((torch.rand(()).item(), torch.get_num_threads()))
+        yield from ()
+
+    part = PartUnderTest(RIGHT[0], plugin_with(RIGHT[0]))
+    torch.set_num_threads(2)
+    try:
+        for _ in range(2):
+            torch.rand(3)
+            assert Case(Law("L00", ("layer",), "It is checked.", "", check), part).breaches() == []
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert seen == [seen[0]] * 2
+    assert seen[0][1] == 1
 
 
 # --- the public functions -------------------------------------------------------------------------------------

@@ -385,3 +385,19 @@ def test_what_is_installed_meanwhile_is_seen_by_the_next_read(install: Installed
         aezoo.read(SPEC, registry=fresh)
     install()
     assert aezoo.read(SPEC, registry=fresh).encoder[0].tag() == "toy:double"
+
+
+def test_metadata_are_scanned_once_within_and_not_at_all_if_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    scans: list[int] = []
+    monkeypatch.setattr(entry_points, "_installed", lambda: scans.append(1) or {})
+    with entry_points.scanned():
+        pass
+    assert len(scans) == 0
+    with entry_points.scanned():
+        entry_points.installed()
+        with entry_points.scanned():
+            entry_points.installed()
+        assert len(scans) == 1
+    entry_points.installed()
+    entry_points.installed()
+    assert len(scans) == 3

@@ -323,3 +323,16 @@ def test_an_objective_without_state_has_no_file_and_needs_none(tmp_path: Path) -
     aezoo.train(plain, VALUES, out=tmp_path / "run")
     assert not (tmp_path / "run" / training_state.NAME).exists()
     assert not training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run").auxiliary_state
+
+
+def test_the_bytes_in_memory_are_those_of_the_file_and_give_its_tensors(tmp_path: Path) -> None:
+    shared = torch.arange(6.0)
+    tensors = {"b": shared.reshape(2, 3), "a": shared, "c": torch.tensor(7)}
+    weights.write_weights(tmp_path / weights.NAME, tensors, "text")
+    data = weights.weights_in_bytes(tensors, "text")
+    assert data == (tmp_path / weights.NAME).read_bytes()
+    assert {name: value.tolist() for name, value in weights.weights_from_bytes(data).items()} == {
+        name: value.tolist() for name, value in tensors.items()
+    }
+    with pytest.raises(Refused):
+        weights.weights_from_bytes(data[:-1])
