@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aezoo.reading.reader import read
     from aezoo.spec.document import Spec
     from aezoo.storage.saving import save
-    from aezoo.training.run import Run, train
+    from aezoo.training.run import Run, resume, train
     from aezoo.zoo.loading import load
     from aezoo.zoo.pulling import pull
     from aezoo.zoo.pushing import push
@@ -36,6 +36,7 @@ _HOMES = {
     "pull": "aezoo.zoo.pulling",
     "push": "aezoo.zoo.pushing",
     "read": "aezoo.reading.reader",
+    "resume": "aezoo.training.run",
     "save": "aezoo.storage.saving",
     "train": "aezoo.training.run",
 }
@@ -53,6 +54,7 @@ __all__ = [
     "pull",
     "push",
     "read",
+    "resume",
     "save",
     "train",
 ]

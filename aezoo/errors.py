@@ -13,6 +13,7 @@
     │   └── DataError       6     the data are not what the spec says
     ├── Refused             7     refused for safety: integrity, unsafe or oversized content
     └── Interrupted       130     stopped by the user; what was good is kept
+        └── Resumable      75     stopped by the user; a command goes on from where it was stopped
 
 `ShapeError` and `NoMirror` are what a part raises; the code that walks the spec adds the key path.
 """
@@ -208,6 +209,10 @@ class DataWarning(UserWarning):
         super().__init__(f"{message}: {hint}" if hint else message)
 
 
+class CheckpointWarning(UserWarning):
+    """A state of a run could not be kept, or was damaged: the run works on, and can go on from an earlier state."""
+
+
 class Refused(AezooError):
     """Refused for safety: something would be overwritten, is damaged, or too large."""
 
@@ -218,6 +223,12 @@ class Interrupted(AezooError):
     """Stopped by the user; what was good is kept, and the message says where."""
 
     exit_code = 130
+
+
+class Resumable(Interrupted):
+    """Stopped by the user with its state kept: the hint is the command that goes on."""
+
+    exit_code = 75
 
 
 class ShapeError(ValueError):

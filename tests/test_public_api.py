@@ -22,6 +22,7 @@ PUBLIC = [
     "pull",
     "push",
     "read",
+    "resume",
     "save",
     "train",
 ]

@@ -159,4 +159,13 @@ offline = click.option(
     help="Touch no network; take what is here.",
 )
 data = click.option("--data", type=AnyPath, help="A file or folder of samples instead of the spec's own data.")
+allow_inexact = click.option(
+    "--allow-inexact", is_flag=True, help="Go on under other conditions; the record then says so for ever."
+)
+checkpoint_every = click.option(
+    "--checkpoint-every",
+    metavar="S",
+    type=click.FloatRange(0),
+    help="Seconds between two states that are kept; by default 30, or as many as keep the cost below 1 %.",
+)
 threads = click.option("--threads", type=click.IntRange(1), help="Of the CPU; another number may round differently.")

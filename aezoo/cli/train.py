@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aezoo.spec.kinds import DatasetSpec
     from aezoo.spec.limits import Limits
     from aezoo.training.progress import Progress
+    from aezoo.training.run import Run
 
 
 @click.command()
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 @options.overrides
 @options.limits
 @options.force
+@click.option("--resume", type=click.Choice(["auto"]), help="Go on with a run that was stopped in the folder.")
+@options.allow_inexact
+@options.checkpoint_every
 @options.as_json
 def train(
     source: str,
@@ -44,23 +48,49 @@ def train(
     overrides: tuple[str, ...],
     limits: Limits,
     force: bool,
+    resume: Literal["auto"] | None,
+    allow_inexact: bool,
+    checkpoint_every: float | None,
     as_json: bool,
 ) -> None:
-    """Train the model of SPEC and keep weights, metrics and pictures in a folder."""
-    # Read when torch is loaded: idle threads sleep. Spinning is faster on an idle machine
-    # and many times slower on one where anything else runs.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    """Train the model of SPEC and keep weights, metrics and pictures in a folder.
+
+    Ctrl-C, SIGTERM and SIGUSR1 stop it after the step in progress: exit code 75, and the command that goes on.
+    """
+    let_threads_sleep()
     spec, samples = _spec_and_data(source, data, overrides, limits)
     spec = _with_epochs(spec, epochs)
     folder = out or Path("runs") / spec.name
-    progress = _progress(as_json)
     run = aezoo.train(
-        spec, samples, out=folder, device=device, seed=seed, threads=threads, force=force, progress=progress
+        spec,
+        samples,
+        out=folder,
+        device=device,
+        seed=seed,
+        threads=threads,
+        force=force,
+        progress=progress(as_json),
+        resume=resume,
+        allow_inexact=allow_inexact,
+        checkpoint_every=checkpoint_every,
     )
+    report(run, folder, as_json=as_json)
+
+
+def let_threads_sleep() -> None:
+    """To be called before torch is loaded, which reads it: idle threads sleep.
+
+    Spinning is faster on an idle machine and many times slower on one where anything else runs.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def report(run: Run, folder: Path, *, as_json: bool) -> None:
+    """Say how a run ended, and where its files are."""
     pictures = sorted((folder / "samples").glob("*.png"))
     if as_json:
         scores = run.scores.as_dict() if run.scores else None
-        emit({"name": spec.name, "out": folder, "scores": scores, "record": run.record, "pictures": pictures})
+        emit({"name": run.model.spec.name, "out": folder, "scores": scores, "record": run.record, "pictures": pictures})
         return
     click.echo(_summary(run.record), err=True)
     if run.scores:
@@ -94,7 +124,8 @@ def _with_epochs(spec: Spec, epochs: int | None) -> Spec:
     return spec.model_copy(update={"training": training})
 
 
-def _progress(quiet: bool) -> Progress:
+def progress(quiet: bool) -> Progress:
+    """What shows the losses: a bar or lines, or nothing."""
     from aezoo.training.progress import Silent, Terminal
 
     return Silent() if quiet or os.environ.get("AEZOO_PROGRESS") == "0" else Terminal()

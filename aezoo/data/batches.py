@@ -99,9 +99,9 @@ class Batches:
         order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
         return order.to(self._values.device)
 
-    def epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
-        """The batches of one epoch, shuffled."""
-        return map(self.gather, self._cut(self.order(epoch, seed), batch_size))
+    def epoch(self, epoch: int, batch_size: int, seed: int, *, first: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, shuffled; from the `first` on, without gathering those before."""
+        return map(self.gather, self._cut(self.order(epoch, seed), batch_size)[first:])
 
     def gather(self, indices: Tensor) -> Batch:
         """These samples as floats [B, *input], with their fields."""

@@ -2,6 +2,7 @@
 
     FOLDER/.staging-<random>/      what is being written, or what a crash left of it: of no use to anyone
            .aezoo-replacement/     a whole model whose files are being moved into the folder
+           .aezoo-checkpoints/     the state of a run that is at work, or was stopped: see `aezoo.storage.checkpoints`
            .aezoo-writer.lock      held by whoever writes here; .aezoo-writer.json beside it says who that is
 
 A model of several files cannot be replaced by one rename. So the new one is written aside, whole, and becomes
@@ -20,13 +21,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aezoo.errors import Refused, RunFailed
-from aezoo.files import sync
+from aezoo.files import atomic_write, sync
 from aezoo.names import inert
-from aezoo.storage import layout, lockfile
+from aezoo.storage import checkpoints, layout, lockfile
+from aezoo.storage.checkpoints import Checkpoints
 
 STAGING, _OURS = layout.WRITERS
 REPLACEMENT, LOCK, WRITER = f"{_OURS}replacement", f"{_OURS}writer.lock", f"{_OURS}writer.json"
@@ -40,6 +43,12 @@ PICTURES = "samples"
 
 Fill = Callable[[Path], None]
 
+#: What to do about a folder that is not empty, by whether it holds a run that was stopped.
+_HINTS = {
+    False: "name another --out, or --force replaces it",
+    True: "it holds a run that was stopped: --resume auto goes on, or --force begins anew",
+}
+
 
 def current(folder: Path) -> Path:
     """Where the whole model of a folder lies: in the folder, or in a replacement that a crash cut short."""
@@ -52,25 +61,74 @@ def holds_model(folder: Path) -> bool:
     return (current(folder) / layout.CONFIG).is_file()
 
 
+class Mark(NamedTuple):
+    """How far the records of a run had grown: what comes after that in their file is cut off by a run that goes on.
+
+    Attributes:
+        length: In bytes.
+        sha256: Of these bytes.
+    """
+
+    length: int
+    sha256: str
+
+    def prefix(self, path: Path) -> bytes | None:
+        """These bytes of a file; None where it is not there, or begins otherwise."""
+        try:
+            with path.open("rb") as file:
+                data = file.read(self.length)
+        except OSError:
+            data = b""
+        return data if sha256(data).hexdigest() == self.sha256 else None
+
+
 class Writer:
     """Writes to a folder.
 
     Args:
         folder: Of a model; the caller holds its lock.
         replaces: Whether a model was there before.
+
+    Attributes:
+        checkpoints: The states of the run that writes here.
     """
 
     def __init__(self, folder: Path, *, replaces: bool) -> None:
         self.folder = folder
         self.replaces = replaces
+        self.checkpoints = Checkpoints(folder)
         self._aside: Path | None = None
 
     def history(self) -> Path:
         """Where the records of a run go while it works: aside, as long as those of an older model are there."""
         if not self.replaces and not (self.folder / HISTORY).exists():
             return self.folder / HISTORY
+        return self._history_aside()
+
+    def earlier_history(self, mark: Mark) -> tuple[Path, bytes]:
+        """Where the records of a run that goes on go, cut to those that it had, and these.
+
+        Raises:
+            Refused: They are not there.
+            RunFailed: They cannot be written.
+        """
+        for path in (self.checkpoints.folder / HISTORY, self.folder / HISTORY):
+            if (records := mark.prefix(path)) is not None:
+                break
+        else:
+            raise Refused(
+                f"{self.folder / HISTORY} does not begin with the records of the run that is to go on",
+                hint="bring that file back, or begin anew: --force",
+            )
+        in_place = path.parent == self.folder and not self.replaces
+        target = path if in_place else self._history_aside()
+        atomic_write(target, records)
+        return target, records
+
+    def _history_aside(self) -> Path:
         with self._errors_named():
-            self._aside = self._stage()
+            self.checkpoints.folder.mkdir(exist_ok=True)
+        self._aside = self.checkpoints.folder
         return self._aside / HISTORY
 
     def replace(self, fill: Fill) -> None:
@@ -133,12 +191,13 @@ class Writer:
 
 
 @contextmanager
-def writing(folder: Path, *, force: bool) -> Iterator[Writer]:
+def writing(folder: Path, *, force: bool, resume: bool = False) -> Iterator[Writer]:
     """Hold a folder, made if need be, against other writers.
 
     Args:
         folder: For a model.
         force: Whether something may be in it.
+        resume: Whether a run may be in it that was stopped.
 
     Raises:
         Refused: Something is in it, or another process writes there.
@@ -155,12 +214,15 @@ def writing(folder: Path, *, force: bool) -> Iterator[Writer]:
             settle(folder)
         except OSError as error:
             raise unwritable(folder, error) from error
-        if not force and any(path.name not in OWN for path in folder.iterdir()):
-            raise Refused(f"{folder} exists and is not empty", hint="name another --out, or --force replaces it")
+        stopped = (folder / checkpoints.NAME).is_dir()
+        if not force and not (resume and stopped) and any(path.name not in OWN for path in folder.iterdir()):
+            raise Refused(f"{folder} exists and is not empty", hint=_HINTS[stopped])
+        writer = Writer(folder, replaces=holds_model(folder))
         try:
-            yield Writer(folder, replaces=holds_model(folder))
+            yield writer
         finally:
             _sweep(folder)
+            writer.checkpoints.sweep()
 
 
 def settle(folder: Path) -> None:

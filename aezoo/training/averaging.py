@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +46,17 @@ class Average:
             yield
         finally:
             self._swap()
+
+    def state(self) -> dict[str, Any]:
+        """The averages, in the order of the model's parameters."""
+        return {"shadow": self.shadow, "begun": self.begun}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        for shadow, value in zip(self.shadow, state["shadow"], strict=True):
+            shadow.copy_(value)
+        self.begun = state["begun"]
 
     @torch.no_grad()
     def _swap(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from aezoo.errors import RunFailed
 from aezoo.training.meter import Means
@@ -40,4 +42,17 @@ class EarlyStopping:
     def ends_run(self, *, improved: bool) -> bool:
         """Whether patience is at its end after an epoch that was the best so far, or was not."""
         self.epochs_waited = 0 if improved else self.epochs_waited + 1
+        return self.exhausted
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether patience is at its end."""
         return self.patience is not None and self.epochs_waited >= self.patience
+
+    def state(self) -> dict[str, Any]:
+        """The best value so far, and the epochs since."""
+        return {"best": self.best, "epochs_waited": self.epochs_waited}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.best, self.epochs_waited = state["best"], state["epochs_waited"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from aezoo.errors import RunFailed
-from aezoo.files import atomic_write
+from aezoo.files import atomic_write, sync
+from aezoo.storage.writer import Mark
 
 
 class History:
@@ -17,29 +20,59 @@ class History:
 
     Args:
         path: The file that grows by one line a record; None keeps them in memory only.
+        earlier: Records that the file holds already, of a run that goes on.
 
     Raises:
         RunFailed: The file cannot be created.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.records: list[dict[str, Any]] = []
+    def __init__(self, path: Path | None = None, earlier: Sequence[dict[str, Any]] = ()) -> None:
+        self.records: list[dict[str, Any]] = [*earlier]
         self.path = path
         self._broken = False
+        self._bytes, self._digest = 0, sha256()
+        for record in earlier:
+            self._count(_line(record))
         try:
-            self._file = path.open("w", encoding="utf-8") if path else None
+            self._file = path.open("a" if earlier else "w", encoding="utf-8") if path else None
         except OSError as error:
             raise RunFailed(f"{path} cannot be written: {error.strerror or error}") from error
 
     def add(self, record: dict[str, Any]) -> None:
         """Append one record; the file gets whole lines only."""
         self.records.append(record)
-        if self._file and not self._broken:
-            try:
-                self._file.write(_line(record))
-                self._file.flush()
-            except OSError:
-                self._broken = True
+        if self._file:
+            line = _line(record)
+            self._count(line)
+            if not self._broken:
+                self._append(line)
+
+    def _append(self, line: str) -> None:
+        try:
+            assert self._file is not None
+            self._file.write(line)
+            self._file.flush()
+        except OSError:
+            self._broken = True
+
+    def _count(self, line: str) -> None:
+        data = line.encode()
+        self._bytes += len(data)
+        self._digest.update(data)
+
+    def mark(self) -> Mark:
+        """How far the file has grown, once all of it is on the disk; one that lacks a record is made whole before.
+
+        Raises:
+            RunFailed: It cannot be written.
+        """
+        if self.path is not None:
+            if self._broken:
+                self.close()
+                self.write(self.path)
+                self._file, self._broken = self.path.open("a", encoding="utf-8"), False
+            sync(self.path)
+        return Mark(self._bytes, self._digest.hexdigest())
 
     def close(self) -> None:
         """Close the file."""

@@ -1,7 +1,8 @@
 """train: the one loop, for any objective and any number of players.
 
 The position of a run is one integer, the step: order, corruption and latent noise are derived from
-(seed, stream, step or epoch). Weights and optimizers' state are all that one step hands to the next.
+(seed, stream, step or epoch). Weights, optimizers' state and running means are all that one step hands to the next:
+`Loop.state()` gives them, and a loop that takes them goes on as if the first had never stopped.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from aezoo.data.batches import Batches
+from aezoo.data.batches import Batch, Batches
 from aezoo.errors import Interrupted, PluginError, RunFailed
 from aezoo.nn.objective import Objective
 from aezoo.registry.attribution import BUILT_BY, blamed, suspected
@@ -28,6 +29,7 @@ from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.progress import Progress, Silent
 from aezoo.training.signals import Stop
+from aezoo.training.state import Unfitting, module_state, restore_module
 from aezoo.training.step import Player, Streams
 
 
@@ -54,6 +56,18 @@ class Outcome:
     failure: Exception | None = None
     seconds: float = 0.0
     validation: Means = field(default_factory=dict)
+
+
+class Checkpoints(Protocol):
+    """Keeps the state of a run, so that it can go on after it was stopped."""
+
+    def due(self) -> bool:
+        """Whether it is time to keep the state; asked after each step."""
+        ...
+
+    def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:
+        """Keep the state at a position: the steps and the epochs done."""
+        ...
 
 
 class RefreshTimer:
@@ -89,6 +103,7 @@ class Loop:
         progress: Is shown the terms now and then.
         turns: How players move that do not move as `training` says.
         stop: Whether the user asked to stop.
+        checkpoints: Takes the state of the run now and then, and at a signal.
     """
 
     def __init__(
@@ -103,6 +118,7 @@ class Loop:
         progress: Progress | None = None,
         turns: Mapping[str, PlayerSpec] | None = None,
         stop: Stop | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.objective = objective
         self.training = training
@@ -120,36 +136,105 @@ class Loop:
         self.average = Average(objective.model, training.ema) if training.ema else None
         self.early_stopping = EarlyStopping(training.best_by, patience=training.patience)
         self.stop = stop or Stop()
+        self.checkpoints = checkpoints
+        self.steps_per_epoch = batches.steps_per_epoch(training.batch_size)
+        self._outcome: Outcome | None = None
+        self._started = 0.0
+        self._saved_at_signal = False
 
     def run(self) -> Outcome:
         """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
-        self.objective.set_step(self.steps)  # what is kept is used with the numbers that the run ends at
-        outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.auxiliary_state))
+        outcome = self.outcome
         timer = RefreshTimer(self.progress)
         with self._recording(outcome):
-            while not self.over:
-                for batch in self.batches.epoch(outcome.epoch, self.training.batch_size, self.training.seed):
+            while self.unfinished:
+                for batch in () if self.over else self._batches(outcome.epoch):
                     for player in self.players:
                         if player.turn.moves(self.step):
                             player.step(self.objective, batch, self.step, self.streams)
                     self._after_step(timer)
                     if self.over:
                         break
+                self._save_at_signal()
                 outcome.epoch += 1
-                if self.early_stopping.ends_run(improved=self._finish_epoch(outcome)):
-                    outcome.stop_reason = "patience"
-                    break
+                self.early_stopping.ends_run(improved=self._finish_epoch(outcome))
+            if self.early_stopping.exhausted:
+                outcome.stop_reason = "patience"
+            self._save_at_signal()
         return outcome
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the run went so far; before the first step, with the weights that it starts from."""
+        if self._outcome is None:
+            self.objective.set_step(self.steps)  # what is kept is used with the numbers that the run ends at
+            self._outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.auxiliary_state))
+        return self._outcome
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        """Those of an epoch that are still to come."""
+        done = self.step - epoch * self.steps_per_epoch
+        return self.batches.epoch(epoch, self.training.batch_size, self.training.seed, first=done)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there are steps to come, or losses of an epoch that are not read yet: of a run that goes on."""
+        return bool(self.players[0].meter.count) or not (self.over or self.early_stopping.exhausted)
 
     @property
     def over(self) -> bool:
         """Whether the run ends here."""
         return self.step >= self.steps or self.stop.requested
 
+    def state(self) -> dict[str, Any]:
+        """All that the run needs to go on from here, at the boundary of two steps; see `aezoo.training.state`."""
+        outcome = self.outcome
+        return {
+            "position": {"step": self.step, "epoch": outcome.epoch, "seconds": self._seconds(outcome)},
+            "objective": module_state(self.objective),
+            "players": [player.state() for player in self.players],
+            "average": self.average.state() if self.average else None,
+            "early_stopping": self.early_stopping.state(),
+            "best": {
+                "model": outcome.state,
+                "auxiliary": outcome.auxiliary_state,
+                "step": outcome.best_step,
+                "means": outcome.validation,
+            },
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave: to be called on a loop that was made as that one was, before it runs.
+
+        Raises:
+            Unfitting: It is the state of another objective or of other players.
+        """
+        if len(state["players"]) != len(self.players) or bool(state["average"]) != bool(self.average):
+            raise Unfitting("it has other players, or another average of the weights")
+        restore_module(self.objective, state["objective"])
+        for player, known in zip(self.players, state["players"], strict=True):
+            player.restore(known)
+        if self.average:
+            self.average.restore(state["average"])
+        self.early_stopping.restore(state["early_stopping"])
+        position, best = state["position"], state["best"]
+        self.step = position["step"]
+        self._outcome = Outcome(
+            _copy(best["model"]),
+            _copy(best["auxiliary"]),
+            epoch=position["epoch"],
+            best_step=best["step"],
+            seconds=position["seconds"],
+            validation=dict(best["means"]),
+        )
+
+    def _seconds(self, outcome: Outcome) -> float:
+        return outcome.seconds + (time.monotonic() - self._started if self._started else 0.0)
+
     @contextmanager
     def _recording(self, outcome: Outcome) -> Iterator[None]:
         """Record in the outcome why the steps within ended."""
-        started = time.monotonic()
+        self._started = time.monotonic()
         self.progress.start(self.steps)
         try:
             with self.stop.deferred(), torch.enable_grad():
@@ -173,7 +258,7 @@ class Loop:
             outcome.stop_reason = "interrupted"
             outcome.failure = Interrupted(f"interrupted after step {self.step} of {self.steps}")
         outcome.step = self.step
-        outcome.seconds = time.monotonic() - started
+        outcome.seconds = self._seconds(outcome)
 
     def _after_step(self, timer: RefreshTimer) -> None:
         """After the players' turns: constraints, the average of the weights, progress and history."""
@@ -184,9 +269,23 @@ class Loop:
         if self.average:
             self.average.update(self.step)
         if timer.due() or self.step == self.steps:
-            self.progress.show(self.step, _finite(self.means()))
+            self.progress.show(self.step, _finite(self._peek()))
         if self.step % self.training.log_every == 0:
             self.history.add({"step": self.step, "split": "train", **_finite(self.means())})
+        if self.checkpoints and self.checkpoints.due():
+            self._save()
+
+    def _save(self) -> None:
+        """Keep the state of the run, unless its losses are not finite: it could not go on from there."""
+        _finite(self._peek())
+        if self.checkpoints:
+            self.checkpoints.save((self.step, self.outcome.epoch), self.state())
+
+    def _save_at_signal(self) -> None:
+        """Keep the state once a signal came, before an epoch that it cut short is read as if it were whole."""
+        if self.stop.requested and not self._saved_at_signal:
+            self._saved_at_signal = True
+            self._save()
 
     def _plugin_error(self, error: BaseException) -> PluginError | None:
         plugin_error = blamed(error) or suspected(error, self._plugin_parts())
@@ -201,7 +300,11 @@ class Loop:
 
     def means(self) -> Means:
         """The means of this epoch so far; terms of the players after the first go by `player.term`."""
-        return _joined({player.name: player.meter for player in self.players})
+        return _joined({player.name: player.meter.means() for player in self.players})
+
+    def _peek(self) -> Means:
+        """The same, without a trace of having been read."""
+        return _joined({player.name: player.meter.peek() for player in self.players})
 
     def _finish_epoch(self, outcome: Outcome) -> bool:
         """End of an epoch: read the means, validate, keep the weights if they are the best so far."""
@@ -246,15 +349,15 @@ class Loop:
                 noise = self.streams.start("validation", i, player)
                 meter.add(self.objective(batch.x, name, self.steps, noise, batch.fields), rows=batch.rows)
         self.objective.train()
-        return _joined(meters)
+        return _joined({name: meter.means() for name, meter in meters.items()})
 
 
-def _joined(meters: Mapping[str, Meter]) -> Means:
+def _joined(means_of: Mapping[str, Means]) -> Means:
     """The means of all players: of the first by their names, of the others as `player.term`."""
-    first, *others = meters
-    means = meters[first].means()
+    first, *others = means_of
+    means = dict(means_of[first])
     for player in others:
-        means |= {f"{player}.{name}": value for name, value in meters[player].means().items()}
+        means |= {f"{player}.{name}": value for name, value in means_of[player].items()}
     return means
 
 

@@ -37,7 +37,7 @@ def record_of(
         "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        **({"plugins": versions} if (versions := _plugins(spec)) else {}),
+        **({"plugins": versions} if (versions := plugins_of(spec)) else {}),
         "device": str(device.device),
         "device_why": device.why,
         "threads": threads,
@@ -57,7 +57,7 @@ def record_of(
     }
 
 
-def _plugins(spec: Spec) -> dict[str, str]:
+def plugins_of(spec: Spec) -> dict[str, str]:
     """The distributions behind the spec's parts, and their versions."""
     return dict(provider.split(">=") for provider in providers(spec).values())
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -18,8 +19,9 @@ from aezoo.data.fields import Fields, with_fields
 from aezoo.data.sources import check, open_samples, restated, with_settings
 from aezoo.data.splits import split
 from aezoo.data.values import warn_of_precision
-from aezoo.errors import AezooError, DataError, Interrupted, RunFailed
+from aezoo.errors import AezooError, DataError, Interrupted, RunFailed, UsageError
 from aezoo.evaluation.scores import Scores, evaluate_split
+from aezoo.files import expanded
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.objective import Objective
@@ -29,19 +31,25 @@ from aezoo.spec.document import Spec
 from aezoo.spec.domain import whole
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
+from aezoo.storage.checkpoints import Checkpoint
 from aezoo.storage.layout import METRICS, TRAINING
 from aezoo.storage.writer import HISTORY, Writer, writing
+from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper
+from aezoo.training.conditions import conditions_of
 from aezoo.training.failures import FailureCollector
 from aezoo.training.history import History
-from aezoo.training.loop import Loop, Outcome
+from aezoo.training.loop import Checkpoints, Loop, Outcome
 from aezoo.training.mapped_files import MappedFiles
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 from aezoo.training.record import record_of
+from aezoo.training.resuming import Past, Request, accept, find, history_of, requested, resumable, take_up
 from aezoo.training.signals import Stop, stoppable
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
+#: Numbers that a state has of a weight: itself, the best so far, two of an optimizer.
+STATES_OF_A_WEIGHT = 4
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,9 @@ def train(
     threads: int | None = None,
     force: bool = False,
     progress: Progress | None = None,
+    resume: Literal["auto"] | None = None,
+    allow_inexact: bool = False,
+    checkpoint_every: float | None = None,
 ) -> Run:
     """Train the model of a spec.
 
@@ -93,23 +104,152 @@ def train(
         threads: Of the CPU; torch's own number by default. Another number may round differently.
         force: Whether an existing folder may be written to: a run that ends well replaces the model in it, in one step.
         progress: Is shown the losses while it works.
+        resume: "auto": a run of the same spec that was stopped in `out` goes on to the bits that it would have ended
+            in; where there is none, this one begins.
+        allow_inexact: Whether it may go on under other conditions (data, versions, device, threads) than it began with.
+        checkpoint_every: Seconds between two states that are kept of the run in `out`; by default 30, and so many that
+            keeping them takes less than 1 % of the time.
 
     Raises:
         RunFailed, PluginError: A loss turned not finite, a part failed, or something after the last step did; the
             message says where the weights are, and the error's `run` holds the run so far.
-        Interrupted: By Ctrl-C or SIGTERM; the best weights so far are in `out`.
-        DataError, NotFound, Refused, SpecError: Before the first step.
+        Interrupted: By Ctrl-C, SIGTERM or SIGUSR1; the best weights so far are in `out`. As `Resumable`, `resume` goes
+            on from there.
+        DataError, NotFound, Refused, SpecError, UsageError: Before the first step.
     """
+    if resume not in (None, "auto") or (resume and out is None):
+        raise UsageError(f"resume={resume!r}: it takes 'auto', and a folder: out=...")
     spec = _resolve(source, data, seed)
-    with stoppable() as stop, _output_writer(out, force=force) as writer:
-        setup = _set_up(spec, data, fields, device=device, threads=threads)
-        spec = with_settings(spec, setup.samples)
-        model, loop = _assemble(spec, setup, writer, progress, stop)
-        with stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
-            outcome = loop.run()
-            with stop.shielded():
-                trained = _save(model, outcome, setup, loop.history, writer)
-        return _finish(trained, setup, writer, stop)
+    begin = Beginning(resume is not None, force, allow_inexact, checkpoint_every)
+    with _begun(Request(spec, data, fields, device, threads), out, progress, begin) as run:
+        with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
+            trained = _save(run, run.loop.run())
+        return _finish(run, trained)
+
+
+@attributed()
+def resume(
+    folder: str | Path,
+    data: Any = None,
+    *,
+    fields: Fields | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    allow_inexact: bool = False,
+    checkpoint_every: float | None = None,
+) -> Run:
+    """Go on with the run that was stopped in a folder, to the bits that it would have ended in.
+
+    Args:
+        folder: As `train` was told by `out`.
+        data: Those of the run, where no file holds them; by default they are opened where they were.
+        fields: Those that the run was given.
+        device: By default that of the run.
+        threads: Of the CPU; by default those of the run.
+        progress: As for `train`.
+        allow_inexact: As for `train`.
+        checkpoint_every: As for `train`.
+
+    Raises:
+        NotFound: No run was stopped there, or its data are gone.
+        UsageError: Its data or fields came from Python, and are not given.
+        Refused: The conditions are others, every state is damaged, or another process works there.
+        RunFailed, PluginError, Interrupted: As for `train`.
+    """
+    folder = expanded(Path(folder))
+    asked = requested(folder, data, fields)
+    asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
+    with _begun(asked, folder, progress, Beginning(True, False, allow_inexact, checkpoint_every)) as run:
+        with run.stop.deferred():
+            trained = _save(run, run.loop.run())
+        return _finish(run, trained)
+
+
+class Beginning(NamedTuple):
+    """How a run begins in its folder.
+
+    Attributes:
+        resumes: Whether one that was stopped there goes on.
+        force: Whether something else may be there.
+        allow_inexact: Whether it may go on under other conditions.
+        checkpoint_every: Seconds between its states.
+    """
+
+    resumes: bool
+    force: bool
+    allow_inexact: bool
+    checkpoint_every: float | None
+
+
+class Begun(NamedTuple):
+    """A run that is ready for its next step.
+
+    Attributes:
+        model: What it trains.
+        loop: Its steps.
+        setup: Its data and device.
+        writer: Of its folder, which is locked.
+        stop: Whether the user asked to stop.
+        past: What lies behind it.
+    """
+
+    model: Model
+    loop: Loop
+    setup: Setup
+    writer: Writer | None
+    stop: Stop
+    past: Past
+
+
+@contextmanager
+def _begun(asked: Request, out: str | Path | None, progress: Progress | None, begin: Beginning) -> Iterator[Begun]:
+    """A run at its first step, or at the one after which it was stopped, while its folder is held."""
+    with stoppable() as stop, _output_writer(out, begin) as writer, _told_how_to_go_on(writer, stop):
+        checkpoint = find(writer, asked.spec) if writer and begin.resumes else None
+        setup = _set_up(*asked)
+        past, keeper, history = _begin(asked, setup, writer, checkpoint, begin)
+        model, loop = _assemble(with_settings(asked.spec, setup.samples), setup, history, progress, stop, keeper)
+        if past.checkpoint:
+            take_up(loop, past.checkpoint, setup.device.device)
+        yield Begun(model, loop, setup, writer, stop, past)
+
+
+@contextmanager
+def _told_how_to_go_on(writer: Writer | None, stop: Stop) -> Iterator[None]:
+    """The error of a run that a signal stopped says how it goes on, where a state of it is kept."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted) as error:
+        stopped = resumable(writer, error) if stop.received else None
+        if stopped is None:
+            raise
+        raise stopped from None
+
+
+def _begin(
+    asked: Request, setup: Setup, writer: Writer | None, checkpoint: Checkpoint | None, begin: Beginning
+) -> tuple[Past, Keeper | None, History]:
+    """What lies behind the run, what keeps its states, and its records so far."""
+    if writer is None:
+        return Past(), None, History()
+    conditions = cache(lambda: conditions_of(asked.spec, setup.samples, setup.device.device, setup.threads))
+    noted = asked._replace(device=str(setup.device.device), threads=setup.threads).document()
+    if checkpoint is None:
+        past = Past()
+        writer.checkpoints.begin(noted)
+        history = History(writer.history())
+    else:
+        past = accept(writer.folder, checkpoint, conditions(), allow_inexact=begin.allow_inexact)
+        writer.checkpoints.keep_up_to(checkpoint.position)
+        history = history_of(writer, checkpoint)
+
+    def facts() -> dict[str, Any]:
+        setup.mapped_files.refuse_changed()  # the fingerprint would be of other samples than those of the steps before
+        return {"run": noted, "conditions": conditions(), "exact": past.exact, "resumed": list(past.steps)}
+
+    estimate = setup.samples.values.nbytes / HASHED + STATES_OF_A_WEIGHT * 4 * asked.spec.parameters / WRITTEN
+    return past, Keeper(writer.checkpoints, history, facts, every=begin.checkpoint_every, estimate=estimate), history
 
 
 class Setup(NamedTuple):
@@ -169,16 +309,18 @@ def _resolve(source: Spec | Source, data: Any, seed: int | None) -> Spec:
 
 
 @contextmanager
-def _output_writer(out: str | Path | None, *, force: bool) -> Iterator[Writer | None]:
+def _output_writer(out: str | Path | None, begin: Beginning) -> Iterator[Writer | None]:
     """The folder, locked; refused before any work if it exists, or another process writes to it."""
     if out is None:
         yield None
         return
-    with writing(Path(out), force=force) as writer:
+    with writing(Path(out), force=begin.force, resume=begin.resumes) as writer:
         yield writer
 
 
-def _set_up(spec: Spec, data: Any, fields: Fields | None, *, device: str, threads: int | None) -> Setup:
+def _set_up(
+    spec: Spec, data: Any = None, fields: Fields | None = None, device: str = "cpu", threads: int | None = None
+) -> Setup:
     """Open, check and split the data, once for the whole run."""
     n_threads = devices.prepare(threads=threads)
     chosen = devices.choose(device)
@@ -192,7 +334,12 @@ def _set_up(spec: Spec, data: Any, fields: Fields | None, *, device: str, thread
 
 
 def _assemble(
-    spec: Spec, setup: Setup, writer: Writer | None, progress: Progress | None, stop: Stop
+    spec: Spec,
+    setup: Setup,
+    history: History,
+    progress: Progress | None,
+    stop: Stop,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[Model, Loop]:
     """The model, ready for its first step, and the loop that trains it."""
     batches = setup.batches
@@ -204,10 +351,11 @@ def _assemble(
         batches["train"],
         validation=batches.get("validation"),
         steps=steps,
-        history=History(writer.history() if writer else None),
+        history=history,
         progress=progress,
         turns=turns_of(spec),
         stop=stop,
+        checkpoints=checkpoints,
     )
     return model, loop
 
@@ -241,15 +389,26 @@ def _prepared_objective(model: Model, batches: Batches, steps: int) -> Objective
     return objective
 
 
-def _save(model: Model, outcome: Outcome, setup: Setup, history: History, writer: Writer | None) -> Trained:
-    """Give the model its weights, and write them to disk before anything else is tried."""
-    _restore(model, outcome)
-    record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
-    run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
-    return Trained(run, outcome, _save_weights(run, outcome, writer), history)
+def _save(begun: Begun, outcome: Outcome) -> Trained:
+    """Give the model its weights, and write them to disk before anything else is tried, signals included."""
+    model, setup, writer, history = begun.model, begun.setup, begun.writer, begun.loop.history
+    with begun.stop.shielded():
+        _restore(model, outcome)
+        record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
+        record |= begun.past.record
+        run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
+        return Trained(run, outcome, _save_weights(run, outcome, writer), history)
 
 
-def _finish(trained: Trained, setup: Setup, writer: Writer | None, stop: Stop) -> Run:
+def _finish(begun: Begun, trained: Trained) -> Run:
+    """What follows the weights; once all of it is done the run has nothing to go on with."""
+    run = _evaluate_and_report(trained, begun.setup, begun.writer, begun.stop)
+    if begun.writer:
+        begun.writer.checkpoints.clear()
+    return run
+
+
+def _evaluate_and_report(trained: Trained, setup: Setup, writer: Writer | None, stop: Stop) -> Run:
     """Fit the prior, evaluate the model, and write record, scores, pictures and card beside its weights."""
     run, outcome, saved, history = trained
     failure = outcome.failure

@@ -1,4 +1,4 @@
-"""Signals: Ctrl-C and SIGTERM, one mechanism from the first sample to the last picture."""
+"""Signals: Ctrl-C, SIGTERM and SIGUSR1, one mechanism from the first sample to the last picture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-#: What a person, a shell, a scheduler or a container sends to end a run.
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: What a person, a shell, a scheduler or a container sends to end a run; Windows lacks the last.
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name))
 #: Seconds within which a signal that comes again is the same one: `timeout` and others send it to a process and then
 #: to its whole group.
 ECHO = 1.0

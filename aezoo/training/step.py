@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -15,6 +17,7 @@ from aezoo.randomness import derive
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.meter import Meter
+from aezoo.training.state import optimizer_state, restore_optimizer
 
 
 class Streams:
@@ -123,6 +126,16 @@ class Player:
         if not evaluations:  # else the gate has computed the gradient already
             evaluate()
         self.optimizer.step()
+
+    def state(self) -> dict[str, Any]:
+        """What its optimizer knows, its rate, and its losses of this epoch."""
+        return {"optimizer": optimizer_state(self.optimizer), "rate": self.rate, "meter": self.meter.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave. Raises `Unfitting`."""
+        restore_optimizer(self.optimizer, state["optimizer"])
+        self.rate = state["rate"]
+        self.meter.restore(state["meter"])
 
     def _accumulate(self, objective: Objective, batch: Batch, step: int, streams: Streams) -> Losses:
         """The losses and the gradient of a batch, by passes over parts of it that draw noise of their own."""

@@ -275,7 +275,7 @@ def test_a_signal_that_the_process_ignores_stays_ignored(monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a process is killed there, not signalled")
-def test_a_job_in_the_background_that_is_terminated_keeps_its_weights_and_exits_130(tmp_path: Path) -> None:
+def test_a_job_in_the_background_that_is_terminated_keeps_its_weights_and_exits_75(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps(spec(training={"epochs": 1_000_000, "batch_size": 16})))
     command = [sys.executable, "-m", "aezoo", "train", "s.json", "--out", "m", "--json"]
     code = f"trap '' INT; exec {' '.join(command)}"
@@ -291,8 +291,9 @@ def test_a_job_in_the_background_that_is_terminated_keeps_its_weights_and_exits_
             _, errors = run.communicate()
         finally:
             run.kill()
-    assert run.returncode == 130, errors
+    assert run.returncode == 75, errors
     assert json.loads(errors)["error"].startswith("interrupted after step ")
+    assert json.loads(errors)["hint"] == "`aezoo resume m` goes on"
     encoded(tmp_path / "m")
 
 

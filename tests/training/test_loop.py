@@ -109,7 +109,7 @@ def test_an_interrupt_keeps_the_best_weights_and_says_where(tmp_path: Path) -> N
 
     with pytest.raises(Interrupted, match="after step 5") as caught:
         aezoo.train(spec(epochs=50), out=tmp_path / "m", progress=Impatient())
-    assert caught.value.exit_code == 130
+    assert caught.value.exit_code == 75
     assert aezoo.load(tmp_path / "m").reconstruct(np.zeros((2, 6), np.float32)).shape == (2, 6)
 
 

@@ -149,5 +149,5 @@ def test_batches_of_one_are_refused_with_batch_normalization_and_with_it_alone()
     }
     assert aezoo.train(spec, values).record["steps"] == 2
     normed = {**spec, "encoder": [{"type": "linear", "features": 3, "norm": "batch"}]}
-    with pytest.raises(DataError, match="at least 2 samples in a batch, this run has 1"):
+    with pytest.raises(DataError, match="at least 2 samples in a pass, this run has 1"):
         aezoo.train({**normed, "training": {"steps": 2}}, Samples(values, "few", splits={"train": np.array([0])}))

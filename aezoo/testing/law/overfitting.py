@@ -92,8 +92,9 @@ def _least_unexplained(spec: Spec) -> float:
 class EndlessEpoch(Batches):
     """Batches in one epoch that never ends: at its end a run keeps its weights, which takes longer than a step."""
 
-    def epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
-        for number in count(epoch):
+    def epoch(self, epoch: int, batch_size: int, seed: int, *, first: int = 0) -> Iterator[Batch]:
+        yield from super().epoch(epoch, batch_size, seed, first=first)
+        for number in count(epoch + 1):
             yield from super().epoch(number, batch_size, seed)
 
 

@@ -1,0 +1,42 @@
+"""`aezoo resume`: go on with a run that was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import aezoo
+from aezoo.cli import options
+from aezoo.cli.train import let_threads_sleep, progress, report
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=options.AnyPath)
+@options.data
+@options.threads
+@options.allow_inexact
+@options.checkpoint_every
+@options.as_json
+def resume(
+    folder: Path,
+    data: Path | None,
+    threads: int | None,
+    allow_inexact: bool,
+    checkpoint_every: float | None,
+    as_json: bool,
+) -> None:
+    """Go on with the run that was stopped in DIR, to the bits that it would have ended in.
+
+    Spec, device, threads and the place of the data are those of the run. Other conditions are refused, each by name.
+    """
+    let_threads_sleep()
+    run = aezoo.resume(
+        folder,
+        data,
+        threads=threads,
+        progress=progress(as_json),
+        allow_inexact=allow_inexact,
+        checkpoint_every=checkpoint_every,
+    )
+    report(run, folder, as_json=as_json)

@@ -1,0 +1,91 @@
+"""Checkpointing: when the state of a run is kept, at what cost, and what is noted beside it."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from aezoo.errors import CheckpointWarning, RunFailed
+from aezoo.storage.checkpoints import Checkpoints, Position
+from aezoo.training.history import History
+from aezoo.training.state import UnknownState, flattened
+
+#: Seconds before the first state is kept, and at least between two.
+INTERVAL = 30.0
+#: At most this share of a run's time goes into keeping its states.
+SHARE = 0.01
+#: Bytes a second, that states are written and samples are hashed at: low guesses, until a state was written.
+WRITTEN, HASHED = 200e6, 800e6
+
+Facts = dict[str, Any]
+
+
+class Keeper:
+    """Keeps the states of a run in its folder: spaced in time, so that what they cost is a small share of it.
+
+    A state that cannot be written ends no run: a warning says so once, and the next one is tried in its time.
+
+    Args:
+        store: Of the run's folder.
+        history: Of the run: a state says how far it had grown.
+        facts: Gives what is noted beside a state; called when the first is kept.
+        every: Seconds between two states; None: as many as keep their cost low.
+        estimate: Seconds that the first is thought to take.
+        clock: Gives seconds.
+    """
+
+    def __init__(
+        self,
+        store: Checkpoints,
+        history: History,
+        facts: Callable[[], Facts],
+        *,
+        every: float | None = None,
+        estimate: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self.history = history
+        self.every = every
+        self._facts = facts
+        self._noted: Facts | None = None
+        self._clock = clock
+        self._warned = False
+        self._next = clock() + self._pause(estimate)
+
+    def due(self) -> bool:
+        """Whether it is time for a state."""
+        return self._clock() >= self._next
+
+    def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:
+        """Keep a state, if it can be written."""
+        started = self._clock()
+        try:
+            self._write(Position(*position), state)
+        except UnknownState as error:
+            self._warn(f"this run cannot be resumed: {error}")
+            self._next = math.inf
+            return
+        except (RunFailed, OSError) as error:
+            self._warn(f"no checkpoint could be written after step {position[0]}: {error}")
+        now = self._clock()
+        self._next = now + self._pause(now - started)
+
+    def _write(self, position: Position, state: dict[str, Any]) -> None:
+        document, tensors = flattened(state)
+        if self._noted is None:
+            self._noted = self._facts()
+        # The records first: a state must not speak of some that a power cut takes.
+        mark = self.history.mark()
+        self.store.write(position, document, tensors, {**self._noted, "history": mark._asdict()})
+
+    def _pause(self, cost: float) -> float:
+        return self.every if self.every is not None else max(INTERVAL, cost / SHARE)
+
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(CheckpointWarning(message), stacklevel=2)

@@ -1,0 +1,213 @@
+"""Resuming: what is noted of a run so that it can go on, and how one that was stopped is found and taken up.
+
+train(spec, out=folder) --Request--> run.json, states --find, accept, take_up--> train(..., resume="auto")
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from aezoo.data.fields import Fields
+from aezoo.errors import CheckpointWarning, NotFound, Refused, Resumable, UsageError
+from aezoo.files import expanded
+from aezoo.reading.reader import check
+from aezoo.spec.document import Spec
+from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
+from aezoo.spec.limits import DEFAULT_LIMITS, NO_LIMIT
+from aezoo.storage.checkpoints import Checkpoint, Checkpoints
+from aezoo.storage.writer import Mark, Writer
+from aezoo.training.conditions import changed, spec_changes
+from aezoo.training.history import History
+from aezoo.training.loop import Loop
+from aezoo.training.state import Unfitting, rebuilt
+
+#: Of a spec that was trained before: how large its model may be was settled then.
+_LIMITS = DEFAULT_LIMITS._replace(parameters=NO_LIMIT, activations=NO_LIMIT, modules=NO_LIMIT)
+
+
+@dataclass(frozen=True)
+class Past:
+    """What of a run lies behind it when it begins, or goes on.
+
+    Attributes:
+        checkpoint: The state that it goes on from; None where it begins.
+        steps: Those after which it went on, this time included.
+        exact: Whether it always went on under the conditions that it began with.
+    """
+
+    checkpoint: Checkpoint | None = None
+    steps: tuple[int, ...] = ()
+    exact: bool = True
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the record of the run says of it: nothing, unless it was stopped."""
+        return {"resumed": list(self.steps), "exact": self.exact} if self.steps else {}
+
+
+# --- what is noted -----------------------------------------------------------------------------------------
+
+
+class Request(NamedTuple):
+    """A run as it can be asked for again, from any folder.
+
+    Attributes:
+        spec: What is trained.
+        data: As `train` takes them.
+        fields: As `train` takes them.
+        device: Where it computes.
+        threads: Of the CPU.
+    """
+
+    spec: Spec
+    data: Any
+    fields: Fields | None
+    device: str
+    threads: int | None
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON: of data that are in no file the type, of fields the names."""
+        noted = {"spec": self.spec.document(), "data": _data_of(self.spec, self.data)}
+        return {**noted, "fields": sorted(self.fields or ()), "device": self.device, "threads": self.threads}
+
+
+def _data_of(spec: Spec, data: Any) -> dict[str, Any]:
+    source = spec.data if data is None else data
+    if isinstance(source, FileDatasetSpec):
+        source = source.model_copy(update={"path": _absolute(source.path)})
+    if isinstance(source, (str, PathLike)):
+        return {"path": _absolute(source)}
+    if isinstance(source, DatasetSpec):
+        return {"dataset": spec.model_copy(update={"data": source}).document()["data"]}
+    return {"python": type(source).__name__}
+
+
+def _absolute(path: str | PathLike[str]) -> str:
+    return str(expanded(Path(path)).absolute())
+
+
+# --- what is found -----------------------------------------------------------------------------------------
+
+
+def requested(folder: Path, data: Any = None, fields: Fields | None = None) -> Request:
+    """The run in a folder, as it was asked for.
+
+    Args:
+        folder: Of the run.
+        data: In place of those that were noted.
+        fields: Those that the run was given.
+
+    Raises:
+        NotFound: No run was stopped there.
+        UsageError: Its data or fields came from Python.
+    """
+    store = Checkpoints(folder)
+    checkpoint, _ = store.newest()
+    run = checkpoint.facts["run"] if checkpoint else store.run()
+    if run is None:
+        message = f"{folder} holds no run that was stopped"
+        raise NotFound(message, hint="a run that ended needs no more steps; `aezoo train SPEC --out DIR` begins one")
+    spec, _ = check(run["spec"], limits=_LIMITS)
+    data = _noted_data(spec, run["data"], folder) if data is None else data
+    if run["fields"] and not fields:
+        names = ", ".join(run["fields"])
+        hint = f"aezoo.resume({str(folder)!r}, fields=...) goes on with them"
+        raise UsageError(f"the fields {names} of the run in {folder} came from Python, and are in no file", hint=hint)
+    return Request(spec, data, fields, run["device"], run["threads"])
+
+
+def _noted_data(spec: Spec, noted: Mapping[str, Any], folder: Path) -> Any:
+    if "path" in noted:
+        return Path(noted["path"])
+    if "dataset" in noted:
+        return check({**spec.document(), "data": noted["dataset"]}, limits=_LIMITS)[0].data
+    raise UsageError(
+        f"the data of the run in {folder} came from Python ({noted['python']}), and are in no file",
+        hint=f"aezoo.resume({str(folder)!r}, data) goes on with them, or --data FILE if they are there",
+    )
+
+
+def find(writer: Writer, spec: Spec) -> Checkpoint | None:
+    """The state that a run goes on from: the newest that is whole; None where it has none yet.
+
+    Raises:
+        Refused: Every state is damaged, or they are those of another spec.
+    """
+    checkpoint, faults = writer.checkpoints.newest()
+    if checkpoint is None and faults:
+        raise Refused(f"no state can be read: {'; '.join(faults)}", hint="--force begins anew")
+    if checkpoint is None:
+        return None
+    if faults:
+        message = f"{'; '.join(faults)}: the run goes on from step {checkpoint.position.step}, the state before"
+        warnings.warn(CheckpointWarning(message), stacklevel=2)
+    before, _ = check(checkpoint.facts["run"]["spec"], limits=_LIMITS)
+    if changes := spec_changes(before, spec):
+        raise Refused(
+            f"{writer.folder} holds a run of another spec: {'; '.join(changes)}",
+            hint=f"`{command(writer.folder)}` goes on with its own, --force begins anew with this one",
+        )
+    return checkpoint
+
+
+def accept(folder: Path, checkpoint: Checkpoint, conditions: Mapping[str, str], *, allow_inexact: bool = False) -> Past:
+    """What lies behind a run that goes on from a state, under the conditions that are now.
+
+    Raises:
+        Refused: They are not those that it began with, and that is not allowed.
+    """
+    facts = checkpoint.facts
+    changes = changed(facts["conditions"], conditions)
+    if changes and not allow_inexact:
+        raise Refused(
+            f"{folder}: the run began under other conditions: {'; '.join(changes)}",
+            hint="go on where they are the same, or --allow-inexact: then the result is not that of a run in one go",
+        )
+    return Past(checkpoint, (*facts["resumed"], checkpoint.position.step), facts["exact"] and not changes)
+
+
+def history_of(writer: Writer, checkpoint: Checkpoint) -> History:
+    """The records of a run, cut to those that a state knows."""
+    path, lines = writer.earlier_history(Mark(**checkpoint.facts["history"]))
+    return History(path, [json.loads(line) for line in lines.splitlines()])
+
+
+def take_up(loop: Loop, checkpoint: Checkpoint, device: torch.device) -> None:
+    """Give a loop its state back. Raises `Refused` if it is not of such a run."""
+    try:
+        loop.restore(rebuilt(checkpoint.document, checkpoint.tensors, device))
+    except (Unfitting, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        message = f"the state after step {checkpoint.position.step} does not fit the run: {error}"
+        raise Refused(message, hint="a part has changed; --force begins anew") from error
+
+
+# --- how it goes on ----------------------------------------------------------------------------------------
+
+
+def command(folder: Path) -> str:
+    """What a shell takes to go on."""
+    return f"aezoo resume {shlex.quote(str(folder))}"
+
+
+def resumable(writer: Writer | None, error: BaseException) -> Resumable | None:
+    """The error of a run that was stopped and can go on; None if it cannot.
+
+    Args:
+        writer: Of its folder.
+        error: What stopped it.
+    """
+    if writer is None or not writer.checkpoints.positions():
+        return None
+    message = getattr(error, "message", "interrupted at once")
+    stopped = Resumable(message, hint=f"`{command(writer.folder)}` goes on")
+    stopped.run = getattr(error, "run", None)
+    return stopped
