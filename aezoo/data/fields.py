@@ -71,7 +71,9 @@ def check_fields(samples: Samples, spec: Spec, names: Collection[str]) -> None:
     for name in names:
         if name not in samples.fields:
             there = ", ".join(samples.fields) or "none"
-            hint = f"pass fields={{{name!r}: ...}}, or --field {name}=...; the data's fields: {there}"
+            classes = spec.fields[name].classes
+            what = f" (a class, from 0 to {classes - 1})" if classes else ""
+            hint = f"pass fields={{{name!r}: ...}}, or --field {name}=...{what}; the data's fields: {there}"
             raise DataError(f"{samples.source}: holds no field {name!r}", hint=hint)
         array, field = samples.fields[name], spec.fields[name]
         _check_shape(samples, name, array, field)
@@ -79,7 +81,8 @@ def check_fields(samples: Samples, spec: Spec, names: Collection[str]) -> None:
         _refuse(samples, name, array, ~np.isfinite(array), "is no finite number")
         if field.classes is not None:
             _refuse(samples, name, array, array != np.rint(array), "is no whole number")
-        _refuse(samples, name, array, (array < low) | (array > high), f"is outside of [{low:g}, {high:g}]")
+        outside = (array < low) | (array > high)
+        _refuse(samples, name, array, outside, f"is outside of [{low:g}, {high:g}]", classes=field.classes)
     for tap in (spec.mask, spec.input.observed):
         if tap is not None and field_name(tap) in names:
             _check_weights(samples, field_name(tap))
@@ -110,11 +113,14 @@ def _check_weights(samples: Samples, name: str) -> None:
         raise DataError(message, hint="leave these samples out")
 
 
-def _refuse(samples: Samples, name: str, array: Array, bad: Array, why: str) -> None:
+def _refuse(samples: Samples, name: str, array: Array, bad: Array, why: str, *, classes: int | None = None) -> None:
     if not bad.any():
         return
     row, *position = (int(index) for index in np.unravel_index(int(bad.argmax()), bad.shape))
     at = f", position {position}" if position else ""
     more = f", as are {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
     message = f"{samples.source}: {samples.name(row)}: field {name!r}{at}: {array[(row, *position)]} {why}{more}"
-    raise DataError(message, hint=f"correct the data, or what is declared of fields.{name}")
+    hint = f"correct the data, or what is declared of fields.{name}"
+    if classes is not None:
+        hint += f"; {classes} classes are numbered from 0 to {classes - 1}"
+    raise DataError(message, hint=hint)

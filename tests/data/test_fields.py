@@ -256,3 +256,13 @@ def test_fields_without_names_are_refused_with_what_to_write() -> None:
         with pytest.raises(UsageError, match="fields are a ") as caught:
             with_fields(Samples(X, "mine"), values, spec_of())  # type: ignore[arg-type]
         assert caught.value.hint == "pass a dict by name: fields={'label': ...}"
+
+
+def test_a_hint_says_how_classes_are_numbered() -> None:
+    spec = spec_of()
+    with pytest.raises(DataError) as caught:
+        check(Samples(X, "mine", labels=LABELS + 1, fields={"seen": SEEN}), spec)
+    assert caught.value.hint.endswith("; 3 classes are numbered from 0 to 2")
+    with pytest.raises(DataError) as caught:
+        check(Samples(X, "mine", fields={"seen": SEEN}), spec)
+    assert "--field label=... (a class, from 0 to 2); the data's fields: seen" in caught.value.hint
