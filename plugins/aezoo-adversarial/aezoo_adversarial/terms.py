@@ -45,7 +45,7 @@ class _CriticTermSpec(RegularizerSpec):
         if self.on != self.reads:
             message = f"{self.tag()} reads {self.reads!r} and nothing else, got on = {self.on!r}"
             yield Remark(message, "leave 'on' out", at="on")
-        else:
+        elif self.on in spec.taps:  # a model without a decoder has no output: that is a fault of its own
             yield from self.critic.remarks(self.critic_input(spec.taps[self.on]))
         yield from by_total(spec)
 

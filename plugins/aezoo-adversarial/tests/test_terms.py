@@ -186,3 +186,17 @@ def test_a_choice_by_the_total_is_doubted() -> None:
     document = {**spec_of().document(), "training": {"best_by": "total"}}
     _, faults = check(document)
     assert any("the critic changes" in fault.message for fault in faults)
+
+
+def test_a_critic_of_samples_of_a_model_without_a_decoder_is_a_fault_with_its_place() -> None:
+    with pytest.raises(SpecError) as caught:
+        aezoo.read(
+            {
+                "name": "t",
+                "input": [4],
+                "latent": {"type": "deterministic", "dim": 2},
+                "decoder": "none",
+                "regularizers": {"c": {"type": "adversarial:sample_critic"}},
+            }
+        )
+    assert "regularizers.c.on: no tap is called 'output'" in str(caught.value)
