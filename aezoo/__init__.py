@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from aezoo.reading.reader import read
     from aezoo.spec.document import Spec
     from aezoo.storage.saving import save
-    from aezoo.training.run import Run, resume, train
+    from aezoo.training.results import Run
+    from aezoo.training.run import resume, train
     from aezoo.zoo.loading import load
     from aezoo.zoo.pulling import pull
     from aezoo.zoo.pushing import push
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 #: Every public name and the module that it is fetched from.
 _HOMES = {
     "Model": "aezoo.model",
-    "Run": "aezoo.training.run",
+    "Run": "aezoo.training.results",
     "Scores": "aezoo.evaluation.scores",
     "Spec": "aezoo.spec.document",
     "build": "aezoo.building.builder",

@@ -60,7 +60,7 @@ def published(folder: Path, spec: dict[str, object], seed: int) -> Path:
     """A model's folder as a pull leaves it, with its lock."""
     import numpy as np
 
-    from aezoo.training.run import Run
+    from aezoo.training.results import Run
 
     model = aezoo.build(spec, seed=seed)
     data = np.random.default_rng(seed).random((40, 1, 8, 8), dtype=np.float32)

@@ -29,7 +29,7 @@ from aezoo.spec.document import Spec
 from aezoo.storage.checkpoints import NAME, Checkpoints, Position
 from aezoo.training.checkpointing import INTERVAL
 from aezoo.training.history import History
-from aezoo.training.run import _assemble, _set_up
+from aezoo.training.setup import assemble, set_up
 from aezoo.training.signals import Stop
 from aezoo.training.state import flattened
 
@@ -49,8 +49,8 @@ class Cost(NamedTuple):
 
 def cost_of(spec: Spec, folder: Path) -> Cost:
     """Of keeping the state of a run after its first step."""
-    setup = _set_up(spec)
-    loop = _assemble(spec, setup, History(), None, Stop())[1]
+    setup = set_up(spec)
+    loop = assemble(spec, setup, History(), None, Stop())[1]
     loop.steps = 1
     loop.run()
     store, seconds = Checkpoints(folder), []

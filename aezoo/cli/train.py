@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aezoo.spec.kinds import DatasetSpec
     from aezoo.spec.limits import Limits
     from aezoo.training.progress import Progress
-    from aezoo.training.run import Run
+    from aezoo.training.results import Run
 
 
 @click.command()

@@ -18,7 +18,7 @@ from aezoo.reading.reader import Source, read
 from aezoo.spec.document import Spec
 from aezoo.training.history import History
 from aezoo.training.loop import Checkpoints, Loop, Outcome
-from aezoo.training.run import Setup, _assemble, _set_up
+from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop
 from aezoo.training.state import flattened, rebuilt
 
@@ -57,10 +57,10 @@ def faults_of_stops(source: Spec | Source, data: Any = None, *, every: int = 1) 
         every: Stops only at every so many steps.
     """
     spec = source if isinstance(source, Spec) else read(source)
-    setup = _set_up(spec, data)
+    setup = set_up(spec, data)
     history = History()
     keeper = _Keeper(history)
-    loop = _assemble(spec, setup, history, None, Stop(), keeper)[1]
+    loop = assemble(spec, setup, history, None, Stop(), keeper)[1]
     whole = loop.run()
     if not keeper.kept:
         return ["the run has no steps"]
@@ -70,7 +70,7 @@ def faults_of_stops(source: Spec | Source, data: Any = None, *, every: int = 1) 
 def _faults(spec: Spec, setup: Setup, kept: Kept, whole: Loop, outcome: Outcome) -> Iterator[str]:
     history = History()
     history.records += kept.records
-    loop = _assemble(spec, setup, history, None, Stop())[1]
+    loop = assemble(spec, setup, history, None, Stop())[1]
     tensors = {name: tensor.clone() for name, tensor in kept.tensors.items()}
     loop.restore(rebuilt(json.loads(kept.document), tensors, setup.device.device))
     ended = loop.run()

@@ -17,7 +17,7 @@ import pytest
 
 import aezoo
 from aezoo.errors import AezooError
-from aezoo.training.run import Run
+from aezoo.training.results import Run
 
 REPO = "acme/tiny"
 SPEC: dict[str, Any] = {

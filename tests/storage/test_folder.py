@@ -25,7 +25,7 @@ from aezoo.spec.limits import DEFAULT_LIMITS
 from aezoo.storage import saving, verification
 from aezoo.storage import writer as folders
 from aezoo.storage.weights import MAX_HEADER, read_header, write_weights
-from aezoo.training.run import Run
+from aezoo.training.results import Run
 from aezoo.zoo import pushing
 from tests.storage.test_writer import killed
 

@@ -18,7 +18,7 @@ from aezoo.evaluation.scores import Scores
 from aezoo.model import Model
 from aezoo.storage import pictures, saving
 from aezoo.storage.writer import writing
-from aezoo.training.run import Run
+from aezoo.training.results import Run
 
 
 def build_model(shape: list[int], **changes: Any) -> Model:

@@ -20,8 +20,8 @@ import aezoo
 from aezoo.errors import AezooError, DataError, DataWarning, Interrupted, PluginError, RunFailed
 from aezoo.nn.prior import FittedGaussian
 from aezoo.storage import saving
+from aezoo.training import results, setup, signals
 from aezoo.training import run as running
-from aezoo.training import signals
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def old(tmp_path: Path) -> Path:
 # --- after the last step -----------------------------------------------------------------------------------
 
 PARTS = {
-    "evaluation": (running, "evaluate_split"),
+    "evaluation": (results, "evaluate_split"),
     "writing metrics.json": (saving, "keep_scores"),
     "drawing the pictures": (saving, "_pictures"),
     "writing the card": (saving, "card"),
@@ -118,7 +118,7 @@ def test_whatever_fails_after_the_last_step_the_weights_are_kept_and_the_message
 
 
 def test_an_error_of_ours_keeps_its_exit_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "evaluate_split", raising(PluginError("plugin 'kan': metric raised")))
+    monkeypatch.setattr(results, "evaluate_split", raising(PluginError("plugin 'kan': metric raised")))
     with pytest.raises(PluginError, match="evaluation failed: plugin 'kan': metric raised; the weights") as caught:
         aezoo.train(spec(), out=tmp_path / "m")
     assert caught.value.exit_code == 4
@@ -126,7 +126,7 @@ def test_an_error_of_ours_keeps_its_exit_code(tmp_path: Path, monkeypatch: pytes
 
 
 def test_without_a_folder_the_error_holds_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "evaluate_split", raising(DataError("odd")))
+    monkeypatch.setattr(results, "evaluate_split", raising(DataError("odd")))
     with pytest.raises(DataError, match=r"^evaluation failed: odd$") as caught:
         aezoo.train(spec())
     assert caught.value.run.model.encode(np.ones((1, 6), np.float32)).shape == (1, 2)
@@ -204,7 +204,7 @@ def test_a_signal_after_the_last_step_waits_for_the_weights(tmp_path: Path, numb
 def test_a_signal_while_the_model_is_evaluated_finds_the_weights_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(running, "evaluate_split", lambda *_: signal.raise_signal(number))
+    monkeypatch.setattr(results, "evaluate_split", lambda *_: signal.raise_signal(number))
     with pytest.raises(Interrupted, match="interrupted during evaluation; the weights of step 10 are kept in"):
         aezoo.train(spec(), out=tmp_path / "m")
     encoded(tmp_path / "m")
@@ -364,7 +364,7 @@ def test_a_model_that_would_not_load_again_is_named_and_kept_aside(
     old: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     before = contents(old)
-    true = running._restore
+    true = running.restore
 
     def spoilt(model: Any, outcome: Any) -> None:
         true(model, outcome)
@@ -374,7 +374,7 @@ def test_a_model_that_would_not_load_again_is_named_and_kept_aside(
             with torch.no_grad():
                 next(model.network.parameters()).view(-1)[0] = float("nan")
 
-    monkeypatch.setattr(running, "_restore", spoilt)
+    monkeypatch.setattr(running, "restore", spoilt)
     named = r"unexpected: .*\.seen" if kind == "grown" else "holds NaN or infinity"
     with pytest.raises(RunFailed, match=f"would not load again.*{named}") as caught:
         aezoo.train(spec(), out=old, force=True)
@@ -387,7 +387,7 @@ def test_a_model_that_would_not_load_again_is_named_and_kept_aside(
 def test_a_buffer_that_grows_while_it_trains_does_not_lose_the_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build = running.build
+    build = setup.build
 
     def growing(*args: Any) -> Any:
         model = build(*args)
@@ -398,7 +398,7 @@ def test_a_buffer_that_grows_while_it_trains_does_not_lose_the_weights(
         )
         return model
 
-    monkeypatch.setattr(running, "build", growing)
+    monkeypatch.setattr(setup, "build", growing)
     with pytest.raises(RunFailed, match=r"would not load again.*\.seen"):
         aezoo.train(spec(training={"epochs": 3, "batch_size": 16, "best_by": "reconstruction"}), out=tmp_path / "m")
     assert (tmp_path / "m" / "rejected.safetensors").exists()

@@ -15,7 +15,7 @@ from aezoo.data.sources import restated
 from aezoo.errors import DataError, DataWarning, Interrupted
 from aezoo.evaluation import scores
 from aezoo.spec.samples import Samples
-from aezoo.training import run as running
+from aezoo.training import results, setup
 
 
 def spec(**training: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_the_data_of_a_run_are_opened_checked_and_split_once(tmp_path: Path, mon
         return call
 
     for name, function in {"open_samples": sources.open_samples, "check": sources.check, "split": splits.split}.items():
-        for module in (running, scores):
+        for module in (setup, results, scores):
             for attribute, value in list(vars(module).items()):
                 if value is function:
                     monkeypatch.setattr(module, attribute, counted(name, function))
@@ -55,7 +55,7 @@ def test_an_interrupt_while_the_model_is_evaluated_keeps_it(tmp_path: Path, monk
     def interrupted(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "evaluate_split", interrupted)
+    monkeypatch.setattr(results, "evaluate_split", interrupted)
     with pytest.raises(Interrupted, match="interrupted during evaluation; the weights of step 5 are kept in"):
         aezoo.train(spec(), out=tmp_path / "m")
     assert aezoo.load(tmp_path / "m").reconstruct(np.zeros((2, 6), np.float32)).shape == (2, 6)

@@ -22,7 +22,7 @@ from aezoo.training.averaging import Average
 from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Meter
-from aezoo.training.run import _assemble, _set_up
+from aezoo.training.setup import assemble, set_up
 from aezoo.training.signals import Stop, stoppable
 from aezoo.training.state import (
     Unfitting,
@@ -266,18 +266,18 @@ class Keeper:
 @pytest.mark.parametrize("at", [1, 4, 5, 6, 15])
 def test_a_signal_keeps_the_state_before_the_epoch_that_it_cut_short_is_read(at: int) -> None:
     spec = aezoo.read(small())
-    setup = _set_up(spec)
-    whole = _assemble(spec, setup, History(), None, Stop())[1]
+    setup = set_up(spec)
+    whole = assemble(spec, setup, History(), None, Stop())[1]
     outcome = whole.run()
     keeper = Keeper()
     with stoppable() as stop:
-        stopped = _assemble(spec, setup, keeper.history, Signal(at), stop, keeper)[1].run()
+        stopped = assemble(spec, setup, keeper.history, Signal(at), stop, keeper)[1].run()
     assert isinstance(stopped.failure, Interrupted)
     ((position, state, records),) = keeper.kept
     assert position == (at, (at - 1) // 5)
     history = History()
     history.records += records
-    loop = _assemble(spec, setup, history, None, Stop())[1]
+    loop = assemble(spec, setup, history, None, Stop())[1]
     loop.restore(state)
     assert all(torch.equal(value, outcome.state[name]) for name, value in loop.run().state.items())
     assert history.records == whole.history.records
@@ -285,10 +285,10 @@ def test_a_signal_keeps_the_state_before_the_epoch_that_it_cut_short_is_read(at:
 
 def test_a_signal_during_validation_keeps_the_state_after_it() -> None:
     spec = aezoo.read(small())
-    setup = _set_up(spec)
+    setup = set_up(spec)
     keeper = Keeper()
     with stoppable() as stop:
-        loop = _assemble(spec, setup, keeper.history, None, stop, keeper)[1]
+        loop = assemble(spec, setup, keeper.history, None, stop, keeper)[1]
         validate = loop.validate
 
         def interrupted(batches: Any) -> Any:

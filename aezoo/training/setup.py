@@ -1,0 +1,137 @@
+"""The set-up of a run: its data opened, checked and split, and a model and a loop that are ready for the first step."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from aezoo import device as devices
+from aezoo.building.builder import build, objective_of
+from aezoo.data.batches import Batch, Batches, Rows
+from aezoo.data.fields import Fields, with_fields
+from aezoo.data.sources import check, open_samples
+from aezoo.data.splits import split
+from aezoo.data.values import warn_of_precision
+from aezoo.errors import DataError
+from aezoo.model import Model
+from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.objective import Objective
+from aezoo.spec.document import Spec
+from aezoo.spec.domain import whole
+from aezoo.spec.kinds import turns_of
+from aezoo.spec.samples import Samples
+from aezoo.training.history import History
+from aezoo.training.loop import Checkpoints, Loop
+from aezoo.training.mapped_files import MappedFiles
+from aezoo.training.preparation import prepare
+from aezoo.training.progress import Progress
+from aezoo.training.signals import Stop
+
+#: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
+FIT_ROWS = 100_000
+
+
+class Setup(NamedTuple):
+    """The data of a run, opened, checked and split, and the device that it computes on.
+
+    Attributes:
+        samples: All of them.
+        rows: Of each split.
+        batches: Of each split that has samples.
+        mapped_files: The files that the samples are mapped from.
+        device: Where the run computes.
+        threads: Of the CPU.
+    """
+
+    samples: Samples
+    rows: dict[str, Rows]
+    batches: dict[str, Batches]
+    mapped_files: MappedFiles
+    device: devices.Device
+    threads: int
+
+
+def set_up(
+    spec: Spec, data: Any = None, fields: Fields | None = None, device: str = "cpu", threads: int | None = None
+) -> Setup:
+    """Open, check and split the data, once for the whole run."""
+    n_threads = devices.prepare(threads=threads)
+    chosen = devices.choose(device)
+    samples = with_fields(open_samples(data, spec, seed=spec.training.seed), fields, spec)
+    check(samples, spec)
+    warn_of_precision(samples, spec)
+    mapped_files = MappedFiles(samples.values)
+    rows = split(samples, spec.data, seed=spec.training.seed)
+    batches = {name: Batches(samples, spec, part, device=chosen.device) for name, part in rows.items() if len(part)}
+    return Setup(samples, rows, batches, mapped_files, chosen, n_threads)
+
+
+def assemble(
+    spec: Spec,
+    setup: Setup,
+    history: History,
+    progress: Progress | None,
+    stop: Stop,
+    checkpoints: Checkpoints | None = None,
+) -> tuple[Model, Loop]:
+    """The model, ready for its first step, and the loop that trains it."""
+    batches = setup.batches
+    model = _new_model(spec, setup)
+    steps = spec.training.total_steps(batches["train"].steps_per_epoch(spec.training.batch_size))
+    loop = Loop(
+        _prepared_objective(model, batches["train"], steps),
+        spec.training,
+        batches["train"],
+        validation=batches.get("validation"),
+        steps=steps,
+        history=history,
+        progress=progress,
+        turns=turns_of(spec),
+        stop=stop,
+        checkpoints=checkpoints,
+    )
+    return model, loop
+
+
+def _new_model(spec: Spec, setup: Setup) -> Model:
+    """The model on its device, with the moments of the training split if it standardizes."""
+    batches = setup.batches["train"]
+    model = build(spec).to(setup.device.device)
+    _refuse_batches_of_one(model, batches)
+    if spec.input.normalize == "standardize":
+        _fit_moments(model.network, spec, batches.head(FIT_ROWS))
+    return model
+
+
+def _fit_moments(network: Autoencoder, spec: Spec, batch: Batch) -> None:
+    """Give the normalizers of input and target the moments of the values that count; classes and counts stay."""
+    known, mask = (None if name is None else batch.fields[name] for name in (network.observed, network.mask))
+    network.normalizer.fit(batch.x, known, whole(*spec.input_domains))  # type: ignore[operator]
+    if network.target is not None:
+        kept = whole(spec.target_domains)
+        network.target_normalizer.fit(batch.fields[network.target], mask, kept)  # type: ignore[operator]
+
+
+def _prepared_objective(model: Model, batches: Batches, steps: int) -> Objective:
+    """The objective of the model, its parts that start from data prepared."""
+    training = model.spec.training
+    objective = objective_of(model, steps=steps).to(batches.device).train()
+    if training.precision == "float64":
+        objective.double()
+    prepare(objective, batches, training)
+    return objective
+
+
+def _refuse_batches_of_one(model: Model, batches: Batches) -> None:
+    """Batch normalization cannot train on a batch of one sample: it has no variance."""
+    training = model.spec.training
+    smallest = min(training.batch_size, len(batches))
+    if training.micro_batch is not None and training.micro_batch < min(smallest, 3):
+        smallest = 1  # of a batch of three, two passes have two samples and one
+    if smallest > 1 or not any(isinstance(part, _BatchNorm) for part in model.network.modules()):
+        return
+    raise DataError(
+        f"batch normalization needs at least 2 samples in a pass, this run has {smallest}",
+        hint='training.batch_size = 2 or more, training.micro_batch = 3 or more, or norm = "group"',
+    )
