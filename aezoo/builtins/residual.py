@@ -138,7 +138,7 @@ class ResidualSpec(LayerSpec):
         return None if around is None else body.beside(around)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.convolutions import Residual, shortcut
+        from aezoo.nn.residual import Residual, shortcut
         from aezoo.nn.shuffling import Rearranged
 
         shapes = self._shapes(shape)

@@ -225,8 +225,8 @@ class ConvSpec(ConvolutionSpec):
         return back
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.convolutions import Pad
         from aezoo.nn.layers import CONVOLUTIONS, block, weight_normalized
+        from aezoo.nn.padding import Pad
 
         channels, spatial = grid(shape)
         conv: nn.Module = CONVOLUTIONS[len(spatial) - 1](
@@ -326,8 +326,8 @@ class ConvTransposeSpec(ConvolutionSpec):
         return own.then(norm_window(self.norm))
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.convolutions import Pad
         from aezoo.nn.layers import TRANSPOSED_CONVOLUTIONS, block, weight_normalized
+        from aezoo.nn.padding import Pad
 
         channels, spatial = grid(shape)
         even = self.even(len(spatial))

@@ -89,6 +89,6 @@ class PadSpec(LayerSpec):
         return Window(1, max(0, *before), max(0, *(-n for n in before)))
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.convolutions import Pad
+        from aezoo.nn.padding import Pad
 
         return Pad(sides_of(self.padding, len(shape) - 1), mode=self.mode)

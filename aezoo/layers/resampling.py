@@ -70,7 +70,7 @@ class PoolSpec(LayerSpec):
         return Window(stride, 0, self.size - 1, stride)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.convolutions import pool
+        from aezoo.nn.resampling import pool
 
         return pool(self.mode, len(shape) - 1, size=self.size, stride=self.stride or self.size)
 
@@ -94,7 +94,7 @@ class GlobalPoolSpec(LayerSpec):
         return [ReshapeSpec(shape=single), UpsampleSpec(size=target[1:])]
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.convolutions import GlobalPool
+        from aezoo.nn.resampling import GlobalPool
 
         return GlobalPool()
 
@@ -142,7 +142,7 @@ class UpsampleSpec(LayerSpec):
         return Window(step, Fraction(3, 2) - step, (1 + step) / 2)
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.convolutions import resize
+        from aezoo.nn.resampling import resize
 
         output = self.output_shape(shape)[1:]
         return resize(output, mode=self.mode, factor=growth(shape[1:], output))

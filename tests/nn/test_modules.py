@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from aezoo.errors import ShapeError
 from aezoo.layers.basic import LinearSpec
 from aezoo.layers.convolutions import ConvSpec
-from aezoo.nn.convolutions import GlobalPool, Residual, pool, resize, shortcut
 from aezoo.nn.layers import ACTIVATIONS, Tied, activation, block, group_count, matrices, normalization, tie
+from aezoo.nn.resampling import GlobalPool, pool, resize
+from aezoo.nn.residual import Residual, shortcut
 from aezoo.nn.sequences import Attention, Recurrent, SelfAttention, Transformer, TransformerBlock, sinusoids
 from aezoo.plugin import Activation, Style
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from aezoo.building.builder import build
 from aezoo.errors import SpecError
-from aezoo.nn.convolutions import resize
+from aezoo.nn.resampling import resize
 from aezoo.reading.reader import check, read
 from aezoo.spec.document import Spec
 from aezoo.spec.sizes import nearest_sizes, views

@@ -1,4 +1,4 @@
-"""Convolutions over signals, images and volumes, by the number of axes; and residual blocks."""
+"""Residual blocks: a body beside a way around it."""
 
 from __future__ import annotations
 
@@ -6,61 +6,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aezoo.nn.layers import ACTIVATIONS, CONVOLUTIONS
-
-POOLS = {
-    "max": (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d),
-    "average": (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
-}
-LINEAR_MODES = ("linear", "bilinear", "trilinear")
-
-
-def pool(mode: str, axes: int, *, size: int, stride: int) -> nn.Module:
-    """Max or average pooling over this many spatial axes."""
-    module: nn.Module = POOLS[mode][axes - 1](size, stride)
-    return module
-
-
-def resize(size: tuple[int, ...], *, mode: str = "nearest", factor: int | None = None) -> nn.Upsample:
-    """Interpolation to this many positions along each spatial axis: `nearest`, or `linear` along all axes.
-
-    With a `factor` an input of another size gets so many times longer; without one, each is resized to `size`.
-    """
-    mode = mode if mode == "nearest" else LINEAR_MODES[len(size) - 1]
-    return nn.Upsample(size=size, mode=mode) if factor is None else nn.Upsample(scale_factor=factor, mode=mode)
-
-
-class Pad(nn.Module):
-    """Positions added before and after each axis, or cut off where a number is negative.
-
-    Args:
-        sides: Positions before and after each axis.
-        mode: `zeros`, `reflect`, `replicate` or `circular`; the last three cut nothing off.
-
-    Shape:
-        x: [B, C, *spatial] -> [B, C, *padded]
-    """
-
-    def __init__(self, sides: Sequence[tuple[int, int]], *, mode: str = "zeros") -> None:
-        super().__init__()
-        self.pads = [n for side in reversed(sides) for n in side]  # torch begins with the last axis
-        self.mode = "constant" if mode == "zeros" else mode
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pad(x, self.pads, self.mode)
-
-
-class GlobalPool(nn.Module):
-    """Mean over all positions.
-
-    Shape:
-        x: [B, C, *spatial] -> [B, C]
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(2).mean(dim=2)
+from aezoo.nn.resampling import resize
 
 
 class Residual(nn.Module):
