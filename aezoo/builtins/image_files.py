@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pydantic import field_validator
+
 from aezoo.builtins.depths import eight_bits
+from aezoo.names import utf8
 from aezoo.plugin import (
     DataError,
     Field,
@@ -74,6 +77,14 @@ class ImagesSpec(FileDatasetSpec):
     classes: Strings | None = Field(
         None, description="names of the sub-folders that are classes, in their order; by default all, alphabetically"
     )
+
+    @field_validator("classes")
+    @classmethod
+    def _each_once(cls, classes: Strings | None) -> Strings | None:
+        twice = sorted({name for name in classes or () if (classes or ()).count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} stands twice")
+        return classes
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         if len(spec.input.shape) != 3 or spec.input.shape[0] not in MODES:
@@ -150,7 +161,7 @@ def _listed(folder: Path) -> list[Path]:
 
 def _classes(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ...] | None:
     """Names of the first sub-folders, known ones first; None unless all images have one, and there are several."""
-    folders = [Path(name).parts[0] for name in names if len(Path(name).parts) > 1]
+    folders = [utf8(Path(name).parts[0]) for name in names if len(Path(name).parts) > 1]
     if len(folders) < len(names) or (known is None and len(set(folders)) < 2):
         return None
     return (*(known or ()), *sorted(set(folders) - {*(known or ())}))
@@ -161,7 +172,7 @@ def _numbered(names: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.in
     import numpy as np
 
     places = {name: place for place, name in enumerate(classes)}
-    return np.array([places[Path(name).parts[0]] for name in names], dtype=np.int64)
+    return np.array([places[utf8(Path(name).parts[0])] for name in names], dtype=np.int64)
 
 
 @contextmanager

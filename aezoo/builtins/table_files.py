@@ -217,9 +217,14 @@ def counts_rows(table: Table, name: str) -> bool:
     return all(table.number(word) == start + row for row, word in enumerate(table.column(name)))
 
 
-def words_of(table: Table, names: Sequence[str]) -> dict[str, list[str]]:
-    """The words of these columns in alphabetical order, of those that hold words and few different ones."""
-    found = {name: sorted({word.strip() for word in table.column(name)} - {""}) for name in names}
+def words_of(table: Table, names: Sequence[str], gaps: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The words of these columns in alphabetical order, without gaps, of those that hold few different words."""
+    found = {
+        name: sorted(
+            word for word in {word.strip() for word in table.column(name)} - {"", *gaps} if word.lower() not in MARKS
+        )
+        for name in names
+    }
     return {
         name: words
         for name, words in found.items()
@@ -235,8 +240,8 @@ def is_of_words(table: Table, name: str) -> bool:
 
 
 def gap_words(table: Table, names: Sequence[str]) -> list[str]:
-    """Words in columns of numbers that people write for a missing value, as they are written."""
-    words = {word.strip() for name in names if not is_of_words(table, name) for word in table.column(name)}
+    """Words in these columns that people write for a missing value, as they are written."""
+    words = {word.strip() for name in names for word in table.column(name)}
     return sorted(word for word in words if word.lower() in MARKS)
 
 
@@ -290,7 +295,7 @@ def field(table: Table, columns: str | Sequence[str], known: Mapping[str, Sequen
     if not isinstance(columns, str):
         return np.stack([np.array(numbers(table, name), dtype=np.float64) for name in columns], axis=1)
     values = [table.number(word) for word in table.column(columns) if word.strip()]
-    if columns in known or None in values or all(value.is_integer() for value in values if value is not None):
+    if columns in known or all(value is None or value.is_integer() for value in values):
         return classes(table, columns, known.get(columns))
     return np.array(numbers(table, columns), dtype=np.float64)
 
@@ -331,10 +336,16 @@ def _whole(table: Table, column: str, line: int, word: str, value: float | None)
     return exact
 
 
-def named_words(table: Table, column: str) -> list[str] | None:
-    """The words of a column of classes in alphabetical order, which are numbered by it; None for one of numbers."""
-    words = {word.strip() for word in table.column(column)} - {""}
-    return sorted(words) if any(table.number(word) is None for word in words) else None
+def classes_of(table: Table, column: str) -> list[str] | None:
+    """The words of a column of classes in alphabetical order, which are numbered by it.
+
+    None for a column of numbers, or of words that hardly repeat: these are names, which no model should keep.
+    """
+    words = [word.strip() for word in table.column(column)]
+    distinct = {*words} - {""}
+    if all(table.number(word) is not None for word in distinct) or 2 * len(distinct) > len(words):
+        return None
+    return sorted(distinct)
 
 
 def line_of(path: Path, faults: Sequence[Fault]) -> str:

@@ -138,7 +138,7 @@ class TableSpec(FileDatasetSpec):
 
     def _all_categories(self, table: Table) -> dict[str, Strings] | None:
         """The words of read columns, and those of labels and fields as they are numbered here."""
-        found = {name: table_files.named_words(table, name) for name in self._classed()}
+        found = {name: table_files.classes_of(table, name) for name in self._classed()}
         categories = {**{name: tuple(words) for name, words in found.items() if words}, **(self.categories or {})}
         return categories or None
 
@@ -216,7 +216,7 @@ class TableSpec(FileDatasetSpec):
             return f"{self.setting('decimal', '.')} reads decimal points"
         ways = ["correct these lines, or leave them out"]
         bad = [name for name in columns if any(fault.column == name for fault in table.faults)]
-        marks = table_files.gap_words(table, bad)
+        marks = [word for word in table_files.gap_words(table, bad) if word not in self.gaps]
         if marks or (kinds & {"missing", "nan"} and self.missing is None):
             settings = [self.setting("gaps", [*self.gaps, *marks])] if marks else []
             settings += [self.setting("missing", "mask")] if self.missing is None else []
@@ -226,7 +226,7 @@ class TableSpec(FileDatasetSpec):
 
     def _ways_with_words(self, table: Table, columns: Sequence[str], in_words: Sequence[str]) -> Iterator[str]:
         """What can be done with columns that hold words."""
-        if words := table_files.words_of(table, in_words):
+        if words := table_files.words_of(table, in_words, self.gaps):
             yield f"{self.setting('categories', {**(self.categories or {}), **words})} numbers words"
         if len(in_words) == 1 and self.columns is None:
             (name,) = in_words

@@ -16,6 +16,8 @@ from aezoo.names import inert
 if TYPE_CHECKING:
     from aezoo.storage.runs import TrainedRun
 
+#: Characters of a path or a fault.
+LINE = 1000
 #: Metrics that are shown unless others are asked for.
 SHOWN = 3
 #: Of training.json.
@@ -46,7 +48,7 @@ def runs(folder: Path, metrics: tuple[str, ...], as_json: bool) -> None:
     table(head, rows, right="lrrl" + "r" * len(shown) + "l" * len(paths))
     for run in found:
         if run.fault:
-            click.echo(f"{inert(run.name)}: {inert(run.fault)}", err=True)
+            click.echo(f"{inert(run.name, LINE)}: {inert(run.fault, LINE)}", err=True)
 
 
 def _chosen(found: list[TrainedRun], wanted: tuple[str, ...]) -> list[str]:
@@ -64,7 +66,7 @@ def _row(run: TrainedRun, folder: Path, shown: list[str], paths: list[str]) -> t
     steps, seconds, ended = ("" if fact is None else fact for fact in facts)
     values = [format_value(run.settings[path]) if path in run.settings else "-" for path in paths]
     figures = [number(run.metrics.get(name)) for name in shown]
-    return inert(name), inert(steps), inert(seconds), inert(ended), *figures, *map(inert, values)
+    return inert(name, LINE), inert(steps), inert(seconds), inert(ended), *figures, *map(inert, values)
 
 
 def _document(run: TrainedRun, paths: list[str]) -> dict[str, Any]:

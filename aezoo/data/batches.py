@@ -94,6 +94,10 @@ class Batches:
         whole, rest = divmod(len(self), batch_size)
         return whole + (rest > 1 or (rest == 1 and whole == 0))
 
+    def sizes(self, batch_size: int) -> set[int]:
+        """How many samples the batches of an epoch have."""
+        return {len(part) for part in self._cut(torch.arange(len(self)), batch_size)}
+
     def order(self, epoch: int, seed: int) -> Tensor:
         """Every sample once, shuffled: int64 [n]."""
         order = torch.randperm(len(self), generator=generator(seed, "order", epoch))

@@ -6,6 +6,7 @@ source --open_samples--> Samples --check--> Samples --split--> rows --Batches-->
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -19,13 +20,16 @@ from torch import Tensor
 from aezoo.data.fields import check_fields
 from aezoo.data.sample_sizes import check_size, is_resized
 from aezoo.data.values import check_domains, check_values
-from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.errors import DataError, DataWarning, NotFound, SpecError, UsageError
 from aezoo.files import expanded
 from aezoo.names import utf8
+from aezoo.reading.bounds import MAX_BYTES
 from aezoo.reading.merge import SHARES, STATEMENTS
+from aezoo.reading.reader import check as read_spec
 from aezoo.reading.reader import read_as
 from aezoo.registry.loader import default_registry
 from aezoo.registry.registry import Registry
+from aezoo.spec.canonical import to_json
 from aezoo.spec.component import field_name
 from aezoo.spec.contracts import samples_of
 from aezoo.spec.document import Spec
@@ -163,10 +167,25 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
 
 
 def with_settings(spec: Spec, samples: Samples) -> Spec:
-    """The spec whose data have the settings that its samples came with, so that its model reads other files alike."""
+    """The spec whose data have the settings that its samples came with, so that its model reads other files alike.
+
+    Settings that no spec holds, such as 20,000 names of columns, are left out, with a warning.
+    """
     if spec.data is None or not samples.settings:
         return spec
-    return spec.model_copy(update={"data": spec.data.model_copy(update=dict(samples.settings))})
+    stated = spec.model_copy(update={"data": spec.data.model_copy(update=dict(samples.settings))})
+    try:
+        document = stated.document()
+        if len(to_json(document).encode()) <= MAX_BYTES:
+            read_spec(document)
+            return stated
+    except (SpecError, UnicodeEncodeError):
+        pass
+    message = (
+        f"{samples.source}: {', '.join(samples.settings)} are more than a spec holds, so the model keeps none of them"
+    )
+    warnings.warn(DataWarning(message, "other files are read by position: keep their order"), stacklevel=4)
+    return spec
 
 
 def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:

@@ -83,9 +83,11 @@ class Checkpoints:
 
     def positions(self) -> list[Position]:
         """Where the states are from, the newest first, be they whole or damaged."""
-        if not self.folder.is_dir():
+        try:
+            folders = [path for path in self.folder.iterdir() if path.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):  # a run that ends takes it away
             return []
-        names = (_GENERATION.fullmatch(path.name) for path in self.folder.iterdir() if path.is_dir())
+        names = (_GENERATION.fullmatch(path.name) for path in folders)
         return sorted((Position(int(name[1]), int(name[2])) for name in names if name), reverse=True)
 
     def begin(self, run: Mapping[str, Any]) -> None:

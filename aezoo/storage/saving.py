@@ -97,6 +97,7 @@ def save(
     try:
         with writing(folder, force=force) as writer:
             writer.replace(fill)
+            writer.checkpoints.clear()  # of a run that was stopped there: it would go on over this model
     except _Unloadable as error:
         raise error.fault from None
     return folder

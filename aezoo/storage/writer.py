@@ -118,7 +118,7 @@ class Writer:
         else:
             raise Refused(
                 f"{self.folder / HISTORY} does not begin with the records of the run that is to go on",
-                hint="bring that file back, or begin anew: --force",
+                hint="bring that file back, or begin anew: `aezoo train SPEC --out DIR --force`",
             )
         in_place = path.parent == self.folder and not self.replaces
         target = path if in_place else self._history_aside()

@@ -52,7 +52,7 @@ class Meter:
             return self.sums
         # float64: thousands of large terms summed in float32 would lose digits of the mean.
         sums = torch.stack(self.pending).view(-1, len(self.names)).sum(0, dtype=torch.float64)
-        return sums if self.sums is None else self.sums + sums
+        return sums if self.sums is None else self.sums.to(sums.device) + sums
 
     def means(self) -> Means:
         """The means so far; this waits for the device."""

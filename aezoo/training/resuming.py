@@ -6,6 +6,7 @@ train(spec, out=folder) --Request--> run.json, states --find, accept, take_up-->
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import warnings
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ import torch
 from aezoo.data.fields import Fields
 from aezoo.errors import CheckpointWarning, NotFound, Refused, Resumable, UsageError
 from aezoo.files import expanded
+from aezoo.names import utf8
 from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
@@ -82,17 +84,21 @@ class Request(NamedTuple):
 
 def _data_of(spec: Spec, data: Any) -> dict[str, Any]:
     source = spec.data if data is None else data
-    if isinstance(source, FileDatasetSpec):
-        source = source.model_copy(update={"path": _absolute(source.path)})
     if isinstance(source, (str, PathLike)):
-        return {"path": _absolute(source)}
+        return _noted_path(source)
+    noted: dict[str, Any] = {}
+    if isinstance(source, FileDatasetSpec):
+        noted = _noted_path(source.path)
+        source = source.model_copy(update={"path": noted.get("path", ".")})
     if isinstance(source, DatasetSpec):
-        return {"dataset": spec.model_copy(update={"data": source}).document()["data"]}
+        return {**noted, "dataset": spec.model_copy(update={"data": source}).document()["data"]}
     return {"python": type(source).__name__}
 
 
-def _absolute(path: str | PathLike[str]) -> str:
-    return str(expanded(Path(path)).absolute())
+def _noted_path(path: str | PathLike[str]) -> dict[str, str]:
+    """The absolute path; its bytes, where they are no text."""
+    absolute = str(expanded(Path(path)).absolute())
+    return {"path": absolute} if utf8(absolute) == absolute else {"bytes": os.fsencode(absolute).hex()}
 
 
 # --- what is found -----------------------------------------------------------------------------------------
@@ -126,10 +132,12 @@ def requested(folder: Path, data: Any = None, fields: Fields | None = None) -> R
 
 
 def _noted_data(spec: Spec, noted: Mapping[str, Any], folder: Path) -> Any:
-    if "path" in noted:
-        return Path(noted["path"])
+    path = os.fsdecode(bytes.fromhex(noted["bytes"])) if "bytes" in noted else noted.get("path")
     if "dataset" in noted:
-        return check({**spec.document(), "data": noted["dataset"]}, limits=_LIMITS)[0].data
+        dataset = check({**spec.document(), "data": noted["dataset"]}, limits=_LIMITS)[0].data
+        return dataset.model_copy(update={"path": path}) if path and dataset else dataset
+    if path is not None:
+        return Path(path)
     raise UsageError(
         f"the data of the run in {folder} came from Python ({noted['python']}), and are in no file",
         hint=f"aezoo.resume({str(folder)!r}, data) goes on with them, or --data FILE if they are there",
@@ -144,7 +152,9 @@ def find(writer: Writer, spec: Spec) -> Checkpoint | None:
     """
     checkpoint, faults = writer.checkpoints.newest()
     if checkpoint is None and faults:
-        raise Refused(f"no state can be read: {'; '.join(faults)}", hint="--force begins anew")
+        raise Refused(
+            f"no state can be read: {'; '.join(faults)}", hint="`aezoo train SPEC --out DIR --force` begins anew"
+        )
     if checkpoint is None:
         return None
     if faults:
@@ -154,7 +164,7 @@ def find(writer: Writer, spec: Spec) -> Checkpoint | None:
     if changes := spec_changes(before, spec):
         raise Refused(
             f"{writer.folder} holds a run of another spec: {'; '.join(changes)}",
-            hint=f"`{command(writer.folder)}` goes on with its own, --force begins anew with this one",
+            hint=f"`{command(writer.folder)}` goes on with its own; --force, without --resume, begins anew",
         )
     return checkpoint
 
@@ -187,7 +197,7 @@ def take_up(loop: Loop, checkpoint: Checkpoint, device: torch.device) -> None:
         loop.restore(rebuilt(checkpoint.document, checkpoint.tensors, device))
     except (Unfitting, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         message = f"the state after step {checkpoint.position.step} does not fit the run: {error}"
-        raise Refused(message, hint="a part has changed; --force begins anew") from error
+        raise Refused(message, hint="a part has changed; `aezoo train SPEC --out DIR --force` begins anew") from error
 
 
 # --- how it goes on ----------------------------------------------------------------------------------------

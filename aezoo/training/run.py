@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -165,23 +166,34 @@ class Begun(NamedTuple):
 @contextmanager
 def _begun(asked: Request, out: str | Path | None, progress: Progress | None, begin: Beginning) -> Iterator[Begun]:
     """A run at its first step, or at the one after which it was stopped, while its folder is held."""
-    with stoppable() as stop, _output_writer(out, begin) as writer, _told_how_to_go_on(writer, stop):
+    with stoppable() as stop, _output_writer(out, begin) as writer, _told_how_to_go_on(writer, stop) as own:
+        own.begun = begin.resumes
         checkpoint = find(writer, asked.spec) if writer and begin.resumes else None
         setup = set_up(*asked)
         past, keeper, history = _begin(asked, setup, writer, checkpoint, begin)
-        model, loop = assemble(with_settings(asked.spec, setup.samples), setup, history, progress, stop, keeper)
-        if past.checkpoint:
-            take_up(loop, past.checkpoint, setup.device.device)
-        yield Begun(model, loop, setup, writer, stop, past)
+        own.begun = True
+        with closing(history):
+            model, loop = assemble(with_settings(asked.spec, setup.samples), setup, history, progress, stop, keeper)
+            if past.checkpoint:
+                take_up(loop, past.checkpoint, setup.device.device)
+            yield Begun(model, loop, setup, writer, stop, past)
+
+
+@dataclass
+class _Own:
+    """Whether the states in the folder are those of this run, not of one that it is to replace."""
+
+    begun: bool = False
 
 
 @contextmanager
-def _told_how_to_go_on(writer: Writer | None, stop: Stop) -> Iterator[None]:
+def _told_how_to_go_on(writer: Writer | None, stop: Stop) -> Iterator[_Own]:
     """The error of a run that a signal stopped says how it goes on, where a state of it is kept."""
+    own = _Own()
     try:
-        yield
+        yield own
     except (KeyboardInterrupt, Interrupted) as error:
-        stopped = resumable(writer, error) if stop.received else None
+        stopped = resumable(writer, error) if stop.received and own.begun else None
         if stopped is None:
             raise
         raise stopped from None

@@ -126,9 +126,7 @@ def _prepared_objective(model: Model, batches: Batches, steps: int) -> Objective
 def _refuse_batches_of_one(model: Model, batches: Batches) -> None:
     """Batch normalization cannot train on a batch of one sample: it has no variance."""
     training = model.spec.training
-    smallest = min(training.batch_size, len(batches))
-    if training.micro_batch is not None and training.micro_batch < min(smallest, 3):
-        smallest = 1  # of a batch of three, two passes have two samples and one
+    smallest = min(rows // -(-rows // (training.micro_batch or rows)) for rows in batches.sizes(training.batch_size))
     if smallest > 1 or not any(isinstance(part, _BatchNorm) for part in model.network.modules()):
         return
     raise DataError(

@@ -156,8 +156,10 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     known: dict[Tensor, Any] = defaultdict(dict)
     for number, values in state["weights"].items():
         weight = weights[number]
+        # A count of steps stays on the CPU, unless a fused update wants all on the weight's device.
         known[weight] = {
-            name: _moved(value, weight, with_weight=_is_fused(optimizer)) for name, value in values.items()
+            name: value if name == "step" and not _is_fused(optimizer) else _moved(value, weight)
+            for name, value in values.items()
         }
     settings = [{**old, **new} for old, new in zip(optimizer.param_groups, groups, strict=True)]
     # As `load_state_dict` ends: what an optimizer has derived from its state is derived anew.
@@ -172,8 +174,8 @@ def _is_fused(optimizer: Optimizer) -> bool:
     return any(group.get("fused") or group.get("capturable") for group in optimizer.param_groups)
 
 
-def _moved(value: Any, weight: Tensor, *, with_weight: bool) -> Any:
-    """A copy of what an optimizer knows of a weight: a fused update wants all of it on the weight's device."""
+def _moved(value: Any, weight: Tensor) -> Any:
+    """A copy of what an optimizer knows of a weight, on its device."""
     if isinstance(value, Tensor):
-        return value.to(weight.device if with_weight or value.shape == weight.shape else value.device, copy=True)
-    return [_moved(each, weight, with_weight=with_weight) for each in value] if isinstance(value, list) else value
+        return value.to(weight.device, copy=True)
+    return [_moved(each, weight) for each in value] if isinstance(value, list) else value

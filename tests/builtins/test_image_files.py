@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import zlib
@@ -440,6 +441,20 @@ def test_classes_mean_the_same_in_another_folder(tmp_path):
     assert load(tmp_path / "b", classes=known).labels.tolist() == [1, 2]  # others are numbered after them
     assert load(tmp_path / "c", classes=known).labels.tolist() == [1]
     assert load(tmp_path / "d", classes=known).labels is None
+
+
+def test_classes_whose_names_are_not_utf8_are_spelt_out(tmp_path):
+    for name in (b"caf\xe9/1.png", b"dog/1.png"):
+        save(tmp_path / "a", os.fsdecode(name), Image.new("L", (4, 4)))
+    samples = load(tmp_path / "a")
+    assert samples.settings == {"classes": ("caf\\xe9", "dog")}
+    assert samples.labels.tolist() == [0, 1]
+    assert load(tmp_path / "a", classes=["dog", "caf\\xe9"]).labels.tolist() == [1, 0]
+
+
+def test_a_class_that_stands_twice_is_refused():
+    with pytest.raises(ValueError, match="'cat' stands twice"):
+        ImagesSpec(path="x", classes=["cat", "dog", "cat"])
 
 
 def test_a_model_of_labelled_folders_keeps_their_names(tmp_path):

@@ -228,8 +228,8 @@ def test_what_is_no_label_is_refused_with_its_line(tmp_path, word, message):
 
 
 def test_words_of_labels_keep_their_numbers_in_other_tables(tmp_path):
-    samples = written(tmp_path, "x,y\n1,ill\n2,well\n", label="y").load()
-    assert samples.labels.tolist() == [0, 1]
+    samples = written(tmp_path, "x,y\n1,ill\n2,well\n5,ill\n3,well\n", label="y").load()
+    assert samples.labels.tolist() == [0, 1, 0, 1]
     again = written(tmp_path, "x,y\n1,well\n2,new\n3,odd\n", label="y", categories=samples.settings["categories"])
     assert again.load().labels.tolist() == [1, 2, 3]
 
@@ -334,3 +334,36 @@ def test_of_a_table_with_more_columns_the_hint_names_them(tmp_path):
     assert caught.value.hint.endswith(
         "data.exclude, data.label or data.id says which columns are no features, of a, b, class"
     )
+
+
+def test_names_of_people_as_labels_are_not_kept(tmp_path):
+    samples = written(tmp_path, "x,y\n1,ann\n2,ben\n5,eve\n3,ann\n", label="y").load()
+    assert samples.labels.tolist() == [0, 1, 2, 0]
+    assert samples.settings["categories"] is None
+
+
+def test_more_columns_than_a_spec_holds_are_not_kept_and_the_model_is(tmp_path):
+    names = [f"c{i}" for i in range(10_001)]
+    path = tmp_path / "wide.csv"
+    path.write_text(text_of(names, np.random.default_rng(0).normal(size=(20, len(names)))))
+    document = {
+        "name": "wide",
+        "input": [len(names)],
+        "latent": {"type": "deterministic", "dim": 1},
+        "data": {"type": "table", "path": str(path)},
+        "training": {"steps": 1},
+    }
+    with pytest.warns(DataWarning, match="columns, exclude, categories are more than a spec holds"):
+        aezoo.train(document, device="cpu", out=tmp_path / "run")
+    assert aezoo.load(tmp_path / "run").spec.data.columns is None
+
+
+def test_a_slip_in_a_field_of_numbers_does_not_make_it_classes(tmp_path):
+    with pytest.raises(DataError, match=r"line 3, column 'age': '\?' is not a number"):
+        written(tmp_path, "x,age\n1,20.5\n2,?\n3,22.5\n", fields={"age": "age"}).load()
+
+
+def test_a_mark_for_a_gap_is_no_category(tmp_path):
+    hint = hint_of(written(tmp_path, "a,d\n5,u\n2,v\n3,NA\n9,u\n"))[1]
+    assert """--set 'data.categories={"d" = ["u", "v"]}' numbers words""" in hint
+    assert """--set 'data.gaps=["NA"]' --set data.missing=mask reads gaps as such""" in hint

@@ -50,7 +50,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_results_keep_names_labels_and_fields(aezoo: Run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "codes.npz"
     assert aezoo("encode", "runs/gaps", "--split", "test", "--out", out).code == 0
-    stored = np.load(out)
+    with np.load(out) as file:
+        stored = dict(file)
     rows = [int(name.removeprefix("sample ")) for name in stored["names"]]
     assert stored["label"].tolist() == [row % 3 for row in rows]
     assert stored["seen"].tolist() == SEEN[rows].tolist()

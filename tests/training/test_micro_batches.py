@@ -117,11 +117,15 @@ def test_a_pass_takes_the_memory_of_its_samples() -> None:
     assert memory(spec_of(training={"micro_batch": 500})).batch == memory(spec_of()).batch
 
 
-@pytest.mark.parametrize(("micro", "fits"), [(1, False), (2, False), (3, True)])
-def test_batch_norm_refuses_passes_of_one_sample(micro: int, fits: bool) -> None:
-    spec = spec_of(
-        encoder=[{"type": "linear", "features": 8, "norm": "batch"}], training={"micro_batch": micro, "epochs": 1}
-    )
+@pytest.mark.parametrize(
+    ("batch_size", "micro", "fits"),
+    [(32, 1, False), (32, 2, True), (33, 2, False), (32, 3, True), (30, 7, True), (None, None, True), (29, 2, False)],
+)
+def test_batch_norm_refuses_passes_of_one_sample(batch_size: int | None, micro: int | None, fits: bool) -> None:
+    """Of 88 samples: 32 leave 24, 33 leave 22, 30 leave 28 and 29 leave 1, which joins the batch before it."""
+    sizes = {"batch_size": batch_size, "micro_batch": micro}
+    given = {name: size for name, size in sizes.items() if size is not None}
+    spec = spec_of(encoder=[{"type": "linear", "features": 8, "norm": "batch"}], training={"epochs": 1, **given})
     if fits:
         aezoo.train(spec, X, device="cpu")
         return

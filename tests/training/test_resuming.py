@@ -16,7 +16,7 @@ import torch
 import aezoo
 from aezoo.errors import CheckpointWarning, DataError, Interrupted, NotFound, Refused, Resumable, UsageError
 from aezoo.storage.checkpoints import NAME, Checkpoints
-from aezoo.training import checkpointing, run
+from aezoo.training import checkpointing, results, run
 
 
 def spec(**training: Any) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def test_a_failure_after_the_last_step_goes_on_to_the_same_files(
     def fail(*_: object) -> None:
         raise DataError("gone")
 
-    monkeypatch.setattr(run, "evaluate_split", fail)
+    monkeypatch.setattr(results, "evaluate_split", fail)
     with pytest.raises(DataError, match="evaluation failed: gone"):
         aezoo.train(spec(), out=tmp_path / "out", checkpoint_every=0)
     monkeypatch.undo()
@@ -275,7 +275,7 @@ def test_where_every_state_is_damaged_nothing_is_begun_in_silence(tmp_path: Path
         (out / NAME / position.name / "state.json").write_text("{}")
     with pytest.raises(Refused, match=r"no state can be read: .*; ") as caught:
         aezoo.train(spec(), out=out, resume="auto")
-    assert caught.value.hint == "--force begins anew"
+    assert caught.value.hint == "`aezoo train SPEC --out DIR --force` begins anew"
 
 
 # --- other conditions --------------------------------------------------------------------------------------
@@ -488,3 +488,43 @@ def test_samples_that_were_overwritten_under_a_run_are_in_no_state(
     ):
         aezoo.train(spec(), "rows.npy", out="out", progress=At(7, overwrite))
     assert caught.value.exit_code == 130
+
+
+def test_a_model_that_is_saved_over_a_stopped_run_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    stop(out)
+    other = aezoo.build({**spec(), "name": "other"}, seed=1)
+    aezoo.save(other, out, force=True)
+    assert aezoo.load(out).spec.name == "other"
+    with pytest.raises(NotFound, match="holds no run that was stopped"):
+        aezoo.resume(out)
+
+
+def test_a_signal_before_a_run_begins_does_not_offer_the_one_that_it_replaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    stop(out)
+    monkeypatch.setattr(run, "set_up", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises((KeyboardInterrupt, Interrupted)) as caught:
+        aezoo.train({**spec(), "name": "other"}, out=out, force=True)
+    assert not isinstance(caught.value, Resumable)
+
+
+@pytest.mark.parametrize("given", ["path", "dataset"])
+def test_data_whose_path_is_not_utf8_are_found_again(
+    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    folder = tmp_path / os.fsdecode(b"donn\xe9es")
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    np.save("x.npy", rows())
+    document = {**spec(), "data": {"type": "arrays", "path": "x.npy"}} if given == "dataset" else spec()
+    data = None if given == "dataset" else Path("x.npy").absolute()
+    once = aezoo.train(document, data, out=tmp_path / "once")
+    stop(tmp_path / "out", source=document, data=data)
+    monkeypatch.chdir(tmp_path)
+    again = aezoo.resume(tmp_path / "out")
+    assert again.scores is not None
+    assert once.scores is not None
+    assert again.scores.metrics == once.scores.metrics
