@@ -43,7 +43,7 @@ MAY_IMPORT = {
     },
     "training": {
         *("storage", "building", "evaluation", "modules", "model", "data", "reading", "registry", "nn", "spec"),
-        *("device", "errors", "files", "randomness"),
+        *("device", "errors", "files", "names", "randomness"),
     },
     "zoo": {"storage", "model", "reading", "registry", "spec", "errors", "files", "hints", "names"},
     "testing": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import field_validator
 
 from aezoo.builtins.depths import eight_bits
-from aezoo.names import utf8
 from aezoo.plugin import (
     DataError,
     Field,
@@ -159,9 +159,14 @@ def _listed(folder: Path) -> list[Path]:
     return paths
 
 
+def _class(name: str) -> str:
+    """The first sub-folder of an image; bytes of it that are no UTF-8 are spelt out."""
+    return os.fsencode(Path(name).parts[0]).decode(errors="backslashreplace")
+
+
 def _classes(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ...] | None:
     """Names of the first sub-folders, known ones first; None unless all images have one, and there are several."""
-    folders = [utf8(Path(name).parts[0]) for name in names if len(Path(name).parts) > 1]
+    folders = [_class(name) for name in names if len(Path(name).parts) > 1]
     if len(folders) < len(names) or (known is None and len(set(folders)) < 2):
         return None
     return (*(known or ()), *sorted(set(folders) - {*(known or ())}))
@@ -172,7 +177,7 @@ def _numbered(names: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.in
     import numpy as np
 
     places = {name: place for place, name in enumerate(classes)}
-    return np.array([places[utf8(Path(name).parts[0])] for name in names], dtype=np.int64)
+    return np.array([places[_class(name)] for name in names], dtype=np.int64)
 
 
 @contextmanager
