@@ -130,7 +130,9 @@ class TableSpec(FileDatasetSpec):
             raise self._error(table, columns)
         names = () if self.id is None else tuple(word.strip() for word in table.column(self.id))
         found = {"columns": tuple(columns), "exclude": (), "categories": self._all_categories(table)}
-        samples = Samples(values, str(path), labels=labels, names=names, fields=fields, settings=found)
+        shown = ", ".join(columns[:NAMED]) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
+        hint = f"data.exclude, data.label or data.id says which columns are no features, of {shown}"
+        samples = Samples(values, str(path), labels=labels, names=names, fields=fields, settings=found, shape_hint=hint)
         return samples.with_gaps() if self.missing else samples
 
     def _dialect(self) -> Dialect:
@@ -177,16 +179,15 @@ class TableSpec(FileDatasetSpec):
 
     def _look_for_index(self, table: Table, names: Sequence[str]) -> None:
         """Refuse a column without a name, and warn of one that counts the rows: it is no feature."""
-        leave_out = "leaves it out"
         if "" in names:
             position = table.header.index("")
             counted = ", and counts the rows" if table_files.counts_rows(table, "") else ""
             message = f"{table.path}: column {position} (counted from 0) has no name{counted}"
-            raise DataError(message, hint=f"{self.setting('exclude', [*self.exclude, ''])} {leave_out}")
+            raise DataError(message, hint=f"{self.setting('exclude', [*self.exclude, ''])} leaves it out")
         for name in names if len(names) > 1 else ():
             if table_files.counts_rows(table, name):
                 message = f"{table.path}: column {name!r} counts the rows, and is read as a feature"
-                hint = f"{self.setting('exclude', [*self.exclude, name])} {leave_out}"
+                hint = f"{self.setting('exclude', [*self.exclude, name])} leaves it out"
                 warnings.warn(DataWarning(message, hint), stacklevel=4)
 
     def _values(self, table: Table, names: Sequence[str]) -> npt.NDArray[np.float64]:

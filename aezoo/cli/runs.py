@@ -48,7 +48,7 @@ def runs(folder: Path, metrics: tuple[str, ...], as_json: bool) -> None:
     table(head, rows, right="lrrl" + "r" * len(shown) + "l" * len(paths))
     for run in found:
         if run.fault:
-            click.echo(f"{inert(run.name, LINE)}: {inert(run.fault, LINE)}", err=True)
+            click.echo(f"{inert(run.folder, LINE)}: {inert(run.fault, LINE)}", err=True)
 
 
 def _chosen(found: list[TrainedRun], wanted: tuple[str, ...]) -> list[str]:
@@ -61,7 +61,7 @@ def _chosen(found: list[TrainedRun], wanted: tuple[str, ...]) -> list[str]:
 
 
 def _row(run: TrainedRun, folder: Path, shown: list[str], paths: list[str]) -> tuple[str, ...]:
-    name = Path(run.name).relative_to(folder).as_posix() if Path(run.name) != folder else run.name
+    name = str(folder if run.folder == folder else run.folder.relative_to(folder))
     facts = (run.record.get(key) for key in RECORD)
     steps, seconds, ended = ("" if fact is None else fact for fact in facts)
     values = [format_value(run.settings[path]) if path in run.settings else "-" for path in paths]
@@ -73,4 +73,4 @@ def _document(run: TrainedRun, paths: list[str]) -> dict[str, Any]:
     settings = {path: run.settings[path] for path in paths if path in run.settings}
     record = {key: run.record[key] for key in RECORD if key in run.record}
     fault = {"fault": run.fault} if run.fault else {}
-    return {"run": run.name, **record, "metrics": run.metrics, "differs": settings, **fault}
+    return {"run": run.folder, **record, "metrics": run.metrics, "differs": settings, **fault}

@@ -150,12 +150,11 @@ def _needs(needed: Memory, spec: Spec) -> Iterator[str]:
         f"memory in {spec.training.precision}: weights {size(needed.weights)}; in training, gradients"
         f" {size(needed.gradients)}, state of {optimizer} {state}{averages}"
     )
-    rows = min(spec.training.batch_size, spec.training.micro_batch or spec.training.batch_size)
+    rows = spec.training.pass_size
     what = "batch" if rows == spec.training.batch_size else "pass"
     yield (
-        f"activations, an estimate: {size(needed.activations)} for a sample, {size(needed.batch)} for a {what}"
-        f" of {rows}; counted is what comes out of each layer,"
-        " the code, and attention's maps"
+        f"activations, an estimate: {size(needed.activations)} for a sample, {size(needed.batch)} for a {what} of"
+        f" {rows}; counted is what comes out of each layer, the code, and attention's maps"
     )
     yield f"in use, without gradients: {size(needed.in_use)} at once for a sample of {text(spec.input.shape)}"
     yield from _seen(spec)

@@ -37,9 +37,6 @@ from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
-#: Columns that a hint names.
-_SHOWN = 20
-
 Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
 
 
@@ -174,18 +171,23 @@ def with_settings(spec: Spec, samples: Samples) -> Spec:
     if spec.data is None or not samples.settings:
         return spec
     stated = spec.model_copy(update={"data": spec.data.model_copy(update=dict(samples.settings))})
-    try:
-        document = stated.document()
-        if len(to_json(document).encode()) <= MAX_BYTES:
-            read_spec(document)
-            return stated
-    except (SpecError, UnicodeEncodeError):
-        pass
-    message = (
-        f"{samples.source}: {', '.join(samples.settings)} are more than a spec holds, so the model keeps none of them"
-    )
+    if not (fault := _unreadable(stated)):
+        return stated
+    names = ", ".join(samples.settings)
+    message = f"{samples.source}: no spec holds its {names}, and the model keeps none of them: {fault}"
     warnings.warn(DataWarning(message, "other files are read by position: keep their order"), stacklevel=4)
     return spec
+
+
+def _unreadable(spec: Spec) -> str:
+    """Why this spec could not be read again; empty if it can."""
+    try:
+        document = spec.document()
+        read_spec(document)
+        size = len(to_json(document).encode())
+    except (SpecError, UnicodeEncodeError) as error:
+        return str(error).partition("\n")[0]
+    return f"it has {size:,} bytes, and {MAX_BYTES:,} at most are read" if size > MAX_BYTES else ""
 
 
 def _identity(dataset: DatasetSpec | None) -> dict[str, Any] | None:
@@ -294,7 +296,7 @@ def check(
         raise DataError(
             f"{samples.source}: samples are {text(samples.shape) or 'single numbers'},"
             f" the input is {text(spec.input.shape)}",
-            hint=_shape_hint(values.shape, spec.input.shape) + _columns_hint(samples),
+            hint="; or ".join(filter(None, [_shape_hint(values.shape, spec.input.shape), samples.shape_hint])),
         )
     if values.dtype != np.uint8:
         double = spec.training.precision == "float64"
@@ -330,15 +332,6 @@ def _shape_hint(shape: Sequence[int], wanted: Shape) -> str:
     if math.prod(got) == math.prod(wanted):
         return "there are as many values; reshape them, or change input.shape"
     return f"write input.shape = {list(got)}, or give other data" if got else "samples are [N, ...]"
-
-
-def _columns_hint(samples: Samples) -> str:
-    """Of a table: the columns, one of which may be no feature."""
-    columns = samples.settings.get("columns")
-    if not columns:
-        return ""
-    shown = ", ".join(columns[:_SHOWN]) + (f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else "")
-    return f"; or data.exclude, data.label or data.id says which columns are no features, of {shown}"
 
 
 def _windows(shape: Shape, wanted: Shape) -> str:

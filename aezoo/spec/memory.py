@@ -52,7 +52,7 @@ def memory(spec: Spec) -> Memory:
         optimizer=None if kept is None else kept * weights,
         averages=weights if training.ema else 0,
         activations=sample,
-        batch=sample * min(training.batch_size, training.micro_batch or training.batch_size),
+        batch=sample * training.pass_size,
         # A model in use computes in the type of its weights.
         in_use=size.in_use * WEIGHT[training.precision],
     )

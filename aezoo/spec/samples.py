@@ -31,6 +31,7 @@ class Samples:
         fields: What goes along with the samples, by name: [N, ...] each. It may be read when it is asked for.
         settings: What the source says of itself, by settings of its dataset: names of columns, by which another
             file is read in the same way.
+        shape_hint: What can be done about another shape than the spec's, by whoever reads this source.
     """
 
     values: Array
@@ -41,6 +42,7 @@ class Samples:
     names: tuple[str, ...] = ()
     fields: Mapping[str, Array] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    shape_hint: str = ""
 
     def __post_init__(self) -> None:
         named = {"label": self.labels, "factors": self.factors}

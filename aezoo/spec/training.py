@@ -37,6 +37,11 @@ class TrainingSpec(Frozen):
     patience: int | None = Field(None, ge=1, description="epochs without a better validation value before it stops")
     log_every: int = Field(100, ge=1, description="steps between records in metrics.jsonl")
 
+    @property
+    def pass_size(self) -> int:
+        """Samples in one pass, at most."""
+        return min(self.batch_size, self.micro_batch or self.batch_size)
+
     def total_steps(self, steps_per_epoch: int) -> int:
         """Length of the run in optimizer steps."""
         return self.steps or (self.epochs or DEFAULT_EPOCHS) * steps_per_epoch

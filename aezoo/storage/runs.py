@@ -20,14 +20,14 @@ class TrainedRun(NamedTuple):
     """The folder of a run.
 
     Attributes:
-        name: Its path, as it was found.
+        folder: Its path, as it was found.
         settings: The values of its spec, by their paths with dots; defaults are left out.
         metrics: Of its evaluation, by name.
         record: What training.json says: steps, seconds, how it ended.
         fault: Why nothing could be read, or empty.
     """
 
-    name: str
+    folder: Path
     settings: dict[str, Any]
     metrics: dict[str, float]
     record: dict[str, Any]
@@ -35,8 +35,9 @@ class TrainedRun(NamedTuple):
 
 
 def runs_in(folder: Path) -> list[TrainedRun]:
-    """The runs in a folder and the folders in it, by path."""
-    return [_read(path) for path in _folders(folder, DEPTH)]
+    """The runs in a folder and the folders in it, by path; one that links lead to, too, counts once."""
+    links_first = sorted(_folders(folder, DEPTH), key=lambda path: path.resolve() == path.absolute())
+    return [_read(path) for path in sorted({path.resolve(): path for path in links_first}.values())]
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
@@ -55,10 +56,10 @@ def _read(folder: Path) -> TrainedRun:
             read_facts(folder, name) or {} for name in (layout.CONFIG, layout.METRICS, layout.TRAINING)
         )
     except (AezooError, OSError) as error:
-        return TrainedRun(str(folder), {}, {}, {}, str(error))
+        return TrainedRun(folder, {}, {}, {}, str(error))
     spec = config.get("spec")
     settings = dict(_flat(spec)) if isinstance(spec, Mapping) else {}
-    return TrainedRun(str(folder), settings, numbers(metrics.get("metrics")), record)
+    return TrainedRun(folder, settings, numbers(metrics.get("metrics")), record)
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -79,8 +80,4 @@ def differing(runs: Sequence[TrainedRun]) -> list[str]:
     read = [run for run in runs if not run.fault]
     paths = dict.fromkeys(path for run in read for path in run.settings)
     kept = (path for path in paths if path.partition(".")[0] not in NAMES)
-    return [path for path in kept if any(_value(run, path) != _value(read[0], path) for run in read)]
-
-
-def _value(run: TrainedRun, path: str) -> str:
-    return repr(run.settings.get(path))
+    return [path for path in kept if any(run.settings.get(path) != read[0].settings.get(path) for run in read)]

@@ -17,7 +17,7 @@ from torch import Tensor
 from aezoo.reading.reader import Source, read
 from aezoo.spec.document import Spec
 from aezoo.training.history import History
-from aezoo.training.loop import Checkpoints, Loop, Outcome
+from aezoo.training.loop import Loop, Outcome, StateKeeper
 from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop
 from aezoo.training.state import flattened, rebuilt
@@ -32,7 +32,7 @@ class Kept(NamedTuple):
     records: list[dict[str, Any]]
 
 
-class _Keeper(Checkpoints):
+class _Keeper(StateKeeper):
     """Keeps the state after every step."""
 
     def __init__(self, history: History) -> None:

@@ -58,7 +58,7 @@ class Outcome:
     validation: Means = field(default_factory=dict)
 
 
-class Checkpoints(Protocol):
+class StateKeeper(Protocol):
     """Keeps the state of a run, so that it can go on after it was stopped."""
 
     def due(self) -> bool:
@@ -118,7 +118,7 @@ class Loop:
         progress: Progress | None = None,
         turns: Mapping[str, PlayerSpec] | None = None,
         stop: Stop | None = None,
-        checkpoints: Checkpoints | None = None,
+        checkpoints: StateKeeper | None = None,
     ) -> None:
         self.objective = objective
         self.training = training

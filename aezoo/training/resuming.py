@@ -1,6 +1,7 @@
 """Resuming: what is noted of a run so that it can go on, and how one that was stopped is found and taken up.
 
-train(spec, out=folder) --Request--> run.json, states --find, accept, take_up--> train(..., resume="auto")
+train(spec, out=folder) --Request--> run.json, states
+    --find, check_conditions, restore_loop--> train(..., resume="auto")
 """
 
 from __future__ import annotations
@@ -169,7 +170,9 @@ def find(writer: Writer, spec: Spec) -> Checkpoint | None:
     return checkpoint
 
 
-def accept(folder: Path, checkpoint: Checkpoint, conditions: Mapping[str, str], *, allow_inexact: bool = False) -> Past:
+def check_conditions(
+    folder: Path, checkpoint: Checkpoint, conditions: Mapping[str, str], *, allow_inexact: bool = False
+) -> Past:
     """What lies behind a run that goes on from a state, under the conditions that are now.
 
     Raises:
@@ -191,7 +194,7 @@ def history_of(writer: Writer, checkpoint: Checkpoint) -> History:
     return History(path, [json.loads(line) for line in lines.splitlines()])
 
 
-def take_up(loop: Loop, checkpoint: Checkpoint, device: torch.device) -> None:
+def restore_loop(loop: Loop, checkpoint: Checkpoint, device: torch.device) -> None:
     """Give a loop its state back. Raises `Refused` if it is not of such a run."""
     try:
         loop.restore(rebuilt(checkpoint.document, checkpoint.tensors, device))

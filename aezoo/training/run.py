@@ -26,7 +26,16 @@ from aezoo.training.loop import Loop, Outcome
 from aezoo.training.progress import Progress
 from aezoo.training.record import record_of
 from aezoo.training.results import Run, Trained, evaluate_and_report, restore, save_weights
-from aezoo.training.resuming import Past, Request, accept, find, history_of, requested, resumable, take_up
+from aezoo.training.resuming import (
+    Past,
+    Request,
+    check_conditions,
+    find,
+    history_of,
+    requested,
+    restore_loop,
+    resumable,
+)
 from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop, stoppable
 
@@ -81,8 +90,8 @@ def train(
     if resume not in (None, "auto") or (resume and out is None):
         raise UsageError(f"resume={resume!r}: it takes 'auto', and a folder: out=...")
     spec = _resolve(source, data, seed)
-    begin = Beginning(resume is not None, force, allow_inexact, checkpoint_every)
-    with _begun(Request(spec, data, fields, device, threads), out, progress, begin) as run:
+    options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every)
+    with _started(Request(spec, data, fields, device, threads), out, progress, options) as run:
         with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
             trained = _save(run, run.loop.run())
         return _finish(run, trained)
@@ -121,13 +130,13 @@ def resume(
     folder = expanded(Path(folder))
     asked = requested(folder, data, fields)
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
-    with _begun(asked, folder, progress, Beginning(True, False, allow_inexact, checkpoint_every)) as run:
+    with _started(asked, folder, progress, StartOptions(True, False, allow_inexact, checkpoint_every)) as run:
         with run.stop.deferred():
             trained = _save(run, run.loop.run())
         return _finish(run, trained)
 
 
-class Beginning(NamedTuple):
+class StartOptions(NamedTuple):
     """How a run begins in its folder.
 
     Attributes:
@@ -143,7 +152,7 @@ class Beginning(NamedTuple):
     checkpoint_every: float | None
 
 
-class Begun(NamedTuple):
+class StartedRun(NamedTuple):
     """A run that is ready for its next step.
 
     Attributes:
@@ -164,43 +173,45 @@ class Begun(NamedTuple):
 
 
 @contextmanager
-def _begun(asked: Request, out: str | Path | None, progress: Progress | None, begin: Beginning) -> Iterator[Begun]:
+def _started(
+    asked: Request, out: str | Path | None, progress: Progress | None, options: StartOptions
+) -> Iterator[StartedRun]:
     """A run at its first step, or at the one after which it was stopped, while its folder is held."""
-    with stoppable() as stop, _output_writer(out, begin) as writer, _told_how_to_go_on(writer, stop) as own:
-        own.begun = begin.resumes
-        checkpoint = find(writer, asked.spec) if writer and begin.resumes else None
+    with stoppable() as stop, _output_writer(out, options) as writer, _hinting_at_resume(writer, stop) as checkpointed:
+        checkpointed.by_this_run = options.resumes
+        checkpoint = find(writer, asked.spec) if writer and options.resumes else None
         setup = set_up(*asked)
-        past, keeper, history = _begin(asked, setup, writer, checkpoint, begin)
-        own.begun = True
+        past, keeper, history = _records_and_checkpoints(asked, setup, writer, checkpoint, options)
+        checkpointed.by_this_run = True
         with closing(history):
             model, loop = assemble(with_settings(asked.spec, setup.samples), setup, history, progress, stop, keeper)
             if past.checkpoint:
-                take_up(loop, past.checkpoint, setup.device.device)
-            yield Begun(model, loop, setup, writer, stop, past)
+                restore_loop(loop, past.checkpoint, setup.device.device)
+            yield StartedRun(model, loop, setup, writer, stop, past)
 
 
 @dataclass
-class _Own:
+class _Checkpointed:
     """Whether the states in the folder are those of this run, not of one that it is to replace."""
 
-    begun: bool = False
+    by_this_run: bool = False
 
 
 @contextmanager
-def _told_how_to_go_on(writer: Writer | None, stop: Stop) -> Iterator[_Own]:
+def _hinting_at_resume(writer: Writer | None, stop: Stop) -> Iterator[_Checkpointed]:
     """The error of a run that a signal stopped says how it goes on, where a state of it is kept."""
-    own = _Own()
+    checkpointed = _Checkpointed()
     try:
-        yield own
+        yield checkpointed
     except (KeyboardInterrupt, Interrupted) as error:
-        stopped = resumable(writer, error) if stop.received and own.begun else None
+        stopped = resumable(writer, error) if stop.received and checkpointed.by_this_run else None
         if stopped is None:
             raise
         raise stopped from None
 
 
-def _begin(
-    asked: Request, setup: Setup, writer: Writer | None, checkpoint: Checkpoint | None, begin: Beginning
+def _records_and_checkpoints(
+    asked: Request, setup: Setup, writer: Writer | None, checkpoint: Checkpoint | None, options: StartOptions
 ) -> tuple[Past, Keeper | None, History]:
     """What lies behind the run, what keeps its states, and its records so far."""
     if writer is None:
@@ -212,7 +223,7 @@ def _begin(
         writer.checkpoints.begin(noted)
         history = History(writer.history())
     else:
-        past = accept(writer.folder, checkpoint, conditions(), allow_inexact=begin.allow_inexact)
+        past = check_conditions(writer.folder, checkpoint, conditions(), allow_inexact=options.allow_inexact)
         writer.checkpoints.keep_up_to(checkpoint.position)
         history = history_of(writer, checkpoint)
 
@@ -221,7 +232,7 @@ def _begin(
         return {"run": noted, "conditions": conditions(), "exact": past.exact, "resumed": list(past.steps)}
 
     estimate = setup.samples.values.nbytes / HASHED + STATES_OF_A_WEIGHT * 4 * asked.spec.parameters / WRITTEN
-    return past, Keeper(writer.checkpoints, history, facts, every=begin.checkpoint_every, estimate=estimate), history
+    return past, Keeper(writer.checkpoints, history, facts, every=options.checkpoint_every, estimate=estimate), history
 
 
 def _resolve(source: Spec | Source, data: Any, seed: int | None) -> Spec:
@@ -233,29 +244,29 @@ def _resolve(source: Spec | Source, data: Any, seed: int | None) -> Spec:
 
 
 @contextmanager
-def _output_writer(out: str | Path | None, begin: Beginning) -> Iterator[Writer | None]:
+def _output_writer(out: str | Path | None, options: StartOptions) -> Iterator[Writer | None]:
     """The folder, locked; refused before any work if it exists, or another process writes to it."""
     if out is None:
         yield None
         return
-    with writing(Path(out), force=begin.force, resume=begin.resumes) as writer:
+    with writing(Path(out), force=options.force, resume=options.resumes) as writer:
         yield writer
 
 
-def _save(begun: Begun, outcome: Outcome) -> Trained:
+def _save(started: StartedRun, outcome: Outcome) -> Trained:
     """Give the model its weights, and write them to disk before anything else is tried, signals included."""
-    model, setup, writer, history = begun.model, begun.setup, begun.writer, begun.loop.history
-    with begun.stop.shielded():
+    model, setup, writer, history = started.model, started.setup, started.writer, started.loop.history
+    with started.stop.shielded():
         restore(model, outcome)
         record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
-        record |= begun.past.record
+        record |= started.past.record
         run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
         return Trained(run, outcome, save_weights(run, outcome, writer), history)
 
 
-def _finish(begun: Begun, trained: Trained) -> Run:
+def _finish(started: StartedRun, trained: Trained) -> Run:
     """What follows the weights; once all of it is done the run has nothing to go on with."""
-    run = evaluate_and_report(trained, begun.setup, begun.writer, begun.stop)
-    if begun.writer:
-        begun.writer.checkpoints.clear()
+    run = evaluate_and_report(trained, started.setup, started.writer, started.stop)
+    if started.writer:
+        started.writer.checkpoints.clear()
     return run

@@ -22,7 +22,7 @@ from aezoo.spec.domain import whole
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
 from aezoo.training.history import History
-from aezoo.training.loop import Checkpoints, Loop
+from aezoo.training.loop import Loop, StateKeeper
 from aezoo.training.mapped_files import MappedFiles
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
@@ -73,7 +73,7 @@ def assemble(
     history: History,
     progress: Progress | None,
     stop: Stop,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: StateKeeper | None = None,
 ) -> tuple[Model, Loop]:
     """The model, ready for its first step, and the loop that trains it."""
     batches = setup.batches
@@ -125,9 +125,11 @@ def _prepared_objective(model: Model, batches: Batches, steps: int) -> Objective
 
 def _refuse_batches_of_one(model: Model, batches: Batches) -> None:
     """Batch normalization cannot train on a batch of one sample: it has no variance."""
+    if not any(isinstance(part, _BatchNorm) for part in model.network.modules()):
+        return
     training = model.spec.training
-    smallest = min(rows // -(-rows // (training.micro_batch or rows)) for rows in batches.sizes(training.batch_size))
-    if smallest > 1 or not any(isinstance(part, _BatchNorm) for part in model.network.modules()):
+    passes = (rows // -(-rows // (training.micro_batch or rows)) for rows in batches.sizes(training.batch_size))
+    if (smallest := min(passes)) > 1:
         return
     raise DataError(
         f"batch normalization needs at least 2 samples in a pass, this run has {smallest}",

@@ -158,7 +158,7 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         weight = weights[number]
         # A count of steps stays on the CPU, unless a fused update wants all on the weight's device.
         known[weight] = {
-            name: value if name == "step" and not _is_fused(optimizer) else _moved(value, weight)
+            name: _copied(value, None if name == "step" and not _is_fused(optimizer) else weight.device)
             for name, value in values.items()
         }
     settings = [{**old, **new} for old, new in zip(optimizer.param_groups, groups, strict=True)]
@@ -174,8 +174,8 @@ def _is_fused(optimizer: Optimizer) -> bool:
     return any(group.get("fused") or group.get("capturable") for group in optimizer.param_groups)
 
 
-def _moved(value: Any, weight: Tensor) -> Any:
-    """A copy of what an optimizer knows of a weight, on its device."""
+def _copied(value: Any, device: torch.device | None) -> Any:
+    """A copy of what an optimizer knows of a weight, on a device, or where it is."""
     if isinstance(value, Tensor):
-        return value.to(weight.device, copy=True)
-    return [_moved(each, weight) for each in value] if isinstance(value, list) else value
+        return value.to(device or value.device, copy=True)
+    return [_copied(each, device) for each in value] if isinstance(value, list) else value

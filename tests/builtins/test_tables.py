@@ -353,7 +353,7 @@ def test_more_columns_than_a_spec_holds_are_not_kept_and_the_model_is(tmp_path):
         "data": {"type": "table", "path": str(path)},
         "training": {"steps": 1},
     }
-    with pytest.warns(DataWarning, match="columns, exclude, categories are more than a spec holds"):
+    with pytest.warns(DataWarning, match="no spec holds its columns, exclude, categories, and the model keeps none"):
         aezoo.train(document, device="cpu", out=tmp_path / "run")
     assert aezoo.load(tmp_path / "run").spec.data.columns is None
 

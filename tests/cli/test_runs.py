@@ -90,3 +90,10 @@ def test_trained_runs_are_read(aezoo: Run, tmp_path: Path, monkeypatch: pytest.M
     assert [run["differs"] for run in runs] == [{"latent.dim": 2}, {"latent.dim": 3}]
     for run in runs:
         assert run["metrics"] == json.loads((Path(run["run"]) / "metrics.json").read_text())["metrics"]
+
+
+def test_a_run_that_links_lead_to_counts_once(aezoo: Run, folder: Path) -> None:
+    (folder / "again").symlink_to(folder / "one")
+    (folder / "deep" / "loop").symlink_to(folder)
+    names = [line.split()[0] for line in aezoo("runs", folder).out.splitlines()[1:]]
+    assert names == ["deep/two", "one", "three"]

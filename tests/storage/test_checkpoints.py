@@ -18,8 +18,8 @@ from aezoo import files
 from aezoo.errors import Refused, RunFailed
 from aezoo.storage import checkpoints as module
 from aezoo.storage.checkpoints import NAME, Checkpoints, Position
+from tests.storage.kills import killed
 
-STEPS = ("replace", "rename", "unlink", "rmdir", "mkdir", "fsync")
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
 
@@ -147,31 +147,6 @@ def test_where_all_are_damaged_each_is_named(tmp_path: Path) -> None:
     found, faults = store.newest()
     assert found is None
     assert [f"{step}.0" in fault for step, fault in zip((10, 5), faults, strict=True)] == [True, True]
-
-
-def killed(number: int, act: Any, *given: object) -> bool:
-    """Whether a process that does this is killed before its `number`-th step on the file system; else it is done."""
-    child = os.fork()
-    if child == 0:
-        left = [number]
-        for name in STEPS:
-            true = getattr(os, name)
-
-            def step(*given: object, _true: Any = true, **named: object) -> object:
-                left[0] -= 1
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return _true(*given, **named)
-
-            setattr(os, name, step)
-        try:
-            act(*given)
-        except BaseException:
-            os._exit(9)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
 
 
 def test_every_file_is_on_the_disk_before_the_state_has_its_name_and_the_name_before_the_old_one_goes(

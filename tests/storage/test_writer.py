@@ -14,8 +14,8 @@ import pytest
 from aezoo.errors import Refused, RunFailed
 from aezoo.storage import writer as folders
 from aezoo.storage.writer import current, writing
+from tests.storage.kills import killed
 
-STEPS = ("replace", "rename", "link", "unlink", "rmdir", "mkdir", "fsync")
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 
 
@@ -48,31 +48,6 @@ def version_of(model: Path) -> str:
 
 def names(model: Path) -> list[str]:
     return sorted(path.relative_to(model).as_posix() for path in model.rglob("*") if path.is_file())
-
-
-def killed(number: int, act: Callable[..., None], *given: object) -> bool:
-    """Whether a process that does this is killed before its `number`-th step on the file system; else it is done."""
-    child = os.fork()
-    if child == 0:
-        left = [number]
-        for name in STEPS:
-            true = getattr(os, name)
-
-            def step(*given: object, _true: Callable[..., object] = true, **named: object) -> object:
-                left[0] -= 1
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return _true(*given, **named)
-
-            setattr(os, name, step)
-        try:
-            act(*given)
-        except BaseException:
-            os._exit(9)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    return os.WIFSIGNALED(status)
 
 
 @posix

@@ -22,6 +22,7 @@ from aezoo.nn.prior import FittedGaussian
 from aezoo.storage import saving
 from aezoo.training import results, setup, signals
 from aezoo.training import run as running
+from tests.training.at_a_step import At
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -47,22 +48,6 @@ class After:
     def show(self, step: int, terms: object) -> None: ...
     def close(self) -> None:
         self.act()
-
-
-class At:
-    """Does something at a step."""
-
-    interval = 0.0
-
-    def __init__(self, step: int, act: Callable[[], None]) -> None:
-        self.step, self.act = step, act
-
-    def start(self, steps: int) -> None: ...
-    def show(self, step: int, terms: object) -> None:
-        if step == self.step:
-            self.act()
-
-    def close(self) -> None: ...
 
 
 def raising(error: BaseException) -> Callable[..., Any]:

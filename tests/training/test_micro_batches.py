@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aezoo
+from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batch
 from aezoo.errors import DataError
 from aezoo.nn.objective import Losses, averaged
 from aezoo.spec.document import Spec
+from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.memory import memory
+from aezoo.training.step import Player, Streams
 
 X = np.random.default_rng(0).normal(size=(110, 6)).astype(np.float32)
 
@@ -75,10 +78,6 @@ def test_each_pass_draws_noise_of_its_own() -> None:
     seen: list[torch.Tensor] = []
     spec = spec_of(latent={"type": "gaussian", "dim": 3}, regularizers={"kl": {}}, training={"micro_batch": 16})
     batch = torch.ones(32, 6, dtype=torch.float64)
-    from aezoo.building.builder import build, objective_of
-    from aezoo.spec.kinds import PlayerSpec
-    from aezoo.training.step import Player, Streams
-
     objective = objective_of(build(spec), steps=1).train().double()
     objective.model.latent.register_forward_hook(lambda _, __, code: seen.append(code.z.detach()))
     player = Player("model", objective, spec.training, PlayerSpec(), steps=1)

@@ -17,6 +17,7 @@ import aezoo
 from aezoo.errors import CheckpointWarning, DataError, Interrupted, NotFound, Refused, Resumable, UsageError
 from aezoo.storage.checkpoints import NAME, Checkpoints
 from aezoo.training import checkpointing, results, run
+from tests.training.at_a_step import At
 
 
 def spec(**training: Any) -> dict[str, Any]:
@@ -35,23 +36,6 @@ def spec(**training: Any) -> dict[str, Any]:
             **{"optimizer": {"type": "adam", "lr": 0.01}, **training},
         },
     }
-
-
-class At:
-    """A progress that does something when a step is shown."""
-
-    interval = 0.0
-
-    def __init__(self, step: int, act: Any) -> None:
-        self.step, self.act = step, act
-
-    def start(self, steps: int) -> None: ...
-
-    def show(self, step: int, terms: object) -> None:
-        if step == self.step:
-            self.act()
-
-    def close(self) -> None: ...
 
 
 def signalled(number: int = signal.SIGTERM) -> Any:
