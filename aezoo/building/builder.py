@@ -15,9 +15,9 @@ from aezoo.model import Model
 from aezoo.modules.output_checks import curve
 from aezoo.modules.part import made
 from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.data_normalizer import Normalizer
 from aezoo.nn.layer_stack import Read
 from aezoo.nn.layers import matrices, tie
-from aezoo.nn.normalizer import Normalizer
 from aezoo.nn.objective import Constraints, Objective, Terms, Weight
 from aezoo.nn.projection import Tangential
 from aezoo.randomness import derive

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from aezoo.builtins.gaps import gap_remarks
+from aezoo.builtins.missing_values import gap_remarks
 from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Samples, Shape, Spec
 
 if TYPE_CHECKING:

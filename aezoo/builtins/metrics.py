@@ -360,6 +360,6 @@ class ProbeSpec(MetricSpec):
         return (field and field.classes) or 0
 
     def build(self, spec: Spec) -> Accumulator:
-        from aezoo.nn.probe import LinearProbe
+        from aezoo.nn.linear_probe import LinearProbe
 
         return LinearProbe(self.on, self._classes(spec))

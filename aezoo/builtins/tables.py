@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import field_validator
 
 from aezoo.builtins import table_files
-from aezoo.builtins.gaps import gap_remarks
+from aezoo.builtins.missing_values import gap_remarks
 from aezoo.builtins.table_files import NAMED, Dialect, Fault, Table
 from aezoo.plugin import DataError, DataWarning, Field, FileDatasetSpec, Remark, Samples, Shape, Spec, Strings
 

@@ -52,7 +52,7 @@ def components(kind: str | None, name: str | None, as_json: bool, markdown: bool
 
 def _list_variants(name: str | None, *, as_json: bool) -> None:
     """List the variants as parts are listed: fragments of a spec, which have a name and no fields."""
-    from aezoo.cli.probe import about
+    from aezoo.cli.plugin_probe import about
     from aezoo.registry.entry_points import IN_THE_BOX
 
     registry = _registry(name)

@@ -97,7 +97,7 @@ def _device() -> dict[str, Any]:
 
 def _plugins() -> dict[str, Any]:
     """Each plugin is imported in a subprocess, so that a crash is reported and does not stop the others."""
-    from aezoo.cli.probe import probe
+    from aezoo.cli.plugin_probe import probe
     from aezoo.registry.status import standings
 
     states: dict[str, Any] = {}

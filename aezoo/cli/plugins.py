@@ -15,7 +15,7 @@ from aezoo.errors import AnswerNo, PluginError, PluginMissing
 from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from aezoo.cli.probe import ProbeResult
+    from aezoo.cli.plugin_probe import ProbeResult
     from aezoo.registry.status import Standing
     from aezoo.testing import Breach
 
@@ -107,7 +107,7 @@ def _standings() -> Iterator[Standing]:
 
 
 def _inspect(standing: Standing) -> Inspected:
-    from aezoo.cli.probe import probe
+    from aezoo.cli.plugin_probe import probe
 
     return Inspected(standing, probe(standing.namespace) if standing.usable else None)
 

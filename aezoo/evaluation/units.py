@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.normalizer import Identity
+from aezoo.nn.data_normalizer import Identity
 from aezoo.spec.samples import Array
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import NONE, Attached, Curved, Draw, Likelihood, Network, Output, Prior
+from aezoo.nn.data_normalizer import Identity, Normalizer
 from aezoo.nn.latent import standard_normal
 from aezoo.nn.layer_stack import Pass, Read
-from aezoo.nn.normalizer import Identity, Normalizer
 from aezoo.nn.prior import StandardNormal
 
 #: N(0, I) over codes of any shape.

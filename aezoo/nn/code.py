@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Generator, Tensor, nn
 
-from aezoo.nn.normalizer import Identity, Normalizer
+from aezoo.nn.data_normalizer import Identity, Normalizer
 
 #: Standard normal noise of the shape, device and type of a tensor. The noise of all samples is alike or each one's
 #: own, as the caller wants it: a layer that draws does not know.

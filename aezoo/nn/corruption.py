@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.code import NONE, Attached, Network
-from aezoo.nn.normalizer import Identity, Normalizer
+from aezoo.nn.data_normalizer import Identity, Normalizer
 
 #: A strength, which may change with the step; or a range.
 Level = float | Tensor | tuple[float, float]

@@ -20,7 +20,7 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import NONE, Output
 from aezoo.nn.corruption import attach, corrupt
-from aezoo.nn.schedule import changes
+from aezoo.nn.scheduled_numbers import changes
 
 Weight = Callable[[int], float]
 

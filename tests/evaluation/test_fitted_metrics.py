@@ -17,7 +17,7 @@ from aezoo.data.batches import Batches
 from aezoo.errors import DataWarning, SpecError
 from aezoo.evaluation.evaluator import Evaluator
 from aezoo.nn.code import Code, Output
-from aezoo.nn.probe import LinearProbe
+from aezoo.nn.linear_probe import LinearProbe
 from aezoo.plugin import MetricSpec, Samples, Spec
 from aezoo.reading.reader import check
 from tests.registries import registry_with

@@ -12,8 +12,8 @@ import aezoo
 from aezoo.building.builder import objective_of
 from aezoo.model import Model
 from aezoo.nn.corruption import Hide
+from aezoo.nn.data_normalizer import Normalizer
 from aezoo.nn.metrics import Mean, PerValue, nll, squared_errors
-from aezoo.nn.normalizer import Normalizer
 from aezoo.nn.objective import Noise
 
 LIKELIHOODS: list[Any] = [

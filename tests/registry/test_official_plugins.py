@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from aezoo.cli.probe import probe
+from aezoo.cli.plugin_probe import probe
 from aezoo.cli.scaffold import scaffold
 from aezoo.registry.loader import IN_THE_BOX, load
 from aezoo.registry.registry import Registry

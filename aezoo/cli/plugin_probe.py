@@ -1,6 +1,6 @@
 """Import a plugin in a process of its own, so that whatever it does to that process is reported.
 
-`python -m aezoo.cli.probe NAMESPACE` imports it and prints one JSON object; `probe` runs that and reads it.
+`python -m aezoo.cli.plugin_probe NAMESPACE` imports it and prints one JSON object; `probe` runs that and reads it.
 """
 
 from __future__ import annotations
