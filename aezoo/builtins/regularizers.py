@@ -150,7 +150,7 @@ class KLSparsitySpec(RegularizerSpec):
         return style.activation if style else None
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.sparsity import RateKL
+        from aezoo.nn.sparsity_penalties import RateKL
 
         return RateKL(self.on, rate=self.rho, units=flat(shape), momentum=self.momentum)
 
@@ -179,7 +179,7 @@ class L1Spec(RegularizerSpec):
             )
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.sparsity import AbsoluteSum
+        from aezoo.nn.sparsity_penalties import AbsoluteSum
 
         return AbsoluteSum(self.on)
 
@@ -195,7 +195,7 @@ class L2Spec(RegularizerSpec):
     type: Literal["l2"] = "l2"
 
     def build(self, shape: Shape) -> nn.Module:
-        from aezoo.nn.sparsity import SquareSum
+        from aezoo.nn.sparsity_penalties import SquareSum
 
         return SquareSum(self.on)
 

@@ -11,7 +11,7 @@ import torch
 
 from aezoo.nn.distributed import mean_of_all, of_first, summed
 from aezoo.nn.gaussian_likelihood import OptimalGaussian
-from aezoo.nn.sparsity import RateKL
+from aezoo.nn.sparsity_penalties import RateKL
 
 #: One process of two: what it is told to do with its half of the samples, and where it writes the result.
 PROCESS = """

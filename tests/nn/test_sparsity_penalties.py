@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Bernoulli, kl_divergence
 
 from aezoo.nn.code import Code, Output
-from aezoo.nn.sparsity import AbsoluteSum, RateKL, SquareSum, kl_of_rates
+from aezoo.nn.sparsity_penalties import AbsoluteSum, RateKL, SquareSum, kl_of_rates
 
 
 class Model:
