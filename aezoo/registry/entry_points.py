@@ -13,7 +13,7 @@ GROUP = "aezoo"
 ENTRY = (
     f"look at [project.entry-points.{GROUP}] in its pyproject.toml, and after a change `pip install` it again, -e too"
 )
-#: The namespace that specs may leave out: nobody else can have it.
+#: The namespace that specs may leave out, and the distribution of it: nobody else can have it.
 IN_THE_BOX = "aezoo"
 
 
@@ -50,6 +50,14 @@ def _installed() -> dict[str, list[EntryPoint]]:
         if entry.name != IN_THE_BOX or owner(entry) == IN_THE_BOX:
             claims.setdefault(entry.name, []).append(entry)
     return claims
+
+
+def own() -> list[EntryPoint]:
+    """The entry point of the built-in parts; the files of no other distribution are looked at for it."""
+    try:
+        return [*distribution(IN_THE_BOX).entry_points.select(group=GROUP, name=IN_THE_BOX)]
+    except PackageNotFoundError:
+        return []
 
 
 def reserved_claims() -> list[EntryPoint]:

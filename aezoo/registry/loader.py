@@ -19,7 +19,7 @@ from aezoo.errors import PluginError, PluginMissing
 from aezoo.hints import did_you_mean
 from aezoo.registry import hookspecs
 from aezoo.registry.attribution import interrupted, package, shown, where
-from aezoo.registry.entry_points import ENTRY, GROUP, IN_THE_BOX, disabled, installed, owner, present, titled
+from aezoo.registry.entry_points import ENTRY, GROUP, IN_THE_BOX, disabled, installed, own, owner, present, titled
 from aezoo.registry.lazy import LazyModule
 from aezoo.registry.registry import Fragment, Registry
 from aezoo.registry.status import standing
@@ -52,6 +52,8 @@ def load(registry: Registry, namespace: str) -> None:
 
 def _claim(namespace: str) -> EntryPoint:
     """The one entry point of the namespace, if nothing is known against it."""
+    if namespace == IN_THE_BOX and (entries := own()):  # what a third party claims is judged, not this
+        return entries[0]
     entries = installed().get(namespace, [])
     if not entries and not disabled(namespace):
         raise PluginMissing(f"no installed plugin provides the namespace {namespace!r}", hint=_where_from(namespace))
@@ -71,21 +73,21 @@ def _where_from(namespace: str) -> str:
 
 
 def _imported(entry: EntryPoint) -> Any:
-    who = titled(entry.name)
     try:
-        with _guarded(f"{who} cannot be imported", entry):
+        with _guarded(" cannot be imported", entry):
             module = entry.load()
             wanted = getattr(module, "AEZOO_API", hookspecs.API)
     except PluginError:  # of a plugin for another interface, that is the better reason
         wanted = _written_for(entry)
         if wanted == hookspecs.API:
             raise
+    if type(wanted) is int and wanted == hookspecs.API:
+        return module
+    who = titled(entry.name)
     if type(wanted) is not int:
         raise PluginError(f"{who}: AEZOO_API is {wanted!r}: it must be a number", hint=f"AEZOO_API = {hookspecs.API}")
-    if wanted != hookspecs.API:
-        message = f"{who} was written for plugin API {wanted}; this is {hookspecs.API}"
-        raise PluginError(message, hint=f"upgrade {owner(entry)} or aezoo, whichever is older", state="incompatible")
-    return module
+    message = f"{who} was written for plugin API {wanted}; this is {hookspecs.API}"
+    raise PluginError(message, hint=f"upgrade {owner(entry)} or aezoo, whichever is older", state="incompatible")
 
 
 def _written_for(entry: EntryPoint) -> Any:
@@ -102,19 +104,20 @@ def _written_for(entry: EntryPoint) -> Any:
 
 def _given(entry: EntryPoint, module: Any) -> tuple[list[type[Component] | LazyModule], dict[str, Fragment]]:
     """What the hooks of a plugin return, each called for itself. Raises `PluginError` if one is unknown or fails."""
-    who = titled(entry.name)
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    with _guarded(who, entry):  # to ask a third-party object for an attribute runs its code
+    with _guarded("", entry):  # to ask a third-party object for an attribute runs its code
         marked = [name for name, item in vars(module).items() if hasattr(item, f"{GROUP}_impl")]
         manager.register(module, name=entry.name)
         unmarked = [n for n in HOOKS if hasattr(module, n) and not getattr(manager.hook, n).get_hookimpls()]
     for name in (name for name in marked if name not in HOOKS):
-        raise PluginError(f"{who}: unknown hook {name!r}", hint=did_you_mean(name, HOOKS, f"there are: {HOOKS}"))
-    with _guarded(who, entry):
+        raise PluginError(
+            f"{titled(entry.name)}: unknown hook {name!r}", hint=did_you_mean(name, HOOKS, f"there are: {HOOKS}")
+        )
+    with _guarded("", entry):
         manager.check_pending()
     for name in unmarked:
-        raise PluginError(f"{who}: {name} is not marked with @hookimpl", hint=MARK)
+        raise PluginError(f"{titled(entry.name)}: {name} is not marked with @hookimpl", hint=MARK)
     parts = _called(entry, manager.hook.aezoo_components, list)
     variants = _called(entry, manager.hook.aezoo_variants, dict)
     return parts, variants
@@ -125,17 +128,21 @@ MARK = "from aezoo.plugin import hookimpl, and @hookimpl above the function"
 
 def _called(entry: EntryPoint, hook: pluggy.HookCaller, kind: type[Any]) -> Any:
     """What a hook returns, as this kind; nothing, if the plugin has no such hook."""
-    what = f"{titled(entry.name)}: its {hook.name}"
-    with _guarded(f"{what} failed", entry):
+    with _guarded(f": its {hook.name} failed", entry):
         results = [kind(item) for item in hook()]
     if len(results) < len(hook.get_hookimpls()):
-        raise PluginError(f"{what} returns None", hint=f"let it return a {kind.__name__}")
+        raise PluginError(
+            f"{titled(entry.name)}: its {hook.name} returns None", hint=f"let it return a {kind.__name__}"
+        )
     return results[0] if results else kind()
 
 
 @contextmanager
 def _guarded(what: str, entry: EntryPoint) -> Iterator[None]:
-    """Turn whatever third-party code raises into a `PluginError`, and what it prints away from the results."""
+    """Turn whatever third-party code raises into a `PluginError`, and what it prints away from the results.
+
+    The message begins with the plugin and its distribution, which is read from a file: only for a message.
+    """
     try:
         with redirect_stdout(sys.stderr):
             yield
@@ -143,7 +150,7 @@ def _guarded(what: str, entry: EntryPoint) -> Iterator[None]:
         if interrupted(error):
             raise
         line = where(error, [package(entry.module)])
-        raise PluginError(f"{what}: {shown(error)}" + (f" at {line}" if line else "")) from error
+        raise PluginError(f"{titled(entry.name)}{what}: {shown(error)}" + (f" at {line}" if line else "")) from error
 
 
 @cache

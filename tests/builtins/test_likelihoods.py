@@ -5,15 +5,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from aezoo.builtins.likelihoods import (
-    BernoulliSpec,
-    ContinuousBernoulliSpec,
-    GaussianSpec,
-    HuberSpec,
-    LaplaceSpec,
-    MSESpec,
-)
+from aezoo.builtins.likelihoods import BernoulliSpec, ContinuousBernoulliSpec, MSESpec
 from aezoo.builtins.objectives import StandardSpec
+from aezoo.builtins.scaled_likelihoods import GaussianSpec, HuberSpec, LaplaceSpec
 from aezoo.nn.code import Code, Output
 
 SPECS = [

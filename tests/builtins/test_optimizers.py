@@ -2,18 +2,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from aezoo.builtins.optimizers import (
-    AdafactorSpec,
-    AdamSpec,
-    AdamWSpec,
-    LBFGSSpec,
-    NAdamSpec,
-    RAdamSpec,
-    RMSpropSpec,
-    SGDSpec,
-    fusible,
-)
-from aezoo.builtins.schedules import LinearScheduleSpec
+from aezoo.builtins.adam import AdamSpec, AdamWSpec, fusible
+from aezoo.builtins.optimizers import AdafactorSpec, LBFGSSpec, NAdamSpec, RAdamSpec, RMSpropSpec, SGDSpec
+from aezoo.builtins.ramps import LinearScheduleSpec
 
 SPECS = [
     AdamSpec(),

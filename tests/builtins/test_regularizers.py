@@ -5,10 +5,10 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from aezoo.builtins.optimizers import AdamSpec
+from aezoo.builtins.adam import AdamSpec
+from aezoo.builtins.ramps import LinearScheduleSpec
 from aezoo.builtins.regularizers import ContractiveSpec, KLSparsitySpec, KLSpec, L1Spec, L2Spec
 from aezoo.builtins.residual import ResidualSpec
-from aezoo.builtins.schedules import LinearScheduleSpec
 from aezoo.layers.basic import FlattenSpec, LinearSpec, NormSpec
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.latent import Deterministic, Gaussian

@@ -4,15 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from aezoo.builtins.ramps import CosineSpec, LinearScheduleSpec
 from aezoo.builtins.regularizers import KLSpec
-from aezoo.builtins.schedules import (
-    CosineSpec,
-    CyclicalSpec,
-    ExponentialSpec,
-    LinearScheduleSpec,
-    OneCycleSpec,
-    PiecewiseSpec,
-)
+from aezoo.builtins.schedules import CyclicalSpec, ExponentialSpec, OneCycleSpec, PiecewiseSpec
 from aezoo.plugin import ConstantSpec
 from aezoo.registry.registry import Registry
 

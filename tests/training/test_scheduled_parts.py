@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import aezoo
 from aezoo.building.builder import build, objective_of
-from aezoo.builtins.schedules import LinearScheduleSpec
+from aezoo.builtins.ramps import LinearScheduleSpec
 from aezoo.data.batches import Batches
 from aezoo.errors import SpecError
 from aezoo.nn.corruption import corrupt
