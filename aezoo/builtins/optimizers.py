@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.builtins.adam import Betas, fusible
 from aezoo.plugin import ConstantSpec, Field, OptimizerSpec, Remark, ScheduleSpec, Spec
@@ -186,6 +186,7 @@ class LBFGSSpec(OptimizerSpec):
         max_iter = 100
     """
 
+    divisible: ClassVar[bool] = False
     type: Literal["lbfgs"] = "lbfgs"
     lr: ScheduleSpec = Field(ConstantSpec(value=1.0), description="length of a step along the direction")
     max_iter: int = Field(20, ge=1, description="iterations in one step")

@@ -12,7 +12,8 @@ from aezoo.cli.formatting import format_value
 from aezoo.cli.spec_source import folder_of, read_spec_of, resolved_document
 from aezoo.errors import UNMET, UnmetSpec
 from aezoo.names import visible
-from aezoo.spec.kinds import players_of
+from aezoo.spec.kinds import OptimizerSpec, players_of
+from aezoo.spec.parts import parts
 from aezoo.spec.summary import Row, Term, field_uses, layers, terms
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _print_summary(spec: Spec) -> None:
     _say(formula(spec))
     if len(players := players_of(spec)) > 1:
         _say(f"players, in turn: {', '.join(players)}")
-    for line in _needs(needed, spec):
+    for line in (*_needs(needed, spec), *_grouped(spec)):
         _say(line)
 
 
@@ -173,6 +174,24 @@ def _seen(spec: Spec) -> Iterator[str]:
     yield f"takes {sizes}; along each axis {' and '.join(said)} of the input"
 
 
+def _groups(spec: Spec) -> list[dict[str, Any]]:
+    """The groups of weights that optimizers have, and what is in them; to count them, the model is built."""
+    if not any(part.groups for _, part in parts(spec) if isinstance(part, OptimizerSpec)):
+        return []
+    from aezoo.training.parameter_groups import counted
+
+    return [group._asdict() for group in counted(spec)]
+
+
+def _grouped(spec: Spec) -> Iterator[str]:
+    for group in _groups(spec):
+        decay = "" if group["weight_decay"] is None else f", weight decay {group['weight_decay']:g}"
+        yield (
+            f"group of {group['player']}: {group['group']}: {group['weights']:,} parameters in {group['tensors']}"
+            f" weights, rate {group['rate']}{decay}"
+        )
+
+
 def _say(line: str) -> None:
     """Print a line, folded to the terminal."""
     click.echo(output.folded(line, "  "))
@@ -199,6 +218,7 @@ def _document(spec: Spec) -> dict[str, Any]:
         "terms": [term._asdict() for term in terms(spec)],
         "memory": {"precision": spec.training.precision, **memory(spec)._asdict()},
         "layers": [_row(row) for row in layers(spec)],
+        **({"groups": groups} if (groups := _groups(spec)) else {}),
         **({"sees": seen} if (seen := _view(spec)) else {}),
     }
 

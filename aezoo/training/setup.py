@@ -24,6 +24,7 @@ from aezoo.spec.samples import Samples
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, StateKeeper
 from aezoo.training.mapped_files import MappedFiles
+from aezoo.training.parameter_groups import refuse_empty
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 from aezoo.training.signals import Stop
@@ -79,8 +80,10 @@ def assemble(
     batches = setup.batches
     model = _new_model(spec, setup)
     steps = spec.training.total_steps(batches["train"].steps_per_epoch(spec.training.batch_size))
+    objective = _prepared_objective(model, batches["train"], steps)
+    refuse_empty(spec, objective)
     loop = Loop(
-        _prepared_objective(model, batches["train"], steps),
+        objective,
         spec.training,
         batches["train"],
         validation=batches.get("validation"),

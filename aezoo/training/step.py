@@ -11,12 +11,14 @@ from torch import Generator, Tensor
 from torch.optim import Optimizer
 
 from aezoo.data.batches import Batch
-from aezoo.modules.output_checks import checked, curve
+from aezoo.modules.output_checks import checked
 from aezoo.nn.objective import Losses, Noise, Objective, averaged
 from aezoo.randomness import derive
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.meter import Meter
+from aezoo.training.parameter_groups import divide
+from aezoo.training.rates import Rates
 from aezoo.training.state import optimizer_state, restore_optimizer
 
 
@@ -73,14 +75,14 @@ class Player:
         self.name = name
         self.position = objective.players.index(name)
         self.turn = turn
-        self.steps = steps
         self.parameters = list(objective.parameters_of(name))
         # With several players, gradients of the others' weights are not even computed. A single player has all weights.
         self.inputs = self.parameters if len(objective.players) > 1 else None
         optimizer = turn.optimizer or training.optimizer
-        self.schedule = curve(optimizer.lr)
-        self.rate = self.schedule(0, steps)
-        self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=self.rate))
+        rate = Rates(optimizer, steps=steps).values[0]
+        self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=rate))
+        self.rates = Rates(optimizer, divide(self.optimizer, optimizer, objective), steps=steps)
+        self.rates.begin(self.optimizer)
         self.line_search = _asks_for_losses(self.optimizer)
         self.clip = training.clip if turn.clip is None else turn.clip
         self.micro_batch = training.micro_batch
@@ -96,7 +98,7 @@ class Player:
             step: The position of the run.
             streams: Where the noise of its passes comes from.
         """
-        self._set_rate(step)
+        self.rates.set(self.optimizer, step)
         evaluations = 0
 
         def evaluate() -> Tensor:
@@ -128,13 +130,13 @@ class Player:
         self.optimizer.step()
 
     def state(self) -> dict[str, Any]:
-        """What its optimizer knows, its rate, and its losses of this epoch."""
-        return {"optimizer": optimizer_state(self.optimizer), "rate": self.rate, "meter": self.meter.state()}
+        """What its optimizer knows, its rates, and its losses of this epoch."""
+        return {"optimizer": optimizer_state(self.optimizer), "rates": self.rates.state(), "meter": self.meter.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave. Raises `Unfitting`."""
         restore_optimizer(self.optimizer, state["optimizer"])
-        self.rate = state["rate"]
+        self.rates.restore(state["rates"])
         self.meter.restore(state["meter"])
 
     def _accumulate(self, objective: Objective, batch: Batch, step: int, streams: Streams) -> Losses:
@@ -147,14 +149,6 @@ class Player:
             (losses.total * share).backward(inputs=self.inputs)
             passes.append((losses, share))
         return averaged(passes)
-
-    def _set_rate(self, step: int) -> None:
-        rate = self.schedule(step, self.steps)
-        if rate == self.rate:  # an optimizer may change its rate itself: a constant schedule must not write over that
-            return
-        self.rate = rate
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
 
     def _limit_gradient(self, objective: Objective) -> None:
         """Project, then clip: the part of a gradient that a constraint would undo takes no share of the norm."""

@@ -336,3 +336,22 @@ def test_it_never_imports_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_it_says_which_group_of_an_optimizer_has_how_many_weights(aezoo: Run, tmp_path: Path) -> None:
+    path = tmp_path / "grouped.toml"
+    path.write_text(
+        """\
+name = "grouped"
+input = [6]
+latent = { type = "deterministic", dim = 2 }
+training.optimizer = { type = "adamw", groups = [{ weights = "vectors", weight_decay = 0.0 }] }
+"""
+    )
+    assert aezoo("show", path).out.splitlines()[-2:] == [
+        "group of model: vectors: 8 parameters in 2 weights, rate 0.001, weight decay 0",
+        "group of model: the rest: 24 parameters in 2 weights, rate 0.001, weight decay 0.01",
+    ]
+    groups = json.loads(aezoo("show", path, "--json").out)["groups"]
+    assert [(group["group"], group["weights"]) for group in groups] == [("vectors", 8), ("the rest", 24)]
+    assert "groups" not in json.loads(aezoo("show", path, "--set", "training.optimizer=adam", "--json").out)

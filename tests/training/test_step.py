@@ -42,7 +42,7 @@ def test_a_line_search_alone_asks_for_losses(optimizer: str, asks: bool) -> None
     objective = objective_of(model, steps=4)
     player = Player("model", objective, model.spec.training, PlayerSpec(), steps=4)
     assert player.line_search is asks
-    assert player.rate == player.optimizer.param_groups[0]["lr"] == 0.25
+    assert player.rates.values[0] == player.optimizer.param_groups[0]["lr"] == 0.25
     assert player.clip is None
     assert player.tangents is False
 

@@ -1,0 +1,83 @@
+"""Learning rates: those of an optimizer's groups, at each step.
+
+rate of a group = schedule(step) * factor of the group * scale, where the scale is lowered by what validation says
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from torch.optim import Optimizer
+
+from aezoo.modules.output_checks import curve
+from aezoo.nn.scheduled_numbers import Curve
+from aezoo.spec.kinds import OptimizerSpec
+
+
+class _Rate(NamedTuple):
+    """The rate of one group of an optimizer, and whether it changes with the step."""
+
+    curve: Curve
+    factor: float
+    moves: bool
+
+
+class Rates:
+    """The rates of an optimizer's groups.
+
+    Args:
+        declared: The optimizer's schedule, and what its groups say.
+        order: The declared group of each group that the optimizer has; None for the optimizer's own.
+        steps: Length of the run.
+    """
+
+    def __init__(self, declared: OptimizerSpec, order: Sequence[int | None] = (None,), *, steps: int) -> None:
+        self.steps = steps
+        self.scale = 1.0
+        self._divided = bool(declared.groups)
+        self._rates = [_rate(declared, owner) for owner in order]
+        self.values = [self._at(i, 0) for i in range(len(self._rates))]
+        # A constant is set once: an optimizer may change its rate itself, and nothing is written over that.
+        self._moving = [i for i, rate in enumerate(self._rates) if rate.moves]
+
+    def begin(self, optimizer: Optimizer) -> None:
+        """Give an optimizer the rates of its first step, where groups have their own."""
+        for group, rate in zip(optimizer.param_groups, self.values, strict=True):
+            if self._divided:
+                group["lr"] = rate
+
+    def set(self, optimizer: Optimizer, step: int) -> None:
+        """Give an optimizer the rates of a step; one that is what it was is not set again."""
+        for i in self._moving:
+            self._set(optimizer, i, step)
+
+    def rescale(self, optimizer: Optimizer, scale: float, step: int) -> None:
+        """Multiply all rates by another number from this step on."""
+        self.scale = scale
+        for i in range(len(self._rates)):
+            self._set(optimizer, i, step)
+
+    def _set(self, optimizer: Optimizer, i: int, step: int) -> None:
+        rate = self._at(i, step)
+        if rate != self.values[i]:
+            self.values[i] = optimizer.param_groups[i]["lr"] = rate
+
+    def _at(self, i: int, step: int) -> float:
+        rate = self._rates[i]
+        return rate.curve(step, self.steps) * rate.factor * self.scale
+
+    def state(self) -> dict[str, Any]:
+        """The rates as they were set last, and their scale."""
+        return {"values": self.values, "scale": self.scale}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave; the optimizer's own state has the rates."""
+        self.values, self.scale = list(state["values"]), state["scale"]
+
+
+def _rate(declared: OptimizerSpec, owner: int | None) -> _Rate:
+    group = None if owner is None else declared.groups[owner]
+    schedule = group.lr if group and group.lr is not None else declared.lr
+    factor = 1.0 if group is None or group.factor is None else group.factor
+    return _Rate(curve(schedule), factor, schedule.constant is None)
