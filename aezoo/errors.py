@@ -213,6 +213,10 @@ class CheckpointWarning(UserWarning):
     """A state of a run could not be kept, or was damaged: the run works on, and can go on from an earlier state."""
 
 
+class DivergenceWarning(UserWarning):
+    """A loss was not finite: the run went back to an earlier state, and says what it does otherwise from there."""
+
+
 class Refused(AezooError):
     """Refused for safety: something would be overwritten, is damaged, or too large."""
 

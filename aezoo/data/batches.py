@@ -105,7 +105,11 @@ class Batches:
 
     def epoch(self, epoch: int, batch_size: int, seed: int, *, first: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, shuffled; from the `first` on, without gathering those before."""
-        return map(self.gather, self._cut(self.order(epoch, seed), batch_size)[first:])
+        return map(self.gather, self.parts(epoch, batch_size, seed)[first:])
+
+    def parts(self, epoch: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
+        """The samples of each batch of an epoch, by their numbers in the split."""
+        return self._cut(self.order(epoch, seed), batch_size)
 
     def gather(self, indices: Tensor) -> Batch:
         """These samples as floats [B, *input], with their fields."""

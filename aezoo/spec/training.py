@@ -35,6 +35,12 @@ class TrainingSpec(Frozen):
         "total", description="term whose lowest validation value keeps the weights; 'last' keeps the last"
     )
     patience: int | None = Field(None, ge=1, description="epochs without a better validation value before it stops")
+    on_nonfinite: Literal["stop", "rollback"] = Field(
+        "stop",
+        exclude_if=lambda policy: policy == "stop",  # documents of specs that do not ask for it stay as they are
+        description="when a loss is not finite: stop, or go back at least 100 steps and on at half the rate, and leave"
+        " the batch out if it fails again; three times at most",
+    )
     log_every: int = Field(100, ge=1, description="steps between records in metrics.jsonl")
 
     @property

@@ -150,6 +150,12 @@ class Checkpoints:
             if other > position:
                 _remove(self.folder / other.name)
 
+    def remove_from(self, position: Position) -> None:
+        """Remove the states at this position and after it."""
+        for other in self.positions():
+            if other >= position:
+                _remove(self.folder / other.name)
+
     def clear(self) -> None:
         """Remove all, in one step: half of them would be states that are damaged."""
         if self.folder.is_dir():

@@ -74,6 +74,10 @@ class Keeper:
         now = self._clock()
         self._next = now + self._pause(now - started)
 
+    def forget_after(self, position: Position) -> None:
+        """Remove the states from this position on: the run went back to it, and goes another way."""
+        self.store.remove_from(position)
+
     def _write(self, position: Position, state: dict[str, Any]) -> None:
         document, tensors = flattened(state)
         if self._noted is None:

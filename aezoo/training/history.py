@@ -74,6 +74,17 @@ class History:
             sync(self.path)
         return Mark(self._bytes, self._digest.hexdigest())
 
+    def cut(self, count: int) -> None:
+        """Forget the records after the first `count`: a run went back to where it had these. Raises `RunFailed`."""
+        del self.records[count:]
+        self.close()
+        self._bytes, self._digest, self._broken = 0, sha256(), False
+        for record in self.records:
+            self._count(_line(record))
+        if self.path is not None:
+            self.write(self.path)
+            self._file = self.path.open("a", encoding="utf-8")
+
     def close(self) -> None:
         """Close the file."""
         if self._file:

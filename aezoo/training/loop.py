@@ -7,7 +7,6 @@ The position of a run is one integer, the step: order, corruption and latent noi
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -27,7 +26,9 @@ from aezoo.training.averaging import Average, snapshot
 from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
+from aezoo.training.nonfinite import WAYS_OUT, NotFinite, finite
 from aezoo.training.progress import Progress, Silent
+from aezoo.training.recovery import EVERY, Recovery
 from aezoo.training.signals import Stop
 from aezoo.training.state import Unfitting, module_state, restore_module
 from aezoo.training.step import Player, Streams
@@ -135,6 +136,7 @@ class Loop:
         ]
         self.average = Average(objective.model, training.ema) if training.ema else None
         self.early_stopping = EarlyStopping(training.best_by, patience=training.patience)
+        self.recovery = Recovery() if training.on_nonfinite == "rollback" else None
         self.stop = stop or Stop()
         self.checkpoints = checkpoints
         self.steps_per_epoch = batches.steps_per_epoch(training.batch_size)
@@ -147,11 +149,11 @@ class Loop:
         outcome = self.outcome
         timer = RefreshTimer(self.progress)
         with self._recording(outcome):
+            if self.recovery and not self.recovery.states:
+                self._keep_good_state()
             while self.unfinished:
-                for batch in () if self.over else self._batches(outcome.epoch):
-                    for player in self.players:
-                        if player.turn.moves(self.step):
-                            player.step(self.objective, batch, self.step, self.streams)
+                for batch in () if self.over else self.epoch_batches(outcome.epoch):
+                    self.move(batch)
                     self._after_step(timer)
                     if self.over:
                         break
@@ -171,7 +173,24 @@ class Loop:
             self._outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.auxiliary_state))
         return self._outcome
 
-    def _batches(self, epoch: int) -> Iterator[Batch]:
+    def move(self, batch: Batch) -> None:
+        """The turns of all players; none where the batch of this step is left out."""
+        if self.recovery and self.step in self.recovery.left_out:
+            return
+        for player in self.players:
+            if player.turn.moves(self.step):
+                player.step(self.objective, batch, self.step, self.streams)
+
+    def settle(self) -> None:
+        """After the turns: the step is counted, weights keep their constraints, and their average takes them in."""
+        self.step += 1
+        # Before the average: it takes in weights that keep the constraints.
+        if self.objective.constraints.projections:
+            self.objective.project()
+        if self.average:
+            self.average.update(self.step)
+
+    def epoch_batches(self, epoch: int) -> Iterator[Batch]:
         """Those of an epoch that are still to come."""
         done = self.step - epoch * self.steps_per_epoch
         return self.batches.epoch(epoch, self.training.batch_size, self.training.seed, first=done)
@@ -201,6 +220,7 @@ class Loop:
                 "step": outcome.best_step,
                 "means": outcome.validation,
             },
+            **({"recovery": self.recovery.state()} if self.recovery else {}),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -217,6 +237,8 @@ class Loop:
         if self.average:
             self.average.restore(state["average"])
         self.early_stopping.restore(state["early_stopping"])
+        if self.recovery and "recovery" in state:
+            self.recovery.restore(state["recovery"])
         position, best = state["position"], state["best"]
         self.step = position["step"]
         self._outcome = Outcome(
@@ -227,6 +249,11 @@ class Loop:
             seconds=position["seconds"],
             validation=dict(best["means"]),
         )
+
+    def slow_down(self) -> None:
+        """Let all players move at the share of their rates that the recovery says."""
+        for player in self.players:
+            player.rates.slow_down(player.optimizer, self.recovery.share_of_rate if self.recovery else 1.0, self.step)
 
     def _seconds(self, outcome: Outcome) -> float:
         return outcome.seconds + (time.monotonic() - self._started if self._started else 0.0)
@@ -239,12 +266,9 @@ class Loop:
         try:
             with self.stop.deferred(), torch.enable_grad():
                 yield
-        except _NotFinite as error:
+        except NotFinite as error:
             outcome.stop_reason = "not finite"
-            outcome.failure = RunFailed(
-                f"the loss turned not finite by step {self.step + 1}: {error}",
-                hint="try a lower learning rate or training.clip",
-            )
+            outcome.failure = RunFailed(f"the loss turned not finite by step {self.step}: {error}", hint=WAYS_OUT)
         except BaseException as error:
             # A plugin's exception, memory, a device: the weights of the epochs before are kept.
             failure = self._plugin_error(error) or error
@@ -262,22 +286,27 @@ class Loop:
 
     def _after_step(self, timer: RefreshTimer) -> None:
         """After the players' turns: constraints, the average of the weights, progress and history."""
-        self.step += 1
-        # Before the average: it takes in weights that keep the constraints.
-        if self.objective.constraints.projections:
-            self.objective.project()
-        if self.average:
-            self.average.update(self.step)
+        self.settle()
         if timer.due() or self.step == self.steps:
-            self.progress.show(self.step, _finite(self._peek()))
+            self.progress.show(self.step, finite(self._peek()))
         if self.step % self.training.log_every == 0:
-            self.history.add({"step": self.step, "split": "train", **_finite(self.means())})
+            self.history.add({"step": self.step, "split": "train", **finite(self.means())})
+        if self.recovery and self.step % EVERY == 0:
+            self._keep_good_state()
         if self.checkpoints and self.checkpoints.due():
             self._save()
 
+    def _keep_good_state(self) -> None:
+        """Keep a copy of the state in memory, to go back to; its losses and weights are read, which this waits for."""
+        finite(self._peek())
+        if not all(bool(p.isfinite().all()) for p in self.objective.parameters()):
+            raise NotFinite("weights are not finite")
+        if self.recovery:
+            self.recovery.keep(self.state(), len(self.history.records))
+
     def _save(self) -> None:
         """Keep the state of the run, unless its losses are not finite: it could not go on from there."""
-        _finite(self._peek())
+        finite(self._peek())
         if self.checkpoints:
             self.checkpoints.save((self.step, self.outcome.epoch), self.state())
 
@@ -310,20 +339,26 @@ class Loop:
         """End of an epoch: read the means, validate, keep the weights if they are the best so far."""
         if not self.players[0].meter.count:
             return False
-        terms = _finite(self.means())
+        terms = finite(self.means())
         for player in self.players:
             player.meter.clear()
         position = {"step": self.step, "epoch": outcome.epoch}
         self.history.add({**position, "split": "train", **terms})
-        with self.average.applied() if self.average else nullcontext():
-            if self.average and self.average.begun:
-                self.objective.project()  # an average of weights that keep a constraint need not keep it
+        with self.averaged():
             if self.validation is not None:
-                terms = _finite(self.validate(self.validation))
+                terms = finite(self.validate(self.validation))
                 self.history.add({**position, "split": "validation", **terms})
             else:
                 terms = self._at_final_weights(terms)
             return self._keep(terms, outcome)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within, the model has its averaged weights, if the run keeps any."""
+        with self.average.applied() if self.average else nullcontext():
+            if self.average and self.average.begun:
+                self.objective.project()  # an average of weights that keep a constraint need not keep it
+            yield
 
     def _at_final_weights(self, terms: Means) -> Means:
         """Training means with the schedules' final weights, as in validation, so that epochs can be compared."""
@@ -363,16 +398,3 @@ def _joined(means_of: Mapping[str, Means]) -> Means:
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in state.items()}
-
-
-class _NotFinite(Exception):
-    pass
-
-
-def _finite(terms: Means) -> Means:
-    """The terms, or `_NotFinite` that names those that are not."""
-    bad = [name for name, value in terms.items() if not math.isfinite(value)]
-    if bad:
-        parts = [name for name in bad if name != "total" and not name.endswith(".weighted")] or bad
-        raise _NotFinite(", ".join(f"{name} = {terms[name]}" for name in parts))
-    return terms

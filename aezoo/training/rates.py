@@ -1,6 +1,7 @@
 """Learning rates: those of an optimizer's groups, at each step.
 
-rate of a group = schedule(step) * factor of the group * scale, where the scale is lowered by what validation says
+rate of a group = schedule(step) * factor of the group * scale * share, where the scale is lowered by what validation
+says, and the share by a run that went back from a loss that was not finite
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Rates:
 
     def __init__(self, declared: OptimizerSpec, order: Sequence[int | None] = (None,), *, steps: int) -> None:
         self.steps = steps
-        self.scale = 1.0
+        self.scale = self.share = 1.0
         self._divided = bool(declared.groups)
         self._rates = [_rate(declared, owner) for owner in order]
         self.values = [self._at(i, 0) for i in range(len(self._rates))]
@@ -58,6 +59,12 @@ class Rates:
         for i in range(len(self._rates)):
             self._set(optimizer, i, step)
 
+    def slow_down(self, optimizer: Optimizer, share: float, step: int) -> None:
+        """Take only this share of all rates from this step on."""
+        if share != self.share:
+            self.share = share
+            self.rescale(optimizer, self.scale, step)
+
     def _set(self, optimizer: Optimizer, i: int, step: int) -> None:
         rate = self._at(i, step)
         if rate != self.values[i]:
@@ -65,15 +72,15 @@ class Rates:
 
     def _at(self, i: int, step: int) -> float:
         rate = self._rates[i]
-        return rate.curve(step, self.steps) * rate.factor * self.scale
+        return rate.curve(step, self.steps) * rate.factor * self.scale * self.share
 
     def state(self) -> dict[str, Any]:
-        """The rates as they were set last, and their scale."""
-        return {"values": self.values, "scale": self.scale}
+        """The rates as they were set last, their scale and their share."""
+        return {"values": self.values, "scale": self.scale, "share": self.share}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave; the optimizer's own state has the rates."""
-        self.values, self.scale = list(state["values"]), state["scale"]
+        self.values, self.scale, self.share = list(state["values"]), state["scale"], state["share"]
 
 
 def _rate(declared: OptimizerSpec, owner: int | None) -> _Rate:

@@ -21,6 +21,7 @@ from aezoo.storage.checkpoints import Checkpoint
 from aezoo.storage.writer import Writer, writing
 from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper
 from aezoo.training.conditions import conditions_of
+from aezoo.training.divergence import Steps
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.progress import Progress
@@ -93,7 +94,7 @@ def train(
     options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every)
     with _started(Request(spec, data, fields, device, threads), out, progress, options) as run:
         with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
-            trained = _save(run, run.loop.run())
+            trained = _save(run, run.steps.run())
         return _finish(run, trained)
 
 
@@ -132,7 +133,7 @@ def resume(
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
     with _started(asked, folder, progress, StartOptions(True, False, allow_inexact, checkpoint_every)) as run:
         with run.stop.deferred():
-            trained = _save(run, run.loop.run())
+            trained = _save(run, run.steps.run())
         return _finish(run, trained)
 
 
@@ -158,6 +159,7 @@ class StartedRun(NamedTuple):
     Attributes:
         model: What it trains.
         loop: Its steps.
+        steps: The same, through losses that are not finite.
         setup: Its data and device.
         writer: Of its folder, which is locked.
         stop: Whether the user asked to stop.
@@ -166,6 +168,7 @@ class StartedRun(NamedTuple):
 
     model: Model
     loop: Loop
+    steps: Steps
     setup: Setup
     writer: Writer | None
     stop: Stop
@@ -184,10 +187,20 @@ def _started(
         past, keeper, history = _records_and_checkpoints(asked, setup, writer, checkpoint, options)
         checkpointed.by_this_run = True
         with closing(history):
-            model, loop = assemble(with_settings(asked.spec, setup.samples), setup, history, progress, stop, keeper)
+            spec = with_settings(asked.spec, setup.samples)
+            model, loop = assemble(spec, setup, history, progress, stop, keeper)
             if past.checkpoint:
                 restore_loop(loop, past.checkpoint, setup.device.device)
-            yield StartedRun(model, loop, setup, writer, stop, past)
+
+            def again() -> Loop:
+                """A loop at the newest state that is kept, or at the beginning."""
+                _, repeated = assemble(spec, setup, History(), None, stop)
+                if writer and (newest := writer.checkpoints.newest()[0]):
+                    restore_loop(repeated, newest, setup.device.device)
+                return repeated
+
+            steps = Steps(loop, again, keeper, setup.samples, setup.rows["train"])
+            yield StartedRun(model, loop, steps, setup, writer, stop, past)
 
 
 @dataclass
@@ -260,6 +273,8 @@ def _save(started: StartedRun, outcome: Outcome) -> Trained:
         restore(model, outcome)
         record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
         record |= started.past.record
+        if started.loop.recovery and started.loop.recovery.events:
+            record["rollbacks"] = started.loop.recovery.events
         run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
         return Trained(run, outcome, save_weights(run, outcome, writer), history)
 

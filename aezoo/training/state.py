@@ -88,6 +88,15 @@ def rebuilt(document: Any, tensors: Mapping[str, Tensor], device: torch.device) 
     return tuple(values) if form == _TUPLE else values
 
 
+def copied(state: Any) -> Any:
+    """The same state with copies of its tensors: it stays as it is while the run works on."""
+    if isinstance(state, Tensor):
+        return state.detach().clone()
+    if isinstance(state, Mapping):
+        return {key: copied(value) for key, value in state.items()}
+    return type(state)(map(copied, state)) if type(state) in (list, tuple) else state
+
+
 # --- modules -----------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,106 @@
+"""Divergence: what is done when a loss is not finite: the step and the layer are named; the run stops or goes back."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+from aezoo.data.batches import Rows
+from aezoo.errors import AezooError, DivergenceWarning, RunFailed
+from aezoo.spec.samples import Samples
+from aezoo.storage.checkpoints import Position
+from aezoo.training.checkpointing import Keeper
+from aezoo.training.loop import Loop, Outcome
+from aezoo.training.nonfinite import WAYS_OUT
+from aezoo.training.recovery import Recovery
+from aezoo.training.replay import Fault, first_fault, spoils
+
+#: Samples of a batch that a message names.
+NAMED = 5
+
+
+class Steps:
+    """The steps of a run, to its end: through losses that are not finite, where the spec says so.
+
+    Args:
+        loop: At its state.
+        again: Makes a loop at the newest state that is kept of the run, or at its beginning, to repeat steps with.
+        keeper: Keeps the states of the run.
+        samples: All of them, for their names.
+        rows: Of the training split.
+    """
+
+    def __init__(
+        self, loop: Loop, again: Callable[[], Loop], keeper: Keeper | None, samples: Samples, rows: Rows
+    ) -> None:
+        self.loop = loop
+        self._again = again
+        self._keeper = keeper
+        self._samples = samples
+        self._rows = rows
+
+    def run(self) -> Outcome:
+        """Train to the end."""
+        while True:
+            outcome = self.loop.run()
+            if outcome.stop_reason != "not finite":
+                return outcome
+            recovery = self.loop.recovery
+            fault = self._fault(outcome.step)
+            if recovery is None or recovery.exhausted or self.loop.stop.requested:
+                outcome.failure = self._failure(outcome.failure, fault)
+                return outcome
+            self._go_back(recovery, fault, outcome)
+
+    def _fault(self, until: int) -> Fault | None:
+        """Where it began; None if it is not known."""
+        recovery = self.loop.recovery
+        try:
+            return first_fault(self._rewound if recovery else self._again, until, lambda: self.loop.stop.requested)
+        except (AezooError, RuntimeError, MemoryError, OSError):  # it serves a message: the run has ended without it
+            return None
+
+    def _rewound(self) -> Loop:
+        """The loop at the oldest state that it can go back to."""
+        recovery = self.loop.recovery
+        assert recovery is not None
+        self.loop.restore(recovery.states[0].state)
+        return self.loop
+
+    def _go_back(self, recovery: Recovery, fault: Fault | None, outcome: Outcome) -> None:
+        """Bring the loop to an earlier state, with a lower rate, or without the batch that fails there, too."""
+        failed = outcome.step - 1 if fault is None else fault.step
+        good = recovery.before(failed)
+        self.loop.restore(good.state)
+        leave_out = fault is not None and not fault.validation and spoils(self.loop, fault)
+        self.loop.restore(good.state)
+        cause = self._cause(fault) or str(outcome.failure)
+        event = recovery.go_back(good, failed, cause=cause, leave_out=leave_out)
+        self.loop.slow_down()
+        self.loop.outcome.seconds = outcome.seconds
+        if self._keeper:  # before the records: a state speaks of those that it knows
+            self._keeper.forget_after(Position(good.step, self.loop.outcome.epoch))
+        self.loop.history.cut(good.records)
+        message = f"the loss turned not finite in step {event['step']}: back to step {good.step}, {event['change']}"
+        warnings.warn(DivergenceWarning(f"{message}; {cause}"), stacklevel=2)
+
+    def _failure(self, failure: Exception | None, fault: Fault | None) -> Exception | None:
+        recovery = self.loop.recovery
+        tried = f" after it went back {len(recovery.events)} times" if recovery and recovery.events else ""
+        if fault is None:
+            return failure
+        where = f"step {fault.step + 1}, batch {fault.batch + 1} of epoch {fault.epoch + 1}"
+        where = f"in the validation after {where}" if fault.validation else f"in {where}"
+        terms = f": {fault.terms}" if fault.terms else ""
+        hint = WAYS_OUT if recovery is None else WAYS_OUT.rpartition(", or ")[0].replace(", --set", " or --set")
+        return RunFailed(f"the loss turned not finite {where}{tried}{terms}; {self._cause(fault)}", hint=hint)
+
+    def _cause(self, fault: Fault | None) -> str:
+        if fault is None:
+            return ""
+        if not fault.rows:
+            return fault.cause
+        order = self.loop.batches.parts(fault.epoch, self.loop.training.batch_size, self.loop.training.seed)
+        rows = [int(self._rows[int(order[fault.batch][row])]) for row in fault.rows[:NAMED]]
+        more = f" and {len(fault.rows) - NAMED} more" if len(fault.rows) > NAMED else ""
+        return f"{fault.cause}; rows of {', '.join(map(self._samples.name, rows))}{more}"
