@@ -26,7 +26,7 @@ from aezoo.data.fields import Fields, check_fields, with_fields
 from aezoo.data.indices import Indices, index_shape
 from aezoo.data.sample_sizes import input_of
 from aezoo.data.sources import check, open_samples
-from aezoo.data.values import check_values, warn_outside
+from aezoo.data.values import Survey, check_values, warn_outside
 from aezoo.errors import AnswerNo, DataError, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.modules.level_noise import NoiseBySample, SharedNoise
@@ -570,8 +570,7 @@ class Model:
         single, like = _is_single(data, spec.input.shape, fixed=self._fixed(spec.input.shape)), _device(data)
         samples = open_samples(data[None] if single else data, spec, resized=resized)  # type: ignore[index]
         samples = with_fields(samples, fields, spec)
-        check(samples, spec, widths=SLACK, fields=needed, resized=resized)
-        self._warn_outside(samples)
+        self._warn_outside(samples, check(samples, spec, widths=SLACK, fields=needed, resized=resized))
         batches = Batches(samples, spec, device=self.device, fields=needed)
         return Opened(batches, samples, spec.at(samples.shape), single, like)
 
@@ -599,10 +598,10 @@ class Model:
         """How many of the first axes of a shape are the same for every size of the input."""
         return len(shape) - (0 if self.spec.input.sizes is None else len(self.spec.input.shape) - 1)
 
-    def _warn_outside(self, samples: Samples) -> None:
+    def _warn_outside(self, samples: Samples, seen: Survey | None) -> None:
         """Warn of values beyond the declared range; a corruption's noise widens it, since the model has seen that."""
         interval = self.spec.input.range
-        if interval is None or samples.values.dtype == np.uint8:
+        if interval is None or seen is None:
             return
         low, high = interval
         mild = MILD * (high - low)
@@ -610,7 +609,8 @@ class Model:
         for x in self._corrupted(interval):
             least, most = min(least, float(x.min())), max(most, float(x.max()))
         # The few values that were drawn reach less far than those of many samples do.
-        warn_outside(samples, interval, (low - 1.5 * (low - least) - mild, high + 1.5 * (most - high) + mild))
+        bounds = low - 1.5 * (low - least) - mild, high + 1.5 * (most - high) + mild
+        warn_outside(samples, interval, bounds, seen)
 
     def _corrupted(self, interval: tuple[float, float]) -> Iterator[Tensor]:
         """What the spec's corruptions make of samples at either end of the range."""
@@ -671,7 +671,7 @@ class Model:
         result = torch.empty((len(opened.batches), *shape), dtype=dtype, device=device)
         with evaluating(self.network), torch.inference_mode():
             start = 0
-            for batch in opened.batches.sequential(batch_size):
+            for batch in opened.batches.sequential(batch_size, transient=True):
                 result[start : start + batch.rows] = compute(self, batch)
                 start += batch.rows
         self._mend(result, opened, compute)

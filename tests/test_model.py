@@ -13,6 +13,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 import aezoo
+import aezoo.data.values
 from aezoo.building.builder import objective_of
 from aezoo.errors import AnswerNo, DataError, DataWarning, NotFound, UsageError
 from aezoo.model import Model
@@ -388,6 +389,14 @@ def messages(model: Model, x: np.ndarray, verb: str = "encode") -> list[str]:
         getattr(model, verb)(x)
     assert all(each.category is DataWarning for each in seen)
     return [str(each.message) for each in seen]
+
+
+def test_values_within_the_declared_range_are_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    survey = aezoo.data.values.survey
+    monkeypatch.setattr(aezoo.data.values, "survey", lambda *args: seen.append(args) or survey(*args))
+    vanilla(input={"shape": [1, 8, 8], "range": [0.0, 1.0]}).encode(images())
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("verb", ["encode", "reconstruct", "score"])

@@ -122,14 +122,22 @@ class Batches:
         """One sample, as a batch."""
         return self.gather(torch.tensor([row], device=self._values.device))
 
-    def sequential(self, batch_size: int) -> Iterator[Batch]:
-        """Every sample once, in order, for evaluation; here the last batch may have one sample."""
+    def sequential(self, batch_size: int, *, transient: bool = False) -> Iterator[Batch]:
+        """Every sample once, in order, for evaluation; here the last batch may have one sample.
+
+        Args:
+            batch_size: Of all but the last.
+            transient: Whether a batch may be written over by the next one, which saves new memory for each.
+        """
+        buffer: Tensor | None = None
         for start in range(0, len(self), batch_size):
             if self._rows is None and not self._fields:
                 values = self._values[start : start + batch_size]
                 x = self._scaled(values)
-                # A copy: a view would let a change of the batch change the data.
-                yield Batch(x.clone() if x is values else x)
+                if x is values:  # A copy: a view would let a change of the batch change the data.
+                    buffer = torch.empty_like(x) if buffer is None or not transient else buffer[: len(x)]
+                    x = buffer.copy_(x)
+                yield Batch(x)
             else:
                 stop = min(start + batch_size, len(self))
                 yield self.gather(torch.arange(start, stop, device=self._values.device))

@@ -46,8 +46,8 @@ class Indices:
         """One sample, as a batch."""
         return self._slice(row, row + 1)
 
-    def sequential(self, batch_size: int) -> Iterator[Batch]:
-        """Every sample once, in order."""
+    def sequential(self, batch_size: int, *, transient: bool = False) -> Iterator[Batch]:
+        """Every sample once, in order; a batch may always be kept."""
         for start in range(0, len(self), batch_size):
             yield self._slice(start, start + batch_size)
 

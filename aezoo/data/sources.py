@@ -19,7 +19,7 @@ from torch import Tensor
 
 from aezoo.data.fields import check_fields
 from aezoo.data.sample_sizes import check_size, is_resized
-from aezoo.data.values import check_domains, check_values
+from aezoo.data.values import Survey, check_domains, check_values
 from aezoo.errors import DataError, DataWarning, NotFound, SpecError, UsageError
 from aezoo.files import expanded
 from aezoo.names import utf8
@@ -268,7 +268,7 @@ def check(
     widths: float = 0.0,
     fields: Collection[str] | None = None,
     resized: bool = False,
-) -> None:
+) -> Survey | None:
     """Refuse samples that are not what the spec says, naming the first bad sample and where it is bad.
 
     All values are read, a few million at a time. uint8 values are not: 0..255 spans the declared range.
@@ -279,6 +279,9 @@ def check(
         widths: How far values may leave the range, in its own widths.
         fields: Those of the declared fields that are needed; None for all.
         resized: Whether they may have another size that the model takes.
+
+    Returns:
+        How far the values go; None of uint8.
 
     Raises:
         DataError: Wrong type, shape, NaN, infinity, a value outside the range, or beyond float32 where the spec
@@ -298,15 +301,17 @@ def check(
             f" the input is {text(spec.input.shape)}",
             hint="; or ".join(filter(None, [_shape_hint(values.shape, spec.input.shape), samples.shape_hint])),
         )
+    seen = None
     if values.dtype != np.uint8:
         double = spec.training.precision == "float64"
-        check_values(samples, spec.input.range, double=double, widths=widths)
+        seen = check_values(samples, spec.input.range, double=double, widths=widths)
     wanted = spec.fields if fields is None else fields
     check_fields(samples, spec, wanted)
     for domains in filter(None, spec.input_domains):
         check_domains(samples, _units(values, spec), domains)
     if spec.target is not None and (name := field_name(spec.target)) in wanted and spec.target_domains:
         check_domains(samples, samples.fields[name], spec.target_domains, f"field {name!r}")
+    return seen
 
 
 def _units(values: Array, spec: Spec) -> Array:

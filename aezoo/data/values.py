@@ -18,6 +18,8 @@ from aezoo.spec.samples import Array, Samples
 
 #: Values that are checked at once.
 _CHUNK = 2**22
+#: Values that stay in the cache while they are looked at twice.
+_CACHED = 2**16
 #: The square of a larger number is beyond float32.
 _LARGEST_SQUARED = 2.0**63.5
 #: Bits of the smallest normal float32.
@@ -50,7 +52,7 @@ class Survey:
 def survey(values: Array, low: float, high: float) -> Survey:
     """Count the values that are not within `low` and `high`, or not finite, and find the least and the largest."""
     seen = Survey()
-    for start, chunk in _chunks(values):
+    for start, chunk in _chunks(values, _CACHED):
         smallest, largest = float(chunk.min()), float(chunk.max())  # a NaN makes both NaN
         seen.least, seen.most = min(seen.least, smallest), max(seen.most, largest)
         if low <= smallest and largest <= high and math.isfinite(smallest) and math.isfinite(largest):
@@ -146,11 +148,18 @@ def check_domains(samples: Samples, values: Array, domains: Sequence[Domain], wh
             raise DataError(message, hint="correct the data, or what the spec says of this feature")
 
 
-def warn_outside(samples: Samples, interval: Range, bounds: Range) -> None:
-    """Warn of values outside of the bounds: the declared range, widened by what a corruption adds to it."""
-    seen = survey(samples.values, *bounds)
-    if not seen.outside:
+def warn_outside(samples: Samples, interval: Range, bounds: Range, seen: Survey) -> None:
+    """Warn of values outside of the bounds: the declared range, widened by what a corruption adds to it.
+
+    Args:
+        samples: Values that were checked.
+        interval: The declared range.
+        bounds: What the model takes without a warning.
+        seen: What that check saw of the values; they are gone through again only if some are outside.
+    """
+    if bounds[0] <= seen.least and seen.most <= bounds[1]:
         return
+    seen = survey(samples.values, *bounds)
     low, high = interval
     hint = _scale_hint(seen, interval, "scale them as what the model was trained on")
     message = f"{samples.source}: {seen.outside} of {samples.values.size} values are outside of [{low:g}, {high:g}]"
@@ -230,7 +239,7 @@ def _flushed(values: Array) -> list[int]:
     return [int(column) for column in np.flatnonzero((high > low) & (high < _TINY_BITS))]
 
 
-def _chunks(values: Array) -> Iterator[tuple[int, Array]]:
-    rows = max(1, _CHUNK // max(1, math.prod(values.shape[1:])))
+def _chunks(values: Array, size: int = _CHUNK) -> Iterator[tuple[int, Array]]:
+    rows = max(1, size // max(1, math.prod(values.shape[1:])))
     for start in range(0, len(values), rows):
         yield start, values[start : start + rows]

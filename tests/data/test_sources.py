@@ -301,6 +301,20 @@ def test_the_order_is_a_permutation_of_its_own_in_each_epoch_and_for_each_seed()
     assert batches.order(1, 2).tolist() == numbered(50).order(1, 2).tolist()
 
 
+@pytest.mark.parametrize("transient", [False, True])
+def test_batches_in_order_hold_the_values_and_never_the_memory_of_the_data(transient: bool) -> None:
+    values = np.arange(20, dtype=np.float32).reshape(5, 4)
+    before = values.copy()
+    spec = spec_of((4,))
+    kept = []
+    for batch in Batches(Samples(values, "mine"), spec).sequential(2, transient=transient):
+        kept.append((batch.x, batch.x.clone()))
+        batch.x.add_(1)  # as a layer that works in place does
+    np.testing.assert_array_equal(torch.cat([x for _, x in kept]).numpy(), before)
+    np.testing.assert_array_equal(values, before)
+    assert (kept[0][0].data_ptr() == kept[2][0].data_ptr()) is transient  # both are still held
+
+
 def test_sequential_keeps_the_order_of_the_rows():
     rows = np.array([1, 4, 5, 8, 9])
     batches = numbered(10, rows=rows)
