@@ -101,7 +101,7 @@ def times_killed(spec: Spec, out: Path, draw: random.Random, most: int) -> int:
     kills = 0
     while kills < most and killed(spec, out, draw):
         kills += 1
-    if (out / NAME).exists():
+    if not Checkpoints(out).finished():
         os.waitpid(started(spec, out), 0)
     return kills
 

@@ -169,3 +169,11 @@ checkpoint_every = click.option(
     help="Seconds between two states that are kept; by default 30, or as many as keep the cost below 1 %.",
 )
 threads = click.option("--threads", type=click.IntRange(1), help="Of the CPU; another number may round differently.")
+#: The length of a run, instead of what the spec says.
+epochs = click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of what the spec says.")
+steps = click.option("--steps", type=click.IntRange(1), help="Optimizer steps, instead of epochs.")
+keep_state = click.option(
+    "--keep-state/--no-state",
+    default=True,
+    help="Whether the last state stays once a run is finished, to go on to more epochs with: four times the weights.",
+)

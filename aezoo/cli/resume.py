@@ -14,29 +14,42 @@ from aezoo.cli.train import let_threads_sleep, progress, report
 @click.command()
 @click.argument("folder", metavar="DIR", type=options.AnyPath)
 @options.data
+@options.epochs
+@options.steps
+@click.option("--device", help="cpu, cuda:0 ...; by default that of the run.")
 @options.threads
 @options.allow_inexact
 @options.checkpoint_every
+@options.keep_state
 @options.as_json
 def resume(
     folder: Path,
     data: Path | None,
+    epochs: int | None,
+    steps: int | None,
+    device: str | None,
     threads: int | None,
     allow_inexact: bool,
     checkpoint_every: float | None,
+    keep_state: bool,
     as_json: bool,
 ) -> None:
     """Go on with the run that was stopped in DIR, to the bits that it would have ended in.
 
     Spec, device, threads and the place of the data are those of the run. Other conditions are refused, each by name.
+    One that is finished is left as it is, unless --epochs or --steps asks for more.
     """
     let_threads_sleep()
     run = aezoo.resume(
         folder,
         data,
+        epochs=epochs,
+        steps=steps,
+        device=device,
         threads=threads,
         progress=progress(as_json),
         allow_inexact=allow_inexact,
         checkpoint_every=checkpoint_every,
+        keep_state=keep_state,
     )
     report(run, folder, as_json=as_json)

@@ -13,6 +13,8 @@ import aezoo
 from aezoo.cli import options
 from aezoo.cli.output import emit
 from aezoo.cli.scores_table import print_scores
+from aezoo.errors import UsageError
+from aezoo.names import visible
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
@@ -20,37 +22,44 @@ if TYPE_CHECKING:
     from aezoo.spec.limits import Limits
     from aezoo.training.progress import Progress
     from aezoo.training.results import Run
+    from aezoo.training.starting import Start
 
 
 @click.command()
 @click.argument("source", metavar="SPEC")
 @click.option("--out", type=options.AnyPath, help="The model's folder; runs/NAME by default.")
 @options.data
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of what the spec says.")
+@options.epochs
+@options.steps
 @options.seed
 @options.device
 @options.threads
 @options.overrides
 @options.limits
 @options.force
+@click.option("--from", "model", metavar="MODEL", help="Start from a model's weights: all tensors that fit.")
 @click.option("--resume", type=click.Choice(["auto"]), help="Go on with a run that was stopped in the folder.")
 @options.allow_inexact
 @options.checkpoint_every
+@options.keep_state
 @options.as_json
 def train(
     source: str,
     out: Path | None,
     data: Path | None,
     epochs: int | None,
+    steps: int | None,
     seed: int | None,
     device: str,
     threads: int | None,
     overrides: tuple[str, ...],
     limits: Limits,
     force: bool,
+    model: str | None,
     resume: Literal["auto"] | None,
     allow_inexact: bool,
     checkpoint_every: float | None,
+    keep_state: bool,
     as_json: bool,
 ) -> None:
     """Train the model of SPEC and keep weights, metrics and pictures in a folder.
@@ -59,7 +68,7 @@ def train(
     """
     let_threads_sleep()
     spec, samples = _spec_and_data(source, data, overrides, limits)
-    spec = _with_epochs(spec, epochs)
+    spec = with_length(spec, epochs, steps)
     folder = out or Path("runs") / spec.name
     run = aezoo.train(
         spec,
@@ -70,9 +79,11 @@ def train(
         threads=threads,
         force=force,
         progress=progress(as_json),
+        start_from=_start(model) if model else None,
         resume=resume,
         allow_inexact=allow_inexact,
         checkpoint_every=checkpoint_every,
+        keep_state=keep_state,
     )
     report(run, folder, as_json=as_json)
 
@@ -90,8 +101,15 @@ def report(run: Run, folder: Path, *, as_json: bool) -> None:
     pictures = sorted((folder / "samples").glob("*.png"))
     if as_json:
         scores = run.scores.as_dict() if run.scores else None
-        emit({"name": run.model.spec.name, "out": folder, "scores": scores, "record": run.record, "pictures": pictures})
+        document = {"name": run.model.spec.name, "out": folder, "scores": scores, "record": run.record}
+        emit({**document, "pictures": pictures, **({"already_finished": True} if run.already_finished else {})})
         return
+    if run.already_finished:
+        click.echo(f"{visible(str(folder))}: the run was at its end before: nothing to do", err=True)
+    if start := run.record.get("start"):
+        from aezoo.training.starting import summary
+
+        click.echo(visible(summary(start)), err=True)
     click.echo(_summary(run.record), err=True)
     if run.scores:
         print_scores(run.scores)
@@ -116,11 +134,19 @@ def _spec_and_data(
     return restated(spec, samples, kept=[override.partition("=")[0].strip() for override in others]), samples
 
 
-def _with_epochs(spec: Spec, epochs: int | None) -> Spec:
+def _start(source: str) -> Start:
+    from aezoo.training.starting import Start
+
+    return Start(aezoo.load(source, device="cpu"), source)
+
+
+def with_length(spec: Spec, epochs: int | None, steps: int | None) -> Spec:
     """The spec with another length of its run."""
-    if epochs is None:
+    if epochs is not None and steps is not None:
+        raise UsageError("--epochs and --steps both say the length of the run", hint="give one of them")
+    if epochs is None and steps is None:
         return spec
-    training = spec.training.model_copy(update={"epochs": epochs, "steps": None})
+    training = spec.training.model_copy(update={"epochs": epochs, "steps": steps})
     return spec.model_copy(update={"training": training})
 
 

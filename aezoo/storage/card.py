@@ -373,10 +373,19 @@ def _training(spec: Spec, record: Facts) -> str:
     command = record.get("command")
     again = f"run `{command}`" if command else "save the `spec` of `config.json` as a file and run `aezoo train` on it"
     return (
-        f"## Training\n\n{steps} steps on {device} in {seconds} s, seed {seed}; {ended}."
+        f"## Training\n\n{steps} steps on {device} in {seconds} s, seed {seed}; {ended}.{_start(record)}"
         f" Versions: {versions}. The whole history is in `training.json`; to train it again, {again}"
         f" (fingerprint of the run `{spec.run[:16]}`)."
     )
+
+
+def _start(record: Facts) -> str:
+    """What the weights were before the first step, if they were those of a model."""
+    start = record.get("start")
+    if not isinstance(start, Mapping):
+        return ""
+    counts = [len(start[name]) if isinstance(start.get(name), (list, dict)) else 0 for name in ("taken", "left")]
+    return f" It started from the weights of {_fact(start, 'from')}, {counts[0]} of {sum(counts)} tensors."
 
 
 def _limits(spec: Spec) -> str:

@@ -1,6 +1,7 @@
 """Checkpoints: the states of a run at work, in its folder, so that it can go on after any death.
 
     FOLDER/.aezoo-checkpoints/run.json              the spec of the run and where its data come from
+                             /finished.json         of a run that is at its end: its fingerprint
                              /1200.3/               one state: after 1,200 steps, with 3 epochs done
                                     /*.safetensors  its tensors
                                     /state.json     its numbers, and where each tensor belongs
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 #: Of the folder of checkpoints, inside a model's folder: it is never published.
 NAME = ".aezoo-checkpoints"
-RUN, STATE, MANIFEST = "run.json", "state.json", "manifest.json"
+RUN, STATE, MANIFEST, FINISHED = "run.json", "state.json", "manifest.json", "finished.json"
 #: States that are kept.
 KEPT = 2
 FORMAT = 1
@@ -95,6 +96,25 @@ class Checkpoints:
         self.clear()
         self.folder.mkdir(exist_ok=True)
         atomic_write(self.folder / RUN, _signed(run))
+
+    def note(self, run: Mapping[str, Any]) -> None:
+        """Note that a run goes on, as this one. Raises `RunFailed`."""
+        atomic_write(self.folder / RUN, _signed(run))
+        (self.folder / FINISHED).unlink(missing_ok=True)
+
+    def finish(self, run: str) -> None:
+        """Note that the run of this fingerprint is at its end, and keep its last state alone. Raises `RunFailed`."""
+        atomic_write(self.folder / FINISHED, _signed({"run": run}))
+        for position in self.positions()[1:]:
+            _remove(self.folder / position.name)
+
+    def finished(self) -> str | None:
+        """The fingerprint of the run that is at its end here; None where none is."""
+        try:
+            run: str = _verified(self.folder / FINISHED)["run"]
+            return run
+        except (OSError, Refused, KeyError):
+            return None
 
     def run(self) -> dict[str, Any] | None:
         """What is run, as it was noted before the first step; None where nothing is, or it is damaged."""

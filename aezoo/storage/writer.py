@@ -43,11 +43,10 @@ PICTURES = "samples"
 
 Fill = Callable[[Path], None]
 
-#: What to do about a folder that is not empty, by whether it holds a run that was stopped.
-_HINTS = {
-    False: "name another --out, or --force replaces it",
-    True: "it holds a run that was stopped: --resume auto goes on, or --force begins anew",
-}
+#: What to do about a folder that is not empty.
+_HINT = "name another --out, or --force replaces it"
+_STOPPED = "it holds a run that was stopped: --resume auto goes on, or --force begins anew"
+_FINISHED = "it holds a run that is finished: --resume auto with more --epochs goes on, or --force begins anew"
 
 
 def current(folder: Path) -> Path:
@@ -216,7 +215,8 @@ def writing(folder: Path, *, force: bool, resume: bool = False) -> Iterator[Writ
             raise unwritable(folder, error) from error
         stopped = (folder / checkpoints.NAME).is_dir()
         if not force and not (resume and stopped) and any(path.name not in OWN for path in folder.iterdir()):
-            raise Refused(f"{folder} exists and is not empty", hint=_HINTS[stopped])
+            hint = (_FINISHED if Checkpoints(folder).finished() else _STOPPED) if stopped else _HINT
+            raise Refused(f"{folder} exists and is not empty", hint=hint)
         writer = Writer(folder, replaces=holds_model(folder))
         try:
             yield writer

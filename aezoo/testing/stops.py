@@ -35,6 +35,8 @@ class Kept(NamedTuple):
 class _Keeper(StateKeeper):
     """Keeps the state after every step."""
 
+    keeps_last = False
+
     def __init__(self, history: History) -> None:
         self.history = history
         self.kept: list[Kept] = []

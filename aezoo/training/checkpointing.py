@@ -34,6 +34,7 @@ class Keeper:
         facts: Gives what is noted beside a state; called when the first is kept.
         every: Seconds between two states; None: as many as keep their cost low.
         estimate: Seconds that the first is thought to take.
+        keeps_last: Whether the state after the last step is kept, too.
         clock: Gives seconds.
     """
 
@@ -45,11 +46,13 @@ class Keeper:
         *,
         every: float | None = None,
         estimate: float = 0.0,
+        keeps_last: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
         self.history = history
         self.every = every
+        self.keeps_last = keeps_last
         self._facts = facts
         self._noted: Facts | None = None
         self._clock = clock

@@ -60,7 +60,13 @@ class Outcome:
 
 
 class StateKeeper(Protocol):
-    """Keeps the state of a run, so that it can go on after it was stopped."""
+    """Keeps the state of a run, so that it can go on after it was stopped.
+
+    Attributes:
+        keeps_last: Whether the state after the last step is kept, too, so that a longer run can go on from it.
+    """
+
+    keeps_last: bool
 
     def due(self) -> bool:
         """Whether it is time to keep the state; asked after each step."""
@@ -158,6 +164,7 @@ class Loop:
                     if self.over:
                         break
                 self._save_at_signal()
+                self._save_last()
                 outcome.epoch += 1
                 self.early_stopping.ends_run(improved=self._finish_epoch(outcome))
             if self.early_stopping.exhausted:
@@ -314,6 +321,11 @@ class Loop:
         """Keep the state once a signal came, before an epoch that it cut short is read as if it were whole."""
         if self.stop.requested and not self._saved_at_signal:
             self._saved_at_signal = True
+            self._save()
+
+    def _save_last(self) -> None:
+        """Keep the state after the last step, before its epoch is read: a longer run may have further steps in it."""
+        if self.checkpoints and self.checkpoints.keeps_last and self.step >= self.steps:
             self._save()
 
     def _plugin_error(self, error: BaseException) -> PluginError | None:

@@ -32,6 +32,7 @@ class Run:
         record: What only this run knows: device, seed, versions, time.
         history: Every record of `metrics.jsonl`.
         out: The folder that holds it all, or None.
+        already_finished: Whether it was at its end before it was asked for: nothing was done.
         auxiliary_state: The state of what only training needs, of the same step: critics, running means of penalties.
     """
 
@@ -41,6 +42,7 @@ class Run:
     history: list[dict[str, Any]] = field(default_factory=list)
     out: Path | None = None
     auxiliary_state: dict[str, torch.Tensor] = field(default_factory=dict, repr=False)
+    already_finished: bool = False
 
 
 class SavedWeights(NamedTuple):

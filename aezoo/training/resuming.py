@@ -29,8 +29,10 @@ from aezoo.spec.limits import DEFAULT_LIMITS, NO_LIMIT
 from aezoo.storage.checkpoints import Checkpoint, Checkpoints
 from aezoo.storage.writer import Mark, Writer
 from aezoo.training.conditions import changed, spec_changes
+from aezoo.training.finished import differ_in_length, refuse_length
 from aezoo.training.history import History
 from aezoo.training.loop import Loop
+from aezoo.training.starting import Start
 from aezoo.training.state import Unfitting, rebuilt
 
 #: Of a spec that was trained before: how large its model may be was settled then.
@@ -45,16 +47,19 @@ class Past:
         checkpoint: The state that it goes on from; None where it begins.
         steps: Those after which it went on, this time included.
         exact: Whether it always went on under the conditions that it began with.
+        start: What it took from the model whose weights it started from; None where it started from random ones.
     """
 
     checkpoint: Checkpoint | None = None
     steps: tuple[int, ...] = ()
     exact: bool = True
+    start: dict[str, Any] | None = None
 
     @property
     def record(self) -> dict[str, Any]:
-        """What the record of the run says of it: nothing, unless it was stopped."""
-        return {"resumed": list(self.steps), "exact": self.exact} if self.steps else {}
+        """What the record of the run says of it: nothing, unless it was stopped, or started from a model."""
+        resumed = {"resumed": list(self.steps), "exact": self.exact} if self.steps else {}
+        return {**resumed, **({"start": self.start} if self.start else {})}
 
 
 # --- what is noted -----------------------------------------------------------------------------------------
@@ -119,10 +124,13 @@ def requested(folder: Path, data: Any = None, fields: Fields | None = None) -> R
     """
     store = Checkpoints(folder)
     checkpoint, _ = store.newest()
-    run = checkpoint.facts["run"] if checkpoint else store.run()
+    run = store.run() or (checkpoint.facts["run"] if checkpoint else None)  # of a longer run no state may speak yet
     if run is None:
         message = f"{folder} holds no run that was stopped"
         raise NotFound(message, hint="a run that ended needs no more steps; `aezoo train SPEC --out DIR` begins one")
+    if checkpoint is None and run.get("start"):
+        message = f"the run in {folder} starts from {run['start']}, and was stopped before it had kept that"
+        raise NotFound(message, hint="the command that began it, with --resume auto, begins it again")
     spec, _ = check(run["spec"], limits=_LIMITS)
     data = _noted_data(spec, run["data"], folder) if data is None else data
     if run["fields"] and not fields:
@@ -162,12 +170,28 @@ def find(writer: Writer, spec: Spec) -> Checkpoint | None:
         message = f"{'; '.join(faults)}: the run goes on from step {checkpoint.position.step}, the state before"
         warnings.warn(CheckpointWarning(message), stacklevel=2)
     before, _ = check(checkpoint.facts["run"]["spec"], limits=_LIMITS)
-    if changes := spec_changes(before, spec):
+    changes = spec_changes(before, spec)
+    if changes and not differ_in_length(before, spec):
         raise Refused(
             f"{writer.folder} holds a run of another spec: {'; '.join(changes)}",
             hint=f"`{command(writer.folder)}` goes on with its own; --force, without --resume, begins anew",
         )
     return checkpoint
+
+
+def check_length(folder: Path, checkpoint: Checkpoint, spec: Spec, steps_per_epoch: int) -> None:
+    """Raise `Refused` if the run was begun with another length, and numbers that are behind it depend on that."""
+    before, _ = check(checkpoint.facts["run"]["spec"], limits=_LIMITS)
+    refuse_length(before, spec, checkpoint.position.step, steps_per_epoch, folder)
+
+
+def check_start(folder: Path, checkpoint: Checkpoint, start: Start | None) -> None:
+    """Raise `Refused` if a run is to start from other weights than it did."""
+    noted = checkpoint.facts.get("start") or {}
+    if start is not None and noted.get("sha256") != start.digest:
+        before = noted.get("from", "random weights")
+        message = f"{folder}: the run started from {before}, not from the weights that {start.source} has now"
+        raise Refused(message, hint=f"`{command(folder)}` goes on with it; --force, without --resume, begins anew")
 
 
 def check_conditions(
@@ -185,7 +209,9 @@ def check_conditions(
             f"{folder}: the run began under other conditions: {'; '.join(changes)}",
             hint="go on where they are the same, or --allow-inexact: then the result is not that of a run in one go",
         )
-    return Past(checkpoint, (*facts["resumed"], checkpoint.position.step), facts["exact"] and not changes)
+    # Position 0 is that of a run that was stopped before its first step: it begins from there.
+    steps = (*facts["resumed"], checkpoint.position.step) if checkpoint.position.step else ()
+    return Past(checkpoint, steps, facts["exact"] and not changes, facts.get("start"))
 
 
 def history_of(writer: Writer, checkpoint: Checkpoint) -> History:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from aezoo.building.builder import skeleton
 from aezoo.data.fields import Fields
 from aezoo.data.sources import restated, with_settings
 from aezoo.errors import Interrupted, UsageError
@@ -17,11 +18,12 @@ from aezoo.model import Model
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
-from aezoo.storage.checkpoints import Checkpoint
+from aezoo.storage.checkpoints import Checkpoint, Checkpoints
 from aezoo.storage.writer import Writer, writing
 from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper
 from aezoo.training.conditions import conditions_of
 from aezoo.training.divergence import Steps
+from aezoo.training.finished import finished_run, of_length, refuse_without_state
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.progress import Progress
@@ -31,6 +33,8 @@ from aezoo.training.resuming import (
     Past,
     Request,
     check_conditions,
+    check_length,
+    check_start,
     find,
     history_of,
     requested,
@@ -39,6 +43,7 @@ from aezoo.training.resuming import (
 )
 from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop, stoppable
+from aezoo.training.starting import Start
 
 #: Numbers that a state has of a weight: itself, the best so far, two of an optimizer.
 STATES_OF_A_WEIGHT = 4
@@ -56,9 +61,11 @@ def train(
     threads: int | None = None,
     force: bool = False,
     progress: Progress | None = None,
+    start_from: Model | Start | str | Path | None = None,
     resume: Literal["auto"] | None = None,
     allow_inexact: bool = False,
     checkpoint_every: float | None = None,
+    keep_state: bool = True,
 ) -> Run:
     """Train the model of a spec.
 
@@ -75,11 +82,15 @@ def train(
         threads: Of the CPU; torch's own number by default. Another number may round differently.
         force: Whether an existing folder may be written to: a run that ends well replaces the model in it, in one step.
         progress: Is shown the losses while it works.
+        start_from: A model whose weights take the place of random ones, or its folder: all tensors of equal name and
+            shape, moments of the input too. The record's `start` lists what was taken, what was left, and why.
         resume: "auto": a run of the same spec that was stopped in `out` goes on to the bits that it would have ended
-            in; where there is none, this one begins.
+            in; one that is finished goes on where the spec asks for more steps, and is given back as it is where not;
+            where there is none, this one begins.
         allow_inexact: Whether it may go on under other conditions (data, versions, device, threads) than it began with.
         checkpoint_every: Seconds between two states that are kept of the run in `out`; by default 30, and so many that
             keeping them takes less than 1 % of the time.
+        keep_state: Whether the last state stays in `out`, so that the run can go on to more epochs.
 
     Raises:
         RunFailed, PluginError: A loss turned not finite, a part failed, or something after the last step did; the
@@ -91,7 +102,13 @@ def train(
     if resume not in (None, "auto") or (resume and out is None):
         raise UsageError(f"resume={resume!r}: it takes 'auto', and a folder: out=...")
     spec = _resolve(source, data, seed)
-    options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every)
+    if resume and out is not None:
+        if (finished := finished_run(Path(out), spec)) is not None:
+            return finished
+        refuse_without_state(Path(out), spec)
+    options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every, keep_state)
+    if start_from is not None:
+        options = options._replace(start=Start.of(start_from))
     with _started(Request(spec, data, fields, device, threads), out, progress, options) as run:
         with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
             trained = _save(run, run.steps.run())
@@ -104,23 +121,31 @@ def resume(
     data: Any = None,
     *,
     fields: Fields | None = None,
+    epochs: int | None = None,
+    steps: int | None = None,
     device: str | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     allow_inexact: bool = False,
     checkpoint_every: float | None = None,
+    keep_state: bool = True,
 ) -> Run:
     """Go on with the run that was stopped in a folder, to the bits that it would have ended in.
+
+    A run that is finished is given back as it is, unless it is to be longer.
 
     Args:
         folder: As `train` was told by `out`.
         data: Those of the run, where no file holds them; by default they are opened where they were.
         fields: Those that the run was given.
+        epochs: Instead of the length that the run began with.
+        steps: The same in steps.
         device: By default that of the run.
         threads: Of the CPU; by default those of the run.
         progress: As for `train`.
         allow_inexact: As for `train`.
         checkpoint_every: As for `train`.
+        keep_state: As for `train`.
 
     Raises:
         NotFound: No run was stopped there, or its data are gone.
@@ -129,9 +154,19 @@ def resume(
         RunFailed, PluginError, Interrupted: As for `train`.
     """
     folder = expanded(Path(folder))
+    if epochs is not None and steps is not None:
+        raise UsageError("epochs and steps both say the length of the run", hint="give one of them")
+    longer = epochs is not None or steps is not None
+    if not longer and (finished := finished_run(folder, None)) is not None:
+        return finished
     asked = requested(folder, data, fields)
+    if longer:
+        asked = asked._replace(spec=of_length(asked.spec, epochs, steps))
+        if (finished := finished_run(folder, asked.spec)) is not None:
+            return finished
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
-    with _started(asked, folder, progress, StartOptions(True, False, allow_inexact, checkpoint_every)) as run:
+    options = StartOptions(True, False, allow_inexact, checkpoint_every, keep_state)
+    with _started(asked, folder, progress, options) as run:
         with run.stop.deferred():
             trained = _save(run, run.steps.run())
         return _finish(run, trained)
@@ -145,12 +180,16 @@ class StartOptions(NamedTuple):
         force: Whether something else may be there.
         allow_inexact: Whether it may go on under other conditions.
         checkpoint_every: Seconds between its states.
+        keep_state: Whether its last state stays.
+        start: The model whose weights it starts from.
     """
 
     resumes: bool
     force: bool
     allow_inexact: bool
     checkpoint_every: float | None
+    keep_state: bool
+    start: Start | None = None
 
 
 class StartedRun(NamedTuple):
@@ -164,6 +203,8 @@ class StartedRun(NamedTuple):
         writer: Of its folder, which is locked.
         stop: Whether the user asked to stop.
         past: What lies behind it.
+        asked: As it was asked for.
+        options: How it began.
     """
 
     model: Model
@@ -173,6 +214,8 @@ class StartedRun(NamedTuple):
     writer: Writer | None
     stop: Stop
     past: Past
+    asked: Request
+    options: StartOptions
 
 
 @contextmanager
@@ -188,19 +231,22 @@ def _started(
         checkpointed.by_this_run = True
         with closing(history):
             spec = with_settings(asked.spec, setup.samples)
-            model, loop = assemble(spec, setup, history, progress, stop, keeper)
+            start = options.start if past.checkpoint is None else None
+            model, loop = assemble(spec, setup, history, progress, stop, keeper, start)
             if past.checkpoint:
                 restore_loop(loop, past.checkpoint, setup.device.device)
+            elif keeper and start:  # what it starts from may be gone when it is to go on
+                keeper.save((0, 0), loop.state())
 
             def again() -> Loop:
                 """A loop at the newest state that is kept, or at the beginning."""
-                _, repeated = assemble(spec, setup, History(), None, stop)
+                _, repeated = assemble(spec, setup, History(), None, stop, start=start)
                 if writer and (newest := writer.checkpoints.newest()[0]):
                     restore_loop(repeated, newest, setup.device.device)
                 return repeated
 
             steps = Steps(loop, again, keeper, setup.samples, setup.rows["train"])
-            yield StartedRun(model, loop, steps, setup, writer, stop, past)
+            yield StartedRun(model, loop, steps, setup, writer, stop, past, asked, options)
 
 
 @dataclass
@@ -227,25 +273,39 @@ def _records_and_checkpoints(
     asked: Request, setup: Setup, writer: Writer | None, checkpoint: Checkpoint | None, options: StartOptions
 ) -> tuple[Past, Keeper | None, History]:
     """What lies behind the run, what keeps its states, and its records so far."""
+    begun = Past(start=options.start.record(skeleton(asked.spec)) if options.start and not checkpoint else None)
     if writer is None:
-        return Past(), None, History()
+        return begun, None, History()
     conditions = cache(lambda: conditions_of(asked.spec, setup.samples, setup.device.device, setup.threads))
     noted = asked._replace(device=str(setup.device.device), threads=setup.threads).document()
     if checkpoint is None:
-        past = Past()
-        writer.checkpoints.begin(noted)
+        past = begun
+        writer.checkpoints.begin({**noted, "start": options.start.source} if options.start else noted)
         history = History(writer.history())
     else:
+        per_epoch = setup.batches["train"].steps_per_epoch(asked.spec.training.batch_size)
+        check_length(writer.folder, checkpoint, asked.spec, per_epoch)
+        check_start(writer.folder, checkpoint, options.start)
         past = check_conditions(writer.folder, checkpoint, conditions(), allow_inexact=options.allow_inexact)
         writer.checkpoints.keep_up_to(checkpoint.position)
         history = history_of(writer, checkpoint)
+        writer.checkpoints.note(noted)
 
     def facts() -> dict[str, Any]:
         setup.mapped_files.refuse_changed()  # the fingerprint would be of other samples than those of the steps before
-        return {"run": noted, "conditions": conditions(), "exact": past.exact, "resumed": list(past.steps)}
+        known = {"run": noted, "conditions": conditions(), "exact": past.exact, "resumed": list(past.steps)}
+        return {**known, **({"start": past.start} if past.start else {})}
 
     estimate = setup.samples.values.nbytes / HASHED + STATES_OF_A_WEIGHT * 4 * asked.spec.parameters / WRITTEN
-    return past, Keeper(writer.checkpoints, history, facts, every=options.checkpoint_every, estimate=estimate), history
+    keeper = Keeper(
+        writer.checkpoints,
+        history,
+        facts,
+        every=options.checkpoint_every,
+        estimate=estimate,
+        keeps_last=options.keep_state,
+    )
+    return past, keeper, history
 
 
 def _resolve(source: Spec | Source, data: Any, seed: int | None) -> Spec:
@@ -283,5 +343,15 @@ def _finish(started: StartedRun, trained: Trained) -> Run:
     """What follows the weights; once all of it is done the run has nothing to go on with."""
     run = evaluate_and_report(trained, started.setup, started.writer, started.stop)
     if started.writer:
-        started.writer.checkpoints.clear()
+        _settle_checkpoints(started, started.writer.checkpoints)
     return run
+
+
+def _settle_checkpoints(started: StartedRun, store: Checkpoints) -> None:
+    """Keep the last state, for a longer run to go on from; nothing where it is not there, or of no use."""
+    loop = started.loop
+    newest = next(iter(store.positions()), None)
+    if not started.options.keep_state or newest is None or newest.step != loop.steps or loop.early_stopping.exhausted:
+        store.clear()
+        return
+    store.finish(started.asked.spec.run)

@@ -28,6 +28,7 @@ from aezoo.training.parameter_groups import refuse_empty
 from aezoo.training.preparation import prepare
 from aezoo.training.progress import Progress
 from aezoo.training.signals import Stop
+from aezoo.training.starting import Start
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
@@ -75,13 +76,18 @@ def assemble(
     progress: Progress | None,
     stop: Stop,
     checkpoints: StateKeeper | None = None,
+    start: Start | None = None,
 ) -> tuple[Model, Loop]:
     """The model, ready for its first step, and the loop that trains it."""
     batches = setup.batches
     model = _new_model(spec, setup)
+    if start:
+        start.give(model.network)
     steps = spec.training.total_steps(batches["train"].steps_per_epoch(spec.training.batch_size))
     objective = _prepared_objective(model, batches["train"], steps)
     refuse_empty(spec, objective)
+    if start:  # again: parts that are prepared from data see its weights, and do not write over them
+        start.give(model.network)
     loop = Loop(
         objective,
         spec.training,

@@ -125,7 +125,7 @@ def test_a_run_that_is_killed_at_random_moments_ends_in_the_same_files(
         while killed_at_random(name, out, draw):
             kills += 1
         assert files(out) == expected
-        assert not (out / NAME).exists()
+        assert Checkpoints(out).finished()
     assert kills >= 5
 
 
@@ -175,7 +175,7 @@ def test_a_run_that_dies_at_a_system_call_ends_in_the_same_files(
     assert code == -signal.SIGKILL
     assert ended(started("noisy", out)) == 0
     assert files(out) == expected
-    assert not (out / NAME).exists()
+    assert Checkpoints(out).finished()
 
 
 @needs_strace

@@ -61,7 +61,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of a run that was never stopped."""
     out = tmp_path_factory.mktemp("whole") / "out"
     aezoo.train(spec(), out=out)
-    assert not (out / NAME).exists()
+    assert Checkpoints(out).finished()
     return files(out)
 
 
@@ -85,7 +85,7 @@ def test_a_signal_ends_a_run_that_goes_on_to_the_same_files(
     assert sorted(record["step"] for record in run.history) == sorted(
         json.loads(line)["step"] for line in whole["metrics.jsonl"].splitlines()
     )
-    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == [NAME]
 
 
 @pytest.mark.parametrize("at", [1, 5, 19, 20])
@@ -104,15 +104,6 @@ def test_a_run_that_was_never_stopped_says_nothing_of_it(tmp_path: Path, whole: 
     assert "exact" not in run.record
     assert "resumed" not in run.record
     assert files(tmp_path / "out") == whole
-
-
-def test_a_finished_run_has_nothing_to_go_on_with(tmp_path: Path) -> None:
-    aezoo.train(spec(epochs=1), out=tmp_path / "out")
-    with pytest.raises(NotFound, match="holds no run that was stopped") as caught:
-        aezoo.resume(tmp_path / "out")
-    assert "begins one" in caught.value.hint
-    with pytest.raises(Refused, match="exists and is not empty"):
-        aezoo.train(spec(epochs=1), out=tmp_path / "out", resume="auto")
 
 
 def test_a_second_signal_ends_it_at_once_and_it_goes_on_from_the_state_before(
