@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from aezoo.reading.reader import read
     from aezoo.spec.document import Spec
     from aezoo.storage.saving import save
+    from aezoo.sweeps.results import Sweep
+    from aezoo.sweeps.run import sweep
     from aezoo.training.results import Run
     from aezoo.training.run import resume, train
     from aezoo.zoo.loading import load
@@ -31,6 +33,7 @@ _HOMES = {
     "Run": "aezoo.training.results",
     "Scores": "aezoo.evaluation.scores",
     "Spec": "aezoo.spec.document",
+    "Sweep": "aezoo.sweeps.results",
     "build": "aezoo.building.builder",
     "evaluate": "aezoo.evaluation.scores",
     "load": "aezoo.zoo.loading",
@@ -39,6 +42,7 @@ _HOMES = {
     "read": "aezoo.reading.reader",
     "resume": "aezoo.training.run",
     "save": "aezoo.storage.saving",
+    "sweep": "aezoo.sweeps.run",
     "train": "aezoo.training.run",
 }
 
@@ -47,6 +51,7 @@ __all__ = [
     "Run",
     "Scores",
     "Spec",
+    "Sweep",
     "__version__",
     "build",
     "errors",
@@ -57,6 +62,7 @@ __all__ = [
     "read",
     "resume",
     "save",
+    "sweep",
     "train",
 ]
 

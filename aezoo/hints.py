@@ -16,8 +16,12 @@ def assigned(path: str, value: object) -> str:
     """What a user types to set a value: `--set data.key=images`, quoted for the shell where it must be."""
     from shlex import quote
 
-    text = value if isinstance(value, str) and _is_plain(value) else _toml(value)
-    return f"--set {quote(f'{path}={text}')}"
+    return f"--set {quote(assignment(path, value))}"
+
+
+def assignment(path: str, value: object) -> str:
+    """The same without a shell: `data.key=images`."""
+    return f"{path}={value if isinstance(value, str) and _is_plain(value) else _toml(value)}"
 
 
 def _toml(value: object) -> str:

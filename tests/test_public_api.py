@@ -14,6 +14,7 @@ PUBLIC = [
     "Run",
     "Scores",
     "Spec",
+    "Sweep",
     "__version__",
     "build",
     "errors",
@@ -24,6 +25,7 @@ PUBLIC = [
     "read",
     "resume",
     "save",
+    "sweep",
     "train",
 ]
 

@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Training": {
         "train": ("train", "Train the model of a spec and keep it in a folder."),
         "resume": ("resume", "Go on with a run that was stopped."),
+        "sweep": ("sweep", "Train a spec with many values, and compare."),
         "evaluate": ("evaluate", "Judge a model beside its baselines."),
         "runs": ("runs", "List the runs in a folder beside each other."),
     },

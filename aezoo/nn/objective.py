@@ -188,6 +188,10 @@ class Objective(nn.Module):
             total = total + term
         return Losses(total, raw, weighted)
 
+    def raw_terms(self, x: Tensor, player: str, noise: Noise, fields: Mapping[str, Tensor] = NONE) -> dict[str, Tensor]:
+        """The terms of one player for a batch, without their weights, at the step that was set last."""
+        return self._raw(self._pass(x, noise, fields), player)
+
     def _raw(self, out: Output, player: str) -> dict[str, Tensor]:
         """The terms of a player, without their weights."""
         if player in self.terms.term_players:
@@ -203,6 +207,11 @@ class Objective(nn.Module):
         """The regularizer whose player it is, and what that calls it."""
         term, name = self.terms.term_players[player]
         return cast(TermWithPlayers, self.terms.regularizers[term]), name
+
+    @property
+    def follows_step(self) -> bool:
+        """Whether something of it changes with the step, beside the weights of terms."""
+        return bool(self._changes)
 
     def set_step(self, step: int) -> None:
         """Set what changes with the step to that of this one."""

@@ -165,8 +165,7 @@ class Loop:
                         break
                 self._save_at_signal()
                 self._save_last()
-                outcome.epoch += 1
-                self.early_stopping.ends_run(improved=self._finish_epoch(outcome))
+                self.end_epoch()
             if self.early_stopping.exhausted:
                 outcome.stop_reason = "patience"
             self._save_at_signal()
@@ -187,15 +186,6 @@ class Loop:
         for player in self.players:
             if player.turn.moves(self.step):
                 player.step(self.objective, batch, self.step, self.streams)
-
-    def settle(self) -> None:
-        """After the turns: the step is counted, weights keep their constraints, and their average takes them in."""
-        self.step += 1
-        # Before the average: it takes in weights that keep the constraints.
-        if self.objective.constraints.projections:
-            self.objective.project()
-        if self.average:
-            self.average.update(self.step)
 
     def epoch_batches(self, epoch: int) -> Iterator[Batch]:
         """Those of an epoch that are still to come."""
@@ -275,7 +265,7 @@ class Loop:
                 yield
         except NotFinite as error:
             outcome.stop_reason = "not finite"
-            outcome.failure = RunFailed(f"the loss turned not finite by step {self.step}: {error}", hint=WAYS_OUT)
+            outcome.failure = self.not_finite(error)
         except BaseException as error:
             # A plugin's exception, memory, a device: the weights of the epochs before are kept.
             failure = self._plugin_error(error) or error
@@ -291,17 +281,34 @@ class Loop:
         outcome.step = self.step
         outcome.seconds = self._seconds(outcome)
 
+    def not_finite(self, error: NotFinite) -> RunFailed:
+        """The failure of a run whose losses are not finite."""
+        return RunFailed(f"the loss turned not finite by step {self.step}: {error}", hint=WAYS_OUT)
+
+    def advance(self) -> None:
+        """After the turns: the step is counted, weights keep their constraints, and their average takes them in."""
+        self.step += 1
+        # Before the average: it takes in weights that keep the constraints.
+        if self.objective.constraints.projections:
+            self.objective.project()
+        if self.average:
+            self.average.update(self.step)
+
+    def log(self) -> None:
+        """Record the means of this epoch so far."""
+        self.history.add({"step": self.step, "split": "train", **finite(self.means())})
+
     def _after_step(self, timer: RefreshTimer) -> None:
-        """After the players' turns: constraints, the average of the weights, progress and history."""
-        self.settle()
+        """After the players' turns: what each step needs, progress and history."""
+        self.advance()
         if timer.due() or self.step == self.steps:
             self.progress.show(self.step, finite(self._peek()))
         if self.step % self.training.log_every == 0:
-            self.history.add({"step": self.step, "split": "train", **finite(self.means())})
+            self.log()
         if self.recovery and self.step % EVERY == 0:
             self._keep_good_state()
         if self.checkpoints and self.checkpoints.due():
-            self._save()
+            self.save()
 
     def _keep_good_state(self) -> None:
         """Keep a copy of the state in memory, to go back to; its losses and weights are read, which this waits for."""
@@ -311,7 +318,7 @@ class Loop:
         if self.recovery:
             self.recovery.keep(self.state(), len(self.history.records))
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Keep the state of the run, unless its losses are not finite: it could not go on from there."""
         finite(self._peek())
         if self.checkpoints:
@@ -321,12 +328,12 @@ class Loop:
         """Keep the state once a signal came, before an epoch that it cut short is read as if it were whole."""
         if self.stop.requested and not self._saved_at_signal:
             self._saved_at_signal = True
-            self._save()
+            self.save()
 
     def _save_last(self) -> None:
         """Keep the state after the last step, before its epoch is read: a longer run may have further steps in it."""
         if self.checkpoints and self.checkpoints.keeps_last and self.step >= self.steps:
-            self._save()
+            self.save()
 
     def _plugin_error(self, error: BaseException) -> PluginError | None:
         plugin_error = blamed(error) or suspected(error, self._plugin_parts())
@@ -347,8 +354,16 @@ class Loop:
         """The same, without a trace of having been read."""
         return _joined({player.name: player.meter.peek() for player in self.players})
 
-    def _finish_epoch(self, outcome: Outcome) -> bool:
-        """End of an epoch: read the means, validate, keep the weights if they are the best so far."""
+    def end_epoch(self, validated: Means | None = None) -> None:
+        """End an epoch: read the means, validate, keep the weights if they are the best so far.
+
+        Args:
+            validated: The means over the validation split, if somebody has them already.
+        """
+        self.outcome.epoch += 1
+        self.early_stopping.ends_run(improved=self._finish_epoch(self.outcome, validated))
+
+    def _finish_epoch(self, outcome: Outcome, validated: Means | None) -> bool:
         if not self.players[0].meter.count:
             return False
         terms = finite(self.means())
@@ -358,7 +373,7 @@ class Loop:
         self.history.add({**position, "split": "train", **terms})
         with self.averaged():
             if self.validation is not None:
-                terms = finite(self.validate(self.validation))
+                terms = finite(self.validate(self.validation) if validated is None else validated)
                 self.history.add({**position, "split": "validation", **terms})
             else:
                 terms = self._at_final_weights(terms)

@@ -60,7 +60,7 @@ def first_fault(restart: Callable[[], Loop], until: int, stopped: Callable[[], b
     for batch in _steps(loop, until):
         with _losses(loop) as losses:
             loop.move(batch)
-            loop.settle()
+            loop.advance()
         if stopped():
             return None
         if not (all(map(_is_finite, losses)) and _weights_finite(loop)):
@@ -193,7 +193,7 @@ def _watched(loop: Loop, step: int) -> Fault | None:
     for batch in _steps(loop, step + 1):
         if loop.step < step - 1:
             loop.move(batch)
-            loop.settle()
+            loop.advance()
             continue
         at = loop.step
         watch = _Watch(loop.objective, ordinary)
@@ -202,7 +202,7 @@ def _watched(loop: Loop, step: int) -> Fault | None:
         finally:
             watch.close()
         moved = _first_spoilt_weight(loop)
-        loop.settle()
+        loop.advance()
         if at < step:
             ordinary = frozenset(watch.spoilt)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -109,10 +109,10 @@ def train(
     options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every, keep_state)
     if start_from is not None:
         options = options._replace(start=Start.of(start_from))
-    with _started(Request(spec, data, fields, device, threads), out, progress, options) as run:
+    with started(Request(spec, data, fields, device, threads), out, progress, options) as run:
         with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
-            trained = _save(run, run.steps.run())
-        return _finish(run, trained)
+            trained = save_trained(run, run.steps.run())
+        return finish(run, trained)
 
 
 @attributed()
@@ -166,10 +166,10 @@ def resume(
             return finished
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
     options = StartOptions(True, False, allow_inexact, checkpoint_every, keep_state)
-    with _started(asked, folder, progress, options) as run:
+    with started(asked, folder, progress, options) as run:
         with run.stop.deferred():
-            trained = _save(run, run.steps.run())
-        return _finish(run, trained)
+            trained = save_trained(run, run.steps.run())
+        return finish(run, trained)
 
 
 class StartOptions(NamedTuple):
@@ -182,6 +182,8 @@ class StartOptions(NamedTuple):
         checkpoint_every: Seconds between its states.
         keep_state: Whether its last state stays.
         start: The model whose weights it starts from.
+        stacked: How many runs are trained as one with it; 0 for none. A run that was stacked does not go on alone to
+            the same bits.
     """
 
     resumes: bool
@@ -190,6 +192,17 @@ class StartOptions(NamedTuple):
     checkpoint_every: float | None
     keep_state: bool
     start: Start | None = None
+    stacked: int = 0
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """What the bits of the run depend on beside spec, data and machine."""
+        return {"stacked": "yes"} if self.stacked else {}
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the record of the run says of it."""
+        return {"stacked": self.stacked} if self.stacked else {}
 
 
 class StartedRun(NamedTuple):
@@ -219,11 +232,27 @@ class StartedRun(NamedTuple):
 
 
 @contextmanager
-def _started(
-    asked: Request, out: str | Path | None, progress: Progress | None, options: StartOptions
+def started(
+    asked: Request,
+    out: str | Path | None,
+    progress: Progress | None,
+    options: StartOptions,
+    stop: Stop | None = None,
 ) -> Iterator[StartedRun]:
-    """A run at its first step, or at the one after which it was stopped, while its folder is held."""
-    with stoppable() as stop, _output_writer(out, options) as writer, _hinting_at_resume(writer, stop) as checkpointed:
+    """A run at its first step, or at the one after which it was stopped, while its folder is held.
+
+    Args:
+        asked: What is trained.
+        out: Its folder, or None.
+        progress: Is shown the losses.
+        options: How it begins.
+        stop: Handles signals already; by default one that does so within.
+    """
+    with (
+        nullcontext(stop) if stop else stoppable() as stop,
+        _output_writer(out, options) as writer,
+        _hinting_at_resume(writer, stop) as checkpointed,
+    ):
         checkpointed.by_this_run = options.resumes
         checkpoint = find(writer, asked.spec) if writer and options.resumes else None
         setup = set_up(*asked)
@@ -276,7 +305,9 @@ def _records_and_checkpoints(
     begun = Past(start=options.start.record(skeleton(asked.spec)) if options.start and not checkpoint else None)
     if writer is None:
         return begun, None, History()
-    conditions = cache(lambda: conditions_of(asked.spec, setup.samples, setup.device.device, setup.threads))
+    conditions = cache(
+        lambda: conditions_of(asked.spec, setup.samples, setup.device.device, setup.threads) | options.conditions
+    )
     noted = asked._replace(device=str(setup.device.device), threads=setup.threads).document()
     if checkpoint is None:
         past = begun
@@ -326,20 +357,20 @@ def _output_writer(out: str | Path | None, options: StartOptions) -> Iterator[Wr
         yield writer
 
 
-def _save(started: StartedRun, outcome: Outcome) -> Trained:
+def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
     """Give the model its weights, and write them to disk before anything else is tried, signals included."""
     model, setup, writer, history = started.model, started.setup, started.writer, started.loop.history
     with started.stop.shielded():
         restore(model, outcome)
         record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
-        record |= started.past.record
+        record |= started.past.record | started.options.record
         if started.loop.recovery and started.loop.recovery.events:
             record["rollbacks"] = started.loop.recovery.events
         run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
         return Trained(run, outcome, save_weights(run, outcome, writer), history)
 
 
-def _finish(started: StartedRun, trained: Trained) -> Run:
+def finish(started: StartedRun, trained: Trained) -> Run:
     """What follows the weights; once all of it is done the run has nothing to go on with."""
     run = evaluate_and_report(trained, started.setup, started.writer, started.stop)
     if started.writer:

@@ -1,0 +1,171 @@
+"""sweep: a spec and values of its settings -> a trained model for each combination, a table, and the best spec."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aezoo.data.fields import Fields
+from aezoo.data.sources import restated
+from aezoo.errors import AezooError, Interrupted, Resumable, UsageError
+from aezoo.files import expanded
+from aezoo.reading.reader import Source, SpecWarning
+from aezoo.registry.attribution import attributed
+from aezoo.spec.document import Spec
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.sweeps.grid import axes_of, points
+from aezoo.sweeps.processes import train_in_processes
+from aezoo.sweeps.requests import Settings
+from aezoo.sweeps.results import Sweep, row_of
+from aezoo.sweeps.stacked import candidates, train_stacked
+from aezoo.sweeps.trials import Trial, make_folder, refuse_others, trials_of
+from aezoo.training.progress import Progress, Silent
+from aezoo.training.run import train
+
+#: Told of what happens, a line each.
+Tell = Callable[[str], None]
+
+
+@attributed()
+def sweep(
+    source: Spec | Source,
+    settings: Mapping[str, Sequence[Any]] | Sequence[str],
+    *,
+    out: str | Path,
+    data: Any = None,
+    fields: Fields | None = None,
+    by: str = "total",
+    jobs: int = 1,
+    stack: bool = True,
+    device: str = "auto",
+    threads: int | None = None,
+    force: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress | None = None,
+    tell: Tell = lambda line: None,
+) -> Sweep:
+    """Train a model for every combination of values, each in a run folder of its own in `out`.
+
+    Every spec is checked before anything is trained. Trials whose specs are of equal shape are trained as one, with
+    the results of single runs to rounding; others one by one, or in processes. What a sweep that was stopped has
+    finished is not trained again.
+
+    Args:
+        source: A spec, or what `read` takes.
+        settings: Values by path, `{"latent.dim": [4, 8], "training.seed": range(5)}`, or as they are typed:
+            `["latent.dim=4,8", "training.seed=0..4"]`.
+        out: The folder of the sweep.
+        data: As for `train`.
+        fields: As for `train`.
+        by: The term whose validation value, the mean over seeds, chooses the best.
+        jobs: Processes at once for trials that are not stacked.
+        stack: Whether trials of equal shape are trained as one.
+        device: As for `train`.
+        threads: Of the CPU; with several jobs, of each.
+        force: Whether trials of another sweep in `out` may be replaced.
+        limits: How large a model may be.
+        progress: Is shown the losses.
+        tell: Is told of what happens, a line each.
+
+    Raises:
+        SpecError, UsageError, Refused: Before anything is trained.
+        Interrupted: By a signal; the same call goes on.
+    """
+    if jobs < 1:
+        raise UsageError(f"jobs={jobs}: it takes 1 or more")
+    out = expanded(Path(out))
+    trials, lints = trials_of(source, points(axes_of(settings)), out, limits=limits)
+    for lint in lints:
+        warnings.warn(SpecWarning(str(lint)), stacklevel=2)
+    trials = [trial._replace(spec=restated(trial.spec, data)) for trial in trials]
+    if not force:
+        refuse_others(trials, out)
+    make_folder(out)
+    Sweep([row_of(trial) for trial in trials], f"validation.{by}", out).write()  # says whose folders these are
+    trained = _Trainer(Settings(data, fields, device, threads, force), progress or Silent(), tell)
+    try:
+        trained.train([trial for trial in trials if force or not trial.finished], jobs, stack=stack)
+    except Interrupted as error:
+        raise Resumable(error.message, hint="the same command goes on with the sweep") from error
+    rows = [row_of(trial, trained.failures.get(trial.name, "")) for trial in trials]
+    result = Sweep(rows, f"validation.{by}", out, sum("stacked" in row.record for row in rows), trained.remarks)
+    result.write()
+    return result
+
+
+class _Trainer:
+    """Trains trials, stacked where they can be.
+
+    Args:
+        settings: The same for all.
+        progress: Is shown the losses.
+        tell: Is told of what happens.
+
+    Attributes:
+        failures: Why trials did not end well, by name.
+        remarks: Why trials were not stacked.
+    """
+
+    def __init__(self, settings: Settings, progress: Progress, tell: Tell) -> None:
+        self.settings = settings
+        self.progress = progress
+        self.tell = tell
+        self.failures: dict[str, str] = {}
+        self.remarks: list[str] = []
+
+    def train(self, trials: Sequence[Trial], jobs: int, *, stack: bool) -> None:
+        alone = list(trials)
+        if stack:
+            alone = [trial for group in candidates(trials) for trial in self._stacked(group)]
+        if jobs > 1 and len(alone) > 1:
+            self.failures |= train_in_processes(alone, self.settings, jobs, self._done)
+            return
+        for trial in alone:
+            self.failures[trial.name] = self._alone(trial)
+            self._done(trial)
+
+    def _stacked(self, group: list[Trial]) -> list[Trial]:
+        """Train what of a group can be trained as one; returns the others."""
+        while len(group) > 1 or (group and _was_stacked(group[0])):
+            self.tell(f"{len(group)} trials of equal shape as one: {group[0].name} ...")
+            done, group, reason = train_stacked(group, self.settings, self.progress)
+            self.failures |= done
+            if not done:
+                self.remarks.append(f"{group[0].name} and {len(group) - 1} more, one by one: {reason}")
+                self.tell(self.remarks[-1])
+                break
+        return group
+
+    def _alone(self, trial: Trial) -> str:
+        settings = self.settings
+        try:
+            train(
+                trial.spec,
+                settings.data,
+                fields=settings.fields,
+                out=trial.folder,
+                device=settings.device,
+                threads=settings.threads,
+                force=settings.force,
+                progress=self.progress,
+                resume="auto",
+            )
+        except Interrupted:
+            raise
+        except AezooError as error:
+            return error.message
+        return ""
+
+    def _done(self, trial: Trial) -> None:
+        failure = self.failures.get(trial.name)
+        self.tell(f"{trial.name}: {failure or 'done'}")
+
+
+def _was_stacked(trial: Trial) -> bool:
+    """Whether a state of it is kept that was stacked: it goes on as such, be it the only one."""
+    from aezoo.storage.checkpoints import Checkpoints
+
+    checkpoint, _ = Checkpoints(trial.folder).newest()
+    return checkpoint is not None and checkpoint.facts.get("conditions", {}).get("stacked") == "yes"
