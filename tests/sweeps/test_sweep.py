@@ -153,7 +153,7 @@ def test_a_trial_that_fails_is_named_and_the_others_are_kept(spec: Path, typed: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(spec: Path, tmp_path: Path) -> None:
-    words = ["sweep", spec, "--set", "seed=0..1", "--set", "training.epochs=400", "--threads", "1", "--device", "cpu"]
+    words = ["sweep", spec, "--set", "seed=0..1", "--set", "training.epochs=100", "--threads", "1", "--device", "cpu"]
     command = [sys.executable, "-m", "aezoo", *map(str, words), "--out"]
     process = subprocess.Popen([*command, str(tmp_path / "out")], stderr=subprocess.PIPE, text=True)
     log = tmp_path / "out" / "seed=1" / "metrics.jsonl"
