@@ -11,6 +11,34 @@ from aezoo.builtins.ramps import progress
 from aezoo.plugin import Field, Floats, Ints, Range, ScheduleSpec
 
 
+class WarmupSpec(ScheduleSpec):
+    """Rise in a straight line to where another schedule starts, then follow that for the rest of the run.
+
+    Example:
+        [training.optimizer]
+        type = "adam"
+        lr = {type = "warmup", steps = 200, then = {type = "exponential", start = 1e-3, end = 1e-5}}
+    """
+
+    type: Literal["warmup"] = "warmup"
+    steps: int = Field(ge=1, description="length of the rise")
+    then: ScheduleSpec = Field(description="what follows: a number or a schedule, from its first step on")
+
+    def value(self, step: int, steps: int) -> float:
+        rest = max(1, steps - self.steps)
+        if step < self.steps:
+            # Not from zero: a first step of rate zero would be wasted.
+            return self.then.value(0, rest) * (step + 1) / (self.steps + 1)
+        return self.then.value(step - self.steps, rest)
+
+    def bounds(self) -> Range | None:
+        if (ends := self.then.bounds()) is None:
+            return None
+        # It starts at a share of a number between these ends, on the same side of zero.
+        shares = ends[0] / (self.steps + 1), ends[1] / (self.steps + 1)
+        return min(*ends, *shares), max(*ends, *shares)
+
+
 class OneCycleSpec(ScheduleSpec):
     """Rise along half a cosine to a peak, then fall along another to near 0: one cycle (arXiv:1708.07120).
 

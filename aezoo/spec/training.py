@@ -12,6 +12,16 @@ from aezoo.spec.kinds import OptimizerSpec
 DEFAULT_EPOCHS = 20
 
 
+class PlateauSpec(Frozen):
+    """How learning rates fall where validation gets no better."""
+
+    factor: float = Field(0.1, gt=0, lt=1, description="what the rates are multiplied by, each time")
+    patience: int = Field(10, ge=0, description="validations without a better value before the rates fall")
+    threshold: float = Field(1e-4, ge=0, lt=1, description="share of the best value by which a better one is lower")
+    cooldown: int = Field(0, ge=0, description="validations after a fall that do not count")
+    least: float = Field(0.0, ge=0, lt=1, description="the share of their schedules that the rates fall to at most")
+
+
 class TrainingSpec(Frozen):
     """The `[training]` table."""
 
@@ -34,7 +44,15 @@ class TrainingSpec(Frozen):
     best_by: str = Field(
         "total", description="term whose lowest validation value keeps the weights; 'last' keeps the last"
     )
-    patience: int | None = Field(None, ge=1, description="epochs without a better validation value before it stops")
+    validate_every: int | None = Field(
+        None, ge=1, description="steps between two validations; unless said, one at the end of each epoch"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="validations without a better value before it stops: epochs, unless `validate_every`"
+    )
+    plateau: PlateauSpec | None = Field(
+        None, description="lowers all learning rates where the validation value of `best_by` gets no better"
+    )
     on_nonfinite: Literal["stop", "rollback"] = Field(
         "stop",
         exclude_if=lambda policy: policy == "stop",  # documents of specs that do not ask for it stay as they are

@@ -62,6 +62,8 @@ def reason_against(loop: Loop) -> str | None:
         return "it computes in lower precision"
     if loop.recovery is not None:
         return "it goes back where its loss is not finite"
+    if loop.plateau is not None or loop.training.validate_every is not None:
+        return "its rate or its validations do not follow the epochs"
     return None
 
 

@@ -27,6 +27,7 @@ from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.nonfinite import WAYS_OUT, NotFinite, finite
+from aezoo.training.plateau import Plateau
 from aezoo.training.progress import Progress, Silent
 from aezoo.training.recovery import EVERY, Recovery
 from aezoo.training.signals import Stop
@@ -143,6 +144,7 @@ class Loop:
         self.average = Average(objective.model, training.ema) if training.ema else None
         self.early_stopping = EarlyStopping(training.best_by, patience=training.patience)
         self.recovery = Recovery() if training.on_nonfinite == "rollback" else None
+        self.plateau = Plateau(training.plateau, training.best_by) if training.plateau else None
         self.stop = stop or Stop()
         self.checkpoints = checkpoints
         self.steps_per_epoch = batches.steps_per_epoch(training.batch_size)
@@ -195,12 +197,12 @@ class Loop:
     @property
     def unfinished(self) -> bool:
         """Whether there are steps to come, or losses of an epoch that are not read yet: of a run that goes on."""
-        return bool(self.players[0].meter.count) or not (self.over or self.early_stopping.exhausted)
+        return bool(self.players[0].meter.count) or not self.over
 
     @property
     def over(self) -> bool:
         """Whether the run ends here."""
-        return self.step >= self.steps or self.stop.requested
+        return self.step >= self.steps or self.stop.requested or self.early_stopping.exhausted
 
     def state(self) -> dict[str, Any]:
         """All that the run needs to go on from here, at the boundary of two steps; see `aezoo.training.state`."""
@@ -211,6 +213,7 @@ class Loop:
             "players": [player.state() for player in self.players],
             "average": self.average.state() if self.average else None,
             "early_stopping": self.early_stopping.state(),
+            "plateau": self.plateau.state() if self.plateau else None,
             "best": {
                 "model": outcome.state,
                 "auxiliary": outcome.auxiliary_state,
@@ -236,6 +239,8 @@ class Loop:
         self.early_stopping.restore(state["early_stopping"])
         if self.recovery and "recovery" in state:
             self.recovery.restore(state["recovery"])
+        if self.plateau:
+            self.plateau.restore(state["plateau"])
         position, best = state["position"], state["best"]
         self.step = position["step"]
         self._outcome = Outcome(
@@ -305,6 +310,8 @@ class Loop:
             self.progress.show(self.step, finite(self._peek()))
         if self.step % self.training.log_every == 0:
             self.log()
+        if self.validates_at_step:
+            self._judge({"step": self.step}, finite(self._peek()))
         if self.recovery and self.step % EVERY == 0:
             self._keep_good_state()
         if self.checkpoints and self.checkpoints.due():
@@ -354,30 +361,46 @@ class Loop:
         """The same, without a trace of having been read."""
         return _joined({player.name: player.meter.peek() for player in self.players})
 
+    @property
+    def validates_at_step(self) -> bool:
+        """Whether the step that was done last is one of those that `validate_every` names."""
+        return self.training.validate_every is not None and self.step % self.training.validate_every == 0
+
     def end_epoch(self, validated: Means | None = None) -> None:
-        """End an epoch: read the means, validate, keep the weights if they are the best so far.
+        """End an epoch: read the means, and judge the weights, unless that is done every so many steps.
 
         Args:
             validated: The means over the validation split, if somebody has them already.
         """
-        self.outcome.epoch += 1
-        self.early_stopping.ends_run(improved=self._finish_epoch(self.outcome, validated))
-
-    def _finish_epoch(self, outcome: Outcome, validated: Means | None) -> bool:
+        outcome = self.outcome
+        outcome.epoch += 1
         if not self.players[0].meter.count:
-            return False
+            return
         terms = finite(self.means())
         for player in self.players:
             player.meter.clear()
         position = {"step": self.step, "epoch": outcome.epoch}
-        self.history.add({**position, "split": "train", **terms})
+        rate = {"rate": self.players[0].rates.values[0]} if self.plateau else {}
+        self.history.add({**position, "split": "train", **terms, **rate})
+        if self.training.validate_every is None or (self.over and not self.validates_at_step):
+            self._judge(position, terms, validated)
+
+    def _judge(self, position: Mapping[str, int], terms: Means, validated: Means | None = None) -> None:
+        """Validate, keep the weights if they are the best so far, and see whether patience is at its end.
+
+        Args:
+            position: Of the record.
+            terms: The training means, which decide where there is no validation split.
+            validated: The means over the validation split, if somebody has them already.
+        """
         with self.averaged():
             if self.validation is not None:
                 terms = finite(self.validate(self.validation) if validated is None else validated)
                 self.history.add({**position, "split": "validation", **terms})
             else:
                 terms = self._at_final_weights(terms)
-            return self._keep(terms, outcome)
+            improved = self._keep(terms, self.outcome)
+        self.early_stopping.ends_run(improved=improved)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -394,7 +417,11 @@ class Loop:
         return {**terms, "total": terms["total"] + sum(changes)}
 
     def _keep(self, terms: Means, outcome: Outcome) -> bool:
-        if not self.early_stopping.improves(terms, self.step):
+        improved = self.early_stopping.improves(terms, self.step)
+        if self.plateau and (scale := self.plateau.scale_after(terms)) != self.players[0].rates.scale:
+            for player in self.players:
+                player.rates.rescale(player.optimizer, scale, self.step)
+        if not improved:
             return False
         outcome.best_step, outcome.validation = self.step, terms
         self.objective.set_step(self.steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -86,6 +87,7 @@ def assemble(
     steps = spec.training.total_steps(batches["train"].steps_per_epoch(spec.training.batch_size))
     objective = _prepared_objective(model, batches["train"], steps)
     refuse_empty(spec, objective)
+    _refuse_no_validation(spec, batches)
     if start:  # again: parts that are prepared from data see its weights, and do not write over them
         start.give(model.network)
     loop = Loop(
@@ -144,3 +146,10 @@ def _refuse_batches_of_one(model: Model, batches: Batches) -> None:
         f"batch normalization needs at least 2 samples in a pass, this run has {smallest}",
         hint='training.batch_size = 2 or more, training.micro_batch = 3 or more, or norm = "group"',
     )
+
+
+def _refuse_no_validation(spec: Spec, batches: Mapping[str, Batches]) -> None:
+    """Refuse a validation every so many steps where nothing is held out: means of training are those of an epoch."""
+    if spec.training.validate_every is not None and "validation" not in batches:
+        message = f"training.validate_every = {spec.training.validate_every}: no sample is held out for validation"
+        raise DataError(message, hint="data.validation = 0.1, or leave training.validate_every out")

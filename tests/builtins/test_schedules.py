@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from aezoo.builtins.ramps import CosineSpec, LinearScheduleSpec
 from aezoo.builtins.regularizers import KLSpec
-from aezoo.builtins.schedules import CyclicalSpec, ExponentialSpec, OneCycleSpec, PiecewiseSpec
+from aezoo.builtins.schedules import CyclicalSpec, ExponentialSpec, OneCycleSpec, PiecewiseSpec, WarmupSpec
 from aezoo.plugin import ConstantSpec
 from aezoo.registry.registry import Registry
 
@@ -234,3 +234,22 @@ def test_a_number_at_the_end_of_its_range_is_taken():
     assert CyclicalSpec(cycles=1, ratio=1.0).value(4, 8) == 0.5
     assert PiecewiseSpec(values=(1.0, 2.0), at=(1,)).value(1, 8) == 2
     assert PiecewiseSpec(values=(1.0,), at=()).value(1, 8) == 1
+
+
+@pytest.mark.parametrize("warmup", [1, 4, 200])
+def test_a_warm_up_before_a_cosine_is_the_cosine_with_one(warmup):
+    for steps in (10, 300, RUN):
+        whole = CosineSpec(start=3.0, end=0.5, warmup=warmup)
+        parts = WarmupSpec(steps=warmup, then=CosineSpec(start=3.0, end=0.5))
+        assert [parts.value(step, steps) for step in range(steps + 2)] == [
+            whole.value(step, steps) for step in range(steps + 2)
+        ]
+
+
+def test_a_warm_up_climbs_to_where_any_schedule_starts_and_moves_that_back():
+    then = PiecewiseSpec(values=(1.0, 0.1), at=(2,))
+    schedule = WarmupSpec(steps=3, then=then)
+    assert [schedule.value(step, 9) for step in range(7)] == pytest.approx([0.25, 0.5, 0.75, 1.0, 1.0, 0.1, 0.1])
+    assert schedule.bounds() == (0.025, 1.0)
+    assert WarmupSpec(steps=1, then=LinearScheduleSpec(start=-1.0, end=4.0)).bounds() == (-1.0, 4.0)
+    assert WarmupSpec(steps=2, then=OneCycleSpec(peak=2.0)).value(500, RUN) == OneCycleSpec(peak=2.0).value(498, 998)
