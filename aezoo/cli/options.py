@@ -168,6 +168,9 @@ checkpoint_every = click.option(
     type=click.FloatRange(0),
     help="Seconds between two states that are kept; by default 30, or as many as keep the cost below 1 %.",
 )
+preview = click.option(
+    "--preview", is_flag=True, help="Renew preview.png in the folder at each validation: reconstructions so far."
+)
 threads = click.option("--threads", type=click.IntRange(1), help="Of the CPU; another number may round differently.")
 #: The length of a run, instead of what the spec says.
 epochs = click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of what the spec says.")

@@ -21,6 +21,7 @@ from aezoo.cli.train import let_threads_sleep, progress, report
 @options.allow_inexact
 @options.checkpoint_every
 @options.keep_state
+@options.preview
 @options.as_json
 def resume(
     folder: Path,
@@ -32,6 +33,7 @@ def resume(
     allow_inexact: bool,
     checkpoint_every: float | None,
     keep_state: bool,
+    preview: bool,
     as_json: bool,
 ) -> None:
     """Go on with the run that was stopped in DIR, to the bits that it would have ended in.
@@ -51,5 +53,6 @@ def resume(
         allow_inexact=allow_inexact,
         checkpoint_every=checkpoint_every,
         keep_state=keep_state,
+        preview=preview,
     )
     report(run, folder, as_json=as_json)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @options.allow_inexact
 @options.checkpoint_every
 @options.keep_state
+@options.preview
 @options.as_json
 def train(
     source: str,
@@ -60,6 +61,7 @@ def train(
     allow_inexact: bool,
     checkpoint_every: float | None,
     keep_state: bool,
+    preview: bool,
     as_json: bool,
 ) -> None:
     """Train the model of SPEC and keep weights, metrics and pictures in a folder.
@@ -84,6 +86,7 @@ def train(
         allow_inexact=allow_inexact,
         checkpoint_every=checkpoint_every,
         keep_state=keep_state,
+        preview=preview,
     )
     report(run, folder, as_json=as_json)
 

@@ -8,7 +8,7 @@ The position of a run is one integer, the step: order, corruption and latent noi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -112,6 +112,7 @@ class Loop:
         turns: How players move that do not move as `training` says.
         stop: Whether the user asked to stop.
         checkpoints: Takes the state of the run now and then, and at a signal.
+        preview: Called at each validation, with the weights that are judged in the model.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Loop:
         turns: Mapping[str, PlayerSpec] | None = None,
         stop: Stop | None = None,
         checkpoints: StateKeeper | None = None,
+        preview: Callable[[], None] | None = None,
     ) -> None:
         self.objective = objective
         self.training = training
@@ -147,8 +149,10 @@ class Loop:
         self.plateau = Plateau(training.plateau, training.best_by) if training.plateau else None
         self.stop = stop or Stop()
         self.checkpoints = checkpoints
+        self.preview = preview
         self.steps_per_epoch = batches.steps_per_epoch(training.batch_size)
         self._outcome: Outcome | None = None
+        self.judged: Means = {}
         self._started = 0.0
         self._saved_at_signal = False
 
@@ -265,6 +269,8 @@ class Loop:
         """Record in the outcome why the steps within ended."""
         self._started = time.monotonic()
         self.progress.start(self.steps)
+        if self.step and (resumed := getattr(self.progress, "resumed", None)):
+            resumed(self.step)
         try:
             with self.stop.deferred(), torch.enable_grad():
                 yield
@@ -384,6 +390,8 @@ class Loop:
         self.history.add({**position, "split": "train", **terms, **rate})
         if self.training.validate_every is None or (self.over and not self.validates_at_step):
             self._judge(position, terms, validated)
+        if show := getattr(self.progress, "epoch", None):
+            show(outcome.epoch, -(-self.steps // self.steps_per_epoch), self.step, terms, self.judged)
 
     def _judge(self, position: Mapping[str, int], terms: Means, validated: Means | None = None) -> None:
         """Validate, keep the weights if they are the best so far, and see whether patience is at its end.
@@ -395,11 +403,15 @@ class Loop:
         """
         with self.averaged():
             if self.validation is not None:
-                terms = finite(self.validate(self.validation) if validated is None else validated)
+                judged = self.validate(self.validation) if validated is None else validated
+                terms = self.judged = finite(judged)
                 self.history.add({**position, "split": "validation", **terms})
             else:
                 terms = self._at_final_weights(terms)
             improved = self._keep(terms, self.outcome)
+            if self.preview:
+                self.objective.set_step(self.steps)
+                self.preview()
         self.early_stopping.ends_run(improved=improved)
 
     @contextmanager

@@ -1,4 +1,7 @@
-"""Progress of a run: a bar on a terminal, else lines. Refreshed by time, not by step: reading losses costs time."""
+"""Progress of a run: a bar and a line an epoch on a terminal, else lines with the time left.
+
+Refreshed by time, not by step: reading losses costs time.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ BAR, LINE = 0.2, 10.0
 
 
 class Progress(Protocol):
-    """Shows the losses, every `interval` seconds."""
+    """Shows the losses, every `interval` seconds.
+
+    It may also have `resumed(step)`, called after `start` of a run that goes on, and `epoch(epoch, epochs, step, train,
+    validation)`, called at the end of each epoch with its means.
+    """
 
     interval: float
 
@@ -31,8 +38,39 @@ class Silent:
     def close(self) -> None: ...
 
 
+class Pace:
+    """Steps a second, and the time that is left, from where a process began.
+
+    Args:
+        steps: Length of the run.
+    """
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.first = 0
+        self.started = time.monotonic()
+
+    def rate(self, step: int) -> float:
+        """Steps a second; 0 before any time has passed."""
+        seconds = time.monotonic() - self.started
+        return (step - self.first) / seconds if seconds > 0 else 0.0
+
+    def left(self, step: int) -> str:
+        """How long the steps that are left take: `1:02:03`, `0:42`; nothing where it cannot be told."""
+        rate = self.rate(step)
+        if not rate:
+            return ""
+        minutes, seconds = divmod(round((self.steps - step) / rate), 60)
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02}:{seconds:02} left" if hours else f"{minutes}:{seconds:02} left"
+
+
 class Terminal:
-    """A bar with the named loss terms where `stream` is a terminal, else plain lines; stderr as it is now, if None."""
+    """A bar with the named loss terms and a line for each epoch where `stream` is a terminal, else plain lines.
+
+    Args:
+        stream: stderr as it is now, if None.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = sys.stderr if stream is None else stream
@@ -41,14 +79,34 @@ class Terminal:
         self.steps = 0
         self._last = 0.0
         self._bar: object | None = None
+        self._pace = Pace(0)
 
     def start(self, steps: int) -> None:
         self.steps = steps
+        self._pace = Pace(steps)
         self._last = time.monotonic()
         if self.tty:
             from tqdm import tqdm
 
             self._bar = tqdm(total=steps, file=self.stream, unit="step", dynamic_ncols=True, mininterval=0, leave=True)
+
+    def resumed(self, step: int) -> None:
+        """Count from this step: those before it were another process's."""
+        self._pace.first = step
+        if self._bar is not None:
+            bar = self._bar
+            bar.initial = bar.n = bar.last_print_n = step  # type: ignore[attr-defined]
+
+    def epoch(
+        self, epoch: int, epochs: int, step: int, train: Mapping[str, float], validation: Mapping[str, float]
+    ) -> None:
+        """A line for an epoch, above the bar; a log has its lines by time."""
+        if self._bar is None:
+            return
+        judged = [f"validation: {_terms(validation)}"] if validation else []
+        rate = f"{self._pace.rate(step):,.4g} steps/s"
+        parts = [f"epoch {epoch}/{epochs}", _terms(train), *judged, rate, self._pace.left(step)]
+        self._bar.write("  ".join(filter(None, parts)), file=self.stream)  # type: ignore[attr-defined]
 
     def show(self, step: int, terms: Mapping[str, float]) -> None:
         if self._bar is not None:
@@ -59,7 +117,9 @@ class Terminal:
         now = time.monotonic()
         if now - self._last >= LINE or step == self.steps:
             self._last = now
-            print(f"step {step}/{self.steps}  {_terms(terms)}", file=self.stream, flush=True)
+            left = self._pace.left(step) if step < self.steps else ""
+            line = "  ".join(filter(None, (f"step {step}/{self.steps}", _terms(terms), left)))
+            print(line, file=self.stream, flush=True)
 
     def close(self) -> None:
         if self._bar is not None:

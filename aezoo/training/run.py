@@ -26,6 +26,7 @@ from aezoo.training.divergence import Steps
 from aezoo.training.finished import finished_run, of_length, refuse_without_state
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
+from aezoo.training.preview import PREVIEW
 from aezoo.training.progress import Progress
 from aezoo.training.record import record_of
 from aezoo.training.results import Run, Trained, evaluate_and_report, restore, save_weights
@@ -66,6 +67,7 @@ def train(
     allow_inexact: bool = False,
     checkpoint_every: float | None = None,
     keep_state: bool = True,
+    preview: bool = False,
 ) -> Run:
     """Train the model of a spec.
 
@@ -91,6 +93,7 @@ def train(
         checkpoint_every: Seconds between two states that are kept of the run in `out`; by default 30, and so many that
             keeping them takes less than 1 % of the time.
         keep_state: Whether the last state stays in `out`, so that the run can go on to more epochs.
+        preview: Whether `preview.png` in `out` shows reconstructions, renewed at each validation.
 
     Raises:
         RunFailed, PluginError: A loss turned not finite, a part failed, or something after the last step did; the
@@ -102,11 +105,13 @@ def train(
     if resume not in (None, "auto") or (resume and out is None):
         raise UsageError(f"resume={resume!r}: it takes 'auto', and a folder: out=...")
     spec = _resolve(source, data, seed)
+    if preview and out is None:
+        raise UsageError("preview=True: it takes a folder: out=...")
     if resume and out is not None:
         if (finished := finished_run(Path(out), spec)) is not None:
             return finished
         refuse_without_state(Path(out), spec)
-    options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every, keep_state)
+    options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every, keep_state, preview=preview)
     if start_from is not None:
         options = options._replace(start=Start.of(start_from))
     with started(Request(spec, data, fields, device, threads), out, progress, options) as run:
@@ -129,6 +134,7 @@ def resume(
     allow_inexact: bool = False,
     checkpoint_every: float | None = None,
     keep_state: bool = True,
+    preview: bool = False,
 ) -> Run:
     """Go on with the run that was stopped in a folder, to the bits that it would have ended in.
 
@@ -146,6 +152,7 @@ def resume(
         allow_inexact: As for `train`.
         checkpoint_every: As for `train`.
         keep_state: As for `train`.
+        preview: As for `train`.
 
     Raises:
         NotFound: No run was stopped there, or its data are gone.
@@ -165,7 +172,7 @@ def resume(
         if (finished := finished_run(folder, asked.spec)) is not None:
             return finished
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
-    options = StartOptions(True, False, allow_inexact, checkpoint_every, keep_state)
+    options = StartOptions(True, False, allow_inexact, checkpoint_every, keep_state, preview=preview)
     with started(asked, folder, progress, options) as run:
         with run.stop.deferred():
             trained = save_trained(run, run.steps.run())
@@ -184,6 +191,7 @@ class StartOptions(NamedTuple):
         start: The model whose weights it starts from.
         stacked: How many runs are trained as one with it; 0 for none. A run that was stacked does not go on alone to
             the same bits.
+        preview: Whether reconstructions are drawn at each validation.
     """
 
     resumes: bool
@@ -193,6 +201,7 @@ class StartOptions(NamedTuple):
     keep_state: bool
     start: Start | None = None
     stacked: int = 0
+    preview: bool = False
 
     @property
     def conditions(self) -> dict[str, str]:
@@ -259,9 +268,10 @@ def started(
         past, keeper, history = _records_and_checkpoints(asked, setup, writer, checkpoint, options)
         checkpointed.by_this_run = True
         with closing(history):
+            picture = writer.folder / PREVIEW if writer and options.preview else None
             spec = with_settings(asked.spec, setup.samples)
             start = options.start if past.checkpoint is None else None
-            model, loop = assemble(spec, setup, history, progress, stop, keeper, start)
+            model, loop = assemble(spec, setup, history, progress, stop, keeper, start, picture)
             if past.checkpoint:
                 restore_loop(loop, past.checkpoint, setup.device.device)
             elif keeper and start:  # what it starts from may be gone when it is to go on

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -27,6 +28,7 @@ from aezoo.training.loop import Loop, StateKeeper
 from aezoo.training.mapped_files import MappedFiles
 from aezoo.training.parameter_groups import refuse_empty
 from aezoo.training.preparation import prepare
+from aezoo.training.preview import Preview
 from aezoo.training.progress import Progress
 from aezoo.training.signals import Stop
 from aezoo.training.starting import Start
@@ -78,6 +80,7 @@ def assemble(
     stop: Stop,
     checkpoints: StateKeeper | None = None,
     start: Start | None = None,
+    preview: Path | None = None,
 ) -> tuple[Model, Loop]:
     """The model, ready for its first step, and the loop that trains it."""
     batches = setup.batches
@@ -101,6 +104,7 @@ def assemble(
         turns=turns_of(spec),
         stop=stop,
         checkpoints=checkpoints,
+        preview=Preview(model, batches, preview).draw if preview else None,
     )
     return model, loop
 
