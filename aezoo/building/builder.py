@@ -34,6 +34,9 @@ from aezoo.spec.shape import Shape, flat, text
 #: Of a model whose shapes are verified on the CPU: multiplications of a sample, and values in memory. Some 0.2 s.
 MOST_WORK, MOST_VALUES = 2 * 10**9, 2 * 10**7
 
+#: Precisions of products alone, over weights in float32.
+AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
 
 @attributed()
 def build(source: Spec | Source, *, seed: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Model:
@@ -270,7 +273,7 @@ def _objective(spec: Spec, network: Autoencoder, steps: int) -> Objective:
         _constraints(spec, network),
         corruption=corruption,
         steps=steps,
-        autocast=torch.bfloat16 if spec.training.precision == "bfloat16" else None,
+        autocast=AUTOCAST.get(spec.training.precision),
     )
     if unmoved := objective.unmoved():
         more = f" and {len(unmoved) - 3} more" if len(unmoved) > 3 else ""

@@ -90,6 +90,11 @@ class Autoencoder(Network):
         return copy
 
     @property
+    def reads(self) -> Mapping[str, Read]:
+        """What layers read beside their input, by the name of the layer."""
+        return self._reads
+
+    @property
     def output_normalizer(self) -> Normalizer | Identity:
         """That of the target, and so of what comes out: the input's own, unless the target is a field."""
         return self.normalizer if self.target is None else self.target_normalizer

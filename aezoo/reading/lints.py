@@ -22,6 +22,7 @@ def lints(spec: Spec) -> Iterator[Fault]:
     yield from _fitted(spec)
     yield from _tied_by_hand(spec)
     yield from _patience(spec)
+    yield from _arithmetic(spec)
     for name, term in spec.regularizers.items():
         path = ("regularizers", name)
         yield from _weight(path, term)
@@ -76,6 +77,17 @@ def _patience(spec: Spec) -> Iterator[Fault]:
     if spec.training.patience and spec.training.best_by == "last":
         message = "patience waits for a better value, and to best_by = 'last' each is better: it never ends the run"
         yield _warning(("training", "patience"), "AZ505", message, "best_by = 'total', or leave patience out")
+
+
+def _arithmetic(spec: Spec) -> Iterator[Fault]:
+    """How a run computes, where that cannot be or changes nothing."""
+    training, axes = spec.training, len(spec.input.shape)
+    if training.precision == "float16" and not training.optimizer.divisible:
+        message = f"{training.optimizer.tag()!r} compares losses, whose scale float16 changes as it goes"
+        yield Fault(("training", "precision"), "AZ505", message, 'precision = "float32", or another optimizer')
+    if training.channels_last and axes != 3:
+        message = f"only images have channels that can lie last, and the input has {axes} axes"
+        yield Fault(("training", "channels_last"), "AZ505", message, "leave it out")
 
 
 def _weight(path: KeyPath, term: RegularizerSpec) -> Iterator[Fault]:

@@ -38,9 +38,16 @@ class TrainingSpec(Frozen):
     seed: int = Field(0, ge=0, lt=2**63, description="of initialisation, order, corruption and latent noise")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     ema: float | None = Field(None, gt=0, lt=1, description="decay per step of the averaged weights that are kept")
-    precision: Literal["float32", "float64", "bfloat16"] = Field(
-        "float32", description="of the computation; bfloat16 is autocast over float32 weights"
+    precision: Literal["float32", "float64", "bfloat16", "float16"] = Field(
+        "float32",
+        description="of the computation; bfloat16 and float16 are autocast over float32 weights, the latter with a"
+        " scaled loss",
     )
+    recompute: bool = Field(
+        False, description="layers keep no activations for the backward pass, which computes them anew: less memory"
+    )
+    channels_last: bool = Field(False, description="of images the channels lie side by side in memory")
+    compile: bool = Field(False, description="layers are compiled, by torch.compile")
     best_by: str = Field(
         "total", description="term whose lowest validation value keeps the weights; 'last' keeps the last"
     )

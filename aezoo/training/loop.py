@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,12 +23,14 @@ from aezoo.registry.attribution import BUILT_BY, blamed, suspected
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot
+from aezoo.training.compilation import compiling
 from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.nonfinite import WAYS_OUT, NotFinite, finite
 from aezoo.training.plateau import Plateau
 from aezoo.training.progress import Progress, Silent
+from aezoo.training.recomputation import recomputing
 from aezoo.training.recovery import EVERY, Recovery
 from aezoo.training.signals import Stop
 from aezoo.training.state import Unfitting, module_state, restore_module
@@ -160,7 +162,7 @@ class Loop:
         """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
         outcome = self.outcome
         timer = RefreshTimer(self.progress)
-        with self._recording(outcome):
+        with self._recording(outcome), self._layers_as_declared():
             if self.recovery and not self.recovery.states:
                 self._keep_good_state()
             while self.unfinished:
@@ -184,6 +186,16 @@ class Loop:
             self.objective.set_step(self.steps)  # what is kept is used with the numbers that the run ends at
             self._outcome = Outcome(snapshot(self.objective.model), _copy(self.objective.auxiliary_state))
         return self._outcome
+
+    @contextmanager
+    def _layers_as_declared(self) -> Iterator[None]:
+        """Within, layers are recomputed or compiled where `[training]` says so."""
+        with ExitStack() as stack:
+            if self.training.recompute:
+                stack.enter_context(recomputing(self.objective.model))
+            if self.training.compile:
+                stack.enter_context(compiling(self.objective.model))
+            yield
 
     def move(self, batch: Batch) -> None:
         """The turns of all players; none where the batch of this step is left out."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from aezoo import device as devices
@@ -23,6 +24,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.domain import whole
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
+from aezoo.training.compilation import refuse_no_compiler
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, StateKeeper
 from aezoo.training.mapped_files import MappedFiles
@@ -112,7 +114,11 @@ def assemble(
 def _new_model(spec: Spec, setup: Setup) -> Model:
     """The model on its device, with the moments of the training split if it standardizes."""
     batches = setup.batches["train"]
+    if spec.training.compile:
+        refuse_no_compiler(setup.device.device)
     model = build(spec).to(setup.device.device)
+    if spec.training.channels_last:
+        model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     _refuse_batches_of_one(model, batches)
     if spec.input.normalize == "standardize":
         _fit_moments(model.network, spec, batches.head(FIT_ROWS))

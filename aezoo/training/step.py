@@ -16,6 +16,7 @@ from aezoo.nn.objective import Losses, Noise, Objective, averaged
 from aezoo.randomness import derive
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
+from aezoo.training.loss_scaling import loss_scaler
 from aezoo.training.meter import Meter
 from aezoo.training.parameter_groups import divide
 from aezoo.training.rates import Rates
@@ -83,6 +84,7 @@ class Player:
         self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=rate))
         self.rates = Rates(optimizer, divide(self.optimizer, optimizer, objective), steps=steps)
         self.rates.begin(self.optimizer)
+        self.scaler = loss_scaler(training, self.optimizer, next(objective.parameters()).device)
         self.line_search = _asks_for_losses(self.optimizer)
         self.clip = training.clip if turn.clip is None else turn.clip
         self.micro_batch = training.micro_batch
@@ -110,7 +112,7 @@ class Player:
                 p.grad = None
             if self.micro_batch is None or batch.rows <= self.micro_batch:
                 losses = objective(batch.x, self.name, step, noise, batch.fields)
-                losses.total.backward(inputs=self.inputs)
+                self._backward(losses.total)
             else:
                 losses = self._accumulate(objective, batch, step, streams)
             self._limit_gradient(objective)
@@ -121,23 +123,32 @@ class Player:
 
         # A gate reads the loss of this very batch, so that no state but the step is carried from batch to batch.
         if self.turn.gated and not self.turn.passes(float(evaluate())):
+            if self.scaler:
+                self.scaler.update()
             return
         if self.line_search:
             self.optimizer.step(evaluate)  # type: ignore[arg-type]
             return
         if not evaluations:  # else the gate has computed the gradient already
             evaluate()
-        self.optimizer.step()
+        if self.scaler is None:
+            self.optimizer.step()
+            return
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
 
     def state(self) -> dict[str, Any]:
-        """What its optimizer knows, its rates, and its losses of this epoch."""
-        return {"optimizer": optimizer_state(self.optimizer), "rates": self.rates.state(), "meter": self.meter.state()}
+        """What its optimizer knows, its rates, its losses of this epoch, and the scale of its gradient."""
+        state = {"optimizer": optimizer_state(self.optimizer), "rates": self.rates.state(), "meter": self.meter.state()}
+        return {**state, "scaler": self.scaler.state_dict()} if self.scaler else state
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave. Raises `Unfitting`."""
         restore_optimizer(self.optimizer, state["optimizer"])
         self.rates.restore(state["rates"])
         self.meter.restore(state["meter"])
+        if self.scaler:
+            self.scaler.load_state_dict(dict(state["scaler"]))
 
     def _accumulate(self, objective: Objective, batch: Batch, step: int, streams: Streams) -> Losses:
         """The losses and the gradient of a batch, by passes over parts of it that draw noise of their own."""
@@ -146,12 +157,18 @@ class Player:
             noise = streams.start("train", step, self.position, i)
             losses = objective(part.x, self.name, step, noise, part.fields)
             share = part.rows / batch.rows
-            (losses.total * share).backward(inputs=self.inputs)
+            self._backward(losses.total * share)
             passes.append((losses, share))
         return averaged(passes)
 
+    def _backward(self, loss: Tensor) -> None:
+        scaled = loss if self.scaler is None else self.scaler.scale(loss)
+        scaled.backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
+
     def _limit_gradient(self, objective: Objective) -> None:
         """Project, then clip: the part of a gradient that a constraint would undo takes no share of the norm."""
+        if self.scaler:
+            self.scaler.unscale_(self.optimizer)
         if self.tangents:
             objective.project_gradients()
         if self.clip is not None:
