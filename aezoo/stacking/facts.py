@@ -60,6 +60,8 @@ def reason_against(loop: Loop) -> str | None:
         return "its batches are cut into micro-batches"
     if loop.objective.autocast is not None:
         return "it computes in lower precision"
+    if loop.training.compile or loop.training.recompute:
+        return "its passes are compiled, or computed again backwards"
     if loop.recovery is not None:
         return "it goes back where its loss is not finite"
     if loop.plateau is not None or loop.training.validate_every is not None:
