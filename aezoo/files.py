@@ -94,3 +94,15 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def cache_folder() -> Path:
+    """`AEZOO_HOME`, or `aezoo` in the user's cache folder: `XDG_CACHE_HOME`, or `~/.cache`.
+
+    Raises:
+        NotFound: Neither these variables nor HOME are set.
+    """
+    if folder := os.environ.get("AEZOO_HOME"):
+        return expanded(Path(folder))
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else expanded(Path("~")) / ".cache") / "aezoo"

@@ -10,6 +10,7 @@ import pluggy
 from pydantic import Field
 
 from aezoo.errors import DataError, DataWarning, NoMirror, NotFound, ShapeError
+from aezoo.files import cache_folder
 from aezoo.layers.mirrored import dense, ending, pointwise
 from aezoo.modules.part import made
 from aezoo.modules.scheduled import scheduled
@@ -45,6 +46,7 @@ from aezoo.spec.kinds import (
     Within,
     flat_parameters,
 )
+from aezoo.spec.lazy import ConvertedRows, JoinedRows, LazyArray
 from aezoo.spec.mirror import mirror_layers, trace
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
@@ -65,6 +67,7 @@ __all__ = [
     "Component",
     "ConstantSpec",
     "ConstraintSpec",
+    "ConvertedRows",
     "CorruptionSpec",
     "DataError",
     "DataWarning",
@@ -77,8 +80,10 @@ __all__ = [
     "Frozen",
     "Interval",
     "Ints",
+    "JoinedRows",
     "LatentSpec",
     "LayerSpec",
+    "LazyArray",
     "LazyModule",
     "LikelihoodSpec",
     "Matrix",
@@ -106,6 +111,7 @@ __all__ = [
     "Window",
     "Within",
     "as_tuple",
+    "cache_folder",
     "conv_length",
     "dense",
     "ending",

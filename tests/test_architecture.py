@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "layers": {"spec", "nn", "errors"},
     "registry": {"spec", "errors", "hints"},
     "modules": {"spec", "nn", "registry", "errors", "randomness"},
-    "plugin": {"spec", "layers", "modules", "registry", "errors", "randomness"},
+    "plugin": {"spec", "layers", "modules", "registry", "errors", "files", "randomness"},
     "builtins": {"plugin", "nn"},
     "reading": {"registry", "spec", "errors", "files", "hints"},
     "schema": {"reading", "spec"},

@@ -12,9 +12,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from aezoo.plugin import DataError, FileDatasetSpec, Shape
+from aezoo.plugin import ConvertedRows, DataError, FileDatasetSpec, LazyArray, Shape
 
 Array = npt.NDArray[Any]
+#: Bytes of a file whose values are converted at once; of a larger one, rows are when they are read.
+HELD = 256 << 20
 
 
 def as_samples(values: Array, path: Path) -> Array:
@@ -30,9 +32,7 @@ def as_samples(values: Array, path: Path) -> Array:
     if values.dtype.kind not in "iuf":
         hint = "save uint8 (0..255 spans the declared range) or float32"
         raise DataError(f"{path}: values are {type_name(values)}", hint=hint)
-    # torch reads neither another byte order nor unaligned memory.
-    plain = values.dtype.isnative and values.flags.aligned
-    return values if plain else np.array(values, dtype=values.dtype.newbyteorder("="))
+    return values
 
 
 def type_name(values: Array) -> str:
@@ -45,6 +45,22 @@ def type_name(values: Array) -> str:
 def narrow_type(values: Array) -> str | None:
     """The name of the type, if numpy lacks it and the array has its bits; else None."""
     return next((name for name, bits in _NARROW.values() if values.dtype == np.dtype([(name, bits)])), None)
+
+
+def readable(values: Array) -> Array | LazyArray:
+    """The values as torch can read them: a copy, or of a large mapped file one that is made of the rows that are read.
+
+    torch reads neither another byte order nor unaligned memory, and numpy has no bfloat16.
+    """
+    plain = values.dtype.isnative and values.flags.aligned
+    if plain and narrow_type(values) is None:
+        return values
+    return ConvertedRows(values, _converted) if values.nbytes > HELD else _converted(values)
+
+
+def _converted(values: Array) -> Array:
+    values = widened(values)
+    return np.array(values, dtype=values.dtype.newbyteorder("="))
 
 
 def widened(values: Array) -> Array:
@@ -134,8 +150,7 @@ def _mapped(
         raise DataError(f"{path}: damaged: its header announces {needed} bytes, {got} follow")
     if not needed:  # nothing to map
         return np.empty(shape, dtype)
-    # "c" is copy on write: the file stays as it is, and torch does not warn of memory it cannot write to.
-    return np.memmap(path, dtype, mode="c", offset=start, shape=shape, order=order)
+    return np.memmap(path, dtype, mode="r", offset=start, shape=shape, order=order)
 
 
 _DTYPES = {

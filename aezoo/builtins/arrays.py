@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 
 class ArraysSpec(FileDatasetSpec):
-    """An array of samples [N, ...] in a .npy, .npz or .safetensors file.
+    """An array of samples [N, ...] in a .npy, .npz or .safetensors file, or in a folder of such files: its shards.
 
     .npy and .safetensors are mapped, so they may be larger than memory. uint8 stays uint8 (0..255 spans the
-    declared range), floats keep their width; bfloat16 and floats of 8 bits in .safetensors become float32, in
-    memory, which is exact. Other integers, booleans and complex numbers are refused, since nothing says what
-    their numbers mean. float64 values beyond float32 are refused, unless `training.precision` is float64.
+    declared range), floats keep their width; bfloat16 and floats of 8 bits in .safetensors become float32, which is
+    exact, in memory or, of files over 256 MiB, when they are read. The shards of a folder are joined in the order of
+    their names, 2 before 10; they have one shape, one type and the same fields. Other integers, booleans and complex
+    numbers are refused, since nothing says what their numbers mean. float64
+    values beyond float32 are refused, unless `training.precision` is float64.
     Nothing is unpickled.
 
     Of a file of several the samples are `values`, unless `key` names others. The rest are fields of the samples, by
@@ -45,24 +47,32 @@ class ArraysSpec(FileDatasetSpec):
 
     def at(self, path: Path) -> Self:
         from aezoo.builtins.array_files import opened
+        from aezoo.builtins.shards import shards
 
-        with self.reading(path), opened(path) as arrays:
+        first = shards(path)[0]
+        with self.reading(first), opened(first) as arrays:
             names = {name: key if key in arrays else None for name, key in (("key", self.key), ("labels", self.labels))}
         return super().at(path).model_copy(update=names)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
-        from aezoo.builtins.array_files import OtherArrays, as_samples, opened, widened
+        from aezoo.builtins.shards import joined, shards
 
         path = self.found()
+        samples = joined([self._read(shard) for shard in shards(path)], path)
+        values, rows = samples.values, self.picked(len(samples))
+        samples = samples.take(rows) if len(rows) < len(values) else samples
+        return samples.with_gaps() if self.missing else samples
+
+    def _read(self, path: Path) -> Samples:
+        """All samples of one file."""
+        from aezoo.builtins.array_files import OtherArrays, as_samples, opened, readable
+
         with self.reading(path), opened(path) as arrays:
             key = self._sample_key(arrays, path)
             values = as_samples(arrays[key], path)
             labels = self._labels(arrays, path, len(values))
             others = OtherArrays(path, [name for name in arrays if name != key])
-        rows = self.picked(len(values))
-        samples = Samples(widened(values), str(path), labels=labels, fields=others)
-        samples = samples.take(rows) if len(rows) < len(values) else samples
-        return samples.with_gaps() if self.missing else samples
+        return Samples(readable(values), str(path), labels=labels, fields=others)
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from gap_remarks(self.missing, spec)

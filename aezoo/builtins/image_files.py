@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import field_validator
 
 from aezoo.builtins.depths import eight_bits
+from aezoo.builtins.image_decoding import be_strict_in_threads, opened, unreadable
 from aezoo.plugin import (
     DataError,
+    DataWarning,
     Field,
     FileDatasetSpec,
     Ints,
+    LazyArray,
     Remark,
     Samples,
     Shape,
@@ -30,17 +33,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     from PIL.Image import Image
-    from PIL.ImageFile import ImageFile
 
-#: The only formats that are opened: no fonts, no PostScript, nothing that starts another program.
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+    from aezoo.builtins.image_index import Header, ImageIndex
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 GREY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N"}
-#: Pixels of the largest image that is decoded: the header of a small file may claim any number.
-PIXELS = 10**9
-#: A JPEG of more pixels that will be resized is decoded at a half, a quarter or an eighth.
-DRAFTED = 2**26
+#: Bytes of decoded images that are held, unless a spec says otherwise.
+IN_MEMORY = 1 << 30
 
 
 class ImagesSpec(FileDatasetSpec):
@@ -59,6 +59,11 @@ class ImagesSpec(FileDatasetSpec):
     several, the first sub-folder's name is its class. A model keeps these names, so that they mean the same classes in
     another folder; others are numbered after them.
 
+    Up to 1 GiB of pixels are decoded once and held. Of a larger folder the headers are read once, into an index in the
+    cache folder of aezoo, and images are decoded by threads as they are needed, with the same result;
+    `in_memory` chooses. An image that changes after it was indexed, or cannot be decoded, ends the run with its name;
+    `on_bad_sample = "skip"` leaves out those that cannot be decoded, with a warning that counts them.
+
     Example:
         [data]
         type = "images"
@@ -76,6 +81,13 @@ class ImagesSpec(FileDatasetSpec):
 
     classes: Strings | None = Field(
         None, description="names of the sub-folders that are classes, in their order; by default all, alphabetically"
+    )
+
+    in_memory: bool | None = Field(
+        None, description="whether all images are decoded and held; by default up to 1 GiB of pixels"
+    )
+    on_bad_sample: Literal["refuse", "skip"] = Field(
+        "refuse", description="images that cannot be decoded: refuse, or leave them out and say how many"
     )
 
     @field_validator("classes")
@@ -100,16 +112,70 @@ class ImagesSpec(FileDatasetSpec):
         folder = self.found()
         paths = _listed(folder)
         paths = [paths[row] for row in self.picked(len(paths))]
+        if self._is_large(len(paths), shape, paths):
+            return self._lazy(folder, paths, shape)
+        if self.on_bad_sample == "skip":
+            errors = {row: error for row, path in enumerate(paths) if (error := unreadable(path, alone=True))}
+            _say_skipped(folder, len(paths), errors)
+            paths = [path for row, path in enumerate(paths) if row not in errors]
         shape = shape or _common(paths)
         if len(shape) != 3 or shape[0] not in MODES:
             raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
         values = np.empty((len(paths), *shape), dtype=np.uint8)
         self._fill(values, paths, shape)
+        return self._samples(folder, values, paths)
+
+    def _samples(self, folder: Path, values: npt.NDArray[np.uint8] | LazyArray, paths: Sequence[Path]) -> Samples:
         names = tuple(str(path.relative_to(folder)) if path != folder else path.name for path in paths)
         classes = _classes(names, self.classes)
         labels = None if classes is None else _numbered(names, classes)
         found = {"classes": classes} if classes else {}
         return Samples(values, str(folder), labels=labels, names=names, settings=found)
+
+    def _is_large(self, count: int, shape: Shape | None, paths: Sequence[Path]) -> bool:
+        """Whether images are decoded as they are needed."""
+        if self.in_memory is not None or count < 2:
+            return self.in_memory is False
+        if shape is None:
+            with opened(paths[0]) as image:
+                shape = (1, *_upright_size(image))
+        return count * math.prod(shape) > IN_MEMORY
+
+    def _lazy(self, folder: Path, paths: Sequence[Path], shape: Shape | None) -> Samples:
+        """The images of a large folder, by its index."""
+        from aezoo.builtins.image_index import BAD, DECODED, ImageIndex
+        from aezoo.builtins.image_rows import ImageRows
+
+        be_strict_in_threads()
+        index = ImageIndex(folder, [str(path.relative_to(folder)) for path in paths])
+        if self.on_bad_sample == "skip":
+            index.test(_can_be_decoded)
+            damaged = (index.facts[:, DECODED] == BAD).nonzero()[0].tolist()
+            _say_skipped(folder, len(paths), {row: unreadable(paths[row]) for row in damaged})
+            bad = {*damaged}
+            paths = [path for row, path in enumerate(paths) if row not in bad]
+            index = ImageIndex(folder, [str(path.relative_to(folder)) for path in paths])
+        if shape is None or self.resize == "refuse":
+            index.fill(_header)
+            shape = shape or _common_shape(index)
+            self._refuse_other_sizes(index, shape)
+        if len(shape) != 3 or shape[0] not in MODES:
+            raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
+        decode = partial(self._pixels, shape=shape, alone=False)
+        settings = f"{self.resize} {list(self.background)} {list(shape)}"
+        return self._samples(folder, ImageRows(index, range(len(paths)), shape, decode, settings), paths)
+
+    def _refuse_other_sizes(self, index: ImageIndex, shape: Shape) -> None:
+        if self.resize != "refuse":
+            return
+        from aezoo.builtins.image_index import HEIGHT, WIDTH
+
+        other = (index.facts[:, WIDTH] != shape[2]) | (index.facts[:, HEIGHT] != shape[1])
+        if other.any():
+            row, count = int(other.argmax()), int(other.sum())
+            error = self._other_size(index.path(row), tuple(index.facts[row, [WIDTH, HEIGHT]].tolist()), shape[:0:-1])
+            more = f", as are {count - 1} more of another size" if count > 1 else ""
+            raise DataError(f"{error.message}{more}", hint=error.hint)
 
     def _fill(self, values: npt.NDArray[np.uint8], paths: Sequence[Path], shape: Shape) -> None:
         """Read each file into its row. Raises `DataError` with all files that cannot be read."""
@@ -122,11 +188,11 @@ class ImagesSpec(FileDatasetSpec):
         if errors:
             raise DataError.several(errors)
 
-    def _pixels(self, path: Path, shape: Shape) -> npt.NDArray[np.uint8]:
+    def _pixels(self, path: Path, shape: Shape, *, alone: bool = True) -> npt.NDArray[np.uint8]:
         import numpy as np
 
         channels, height, width = shape
-        with _opened(path, None if self.resize == "refuse" else (width, height)) as image:
+        with opened(path, None if self.resize == "refuse" else (width, height), alone=alone) as image:
             plain = _converted(image, MODES[channels], self.background, path)
             pixels = np.asarray(self._sized(plain, (width, height), path), dtype=np.uint8)
         return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
@@ -142,9 +208,12 @@ class ImagesSpec(FileDatasetSpec):
         if self.resize == "fit":
             # Pillow widens the filter when it shrinks, so that nothing aliases.
             return image.resize(size, Resampling.BICUBIC)
-        got, wanted = (f"{width} wide and {height} high" for width, height in (image.size, size))
+        raise self._other_size(path, image.size, size)
+
+    def _other_size(self, path: Path, size: Shape, wanted_size: Shape) -> DataError:
+        got, wanted = (f"{width} wide and {height} high" for width, height in (size, wanted_size))
         hint = f"{self.setting('resize', 'fit')} (or crop) makes them one size; in Python, write it in the spec's data"
-        raise DataError(f"{path}: is {got}, not {wanted}", hint=hint)
+        return DataError(f"{path}: is {got}, not {wanted}", hint=hint)
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -180,81 +249,37 @@ def _numbered(names: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.in
     return np.array([places[_class(name)] for name in names], dtype=np.int64)
 
 
-@contextmanager
-def _opened(path: Path, resized: Shape | None = None) -> Iterator[ImageFile]:
-    """An image, its header read and its size known to be within `PIXELS`.
+def _header(path: Path) -> Header:
+    """Of an image, in any thread."""
+    from aezoo.builtins.image_index import Header
 
-    Pillow reads strictly: truncated files and its warnings are errors. Its own limit of pixels is off, since
-    scans exceed it; `_check_size` has another.
-
-    Args:
-        path: The file.
-        resized: Width and height that it will be resized to, or None: a huge JPEG is then decoded at a fraction.
-
-    Raises:
-        DataError: It is damaged, too large, or not an image.
-    """
-    from PIL import Image, ImageFile
-
-    before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
-    ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
-    try:
-        with warnings.catch_warnings(), _naming_errors(path), Image.open(path, formats=FORMATS) as image:
-            for category in (UserWarning, RuntimeWarning):
-                warnings.simplefilter("error", category)
-            if resized and math.prod(image.size) > DRAFTED:
-                image.draft(None, (4 * max(resized),) * 2)
-            _check_size(image, path)
-            yield image
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
+    with opened(path, alone=False) as image:
+        return Header(*_upright_size(image), image.mode in GREY or image.mode == "I")
 
 
-@contextmanager
-def _naming_errors(path: Path) -> Iterator[None]:
-    """Turn a decoder's exceptions into a `DataError` with the file's name and the true reason."""
-    from PIL import UnidentifiedImageError
-
-    try:
-        with FileDatasetSpec.reading(path):
-            yield
-    except DataError as error:
-        if isinstance(error.__cause__, MemoryError):
-            hint = "scale it down first, or cut it into tiles"
-            raise DataError(f"{path}: there is not enough memory to decode it", hint=hint) from error
-        if isinstance(error.__cause__, UnidentifiedImageError) and _is_tiff(path):
-            hint = "save it as PNG; TIFF files of floats with channels, of 64 bits or of rare layouts are not read"
-            raise DataError(f"{path}: is damaged, or a TIFF of a kind that is not read", hint=hint) from error
-        raise
+def _can_be_decoded(path: Path) -> bool:
+    """Whether an image can be decoded at all, whatever its size, in any thread."""
+    return unreadable(path) is None
 
 
-def _is_tiff(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+def _say_skipped(folder: Path, total: int, errors: Mapping[int, DataError | None]) -> None:
+    """Warn of the images that are left out, naming the first. Raises `DataError` where none is left."""
+    if not errors:
+        return
+    reason = next((error.message for error in errors.values() if error is not None), "")
+    if len(errors) == total:
+        raise DataError(f"{folder}: none of {total:,} images can be decoded; {reason}")
+    message = f"{folder}: {len(errors):,} of {total:,} images cannot be decoded and are left out, the first: {reason}"
+    warnings.warn(DataWarning(message), stacklevel=4)
 
 
-def _check_size(image: Image, path: Path) -> None:
-    """Refuse an image that is too large for the limit or the free memory, before it is decoded."""
-    pixels = math.prod(image.size)
-    size = f"{path}: has {image.size[0]}x{image.size[1]} pixels"
-    hint = "scale it down first, or cut it into tiles"
-    if pixels > PIXELS:
-        raise DataError(f"{size}, more than the {PIXELS:,} that are decoded", hint=hint)
-    # Memory for the stored pixels and for the converted ones.
-    needed = pixels * (len(image.getbands()) + 4) if pixels > DRAFTED else 0
-    if needed > (free := _free_memory()):
-        raise DataError(f"{size}, which take {needed / 2**30:.1f} GiB; {free / 2**30:.1f} GiB are free", hint=hint)
+def _common_shape(index: ImageIndex) -> Shape:
+    """`_common` of an index."""
+    from aezoo.builtins.image_index import GREY as IS_GREY
+    from aezoo.builtins.image_index import HEIGHT, WIDTH
 
-
-def _free_memory() -> float:
-    """Bytes that are free without swapping, where /proc says so; else no limit."""
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return 1024 * float(line.split()[1])
-    except (OSError, ValueError, IndexError):
-        pass
-    return math.inf
+    first = index.facts[0]
+    return 1 if index.facts[:, IS_GREY].all() else 3, int(first[HEIGHT]), int(first[WIDTH])
 
 
 def _common(paths: Sequence[Path]) -> Shape:
@@ -262,7 +287,7 @@ def _common(paths: Sequence[Path]) -> Shape:
     sizes: dict[tuple[int, int], Path] = {}
     grey = True
     for path in paths:
-        with _opened(path) as image:
+        with opened(path) as image:
             sizes.setdefault(_upright_size(image), path)
             grey = grey and (image.mode in GREY or image.mode == "I")
     if len(sizes) > 1:

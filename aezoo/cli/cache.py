@@ -28,21 +28,21 @@ def cache() -> None:
 @options.as_json
 def ls(as_json: bool) -> None:
     """List them: name, revisions, commit, size, when it was pulled."""
+    from aezoo.files import cache_folder
     from aezoo.spec.amounts import size
-    from aezoo.zoo.cache import home
 
     kept = [one for _, one in _pulled()]
     if as_json:
         emit([_row(one) for one in kept])
         return
     if not kept:
-        click.echo(f"{home()}: nothing was pulled yet", err=True)
+        click.echo(f"{cache_folder()}: nothing was pulled yet", err=True)
         return
     rows = [
         (o.name, ", ".join(o.revisions), o.commit[:12], size(o.size), o.lock.pulled if o.lock else "?") for o in kept
     ]
     table(("name", "revisions", "commit", "size", "pulled"), rows, right="lllrl")
-    click.echo(f"{home()}: {size(sum(one.size for one in kept))} in {len(kept)} models", err=True)
+    click.echo(f"{cache_folder()}: {size(sum(one.size for one in kept))} in {len(kept)} models", err=True)
 
 
 @cache.command("rm")

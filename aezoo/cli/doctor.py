@@ -130,10 +130,10 @@ def _digits() -> dict[str, Any]:
 
 
 def _folders() -> dict[str, Any]:
-    from aezoo.zoo.cache import home
+    from aezoo.files import cache_folder
 
     try:
-        models = str(home())
+        models = str(cache_folder())
     except NotFound as error:
         models = f"{error.message}; {error.hint}"
     return {"models": models, "working": os.getcwd()}

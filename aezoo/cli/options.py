@@ -171,6 +171,9 @@ checkpoint_every = click.option(
 preview = click.option(
     "--preview", is_flag=True, help="Renew preview.png in the folder at each validation: reconstructions so far."
 )
+workers = click.option(
+    "--workers", type=click.IntRange(0), help="Threads that read samples ahead; they change no result."
+)
 threads = click.option("--threads", type=click.IntRange(1), help="Of the CPU; another number may round differently.")
 #: The length of a run, instead of what the spec says.
 epochs = click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of what the spec says.")

@@ -18,6 +18,7 @@ from aezoo.cli.train import let_threads_sleep, progress, report
 @options.steps
 @click.option("--device", help="cpu, cuda:0 ...; by default that of the run.")
 @options.threads
+@options.workers
 @options.allow_inexact
 @options.checkpoint_every
 @options.keep_state
@@ -30,6 +31,7 @@ def resume(
     steps: int | None,
     device: str | None,
     threads: int | None,
+    workers: int | None,
     allow_inexact: bool,
     checkpoint_every: float | None,
     keep_state: bool,
@@ -49,6 +51,7 @@ def resume(
         steps=steps,
         device=device,
         threads=threads,
+        workers=workers,
         progress=progress(as_json),
         allow_inexact=allow_inexact,
         checkpoint_every=checkpoint_every,

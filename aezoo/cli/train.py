@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @options.seed
 @options.device
 @options.threads
+@options.workers
 @options.overrides
 @options.limits
 @options.force
@@ -53,6 +54,7 @@ def train(
     seed: int | None,
     device: str,
     threads: int | None,
+    workers: int | None,
     overrides: tuple[str, ...],
     limits: Limits,
     force: bool,
@@ -79,6 +81,7 @@ def train(
         device=device,
         seed=seed,
         threads=threads,
+        workers=workers,
         force=force,
         progress=progress(as_json),
         start_from=_start(model) if model else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,11 +11,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from aezoo.data.block_order import block_order, window_of
+from aezoo.data.reading_ahead import default_workers, read_ahead
+from aezoo.data.stores import LazyStore, MappedStore, as_tensor
 from aezoo.randomness import generator
 from aezoo.spec.document import Spec
+from aezoo.spec.lazy import LazyArray, SelectedRows, blocks_of
 from aezoo.spec.samples import Array, Samples
 
 Rows = npt.NDArray[np.int64]
+#: Bytes of a split that is copied out of all samples, to be gathered in one selection. Larger ones take two.
+COPIED = 256 << 20
 #: The fields of a batch, where none are declared.
 NO_FIELDS: Mapping[str, Tensor] = MappingProxyType({})
 
@@ -50,10 +55,11 @@ class Batch(NamedTuple):
 class Batches:
     """The samples of one split, and its batches: float tensors [B, *input] on the device, with their fields.
 
-    Values stay in the type and memory that they are stored in, uint8 or float, in memory, on the device or mapped
-    from a file, and are gathered and scaled a batch at a time. uint8 0..255 becomes the spec's `input.range`; without
-    a range it stays 0..255. The order depends on the seed and the epoch alone, so one integer, the step, is the
-    position in a run. Samples are counted from 0 within the split.
+    Values stay in the type and memory that they are stored in, uint8 or float, in memory, on the device, mapped
+    from a file or lazy, and are gathered and scaled a batch at a time. uint8 0..255 becomes the spec's `input.range`;
+    without a range it stays 0..255. The order depends on the seed and the epoch alone, so one integer, the step, is the
+    position in a run. Samples are counted from 0 within the split. Where samples are decoded in blocks, these are
+    shuffled, and then the rows of neighbouring blocks; else the order is a uniform permutation.
 
     The last batch of an epoch may be smaller; a remainder of one sample joins the batch before it, since batch
     normalization cannot train on a batch of one.
@@ -64,6 +70,7 @@ class Batches:
         rows: Those of the split; None for all.
         device: Of the batches.
         fields: Those of the declared fields that are wanted, checked by `check_fields`; None for all.
+        workers: Threads that read ahead; None for as many as help. They change no batch.
     """
 
     def __init__(
@@ -74,11 +81,16 @@ class Batches:
         *,
         device: torch.device | str = "cpu",
         fields: Collection[str] | None = None,
+        workers: int | None = None,
     ) -> None:
         self.device = torch.device(device)
         self.dtype = type_of(spec)
         self.shape = samples.shape
         self._values, self._rows = _stored(samples.values, rows, self.device, self.dtype)
+        self._lazy = isinstance(self._values, (MappedStore, LazyStore))
+        decodes = isinstance(samples.values, LazyArray) and samples.values.decodes
+        self._workers = default_workers(decodes=decodes) if workers is None else workers
+        self._blocks = _blocks(samples.values, rows)
         self._must_move = self._values.device != self.device
         low, high = spec.input.range or (0.0, 255.0)
         self._scale, self._shift = (high - low) / 255, low
@@ -100,12 +112,15 @@ class Batches:
 
     def order(self, epoch: int, seed: int) -> Tensor:
         """Every sample once, shuffled: int64 [n]."""
-        order = torch.randperm(len(self), generator=generator(seed, "order", epoch))
-        return order.to(self._values.device)
+        source = generator(seed, "order", epoch)
+        if self._blocks is not None:
+            return block_order(self._blocks.starts, len(self), self._blocks.window, source)
+        return torch.randperm(len(self), generator=source).to(self._values.device)
 
     def epoch(self, epoch: int, batch_size: int, seed: int, *, first: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, shuffled; from the `first` on, without gathering those before."""
-        return map(self.gather, self.parts(epoch, batch_size, seed)[first:])
+        parts = self.parts(epoch, batch_size, seed)[first:]
+        return read_ahead(self.gather, parts, self._workers) if self._workers else map(self.gather, parts)
 
     def parts(self, epoch: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
         """The samples of each batch of an epoch, by their numbers in the split."""
@@ -129,6 +144,9 @@ class Batches:
             batch_size: Of all but the last.
             transient: Whether a batch may be written over by the next one, which saves new memory for each.
         """
+        if self._workers:
+            yield from read_ahead(self.gather, torch.split(torch.arange(len(self)), batch_size), self._workers)
+            return
         buffer: Tensor | None = None
         for start in range(0, len(self), batch_size):
             if self._rows is None and not self._fields:
@@ -144,8 +162,21 @@ class Batches:
 
     def head(self, n: int) -> Batch:
         """At most `n` samples, evenly spaced, to estimate moments from: the first ones may all be of one class."""
+        return self.gather(self._spaced(n))
+
+    def spaced(self, n: int, size: int) -> Iterator[Batch]:
+        """The samples of `head`, so many at a time."""
+        rows = self._spaced(n)
+        return read_ahead(self.gather, torch.split(rows, size) if len(rows) else (), self._workers)
+
+    def too_large(self, n: int, limit: int) -> bool:
+        """Whether samples that are not in memory would take more bytes than this, were so many of them held."""
+        row = int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return self._lazy and min(n, len(self)) * row > limit
+
+    def _spaced(self, n: int) -> Tensor:
         n = min(n, len(self))
-        return self.gather(torch.arange(n, device=self._values.device) * len(self) // max(n, 1))
+        return torch.arange(n, device=self._values.device) * len(self) // max(n, 1)
 
     def _gathered_fields(self, indices: Tensor) -> Mapping[str, Tensor]:
         """One selection for each field."""
@@ -171,17 +202,49 @@ class Batches:
         return x.add_(self._shift) if self._shift else x
 
 
-def _stored(values: Array, rows: Rows | None, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
-    """The tensor that batches are gathered from, and the split's rows in it (None for all).
+def _stored(
+    values: Array | LazyArray, rows: Rows | None, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor | MappedStore | LazyStore, Tensor | None]:
+    """What batches are gathered from, and the split's rows in it (None for all).
 
-    A mapped file is not read, and values that would fill the device stay in memory; others are copied to it once.
+    What is mapped or lazy is not read, and values that would fill the device stay in memory; others are copied to it
+    once. On the CPU a large split is not copied.
     """
-    if isinstance(values, np.memmap):
-        return _tensor(values), None if rows is None else _tensor(rows)
-    stored = _tensor(_selected(values, rows))
+    while isinstance(values, SelectedRows):
+        rows = values.rows if rows is None else values.rows[rows]
+        values = values.values
+    if isinstance(values, (np.memmap, LazyArray)):
+        store = LazyStore(values) if isinstance(values, LazyArray) else MappedStore(values)
+        return store, None if rows is None else as_tensor(rows)
+    if rows is not None and device.type == "cpu" and len(rows) * (values.nbytes // max(1, len(values))) > COPIED:
+        return as_tensor(values), as_tensor(rows)
+    stored = as_tensor(_selected(values, rows))
     if stored.dtype == torch.float64 != dtype:
         stored = stored.to(dtype)
     return (stored.to(device) if _fits(stored, device) else stored), None
+
+
+class _Blocks(NamedTuple):
+    """The blocks of samples that are decoded together.
+
+    Attributes:
+        starts: The first row of each, within the split.
+        window: How many are shuffled together.
+    """
+
+    starts: Tensor
+    window: int
+
+
+def _blocks(values: Array | LazyArray, rows: Rows | None) -> _Blocks | None:
+    starts = blocks_of(values, rows)
+    if starts is None or not len(starts):
+        return None
+    row_bytes = values.nbytes // max(1, len(values))
+    inside = as_tensor(starts[starts < (len(values) if rows is None else len(rows))])
+    blocks = blocks_of(values, None)
+    window = window_of(as_tensor(starts if blocks is None else blocks), len(values), row_bytes)
+    return _Blocks(inside, window)
 
 
 def type_of(spec: Spec) -> torch.dtype:
@@ -195,7 +258,7 @@ def stored_field(
     """The values of a field, of these rows alone: int64 [n] of classes, else floats [n, *shape]."""
     field, values = spec.fields[name], _selected(samples.fields[name], rows)
     values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
-    stored = _tensor(values.reshape(len(values), *field.sample_shape))
+    stored = as_tensor(values.reshape(len(values), *field.sample_shape))
     dtype = torch.int64 if field.classes is not None else dtype
     return stored.to(device if _fits(stored, device) else "cpu", dtype)
 
@@ -212,12 +275,3 @@ def _selected(values: Array, rows: Rows | None) -> Array:
     if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all()):
         return values[rows[0] : rows[-1] + 1]
     return values[rows]
-
-
-def _tensor(values: Array) -> Tensor:
-    """A tensor that shares the memory of an array, if torch can read it; else a copy."""
-    if not values.dtype.isnative or not values.flags.aligned or any(stride < 0 for stride in values.strides):
-        values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*not writable")  # it is only read
-        return torch.from_numpy(values)

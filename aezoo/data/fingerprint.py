@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from aezoo.data.stores import chunks
+from aezoo.spec.lazy import LazyArray
 from aezoo.spec.samples import Array, Samples
 
 #: Bytes that are hashed together: of a mapped file no more than these are in memory.
@@ -23,12 +25,20 @@ class Digest(Protocol):
 def fingerprint(samples: Samples, fields: Iterable[str] = ()) -> str:
     """The sha256 of all values, of these fields and of the splits that the set fixes, with their types and shapes.
 
+    Samples that are decoded, such as a folder of a million images, are known by the names, sizes and times of their
+    files.
+
     Args:
         samples: All of them; a mapped file is read piece by piece.
         fields: Those that the spec declares.
     """
     digest = sha256()
-    _add(digest, "values", samples.values)
+    if isinstance(samples.values, LazyArray) and samples.values.decodes:
+        digest.update(f"decoded {samples.values.dtype.str} {samples.values.shape}\n".encode())
+        for line in samples.values.state():
+            digest.update(f"{line}\n".encode(errors="surrogateescape"))
+    else:
+        _add(digest, "values", samples.values)
     for name in sorted(fields):
         _add(digest, f"field {name}", samples.fields[name])
     for name in sorted(samples.splits):
@@ -36,12 +46,11 @@ def fingerprint(samples: Samples, fields: Iterable[str] = ()) -> str:
     return digest.hexdigest()
 
 
-def _add(digest: Digest, name: str, array: Array) -> None:
+def _add(digest: Digest, name: str, array: Array | LazyArray) -> None:
     digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
     if not array.ndim or not array.size:
-        digest.update(array.tobytes())
+        digest.update(np.asarray(array).tobytes())
         return
-    rows = max(1, PIECE * len(array) // array.nbytes)
-    for start in range(0, len(array), rows):
-        piece = np.ascontiguousarray(array[start : start + rows])
+    for _, part in chunks(array, PIECE // array.dtype.itemsize):
+        piece = np.ascontiguousarray(part)
         digest.update(piece.tobytes() if piece.dtype.hasobject else piece.data.cast("B"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+import numpy as np
 import torch
 
 from aezoo.data.batches import Batch, stored_field, type_of
@@ -31,11 +32,12 @@ class Indices:
         if samples.shape != shape:
             got, wanted = text(samples.shape) or "single numbers", text(shape) or "single numbers"
             raise DataError(f"{samples.source}: indices are {got}, the model's are {wanted}")
-        wrong = (samples.values < 0) | (samples.values >= codes)
+        values = np.asarray(samples.values)
+        wrong = (values < 0) | (values >= codes)
         if wrong.any():
-            message = f"index {samples.values[wrong].flat[0]} names no code: they go from 0 to {codes - 1}"
+            message = f"index {values[wrong].flat[0]} names no code: they go from 0 to {codes - 1}"
             raise DataError(f"{samples.source}: {message}")
-        self._values = torch.from_numpy(samples.values.astype("int64"))
+        self._values = torch.from_numpy(values.astype("int64"))
         self._device = device
         self._fields = {name: stored_field(samples, spec, name, None, device, type_of(spec)) for name in fields}
 

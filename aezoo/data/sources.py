@@ -9,6 +9,7 @@ import math
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from aezoo.spec.component import field_name
 from aezoo.spec.contracts import samples_of
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
+from aezoo.spec.lazy import LazyArray, WithChannel
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
@@ -77,7 +79,8 @@ def open_samples(
     shape = (1, *samples.shape)
     fits = spec.input.shape == shape or (resized and len(shape) == 3 and spec.input.shape[0] == 1)
     if as_input and spec.input.kind == "image" and fits:
-        return replace(samples, values=samples.values[:, None])
+        values = samples.values
+        return replace(samples, values=WithChannel(values) if isinstance(values, LazyArray) else values[:, None])
     return samples
 
 
@@ -308,7 +311,7 @@ def check(
     wanted = spec.fields if fields is None else fields
     check_fields(samples, spec, wanted)
     for domains in filter(None, spec.input_domains):
-        check_domains(samples, _units(values, spec), domains)
+        check_domains(samples, values, domains, units=partial(_units, spec=spec))
     if spec.target is not None and (name := field_name(spec.target)) in wanted and spec.target_domains:
         check_domains(samples, samples.fields[name], spec.target_domains, f"field {name!r}")
     return seen

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from aezoo.data.stores import chunks
 from aezoo.errors import DataError, DataWarning
 from aezoo.spec.component import Range
 from aezoo.spec.document import Spec
 from aezoo.spec.domain import Domain
+from aezoo.spec.lazy import LazyArray
 from aezoo.spec.samples import Array, Samples
 
 #: Values that are checked at once.
@@ -26,6 +28,8 @@ _LARGEST_SQUARED = 2.0**63.5
 _TINY_BITS = np.uint32(0x00800000)
 #: Up to here float32 holds every whole number.
 _WHOLE = 2**24
+#: A largest byte of so much or less is taken for the end of another scale than 0..255.
+_FEW = 16
 #: Share of a column's extent that rounding to float32 may move before a warning.
 _LOST = 0.01
 
@@ -49,7 +53,7 @@ class Survey:
     most: float = -math.inf
 
 
-def survey(values: Array, low: float, high: float) -> Survey:
+def survey(values: Array | LazyArray, low: float, high: float) -> Survey:
     """Count the values that are not within `low` and `high`, or not finite, and find the least and the largest."""
     seen = Survey()
     for start, chunk in _chunks(values, _CACHED):
@@ -121,7 +125,13 @@ def _scale_hint(seen: Survey, interval: Range, otherwise: str) -> str:
     return f"the values go from {seen.least:g} to {seen.most:g}; {otherwise}"
 
 
-def check_domains(samples: Samples, values: Array, domains: Sequence[Domain], what: str = "") -> None:
+def check_domains(
+    samples: Samples,
+    values: Array | LazyArray,
+    domains: Sequence[Domain],
+    what: str = "",
+    units: Callable[[Array], Array] | None = None,
+) -> None:
     """Refuse values that are not what the model takes them for: classes that do not exist, counts with a fraction.
 
     Args:
@@ -129,6 +139,7 @@ def check_domains(samples: Samples, values: Array, domains: Sequence[Domain], wh
         values: Theirs, [N, F, ...].
         domains: Of each feature.
         what: Whose values they are, where it is not the samples' own: "field 'after'".
+        units: Brings values to the units of the model; None where they are.
 
     Raises:
         DataError: Names the first bad sample and the feature.
@@ -137,6 +148,7 @@ def check_domains(samples: Samples, values: Array, domains: Sequence[Domain], wh
         np.array(ends).reshape(-1, *(1,) * (values.ndim - 2)) for ends in zip(*domains, strict=True)
     )
     for start, chunk in _chunks(values):
+        chunk = chunk if units is None else units(chunk)
         bad = (chunk < low) | (chunk > high) | (are_whole & (chunk != np.rint(chunk)))
         if bad.any():
             row, *position = (int(index) for index in np.unravel_index(int(bad.argmax()), bad.shape))
@@ -183,14 +195,28 @@ def warn_of_precision(samples: Samples, spec: Spec) -> None:
             warnings.warn(DataWarning(f"{message} {seen.most:g})", hint), stacklevel=3)
 
 
-def _columns(values: Array, lost: list[int]) -> str:
+def warn_of_few_levels(samples: Samples, spec: Spec) -> None:
+    """Warn of bytes that use few of the 256 levels, such as 0 and 1 or 0 to 16: they are read as nearly black."""
+    values = samples.values
+    if values.dtype != np.uint8 or spec.input.range is None or (isinstance(values, LazyArray) and values.decodes):
+        return
+    most = max(int(chunk.max()) for _, chunk in _chunks(values))
+    if 1 <= most <= _FEW:
+        low, high = spec.input.range
+        message = f"{samples.source}: uint8 values go from 0 to {most}, and 0..255 are read as [{low:g}, {high:g}]"
+        values_of = f"values / {most}" if (low, high) == (0, 1) else f"{low:g} + {high - low:g} * values / {most}"
+        hint = f'if {most} is the largest there is, save them as floats: ({values_of}).astype("float32")'
+        warnings.warn(DataWarning(message, hint), stacklevel=3)
+
+
+def _columns(values: Array | LazyArray, lost: list[int]) -> str:
     kind = "column" if values.ndim == 2 else "channel"
     shown = ", ".join(map(str, lost[:8])) + (f" and {len(lost) - 8} more" if len(lost) > 8 else "")
     one = len(lost) == 1
     return f"values of {kind}{'' if one else 's'} {shown} (counted from 0) fall together"
 
 
-def _lost(values: Array) -> list[int]:
+def _lost(values: Array | LazyArray) -> list[int]:
     """Columns (channels) whose variation is lost in float32."""
     if values.dtype == np.float64 and values.ndim > 1:
         return _rounded(values)
@@ -198,7 +224,7 @@ def _lost(values: Array) -> list[int]:
     return _flushed(values) if values.dtype == np.float32 and values.ndim == 2 else []
 
 
-def _rounded(values: Array) -> list[int]:
+def _rounded(values: Array | LazyArray) -> list[int]:
     """Columns that rounding to float32 moves by more than a share of their extent."""
     low, high, moved = (np.full(values.shape[1], start) for start in (np.inf, -np.inf, 0.0))
     axes = tuple(axis for axis in range(values.ndim) if axis != 1)
@@ -211,7 +237,7 @@ def _rounded(values: Array) -> list[int]:
     return [
         column
         for column in np.flatnonzero(high > low).tolist()
-        if lost[column] or (wide[column] and _merged(values[:, column]))
+        if lost[column] or (wide[column] and _merged(_column(values, column)))
     ]
 
 
@@ -230,7 +256,7 @@ def _single(values: Array) -> Array:
     return single
 
 
-def _flushed(values: Array) -> list[int]:
+def _flushed(values: Array | LazyArray) -> list[int]:
     """Columns of float32 whose values are all subnormal; by their bits, since a processor may compare them as 0."""
     low, high = np.full(values.shape[1], _TINY_BITS), np.zeros(values.shape[1], np.uint32)
     for _, chunk in _chunks(values):
@@ -239,7 +265,9 @@ def _flushed(values: Array) -> list[int]:
     return [int(column) for column in np.flatnonzero((high > low) & (high < _TINY_BITS))]
 
 
-def _chunks(values: Array, size: int = _CHUNK) -> Iterator[tuple[int, Array]]:
-    rows = max(1, size // max(1, math.prod(values.shape[1:])))
-    for start in range(0, len(values), rows):
-        yield start, values[start : start + rows]
+def _column(values: Array | LazyArray, column: int) -> Array:
+    return np.concatenate([chunk[:, column].ravel() for _, chunk in _chunks(values)])
+
+
+def _chunks(values: Array | LazyArray, size: int = _CHUNK) -> Iterator[tuple[int, Array]]:
+    return chunks(values, size)

@@ -186,7 +186,7 @@ class Evaluator:
             return Examples(inputs.fields[field_name(self.spec.target)], _array(self._reconstruct(batch)), None, inputs)
         corrupted = self._corrupt(batch, self._generator("examples")) if self.corruptions else None
         reconstructions = _array(self._reconstruct(batch if corrupted is None else corrupted))
-        return Examples(inputs.values, reconstructions, None if corrupted is None else _array(corrupted.x), inputs)
+        return Examples(_array(batch.x), reconstructions, None if corrupted is None else _array(corrupted.x), inputs)
 
     def _reconstruct(self, batch: Batch) -> Tensor:
         return self.model.network.reconstruct(*batch)

@@ -27,9 +27,12 @@ from aezoo.registry.attribution import attributed
 from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
+from aezoo.spec.shape import flat
 
 #: How many samples the baselines are fitted to, at most.
 FIT_ROWS = 20_000
+#: Values of a batch that they are fitted to.
+FIT_VALUES = 2**22
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,8 @@ def _training_batches(spec: Spec, samples: Samples, rows: Rows) -> Passes:
     """What baselines and metrics are fitted to: evenly spaced samples of the training split."""
     if len(rows) > FIT_ROWS:
         rows = rows[np.arange(FIT_ROWS) * len(rows) // FIT_ROWS]
-    return partial(Batches(samples, spec, rows).sequential, 1024)
+    # Of wide samples fewer at a time: moments take several copies of a batch in float64.
+    return partial(Batches(samples, spec, rows).sequential, max(1, min(1024, FIT_VALUES // flat(samples.shape))))
 
 
 def _warn_of_not_finite(metrics: Table, source: str) -> None:

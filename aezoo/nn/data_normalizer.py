@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,27 @@ class Normalizer(nn.Module):
             blocks = torch.split(features, max(1, _BLOCK // features.shape[1]))
         else:
             blocks = _counted(features, known.expand_as(x).movedim(1, 0).flatten(1) != 0)
-        mean, deviation, low, high = torch.cat([_moments(block) for block in blocks], dim=1)  # [C] each
+        self._take(torch.cat([_moments(block) for block in blocks], dim=1), x, kept)
+
+    def fit_in_parts(self, parts: Iterable[tuple[Tensor, Tensor | None]], kept: Sequence[bool] | None = None) -> None:
+        """`fit` to samples that come in parts, each with its `known`; the same but for roundings in float64.
+
+        The moments of parts are joined as of Chan, Golub and LeVeque 1983, The American Statistician 37(3).
+
+        Raises:
+            DataError: As `fit`.
+        """
+        total: RunningMoments | None = None
+        for x, known in parts:
+            total = total or RunningMoments(x.shape[1])
+            total.add(x, known)
+            last = x
+        assert total is not None, "there are samples to train on"
+        self._take(total.result().to(last.device), last, kept)
+
+    def _take(self, moments: Tensor, x: Tensor, kept: Sequence[bool] | None) -> None:
+        """Scale by moments [4, C] of values like `x`."""
+        mean, deviation, low, high = moments  # [C] each
         scaled = deviation > _least_deviation(mean, x.dtype)
         if kept is not None:
             stays = torch.tensor(kept, device=x.device)
@@ -72,12 +93,61 @@ class Normalizer(nn.Module):
         return x * self.scale + self.shift
 
 
+class RunningMoments:
+    """Mean, deviation, least and largest value of features, of values that come in parts.
+
+    Args:
+        features: How many.
+    """
+
+    def __init__(self, features: int) -> None:
+        zeros = torch.zeros(features, dtype=torch.float64)
+        self.count, self.mean, self.squares = zeros, zeros.clone(), zeros.clone()
+        self.low, self.high = torch.full_like(zeros, math.inf), torch.full_like(zeros, -math.inf)
+
+    def add(self, x: Tensor, known: Tensor | None = None) -> None:
+        """Add values [N, *shape]; of those that are known, where `known` says that."""
+        features = x.movedim(1, 0).flatten(1).double().cpu()  # [C, N * positions]
+        weight = None if known is None else (known.expand_as(x).movedim(1, 0).flatten(1) != 0).cpu()
+        if weight is None:
+            low, high = features.amin(dim=1), features.amax(dim=1)
+            weight = torch.ones(1, 1, dtype=torch.float64).expand_as(features)
+        else:
+            low = features.masked_fill(~weight, math.inf).amin(dim=1)
+            high = features.masked_fill(~weight, -math.inf).amax(dim=1)
+            weight = weight.double()
+        count = weight.sum(dim=1)
+        mean = (features * weight).sum(dim=1) / count.clamp_min(1)
+        squares = ((features - mean[:, None]).square() * weight).sum(dim=1)
+        together = self.count + count
+        share = count / together.clamp_min(1)
+        shift = mean - self.mean
+        self.squares += squares + shift.square() * self.count * share
+        self.mean += shift * share
+        self.count = together
+        self.low, self.high = torch.minimum(self.low, low), torch.maximum(self.high, high)
+
+    def result(self) -> Tensor:
+        """[4, C]. Raises `DataError` where a feature has no value."""
+        empty = (self.count == 0).nonzero().flatten().tolist()
+        if empty:
+            raise _no_value(empty[0])
+        varies = self.high > self.low
+        mean = torch.where(varies, self.mean, self.low)
+        deviation = torch.where(varies, (self.squares / self.count).sqrt(), 0.0)
+        return torch.stack([mean, deviation, self.low, self.high])
+
+
+def _no_value(feature: int) -> DataError:
+    message = f"feature {feature} (counted from 0) has no known value among those that the moments are taken of"
+    return DataError(message, hint="leave it out of the data")
+
+
 def _counted(features: Tensor, counts: Tensor) -> tuple[Tensor, ...]:
     """The values that count of each feature [C, N], as [1, n] each."""
     empty = (~counts.any(dim=1)).nonzero().flatten().tolist()
     if empty:
-        message = f"feature {empty[0]} (counted from 0) has no known value among those that the moments are taken of"
-        raise DataError(message, hint="leave it out of the data")
+        raise _no_value(empty[0])
     return tuple(values[count].unsqueeze(0) for values, count in zip(features, counts, strict=True))
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from aezoo.spec.lazy import LazyArray, SelectedRows, files_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,7 +24,8 @@ class Samples:
     """A set of samples and what is known about them.
 
     Attributes:
-        values: [N, *shape], uint8 (read as `value / 255` over the declared range) or floating.
+        values: [N, *shape], uint8 (read as `value / 255` over the declared range) or floating; in memory, mapped from
+            a file, or lazy.
         source: Where they came from, for messages and records: a path or a name.
         labels: [N] integers or None: the field `label`.
         factors: [N, K] true factors of generated sets, or None: the field `factors`.
@@ -34,12 +37,12 @@ class Samples:
         shape_hint: What can be done about another shape than the spec's, by whoever reads this source.
     """
 
-    values: Array
+    values: Array | LazyArray
     source: str
     labels: Array | None = None
     factors: Array | None = None
     splits: Mapping[str, Array] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
+    names: Sequence[str] = ()
     fields: Mapping[str, Array] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     shape_hint: str = ""
@@ -66,11 +69,15 @@ class Samples:
         return utf8(os.path.basename(os.path.normpath(self.source)) if os.path.isabs(self.source) else self.source)
 
     def take(self, rows: Any) -> Samples:
-        """Some of the samples, by their row numbers, with all that goes along; without splits."""
+        """Some of the samples, by their row numbers, with all that goes along; without splits.
+
+        Those of a mapped or lazy set stay where they are.
+        """
         labels, factors = (None if array is None else array[rows] for array in (self.labels, self.factors))
         names = tuple(self.names[int(row)] for row in rows) if self.names else ()
         fields = SelectedFields(self.fields, rows)
-        return Samples(self.values[rows], self.source, labels, factors, names=names, fields=fields)
+        values = SelectedRows(self.values, rows) if files_of(self.values) else self.values[rows]
+        return Samples(values, self.source, labels, factors, names=names, fields=fields)
 
     def with_gaps(self) -> Samples:
         """The samples with 0 for every NaN, and the field `observed`: 1 where a value is known, 0 where none is."""
@@ -78,8 +85,9 @@ class Samples:
 
         if self.values.dtype.kind != "f":
             return replace(self, fields=ChainMap({"observed": np.ones(self.values.shape, np.uint8)}, self.fields))  # type: ignore[arg-type]
-        known = ~np.isnan(self.values)
-        values = np.where(known, self.values, self.values.dtype.type(0))
+        array = np.asarray(self.values)
+        known = ~np.isnan(array)
+        values = np.where(known, array, array.dtype.type(0))
         return replace(self, values=values, fields=ChainMap({"observed": known.astype(np.uint8)}, self.fields))  # type: ignore[arg-type]
 
     def name(self, row: int) -> str:

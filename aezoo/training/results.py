@@ -145,7 +145,7 @@ def _fit_prior(trained: Trained, batches: Batches, writer: Writer | None) -> Non
 
 @torch.no_grad()
 def _fit(network: Autoencoder, batches: Batches, *, scale: bool) -> None:
-    chunks = batches.head(FIT_ROWS).cut(256)
+    chunks = batches.spaced(FIT_ROWS, 256)
     codes = torch.cat([getattr(network.encode(x, fields=fields), network.point) for x, fields in chunks])
     if network.prior is not None:
         network.prior.fit(codes)

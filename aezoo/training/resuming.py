@@ -74,6 +74,7 @@ class Request(NamedTuple):
         fields: As `train` takes them.
         device: Where it computes.
         threads: Of the CPU.
+        workers: Threads that read ahead, on which nothing depends but the time.
     """
 
     spec: Spec
@@ -81,6 +82,7 @@ class Request(NamedTuple):
     fields: Fields | None
     device: str
     threads: int | None
+    workers: int | None = None
 
     def document(self) -> dict[str, Any]:
         """The same as JSON: of data that are in no file the type, of fields the names."""

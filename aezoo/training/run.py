@@ -60,6 +60,7 @@ def train(
     device: str = "auto",
     seed: int | None = None,
     threads: int | None = None,
+    workers: int | None = None,
     force: bool = False,
     progress: Progress | None = None,
     start_from: Model | Start | str | Path | None = None,
@@ -82,6 +83,7 @@ def train(
         device: `auto`, `cpu`, `cuda:1` ...
         seed: Instead of the spec's.
         threads: Of the CPU; torch's own number by default. Another number may round differently.
+        workers: Threads that read and decode samples ahead; by default as many as help. They change no result.
         force: Whether an existing folder may be written to: a run that ends well replaces the model in it, in one step.
         progress: Is shown the losses while it works.
         start_from: A model whose weights take the place of random ones, or its folder: all tensors of equal name and
@@ -114,7 +116,7 @@ def train(
     options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every, keep_state, preview=preview)
     if start_from is not None:
         options = options._replace(start=Start.of(start_from))
-    with started(Request(spec, data, fields, device, threads), out, progress, options) as run:
+    with started(Request(spec, data, fields, device, threads, workers), out, progress, options) as run:
         with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
             trained = save_trained(run, run.steps.run())
         return finish(run, trained)
@@ -130,6 +132,7 @@ def resume(
     steps: int | None = None,
     device: str | None = None,
     threads: int | None = None,
+    workers: int | None = None,
     progress: Progress | None = None,
     allow_inexact: bool = False,
     checkpoint_every: float | None = None,
@@ -148,6 +151,7 @@ def resume(
         steps: The same in steps.
         device: By default that of the run.
         threads: Of the CPU; by default those of the run.
+        workers: As for `train`.
         progress: As for `train`.
         allow_inexact: As for `train`.
         checkpoint_every: As for `train`.
@@ -171,9 +175,7 @@ def resume(
         asked = asked._replace(spec=of_length(asked.spec, epochs, steps))
         if (finished := finished_run(folder, asked.spec)) is not None:
             return finished
-    asked = asked._replace(device=device or asked.device, threads=threads or asked.threads)
-    options = StartOptions(True, False, allow_inexact, checkpoint_every, keep_state, preview=preview)
-    with started(asked, folder, progress, options) as run:
+    with started(Request(spec, data, fields, device, threads), out, progress, options) as run:
         with run.stop.deferred():
             trained = save_trained(run, run.steps.run())
         return finish(run, trained)

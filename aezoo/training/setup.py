@@ -15,7 +15,7 @@ from aezoo.data.batches import Batch, Batches, Rows
 from aezoo.data.fields import Fields, with_fields
 from aezoo.data.sources import check, open_samples
 from aezoo.data.splits import split
-from aezoo.data.values import warn_of_precision
+from aezoo.data.values import warn_of_few_levels, warn_of_precision
 from aezoo.errors import DataError
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
@@ -37,6 +37,8 @@ from aezoo.training.starting import Start
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000
+#: Bytes of samples that are held at once to take moments of, where they are not in memory anyway.
+HELD = 256 << 20
 
 
 class Setup(NamedTuple):
@@ -60,7 +62,12 @@ class Setup(NamedTuple):
 
 
 def set_up(
-    spec: Spec, data: Any = None, fields: Fields | None = None, device: str = "cpu", threads: int | None = None
+    spec: Spec,
+    data: Any = None,
+    fields: Fields | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    workers: int | None = None,
 ) -> Setup:
     """Open, check and split the data, once for the whole run."""
     n_threads = devices.prepare(threads=threads)
@@ -68,9 +75,14 @@ def set_up(
     samples = with_fields(open_samples(data, spec, seed=spec.training.seed), fields, spec)
     check(samples, spec)
     warn_of_precision(samples, spec)
+    warn_of_few_levels(samples, spec)
     mapped_files = MappedFiles(samples.values)
     rows = split(samples, spec.data, seed=spec.training.seed)
-    batches = {name: Batches(samples, spec, part, device=chosen.device) for name, part in rows.items() if len(part)}
+    batches = {
+        name: Batches(samples, spec, part, device=chosen.device, workers=workers)
+        for name, part in rows.items()
+        if len(part)
+    }
     return Setup(samples, rows, batches, mapped_files, chosen, n_threads)
 
 
@@ -121,8 +133,27 @@ def _new_model(spec: Spec, setup: Setup) -> Model:
         model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     _refuse_batches_of_one(model, batches)
     if spec.input.normalize == "standardize":
-        _fit_moments(model.network, spec, batches.head(FIT_ROWS))
+        if batches.too_large(FIT_ROWS, HELD):
+            _fit_moments_in_parts(model.network, spec, batches)
+        else:
+            _fit_moments(model.network, spec, batches.head(FIT_ROWS))
     return model
+
+
+def _fit_moments_in_parts(network: Autoencoder, spec: Spec, batches: Batches) -> None:
+    """The same for samples that are too many to be held: one batch after another, which rounds otherwise."""
+    parts = (
+        (batch.x, None if network.observed is None else batch.fields[network.observed])
+        for batch in batches.spaced(FIT_ROWS, 256)
+    )
+    network.normalizer.fit_in_parts(parts, whole(*spec.input_domains))  # type: ignore[operator]
+    if network.target is not None:
+        name, mask = network.target, network.mask
+        targets = (
+            (batch.fields[name], None if mask is None else batch.fields[mask])
+            for batch in batches.spaced(FIT_ROWS, 256)
+        )
+        network.target_normalizer.fit_in_parts(targets, whole(spec.target_domains))  # type: ignore[operator]
 
 
 def _fit_moments(network: Autoencoder, spec: Spec, batch: Batch) -> None:

@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from aezoo.errors import NotFound, Refused, RunFailed
-from aezoo.files import atomic_write, expanded, sync
+from aezoo.files import atomic_write, cache_folder, sync
 from aezoo.storage import lockfile as locks
 from aezoo.storage.lockfile import Lock
 from aezoo.storage.writer import current
@@ -33,18 +33,6 @@ STAGE = ".stage-"
 MOST_LOOKS = 20
 #: The folder of what came out of the wheel, instead of a hub's name.
 IN_THE_BOX = "embedded"
-
-
-def home() -> Path:
-    """`AEZOO_HOME`, or `aezoo` in the user's cache folder: `XDG_CACHE_HOME`, or `~/.cache`.
-
-    Raises:
-        NotFound: Neither these variables nor HOME are set.
-    """
-    if folder := os.environ.get("AEZOO_HOME"):
-        return expanded(Path(folder))
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else expanded(Path("~")) / ".cache") / "aezoo"
 
 
 T = TypeVar("T")
@@ -237,7 +225,7 @@ def shelf(name: str, *, endpoint: str = "") -> Shelf:
         name: `owner/name`, or the name of an embedded model.
         endpoint: Of the Hub, without a password: repositories of two hubs are not mixed.
     """
-    return Shelf(home() / "models" / _folder_of(endpoint) / name.replace("/", "--"))
+    return Shelf(cache_folder() / "models" / _folder_of(endpoint) / name.replace("/", "--"))
 
 
 def _folder_of(endpoint: str) -> str:
@@ -255,7 +243,7 @@ def public(endpoint: str) -> str:
 def holds(folder: Path) -> bool:
     """Whether a folder is that of a commit in the store: it was pulled, whatever it holds now."""
     try:
-        inner = folder.resolve().relative_to((home() / "models").resolve())
+        inner = folder.resolve().relative_to((cache_folder() / "models").resolve())
     except (ValueError, OSError, NotFound):
         return False
     return len(inner.parts) == 3 and COMMIT.fullmatch(inner.name) is not None
@@ -275,10 +263,10 @@ def local(folder: Path) -> Path:
 def shelves() -> list[Shelf]:
     """Every repository in the store; none where there is no home folder to hold one."""
     try:
-        home()
+        cache_folder()
     except NotFound:
         return []
-    return [Shelf(folder) for folder in sorted((home() / "models").glob("*/*")) if folder.is_dir()]
+    return [Shelf(folder) for folder in sorted((cache_folder() / "models").glob("*/*")) if folder.is_dir()]
 
 
 def unwritable(folder: Path, error: OSError) -> RunFailed:

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageFile
 
 import aezoo
-from aezoo.builtins import image_files
+from aezoo.builtins import image_decoding, image_files
 from aezoo.builtins.image_files import ImagesSpec
 from aezoo.errors import DataError, DataWarning, NotFound
 
@@ -365,7 +365,7 @@ def test_a_bomb_is_refused_for_its_size(tmp_path):
 
 def test_an_image_that_memory_does_not_hold_is_refused_for_its_size(tmp_path, monkeypatch):
     claim(tmp_path / "a.png", 30000, 30000)
-    monkeypatch.setattr(image_files, "_free_memory", lambda: 2.0**30)
+    monkeypatch.setattr(image_decoding, "_free_memory", lambda: 2.0**30)
     with pytest.raises(DataError, match=r"30000x30000 pixels, which take 4\.2 GiB; 1\.0 GiB are free"):
         load(tmp_path, (1, 8, 8), resize="fit")
     claim(tmp_path / "a.png", 64, 64)
@@ -381,7 +381,7 @@ def test_an_image_that_memory_does_not_hold_is_refused_for_its_size(tmp_path, mo
 @pytest.mark.parametrize("name", ["scan.png", "scan.jpg"])
 def test_a_whole_scan_of_more_pixels_than_pillow_likes_is_read(tmp_path, monkeypatch, name):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    monkeypatch.setattr(image_files, "DRAFTED", 10_000)
+    monkeypatch.setattr(image_decoding, "DRAFTED", 10_000)
     scan = Image.new("L", (512, 384), 0)
     scan.paste(255, (256, 0, 512, 384))
     save(tmp_path, name, scan)

@@ -444,14 +444,14 @@ def test_a_copy_to_where_nothing_can_be_made_is_told_of(hub: Hub, published: str
 
 
 def test_the_store_is_where_the_variables_say(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aezoo.zoo.cache import home
+    from aezoo.files import cache_folder
 
-    assert home() == homes / "aezoo"
+    assert cache_folder() == homes / "aezoo"
     monkeypatch.delenv("AEZOO_HOME")
     monkeypatch.setenv("XDG_CACHE_HOME", str(homes / "cache"))
-    assert home() == homes / "cache" / "aezoo"
+    assert cache_folder() == homes / "cache" / "aezoo"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert home() == Path(os.path.expanduser("~")) / ".cache" / "aezoo"
+    assert cache_folder() == Path(os.path.expanduser("~")) / ".cache" / "aezoo"
 
 
 # --- beside other processes -------------------------------------------------------------------------------

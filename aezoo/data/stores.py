@@ -1,0 +1,154 @@
+"""Stores: what batches are gathered from where samples are not held in memory.
+
+A store gives what `Batches` asks of a tensor: `index_select(0, rows)`, a slice, its length, type and device.
+
+    memory: a tensor         mapped: MappedStore, pages given back as they were read         lazy: LazyStore
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aezoo.errors import DataError
+from aezoo.spec.lazy import LazyArray, files_of
+from aezoo.spec.samples import Array
+
+#: Bytes of a mapped file that a process may hold before it gives their pages back: they stay in the system's cache.
+HELD = 64 << 20
+#: Bytes that a system maps around a page that is touched: 16 pages.
+AROUND = 64 << 10
+
+
+class MappedStore:
+    """Samples in a mapped file: gathered by torch, their pages given back before the process holds many of them.
+
+    Args:
+        values: Mapped by aezoo, or by the caller: of such a file, pages are given back only where nothing can be lost.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, values: Array) -> None:
+        self._tensor = as_tensor(values)
+        self._pages = Pages(values)
+        self._row = values.nbytes // max(1, len(values))
+        self.dtype = self._tensor.dtype
+
+    def __len__(self) -> int:
+        return len(self._tensor)
+
+    def index_select(self, dim: int, rows: Tensor) -> Tensor:
+        """These rows. Raises `DataError` where the file was cut short."""
+        self._pages.touch(len(rows) * max(self._row, AROUND))
+        return self._tensor.index_select(dim, rows)
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        values = self._tensor[rows]
+        self._pages.touch(len(values) * self._row)
+        return values
+
+
+class LazyStore:
+    """Samples that are read when they are asked for.
+
+    Args:
+        values: Theirs.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, values: LazyArray) -> None:
+        self.values = values
+        self.dtype = as_tensor(np.empty(0, values.dtype)).dtype
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def index_select(self, dim: int, rows: Tensor) -> Tensor:
+        """These rows. Raises `DataError` where one cannot be read."""
+        return as_tensor(self.values.read(rows.numpy()))
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        return as_tensor(self.values[rows])
+
+
+class Pages:
+    """The pages of a mapped file that this process holds.
+
+    Args:
+        values: Mapped; pages of an array in memory are left alone.
+    """
+
+    def __init__(self, values: Array | LazyArray) -> None:
+        self._map: mmap.mmap | None = getattr(values, "_mmap", None)
+        # A private mapping may hold what somebody wrote into it, which would be lost.
+        private = getattr(values, "mode", None) == "c"
+        self._advice = None if private else getattr(mmap, "MADV_DONTNEED", None)
+        self._files = files_of(values) if self._map is not None else []
+        self._least = [_size(path) for path in self._files]
+        self._touched = 0
+
+    def touch(self, count: int) -> None:
+        """So many bytes are about to be read.
+
+        Raises:
+            DataError: The file is shorter than it was: reading on would end the process.
+        """
+        for path, least in zip(self._files, self._least, strict=True):
+            if 0 <= _size(path) < least:
+                raise DataError(
+                    f"{path} was cut short while it was read", hint="put back the data that the run began with"
+                )
+        self._touched += count
+        if self._touched > HELD:
+            self.release()
+
+    def release(self) -> None:
+        """Give the pages back; they are mapped again when they are read."""
+        self._touched = 0
+        if self._map is not None and self._advice is not None:
+            self._map.madvise(self._advice)
+
+
+def chunks(values: Array | LazyArray, most: int) -> Iterator[tuple[int, Array]]:
+    """All samples in order, so many values at once at most, each with the number of its first row."""
+    pages = Pages(values)
+    rows = max(1, most // max(1, int(np.prod(values.shape[1:], dtype=np.int64))))
+    blocks = values.blocks if isinstance(values, LazyArray) else None
+    starts = range(0, len(values), rows) if blocks is None else _cut(blocks.tolist(), len(values), rows)
+    for start, stop in zip(starts, [*starts[1:], len(values)], strict=True):
+        chunk = values[start:stop]
+        pages.touch(chunk.nbytes)
+        yield start, chunk
+    pages.release()
+
+
+def _cut(blocks: list[int], count: int, rows: int) -> list[int]:
+    """The first rows of pieces of at most so many rows, none of which reaches over a block."""
+    ends = [*blocks[1:], count]
+    return [start for first, end in zip(blocks, ends, strict=True) for start in range(first, end, rows)]
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; -1 if it is gone, which a mapping outlives."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
+
+
+def as_tensor(values: Array) -> Tensor:
+    """A tensor that shares the memory of an array, if torch can read it; else a copy."""
+    if not values.dtype.isnative or not values.flags.aligned or any(stride < 0 for stride in values.strides):
+        values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable")  # it is only read
+        return torch.from_numpy(values)
