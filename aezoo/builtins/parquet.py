@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from aezoo.builtins.gaps import gap_remarks
+from aezoo.builtins.missing_values import gap_remarks
 from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Samples, Shape, Spec, Strings, text
 
 if TYPE_CHECKING:
