@@ -33,7 +33,8 @@ MODULES = {
     "schedule": ("aezoo.spec.kinds.schedule", f"{__name__}.ramps", f"{__name__}.schedules"),
     "optimizer": (f"{__name__}.adam", f"{__name__}.optimizers"),
     "dataset": tuple(
-        f"{__name__}.{name}" for name in ("digits", "arrays", "image_files", "tables", "parquet", "generated")
+        f"{__name__}.{name}"
+        for name in ("digits", "arrays", "image_files", "tables", "parquet", "recordings", "generated")
     ),
     "metric": (f"{__name__}.metrics",),
 }

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from aezoo.spec.lazy import LazyArray, SelectedRows, files_of
-
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from aezoo.spec.lazy import LazyArray
 
     Array = npt.NDArray[Any]
 
@@ -73,6 +73,8 @@ class Samples:
 
         Those of a mapped or lazy set stay where they are.
         """
+        from aezoo.spec.lazy import SelectedRows, files_of
+
         labels, factors = (None if array is None else array[rows] for array in (self.labels, self.factors))
         names = tuple(self.names[int(row)] for row in rows) if self.names else ()
         fields = SelectedFields(self.fields, rows)

@@ -21,7 +21,7 @@ from aezoo.data.reading_ahead import read_ahead
 from aezoo.data.sources import open_samples
 from aezoo.data.values import warn_of_few_levels
 from aezoo.errors import DataError, DataWarning
-from aezoo.nn.normalizer import Normalizer
+from aezoo.nn.data_normalizer import Normalizer
 from aezoo.spec.lazy import JoinedRows, LazyArray, SelectedRows
 from aezoo.spec.samples import Samples
 from aezoo.training import setup
