@@ -175,7 +175,9 @@ def resume(
         asked = asked._replace(spec=of_length(asked.spec, epochs, steps))
         if (finished := finished_run(folder, asked.spec)) is not None:
             return finished
-    with started(Request(spec, data, fields, device, threads), out, progress, options) as run:
+    asked = asked._replace(device=device or asked.device, threads=threads or asked.threads, workers=workers)
+    options = StartOptions(True, False, allow_inexact, checkpoint_every, keep_state, preview=preview)
+    with started(asked, folder, progress, options) as run:
         with run.stop.deferred():
             trained = save_trained(run, run.steps.run())
         return finish(run, trained)
