@@ -111,8 +111,10 @@ def test_options_that_are_shared_mean_the_same_everywhere() -> None:
         for option in command.params:
             if isinstance(option, click.Option) and option.opts[0] in shared:
                 found.setdefault(option.opts[0], set()).add((option.help, option.multiple, option.is_flag))
-    # `--set` changes a spec; where there is a trained model, it says how samples are read.
-    assert {name: len(forms) for name, forms in found.items()} == {**dict.fromkeys(shared, 1), "--set": 2}
+    # `--set` changes a spec; where there is a trained model, it says how samples are read; a sweep takes many values.
+    # A run that goes on computes where it did, unless `--device` says otherwise.
+    wanted = {**dict.fromkeys(shared, 1), "--set": 3, "--device": 2}
+    assert {name: len(forms) for name, forms in found.items()} == wanted
 
 
 def test_without_a_command_it_prints_its_help(aezoo: Run) -> None:
