@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from aezoo.errors import UsageError
+from aezoo.processes import LOCAL_RANK, several
 
 #: Where Linux says how much memory is free.
 MEMORY = Path("/proc/meminfo")
@@ -28,9 +29,10 @@ def choose(name: str = "auto") -> Device:
         accelerator = torch.accelerator.current_accelerator(check_available=True)
         if accelerator is None:
             return Device(torch.device("cpu"), "torch sees no accelerator")
-        return Device(accelerator, f"torch sees {torch.accelerator.device_count()} {accelerator.type} device(s)")
+        why = f"torch sees {torch.accelerator.device_count()} {accelerator.type} device(s)"
+        return Device(_of_process(accelerator), why)
     try:
-        device = torch.device(name)
+        device = _of_process(torch.device(name))
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(
@@ -38,6 +40,17 @@ def choose(name: str = "auto") -> Device:
             hint="--device auto takes what is there",
         ) from None
     return Device(device, "asked for")
+
+
+def _of_process(device: torch.device) -> torch.device:
+    """The device of this process, of those of a machine that several processes of one run share."""
+    place = os.environ.get(LOCAL_RANK)
+    if device.type == "cpu" or device.index is not None or place is None or not several():
+        return device
+    if int(place) >= torch.accelerator.device_count():
+        message = f"process {int(place) + 1} of this machine has no {device.type} device of its own"
+        raise UsageError(message, hint=f"--nproc-per-node {torch.accelerator.device_count()}, or --device cpu")
+    return torch.device(device.type, int(place))
 
 
 def free(device: torch.device) -> int | None:

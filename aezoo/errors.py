@@ -10,7 +10,8 @@
     │   └── UnmetSpec       4     a SpecError, too: a spec that needs it
     ├── HubError            5     network, authentication or Hub
     ├── RunFailed           6     the run failed
-    │   └── DataError       6     the data are not what the spec says
+    │   ├── DataError       6     the data are not what the spec says
+    │   └── OtherFailed     6     another process of the same run failed, and says why
     ├── Refused             7     refused for safety: integrity, unsafe or oversized content
     └── Interrupted       130     stopped by the user; what was good is kept
         └── Resumable      75     stopped by the user; a command goes on from where it was stopped
@@ -185,6 +186,10 @@ class DataError(RunFailed):
         elif count > len(faults):
             lines.append(f"{count:,} faults in all")
         return cls("\n".join(lines), hint="; ".join(dict.fromkeys(fault.hint for fault in faults if fault.hint)))
+
+
+class OtherFailed(RunFailed):
+    """Another process of the same run failed: it says why, and this one ends with it."""
 
 
 def _of_each_kind(faults: Sequence[DataError], most: int) -> list[DataError]:

@@ -35,6 +35,7 @@ from aezoo.modules.tiling import Compute, Tiling
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Output, Posterior, Reparameterized
 from aezoo.nn.corruption import FieldCorruption
+from aezoo.nn.distributed import join_rows, team
 from aezoo.nn.divergence import closed_form, rate
 from aezoo.nn.likelihood import reconstruction
 from aezoo.nn.metrics import nll
@@ -670,15 +671,29 @@ class Model:
         dtype = torch.float32 if dtype == torch.float64 and device.type == "mps" else dtype or self.dtype
         result = torch.empty((len(opened.batches), *shape), dtype=dtype, device=device)
         with evaluating(self.network), torch.inference_mode():
-            start = 0
-            for batch in opened.batches.sequential(batch_size, transient=True):
-                result[start : start + batch.rows] = compute(self, batch)
-                start += batch.rows
+            if (place := team()) is not None:
+                self._fill_together(result, opened, compute, batch_size, place)
+            else:
+                start = 0
+                for batch in opened.batches.sequential(batch_size, transient=True):
+                    result[start : start + batch.rows] = compute(self, batch)
+                    start += batch.rows
         self._mend(result, opened, compute)
         if tiles:
             tiles.warn()
         result = result[0] if opened.single else result
         return result if opened.like is not None else result.numpy()
+
+    def _fill_together(
+        self, result: Tensor, opened: Opened, compute: Compute, batch_size: int, place: tuple[int, int]
+    ) -> None:
+        """Every so many batches in this process, the others in others: the batches, and so the bits, of one process."""
+        rank, processes = place
+        result.zero_()
+        for start in range(rank * batch_size, len(result), processes * batch_size):
+            batch = opened.batches.stretch(start, start + batch_size)
+            result[start : start + batch.rows] = compute(self, batch)
+        join_rows(result)
 
     def _mend(self, result: Tensor, opened: Opened, compute: Compute) -> None:
         """Compute in float64 what is not finite in float32, sample by sample; refuse what is not finite then."""

@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "names": set(),
     "randomness": set(),
     "files": {"errors"},
-    "device": {"errors"},
+    "processes": set(),
+    "device": {"errors", "processes"},
     "spec": {"errors", "files", "hints", "names"},
     "nn": {"errors"},
     "layers": {"spec", "nn", "errors"},
@@ -43,14 +44,14 @@ MAY_IMPORT = {
     },
     "training": {
         *("storage", "building", "evaluation", "modules", "model", "data", "reading", "registry", "nn", "spec"),
-        *("device", "errors", "files", "names", "randomness"),
+        *("device", "errors", "files", "names", "processes", "randomness"),
     },
     "stacking": {"training", "modules", "data", "nn", "spec", "errors"},
     "sweeps": {"stacking", "training", "storage", "data", "reading", "registry", "spec", "errors", "files", "hints"},
     "zoo": {"storage", "model", "reading", "registry", "spec", "errors", "files", "hints", "names"},
     "testing": {
         *("storage", "training", "building", "data", "schema", "reference", "reading", "registry", "plugin"),
-        *("nn", "spec", "errors", "files"),
+        *("nn", "spec", "errors", "files", "processes"),
     },
     "aezoo": {"zoo", "sweeps", "storage", "training", "evaluation", "building", "model", "reading", "spec", "errors"},
     "cli": {
@@ -67,7 +68,7 @@ MAY_IMPORT = {
             "reference",
             "schema",
         ),
-        *("reading", "registry", "plugin", "spec", "device", "errors", "files", "hints", "names"),
+        *("reading", "registry", "plugin", "spec", "device", "errors", "files", "hints", "names", "processes"),
     },
     "__main__": {"cli"},
 }

@@ -1120,6 +1120,21 @@ class ApartSpec(SquaresSpec):
     module = Apart
 
 
+class Rooted(Squares):
+    by_sample = True
+
+    def forward(self, out: Any) -> Tensor:
+        return self.each(out.tap(self.on).flatten(1)).mean().sqrt()
+
+
+@wrong("L47", example=REGULARIZER)
+class RootedSpec(SquaresSpec):
+    """The root of a mean over samples, which says that it is such a mean."""
+
+    type: Literal["rooted"] = "rooted"
+    module = Rooted
+
+
 class Summed(Squares):
     def forward(self, out: Any) -> Tensor:
         return self.each(out.tap(self.on).flatten(1)).sum()

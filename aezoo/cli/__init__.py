@@ -22,6 +22,7 @@ import click
 from aezoo.cli import output
 from aezoo.errors import UsageError
 from aezoo.hints import did_you_mean
+from aezoo.processes import is_first
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -202,7 +203,7 @@ def _spoken_warnings(*, json: bool) -> Iterator[None]:
     def show(message: Warning | str, *_: object, **__: object) -> None:
         from aezoo.names import visible
 
-        if not json:  # it may contain text from a Hub
+        if not json and is_first():  # it may contain text from a Hub
             click.echo(f"warning: {visible(' '.join(str(message).splitlines()))}", err=True)
 
     with warnings.catch_warnings():

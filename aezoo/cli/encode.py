@@ -8,6 +8,7 @@ import click
 
 from aezoo.cli import model_io, options
 from aezoo.cli.output_files import ARRAYS, claim, write_array
+from aezoo.processes import is_first
 
 
 @click.command()
@@ -47,8 +48,11 @@ def encode(
 ) -> None:
     """Write the codes of INPUT, a file or folder of samples; of the model's own test data by default."""
     claim(out, force=force, suffixes=ARRAYS)
-    loaded = model_io.load(model, device)
-    samples = model_io.samples_for(loaded, source, split, settings)
-    codes = loaded.encode(samples, what=what, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
+    with model_io.together(device):
+        loaded = model_io.load(model, device)
+        samples = model_io.samples_for(loaded, source, split, settings)
+        codes = loaded.encode(samples, what=what, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
+    if not is_first():
+        return
     write_array(out, codes, model_io.companions(samples, loaded))
     model_io.report_output(out, codes, "codes" if what == "code" else f"codes ({what})", as_json)

@@ -10,6 +10,7 @@ import aezoo
 from aezoo.cli import model_io, options
 from aezoo.cli.output import emit
 from aezoo.cli.scores_table import print_scores
+from aezoo.processes import is_first
 
 
 @click.command()
@@ -39,6 +40,9 @@ def evaluate(
     from aezoo.data.sources import source_of
 
     split = split or ("test" if data is None else "all")
-    loaded = model_io.load(model, device)
-    scores = aezoo.evaluate(loaded, source_of(data, loaded.spec, settings), split=split, fields=fields)
+    with model_io.together(device):
+        loaded = model_io.load(model, device)
+        scores = aezoo.evaluate(loaded, source_of(data, loaded.spec, settings), split=split, fields=fields)
+    if not is_first():
+        return
     emit(scores.as_dict()) if as_json else print_scores(scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from contextlib import suppress
 from typing import Any
@@ -10,8 +11,9 @@ import click
 
 from aezoo.cli.faults import document, human
 from aezoo.cli.suggestions import suggestion_for
-from aezoo.errors import AezooError, SpecError
+from aezoo.errors import AezooError, Interrupted, OtherFailed, SpecError
 from aezoo.names import utf8, visible
+from aezoo.processes import RANK, is_first
 
 #: For an exception that is not an error of `aezoo.errors` (EX_SOFTWARE of sysexits.h).
 INTERNAL = 70
@@ -21,8 +23,10 @@ NOT_FOUND, FAILED, INTERRUPTED, CLOSED_PIPE = 3, 6, 130, 141
 def report(error: BaseException, *, json: bool, debug: bool) -> int:
     """Say what went wrong; returns the exit code."""
     code, message, hint = describe(error)
-    if code == CLOSED_PIPE:
+    if code == CLOSED_PIPE or not speaks(error):
         return code
+    if not is_first():
+        message = f"process {os.environ[RANK]}: {message}"
     with suppress(OSError):  # stderr may be full or closed; the exit code remains
         if debug:
             click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
@@ -30,6 +34,11 @@ def report(error: BaseException, *, json: bool, debug: bool) -> int:
         for line in lines:
             click.echo(line, err=True)
     return code
+
+
+def speaks(error: BaseException) -> bool:
+    """Whether this process says it: of several that work together, not what the first one says for all."""
+    return is_first() or not isinstance(error, (Interrupted, KeyboardInterrupt, OtherFailed))
 
 
 def describe(error: BaseException) -> tuple[int, str, str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 import aezoo
+from aezoo import processes
 from aezoo.cli import options
 from aezoo.cli.output import emit
 from aezoo.cli.output_files import PICTURE, SHOWN, write_array, write_images, write_picture
@@ -51,6 +53,15 @@ def tiles(command: Command) -> Command:
     tile = click.option("--tile", type=int, metavar="N", help="Cut large samples into tiles with sides of N positions.")
     overlap = click.option("--overlap", type=int, metavar="N", help="Positions that neighbouring tiles share.")
     return tile(overlap(command))
+
+
+def together(device: str) -> AbstractContextManager[object]:
+    """Within, the processes that torchrun started share the work of a model; one alone does it all."""
+    if not processes.several():
+        return nullcontext()
+    from aezoo.training.ranks import joined
+
+    return joined(device)
 
 
 def load(source: str, device: str) -> Model:

@@ -14,6 +14,7 @@ from aezoo.cli.output import divert, emit, result
 from aezoo.cli.output_files import claim
 from aezoo.files import atomic_write
 from aezoo.names import visible
+from aezoo.processes import is_first
 
 if TYPE_CHECKING:
     from aezoo.model import Score
@@ -61,9 +62,12 @@ def score(
     divert(ctx)
     if out is not None:
         claim(out, force=force, suffixes=(".csv",))
-    loaded = model_io.load(model, device)
-    samples = model_io.samples_for(loaded, source, split, settings)
-    scores = loaded.score(samples, by=by, seed=seed or 0, fields=fields, batch_size=batch_size)
+    with model_io.together(device):
+        loaded = model_io.load(model, device)
+        samples = model_io.samples_for(loaded, source, split, settings)
+        scores = loaded.score(samples, by=by, seed=seed or 0, fields=fields, batch_size=batch_size)
+    if not is_first():
+        return
     rows = [(samples.name(row), float(value)) for row, value in enumerate(scores)]
     labels = model_io.labels_of(samples)
     if out is not None:

@@ -15,6 +15,7 @@ from aezoo.cli.output import emit
 from aezoo.cli.scores_table import print_scores
 from aezoo.errors import UsageError
 from aezoo.names import visible
+from aezoo.processes import is_first
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec
@@ -103,7 +104,9 @@ def let_threads_sleep() -> None:
 
 
 def report(run: Run, folder: Path, *, as_json: bool) -> None:
-    """Say how a run ended, and where its files are."""
+    """Say how a run ended, and where its files are; of several processes of one run, in the first."""
+    if not is_first():
+        return
     pictures = sorted((folder / "samples").glob("*.png"))
     if as_json:
         scores = run.scores.as_dict() if run.scores else None

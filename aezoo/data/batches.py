@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.lazy import LazyArray, SelectedRows, blocks_of
 from aezoo.spec.samples import Array, Samples
 
+T = TypeVar("T")
 Rows = npt.NDArray[np.int64]
 #: Bytes of a split that is copied out of all samples, to be gathered in one selection. Larger ones take two.
 COPIED = 256 << 20
@@ -37,18 +38,23 @@ class Batch(NamedTuple):
         """How many samples."""
         return len(self.x)
 
+    def losses(self, objective: Callable[..., T], player: str, step: int, noise: object) -> T:
+        """What an objective makes of these samples: the losses of one player."""
+        return objective(self.x, player, step, noise, self.fields)
+
     def cut(self, size: int) -> Iterator[Batch]:
         """The same in smaller batches."""
         for start in range(0, self.rows, size):
-            yield self._slice(start, start + size)
+            yield self.stretch(start, start + size)
 
-    def parted(self, most: int) -> list[Batch]:
+    def parted(self, most: int) -> Sequence[Batch]:
         """The same in as few batches of at most so many samples as can be, which are of one size, or one more."""
         count = -(-self.rows // most)
         ends = [self.rows * i // count for i in range(count + 1)]
-        return [self._slice(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
+        return [self.stretch(start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
 
-    def _slice(self, start: int, stop: int) -> Batch:
+    def stretch(self, start: int, stop: int) -> Batch:
+        """The samples from one to another."""
         return Batch(self.x[start:stop], {name: value[start:stop] for name, value in self.fields.items()})
 
 
@@ -136,6 +142,10 @@ class Batches:
     def row(self, row: int) -> Batch:
         """One sample, as a batch."""
         return self.gather(torch.tensor([row], device=self._values.device))
+
+    def stretch(self, start: int, stop: int) -> Batch:
+        """The samples from one to another, as a batch."""
+        return self.gather(torch.arange(start, min(stop, len(self)), device=self._values.device))
 
     def sequential(self, batch_size: int, *, transient: bool = False) -> Iterator[Batch]:
         """Every sample once, in order, for evaluation; here the last batch may have one sample.

@@ -48,6 +48,10 @@ class Indices:
         """One sample, as a batch."""
         return self._slice(row, row + 1)
 
+    def stretch(self, start: int, stop: int) -> Batch:
+        """The samples from one to another, as a batch."""
+        return self._slice(start, stop)
+
     def sequential(self, batch_size: int, *, transient: bool = False) -> Iterator[Batch]:
         """Every sample once, in order; a batch may always be kept."""
         for start in range(0, len(self), batch_size):

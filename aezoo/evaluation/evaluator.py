@@ -22,7 +22,10 @@ from aezoo.modules.output_checks import numbers_of
 from aezoo.modules.part import made
 from aezoo.nn.code import Accumulator, Fitted, Output
 from aezoo.nn.corruption import attach, corrupt
+from aezoo.nn.distributed import dealt, sharing, team
 from aezoo.nn.metrics import Moments, psnr
+from aezoo.nn.row_noise import RowNoise
+from aezoo.nn.whole_output import WholeOutput
 from aezoo.randomness import derive
 from aezoo.registry.registry import Registry
 from aezoo.spec.component import field_name
@@ -115,12 +118,23 @@ class Evaluator:
         # Seeded anew for each feed: what a metric gives does not depend on which others there are.
         generator = self._generator("latent") if first.noisy else None
         with torch.inference_mode(not first.grad):
-            for x, fields in passes():
-                out = self._pass(x.to(self.model.device), fields, generator, grad=first.grad)
+            for batch in passes():
+                out = self._pass(batch, generator, grad=first.grad)
                 for take in metrics.values():
                     take(out)
 
-    def _pass(self, x: Tensor, fields: Mapping[str, Tensor], generator: Generator | None, *, grad: bool) -> Output:
+    def _pass(self, batch: Batch, generator: Generator | None, *, grad: bool) -> Output:
+        """A pass of the network; several processes share it, unless a metric goes back through it."""
+        place = team()
+        layout = dealt(batch.rows, *place) if place and not grad else None
+        if layout is None:
+            return self._passed(*batch, generator, grad=grad)
+        with sharing(layout), RowNoise():
+            out = self._passed(*batch.stretch(layout.start, layout.start + layout.rows), generator, grad=grad)
+        return WholeOutput.of(out, layout)
+
+    def _passed(self, x: Tensor, fields: Mapping[str, Tensor], generator: Generator | None, *, grad: bool) -> Output:
+        x = x.to(self.model.device)
         fields = {name: value.to(self.model.device) for name, value in fields.items()}
         # Copies: batches may be views of what was made in inference mode, of which no graph can be kept.
         x = x.clone().requires_grad_() if grad else x

@@ -176,6 +176,8 @@ class Contraction(nn.Module):
         probes: How many sign vectors per sample.
     """
 
+    by_sample = True
+
     def __init__(self, *, estimator: Estimator = "auto", probes: int = 1) -> None:
         super().__init__()
         self.estimator = estimator

@@ -122,6 +122,11 @@ class Rate(nn.Module):
         self.free_bits = free_bits
         self.capacity = capacity
 
+    @property
+    def by_sample(self) -> bool:
+        """Whether the term is a mean over samples."""
+        return self.free_bits is None and self.capacity is None
+
     def forward(self, out: Output) -> Tensor:
         values = rate_values(out)  # [B, parts]
         if self.free_bits is not None:

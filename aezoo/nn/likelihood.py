@@ -246,5 +246,7 @@ def reconstruction(out: Output) -> Tensor:
 class Reconstruction(nn.Module):
     """The standard objective: the batch mean of -log p(target | z), in nats."""
 
+    by_sample = True
+
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
         return {"reconstruction": reconstruction(out).mean()}

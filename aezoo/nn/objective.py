@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, cast, runtime_checkable
+from operator import call
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -23,6 +24,8 @@ from aezoo.nn.corruption import attach, corrupt
 from aezoo.nn.scheduled_numbers import changes
 
 Weight = Callable[[int], float]
+#: Calls a module, or one of its methods, with a pass and what follows it: `operator.call`, or what deals samples out.
+Call = Callable[..., Any]
 
 
 class HasParameters(Protocol):
@@ -167,11 +170,27 @@ class Objective(nn.Module):
         weights = set(model.parameters())
         self._frozen = {player for player in self.players[1:] if weights.isdisjoint(self.parameters_of(player))}
 
-    def forward(self, x: Tensor, player: str, step: int, noise: Noise, fields: Mapping[str, Tensor] = NONE) -> Losses:
+    def forward(
+        self,
+        x: Tensor,
+        player: str,
+        step: int,
+        noise: Noise,
+        fields: Mapping[str, Tensor] = NONE,
+        call: Call = call,
+    ) -> Losses:
         """The losses of one player for a batch.
 
+        Args:
+            x: Samples, in data units.
+            player: Whose.
+            step: The position of the run.
+            noise: Where corruption and latent draw from.
+            fields: What goes along with the samples, by name.
+            call: Calls a term with the pass: where processes share a batch, a term may want all of it.
+
         Shape:
-            x: [B, *input], in data units; fields: [B, ...], by name
+            x: [B, *input]; fields: [B, ...]
         """
         self.set_step(step)
         if player in self._frozen:
@@ -179,7 +198,7 @@ class Objective(nn.Module):
                 out = self._pass(x, noise, fields)
         else:
             out = self._pass(x, noise, fields)
-        raw = self._raw(out, player)
+        raw = self._raw(out, player, call)
         weighted = raw
         if weights := self._weights[player]:
             weighted = raw | {name: raw[name] * weight(step) for name, weight in weights.items()}
@@ -190,17 +209,17 @@ class Objective(nn.Module):
 
     def raw_terms(self, x: Tensor, player: str, noise: Noise, fields: Mapping[str, Tensor] = NONE) -> dict[str, Tensor]:
         """The terms of one player for a batch, without their weights, at the step that was set last."""
-        return self._raw(self._pass(x, noise, fields), player)
+        return self._raw(self._pass(x, noise, fields), player, call)
 
-    def _raw(self, out: Output, player: str) -> dict[str, Tensor]:
+    def _raw(self, out: Output, player: str, call: Call) -> dict[str, Tensor]:
         """The terms of a player, without their weights."""
         if player in self.terms.term_players:
             term, name = self._term_player(player)
-            return dict(term.losses(out, name))
-        raw: dict[str, Tensor] = dict(self._modules["loss_terms"](out, player))  # type: ignore[misc]
+            return dict(call(term.losses, out, name))
+        raw: dict[str, Tensor] = dict(call(self._modules["loss_terms"], out, player))
         if player == self.players[0]:
             for name, regularizer in self.terms.regularizers.items():
-                raw[name] = regularizer(out)
+                raw[name] = call(regularizer, out)
         return raw
 
     def _term_player(self, player: str) -> tuple[TermWithPlayers, str]:

@@ -66,6 +66,8 @@ class RateKL(nn.Module):
 class AbsoluteSum(nn.Module):
     """Sum of absolute values of a tap, averaged over the batch."""
 
+    by_sample = True
+
     def __init__(self, on: str) -> None:
         super().__init__()
         self.on = on
@@ -77,6 +79,8 @@ class AbsoluteSum(nn.Module):
 
 class SquareSum(nn.Module):
     """Sum of squares of a tap, averaged over the batch."""
+
+    by_sample = True
 
     def __init__(self, on: str) -> None:
         super().__init__()

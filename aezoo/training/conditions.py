@@ -11,6 +11,7 @@ import torch
 
 from aezoo.data.fingerprint import fingerprint
 from aezoo.errors import render_path
+from aezoo.processes import count, several
 from aezoo.reading.diff import differences
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
@@ -36,6 +37,7 @@ def conditions_of(spec: Spec, samples: Samples, device: torch.device, threads: i
         "device": device.type,
         "processor": _processor(device),
         "threads": str(threads),
+        **({"processes": str(count())} if several() else {}),
         "data": fingerprint(samples, spec.fields),
     }
 
@@ -49,6 +51,7 @@ def _processor(device: torch.device) -> str:
 
 def changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """What is another, a line each: `torch: 2.12.0 -> 2.13.0`."""
+    before, now = ({"processes": "1", **conditions} for conditions in (before, now))
     names = dict.fromkeys([*before, *now])
     return [
         f"{name}: {_short(before.get(name, 'none'))} -> {_short(now.get(name, 'none'))}"

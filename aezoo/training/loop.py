@@ -22,6 +22,7 @@ from aezoo.nn.objective import Objective
 from aezoo.registry.attribution import BUILT_BY, blamed, suspected
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
+from aezoo.training.agreement import Agreement
 from aezoo.training.averaging import Average, snapshot
 from aezoo.training.compilation import compiling
 from aezoo.training.early_stopping import EarlyStopping
@@ -30,6 +31,7 @@ from aezoo.training.meter import Means, Meter
 from aezoo.training.nonfinite import WAYS_OUT, NotFinite, finite
 from aezoo.training.plateau import Plateau
 from aezoo.training.progress import Progress, Silent
+from aezoo.training.ranks import explained
 from aezoo.training.recomputation import recomputing
 from aezoo.training.recovery import EVERY, Recovery
 from aezoo.training.signals import Stop
@@ -80,6 +82,12 @@ class StateKeeper(Protocol):
         ...
 
 
+class Timer(Protocol):
+    """Says when something is due."""
+
+    def due(self) -> bool: ...
+
+
 class RefreshTimer:
     """Says when the terms are due to be shown again.
 
@@ -115,6 +123,7 @@ class Loop:
         stop: Whether the user asked to stop.
         checkpoints: Takes the state of the run now and then, and at a signal.
         preview: Called at each validation, with the weights that are judged in the model.
+        agreement: Of the processes that share each batch, if there are several.
     """
 
     def __init__(
@@ -131,6 +140,7 @@ class Loop:
         stop: Stop | None = None,
         checkpoints: StateKeeper | None = None,
         preview: Callable[[], None] | None = None,
+        agreement: Agreement | None = None,
     ) -> None:
         self.objective = objective
         self.training = training
@@ -141,8 +151,10 @@ class Loop:
         self.progress: Progress = progress or Silent()
         self.streams = Streams(training.seed, batches.device, corrupts=len(objective.corruption) > 0)
         self.step = 0
+        self.agreement = agreement
+        self.ranks = agreement.ranks if agreement else None
         self.players = [
-            Player(name, objective, training, (turns or {}).get(name, PlayerSpec()), steps=steps)
+            Player(name, objective, training, (turns or {}).get(name, PlayerSpec()), steps=steps, ranks=self.ranks)
             for name in objective.players
         ]
         self.average = Average(objective.model, training.ema) if training.ema else None
@@ -161,7 +173,9 @@ class Loop:
     def run(self) -> Outcome:
         """Train to the end, to the end of patience, to a signal or to a loss that is not finite."""
         outcome = self.outcome
-        timer = RefreshTimer(self.progress)
+        timer: Timer = RefreshTimer(self.progress)
+        if self.agreement:
+            timer = self.agreement.timer(timer.due)
         with self._recording(outcome), self._layers_as_declared():
             if self.recovery and not self.recovery.states:
                 self._keep_good_state()
@@ -291,6 +305,7 @@ class Loop:
             outcome.failure = self.not_finite(error)
         except BaseException as error:
             # A plugin's exception, memory, a device: the weights of the epochs before are kept.
+            error = explained(error) if self.ranks else error
             failure = self._plugin_error(error) or error
             if not outcome.best_step or not isinstance(failure, Exception):
                 raise failure from failure.__cause__
@@ -321,9 +336,11 @@ class Loop:
         """Record the means of this epoch so far."""
         self.history.add({"step": self.step, "split": "train", **finite(self.means())})
 
-    def _after_step(self, timer: RefreshTimer) -> None:
+    def _after_step(self, timer: Timer) -> None:
         """After the players' turns: what each step needs, progress and history."""
         self.advance()
+        if self.agreement:
+            self.agreement.reach()
         if timer.due() or self.step == self.steps:
             self.progress.show(self.step, finite(self._peek()))
         if self.step % self.training.log_every == 0:
@@ -397,6 +414,8 @@ class Loop:
         terms = finite(self.means())
         for player in self.players:
             player.meter.clear()
+        if self.ranks:
+            self.ranks.refuse_differing(module_state(self.objective))
         position = {"step": self.step, "epoch": outcome.epoch}
         rate = {"rate": self.players[0].rates.values[0]} if self.plateau else {}
         self.history.add({**position, "split": "train", **terms, **rate})
@@ -460,9 +479,10 @@ class Loop:
         for i, batch in enumerate(batches.sequential(self.training.batch_size)):
             for player, (name, meter) in enumerate(meters.items()):
                 noise = self.streams.start("validation", i, player)
-                meter.add(self.objective(batch.x, name, self.steps, noise, batch.fields), rows=batch.rows)
+                meter.add(batch.losses(self.objective, name, self.steps, noise), rows=batch.rows)
         self.objective.train()
-        return _joined({name: meter.means() for name, meter in meters.items()})
+        means = _joined({name: meter.means() for name, meter in meters.items()})
+        return self.ranks.mean(means) if self.ranks else means
 
 
 def _joined(means_of: Mapping[str, Means]) -> Means:

@@ -13,6 +13,7 @@ from aezoo.errors import AezooError, Interrupted, RunFailed
 from aezoo.evaluation.scores import Scores, evaluate_split
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
+from aezoo.nn.distributed import by_itself
 from aezoo.storage.layout import METRICS, TRAINING
 from aezoo.storage.writer import HISTORY, Writer
 from aezoo.training.failures import FailureCollector
@@ -85,7 +86,8 @@ def evaluate_and_report(trained: Trained, setup: Setup, writer: Writer | None, s
     if len(setup.rows.get("test", ())) and failure is None:
         run = replace(run, scores=failures.attempt("evaluation", lambda: _evaluate(trained.run.model, setup)))
     if folder:
-        _write_reports(run, history, folder, failures)
+        with by_itself():  # of several processes the first one writes
+            _write_reports(run, history, folder, failures)
     failures.raise_first(run, saved.message)
     return run
 

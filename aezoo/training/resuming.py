@@ -32,8 +32,9 @@ from aezoo.training.conditions import changed, spec_changes
 from aezoo.training.finished import differ_in_length, refuse_length
 from aezoo.training.history import History
 from aezoo.training.loop import Loop
+from aezoo.training.ranks import Ranks
 from aezoo.training.starting import Start
-from aezoo.training.state import Unfitting, rebuilt
+from aezoo.training.state import Unfitting, flattened, rebuilt
 
 #: Of a spec that was trained before: how large its model may be was settled then.
 _LIMITS = DEFAULT_LIMITS._replace(parameters=NO_LIMIT, activations=NO_LIMIT, modules=NO_LIMIT)
@@ -229,6 +230,22 @@ def restore_loop(loop: Loop, checkpoint: Checkpoint, device: torch.device) -> No
     except (Unfitting, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         message = f"the state after step {checkpoint.position.step} does not fit the run: {error}"
         raise Refused(message, hint="a part has changed; `aezoo train SPEC --out DIR --force` begins anew") from error
+
+
+def replicate(loop: Loop, ranks: Ranks, *, goes_on: bool) -> None:
+    """Give the loops of all processes the state of the first one's, if it goes on from one."""
+    (goes_on,) = ranks.agreed(goes_on)
+    if not goes_on:
+        return
+    document, tensors = flattened(loop.state()) if ranks.is_first else (None, {})
+    forms = [(name, tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()]
+    document, forms = ranks.told((document, forms))
+    values = {
+        name: tensors[name] if ranks.is_first else torch.empty(shape, dtype=dtype) for name, dtype, shape in forms
+    }
+    ranks.shared([*values.values()])
+    if not ranks.is_first:
+        loop.restore(rebuilt(document, values, ranks.device))
 
 
 # --- how it goes on ----------------------------------------------------------------------------------------

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from aezoo.building.builder import skeleton
 from aezoo.data.fields import Fields
 from aezoo.data.sources import restated, with_settings
-from aezoo.errors import Interrupted, UsageError
+from aezoo.errors import Interrupted, Resumable, UsageError
 from aezoo.files import expanded
 from aezoo.model import Model
+from aezoo.processes import several
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.storage.checkpoints import Checkpoint, Checkpoints
 from aezoo.storage.writer import Writer, writing
+from aezoo.training.agreement import Agreement
 from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper
 from aezoo.training.conditions import conditions_of
 from aezoo.training.divergence import Steps
@@ -28,8 +30,9 @@ from aezoo.training.history import History
 from aezoo.training.loop import Loop, Outcome
 from aezoo.training.preview import PREVIEW
 from aezoo.training.progress import Progress
+from aezoo.training.ranks import Ranks, joined
 from aezoo.training.record import record_of
-from aezoo.training.results import Run, Trained, evaluate_and_report, restore, save_weights
+from aezoo.training.results import Run, SavedWeights, Trained, evaluate_and_report, restore, save_weights
 from aezoo.training.resuming import (
     Past,
     Request,
@@ -38,6 +41,7 @@ from aezoo.training.resuming import (
     check_start,
     find,
     history_of,
+    replicate,
     requested,
     restore_loop,
     resumable,
@@ -45,6 +49,8 @@ from aezoo.training.resuming import (
 from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop, stoppable
 from aezoo.training.starting import Start
+
+T = TypeVar("T")
 
 #: Numbers that a state has of a weight: itself, the best so far, two of an optimizer.
 STATES_OF_A_WEIGHT = 4
@@ -231,17 +237,19 @@ class StartedRun(NamedTuple):
         past: What lies behind it.
         asked: As it was asked for.
         options: How it began.
+        agreement: Of the processes that share it, if there are several.
     """
 
     model: Model
     loop: Loop
-    steps: Steps
+    steps: Steps | Loop
     setup: Setup
     writer: Writer | None
     stop: Stop
     past: Past
     asked: Request
     options: StartOptions
+    agreement: Agreement | None = None
 
 
 @contextmanager
@@ -263,23 +271,31 @@ def started(
     """
     with (
         nullcontext(stop) if stop else stoppable() as stop,
-        _output_writer(out, options) as writer,
-        _hinting_at_resume(writer, stop) as checkpointed,
+        joined(asked.device) as ranks,
+        _output_writer(out, options, ranks) as writer,
+        _hinting_at_resume(writer, stop, elsewhere=writer is None and out is not None) as checkpointed,
     ):
         checkpointed.by_this_run = options.resumes
-        checkpoint = find(writer, asked.spec) if writer and options.resumes else None
+        checkpoint = _by_first(ranks, lambda: find(writer, asked.spec) if writer and options.resumes else None)
         setup = set_up(*asked)
-        past, keeper, history = _records_and_checkpoints(asked, setup, writer, checkpoint, options)
+        past, keeper, history = _by_first(
+            ranks, lambda: _records_and_checkpoints(asked, setup, writer, checkpoint, options)
+        ) or (Past(), None, History())
         checkpointed.by_this_run = True
         with closing(history):
             picture = writer.folder / PREVIEW if writer and options.preview else None
             spec = with_settings(asked.spec, setup.samples)
             start = options.start if past.checkpoint is None else None
-            model, loop = assemble(spec, setup, history, progress, stop, keeper, start, picture)
+            agreement = Agreement(ranks, stop, keeper) if ranks else None
+            shown = None if ranks and not ranks.is_first else progress
+            model, loop = assemble(spec, setup, history, shown, stop, keeper, start, picture, agreement)
             if past.checkpoint:
                 restore_loop(loop, past.checkpoint, setup.device.device)
             elif keeper and start:  # what it starts from may be gone when it is to go on
                 keeper.save((0, 0), loop.state())
+
+            if ranks:
+                replicate(loop, ranks, goes_on=past.checkpoint is not None)
 
             def again() -> Loop:
                 """A loop at the newest state that is kept, or at the beginning."""
@@ -288,8 +304,14 @@ def started(
                     restore_loop(repeated, newest, setup.device.device)
                 return repeated
 
-            steps = Steps(loop, again, keeper, setup.samples, setup.rows["train"])
-            yield StartedRun(model, loop, steps, setup, writer, stop, past, asked, options)
+            # Several processes end where a loss is not finite: none of them repeats steps by itself.
+            steps = loop if ranks else Steps(loop, again, keeper, setup.samples, setup.rows["train"])
+            yield StartedRun(model, loop, steps, setup, writer, stop, past, asked, options, agreement)
+
+
+def _by_first(ranks: Ranks | None, task: Callable[[], T]) -> T | None:
+    """What a task gives in the process that writes; None in any other."""
+    return ranks.of_first(task) if ranks else task()
 
 
 @dataclass
@@ -300,13 +322,21 @@ class _Checkpointed:
 
 
 @contextmanager
-def _hinting_at_resume(writer: Writer | None, stop: Stop) -> Iterator[_Checkpointed]:
-    """The error of a run that a signal stopped says how it goes on, where a state of it is kept."""
+def _hinting_at_resume(writer: Writer | None, stop: Stop, *, elsewhere: bool = False) -> Iterator[_Checkpointed]:
+    """The error of a run that a signal stopped says how it goes on, where a state of it is kept.
+
+    Args:
+        writer: Of its folder.
+        stop: Whether a signal came.
+        elsewhere: Whether another process of the run keeps its states.
+    """
     checkpointed = _Checkpointed()
     try:
         yield checkpointed
     except (KeyboardInterrupt, Interrupted) as error:
         stopped = resumable(writer, error) if stop.received and checkpointed.by_this_run else None
+        if elsewhere and stop.requested:
+            stopped = Resumable(str(error))
         if stopped is None:
             raise
         raise stopped from None
@@ -322,7 +352,9 @@ def _records_and_checkpoints(
     conditions = cache(
         lambda: conditions_of(asked.spec, setup.samples, setup.device.device, setup.threads) | options.conditions
     )
-    noted = asked._replace(device=str(setup.device.device), threads=setup.threads).document()
+    # Of several processes each has a device of its own, of the same kind.
+    device = setup.device.device.type if several() else setup.device.device
+    noted = asked._replace(device=str(device), threads=setup.threads).document()
     if checkpoint is None:
         past = begun
         writer.checkpoints.begin({**noted, "start": options.start.source} if options.start else noted)
@@ -362,13 +394,17 @@ def _resolve(source: Spec | Source, data: Any, seed: int | None) -> Spec:
 
 
 @contextmanager
-def _output_writer(out: str | Path | None, options: StartOptions) -> Iterator[Writer | None]:
-    """The folder, locked; refused before any work if it exists, or another process writes to it."""
+def _output_writer(out: str | Path | None, options: StartOptions, ranks: Ranks | None) -> Iterator[Writer | None]:
+    """The folder, locked; refused before any work if it exists, or another process writes to it.
+
+    Of several processes of one run the first has it.
+    """
     if out is None:
         yield None
         return
-    with writing(Path(out), force=options.force, resume=options.resumes) as writer:
-        yield writer
+    with ExitStack() as stack:
+        folder = writing(Path(out), force=options.force, resume=options.resumes)
+        yield _by_first(ranks, lambda: stack.enter_context(folder))
 
 
 def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
@@ -381,11 +417,16 @@ def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
         if started.loop.recovery and started.loop.recovery.events:
             record["rollbacks"] = started.loop.recovery.events
         run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
-        return Trained(run, outcome, save_weights(run, outcome, writer), history)
+        saved = _by_first(
+            started.agreement.ranks if started.agreement else None, lambda: save_weights(run, outcome, writer)
+        )
+        return Trained(run, outcome, saved or SavedWeights(), history)
 
 
 def finish(started: StartedRun, trained: Trained) -> Run:
     """What follows the weights; once all of it is done the run has nothing to go on with."""
+    if started.agreement:
+        started.agreement.reach()  # whether a signal came after the last step
     run = evaluate_and_report(trained, started.setup, started.writer, started.stop)
     if started.writer:
         _settle_checkpoints(started, started.writer.checkpoints)

@@ -24,7 +24,9 @@ from aezoo.spec.document import Spec
 from aezoo.spec.domain import whole
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
+from aezoo.training.agreement import Agreement
 from aezoo.training.compilation import refuse_no_compiler
+from aezoo.training.dealing import dealt_out
 from aezoo.training.history import History
 from aezoo.training.loop import Loop, StateKeeper
 from aezoo.training.mapped_files import MappedFiles
@@ -95,8 +97,21 @@ def assemble(
     checkpoints: StateKeeper | None = None,
     start: Start | None = None,
     preview: Path | None = None,
+    agreement: Agreement | None = None,
 ) -> tuple[Model, Loop]:
-    """The model, ready for its first step, and the loop that trains it."""
+    """The model, ready for its first step, and the loop that trains it.
+
+    Args:
+        spec: What is trained.
+        setup: Its data, and where it computes.
+        history: Takes the records.
+        progress: Is shown the losses.
+        stop: Whether the user asked to stop.
+        checkpoints: Takes the states.
+        start: Weights to begin with.
+        preview: Where pictures of reconstructions go, renewed at each validation.
+        agreement: Of several processes: each takes its share of the batches.
+    """
     batches = setup.batches
     model = _new_model(spec, setup)
     if start:
@@ -107,6 +122,9 @@ def assemble(
     _refuse_no_validation(spec, batches)
     if start:  # again: parts that are prepared from data see its weights, and do not write over them
         start.give(model.network)
+    if agreement:
+        batches = dealt_out(objective, batches, spec.training, agreement.ranks)
+        stop, checkpoints = agreement.stop, agreement.keeper
     loop = Loop(
         objective,
         spec.training,
@@ -119,6 +137,7 @@ def assemble(
         stop=stop,
         checkpoints=checkpoints,
         preview=Preview(model, batches, preview).draw if preview else None,
+        agreement=agreement,
     )
     return model, loop
 

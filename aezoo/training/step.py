@@ -19,6 +19,7 @@ from aezoo.spec.training import TrainingSpec
 from aezoo.training.loss_scaling import loss_scaler
 from aezoo.training.meter import Meter
 from aezoo.training.parameter_groups import divide
+from aezoo.training.ranks import Ranks
 from aezoo.training.rates import Rates
 from aezoo.training.state import optimizer_state, restore_optimizer
 
@@ -68,12 +69,21 @@ class Player:
         training: How players move unless their own table says otherwise.
         turn: The player's own table.
         steps: Length of the run.
+        ranks: The processes that share each batch, if there are several.
     """
 
     def __init__(
-        self, name: str, objective: Objective, training: TrainingSpec, turn: PlayerSpec, *, steps: int
+        self,
+        name: str,
+        objective: Objective,
+        training: TrainingSpec,
+        turn: PlayerSpec,
+        *,
+        steps: int,
+        ranks: Ranks | None = None,
     ) -> None:
         self.name = name
+        self.ranks = ranks
         self.position = objective.players.index(name)
         self.turn = turn
         self.parameters = list(objective.parameters_of(name))
@@ -111,10 +121,12 @@ class Player:
             for p in self.parameters:  # optimizer.zero_grad() does the same at a higher cost
                 p.grad = None
             if self.micro_batch is None or batch.rows <= self.micro_batch:
-                losses = objective(batch.x, self.name, step, noise, batch.fields)
+                losses = batch.losses(objective, self.name, step, noise)
                 self._backward(losses.total)
             else:
                 losses = self._accumulate(objective, batch, step, streams)
+            if self.ranks is not None:
+                losses = self.ranks.averaged(losses, self.parameters)
             self._limit_gradient(objective)
             if not evaluations:
                 self.meter.add(losses)
@@ -155,7 +167,7 @@ class Player:
         passes = []
         for i, part in enumerate(batch.parted(self.micro_batch or batch.rows)):
             noise = streams.start("train", step, self.position, i)
-            losses = objective(part.x, self.name, step, noise, part.fields)
+            losses = part.losses(objective, self.name, step, noise)
             share = part.rows / batch.rows
             self._backward(losses.total * share)
             passes.append((losses, share))

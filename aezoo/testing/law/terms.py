@@ -8,7 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aezoo.nn.code import Output
+from aezoo.nn.distributed import Layout, sharing
 from aezoo.nn.objective import player_parameters
+from aezoo.nn.row_noise import RowNoise
 from aezoo.spec.kinds import ConstantSpec
 from aezoo.testing.law.adapters import TermAdapter, adapters_of, generator, run_copy, same
 from aezoo.testing.law.definition import law
@@ -64,6 +67,36 @@ def _doubled(adapter: TermAdapter, module: nn.Module, seed: int) -> Iterator[tup
         once, twice = (adapter.terms(module, adapter.out(module, batch)) for batch in (x, torch.cat([x, x])))
     for name, value in once.items():
         yield name, float(value), float(twice[name])
+
+
+@law(
+    "L47",
+    "regularizer",
+    "objective",
+    says="A term whose module says `by_sample` is the mean of what each sample costs, with its share of the noise.",
+    hint="leave `by_sample` out: the term is then computed from the whole batch in each of several processes",
+)
+def by_sample(tested: PartUnderTest) -> Iterator[str]:
+    for adapter in _terms(tested):
+        module = adapter.build().double().eval()
+        term: Any = module["term"]  # type: ignore[index]
+        if not getattr(term, "by_sample", False):
+            continue
+        x = adapter.inputs(BATCH_SIZE, generator(1))[0].double()
+        with torch.no_grad():
+            whole = adapter.terms(module, adapter.out(module, x))
+            alone = [adapter.terms(module, out) for out in _each_alone(adapter, module, x)]
+        for name, value in whole.items():
+            mean = torch.stack([terms[name] for terms in alone]).mean()
+            if not torch.isclose(mean, value, rtol=1e-6, atol=1e-9):
+                yield f"{adapter}: {name} is {float(value):g} for a batch, {float(mean):g} on average for its samples"
+
+
+def _each_alone(adapter: TermAdapter, module: nn.Module, x: Tensor) -> Iterator[Output]:
+    """A pass of each sample, with its share of the noise of the batch while the pass is used."""
+    for row in range(len(x)):
+        with sharing(Layout((1,) * len(x), row)), RowNoise():
+            yield adapter.out(module, x[row : row + 1])
 
 
 @law(
@@ -149,4 +182,4 @@ def _terms(tested: PartUnderTest) -> Iterator[TermAdapter]:
         yield adapter
 
 
-LAWS = [one_number, averaged, players, unweighted, scored]
+LAWS = [one_number, averaged, by_sample, players, unweighted, scored]

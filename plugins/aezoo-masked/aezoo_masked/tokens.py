@@ -85,6 +85,8 @@ def of_hidden(out: Output) -> Output:
 class HiddenReconstruction(nn.Module):
     """The batch mean of -log p of the values of hidden patches, in nats."""
 
+    by_sample = True
+
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
         return {"hidden": reconstruction(of_hidden(out)).mean()}
 

@@ -64,6 +64,8 @@ def away_from_zero(center: Tensor) -> Tensor:
 class SVDD(nn.Module):
     """The mean squared distance of codes from their centre (equation 4, without the weight decay)."""
 
+    by_sample = True
+
     def forward(self, out: Output, player: str) -> dict[str, Tensor]:
         return {"distance": self.score(out).mean()}
 

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from aezoo.nn.distributed import of_first, summed
+from aezoo.nn.distributed import alone, chosen_of_all, count_of_all, of_first, rows_of_all, summed
 from aezoo_quantize.kmeans import kmeans, nearest
 
 #: Codes with a running count below this have not been used for long: they are not moved.
@@ -35,8 +35,8 @@ class Codebook(nn.Module):
     They are updated in a forward pass in training, after the lookup. A code that is not used does not move; Sonnet adds
     1e-5 to its count instead, which draws it to the origin. A code whose n_k falls below `restart`
     times the mean of all is moved to a vector of the batch, with that mean as its n_k (Dhariwal et al. 2020,
-    arXiv:2005.00341, section 3.1). All of it is in buffers, the same in every process that trains: counts and sums are
-    of all their vectors, first codes and restarts those of the first. Random numbers come from the generator alone;
+    arXiv:2005.00341, section 3.1). All of it is in buffers, the same in every process that trains: counts, sums, first
+    codes and restarts are of the vectors of all of them. Random numbers come from the generator alone;
     without one the first codes are the farthest points and no code is restarted.
 
     Args:
@@ -103,7 +103,9 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def _start(self, x: Tensor, generator: Generator | None) -> None:
-        centres, counts = kmeans(x, len(self.codes), generator, cosine=self.cosine)
+        every = rows_of_all(x)
+        with alone():
+            centres, counts = kmeans(every, len(self.codes), generator, cosine=self.cosine)
         self._set(torch.ones_like(self.counts, dtype=torch.bool), of_first(centres), of_first(counts))
         self.started.fill_(True)
 
@@ -126,9 +128,12 @@ class Codebook(nn.Module):
 
     def _restart(self, x: Tensor, generator: Generator) -> None:
         """Move codes that are hardly used to vectors of the batch. The number of draws does not depend on how many."""
-        rows = torch.randint(len(x), (len(self.codes),), generator=generator, device=x.device)
+        every = count_of_all(x)
+        with alone():  # a draw of codes, none of samples
+            rows = torch.randint(every, (len(self.codes),), generator=generator, device=x.device)
         mean_count = self.counts.mean()
-        self._set(self.counts < self.restart * mean_count, of_first(x[rows]), mean_count.expand_as(self.counts))
+        chosen = chosen_of_all(x, of_first(rows))
+        self._set(self.counts < self.restart * mean_count, chosen, mean_count.expand_as(self.counts))
 
     def _set(self, which: Tensor, codes: Tensor, counts: Tensor) -> None:
         """Set some codes, and their running means."""

@@ -18,6 +18,8 @@ class Sum(nn.Module):
         field: Which one.
     """
 
+    by_sample = True
+
     def __init__(self, field: str) -> None:
         super().__init__()
         self.field = field

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from aezoo.nn.autoencoder import Autoencoder
-from aezoo.nn.distributed import summed
+from aezoo.nn.distributed import count_of_all, layout, lowest, rows_of_all
 from aezoo.nn.latent import ActivatedCode, largest
 from aezoo_sparse.start import couple
 
@@ -126,19 +126,37 @@ class BatchTopK(Dictionary):
         pre = self.scores(h)
         if not self.training:
             return ActivatedCode(pre.where(pre > self.threshold, 0.0), pre)
-        z = largest(pre.reshape(1, -1), self.k * len(pre)).view_as(pre)
+        z = largest_of_batch(pre, self.k)
         self._update_threshold(z.detach())
         return ActivatedCode(z, pre)
 
     @torch.no_grad()
     def _update_threshold(self, z: Tensor) -> None:
-        smallest = z.where(z > 0, torch.inf).min()
+        smallest = lowest(z.where(z > 0, torch.inf).min())
         weight = (RECENT / (self.batches + RECENT)).clamp_min(1 - self.momentum).to(smallest.dtype)
-        # A batch in which nothing is active has no smallest value. Of several processes each has a batch of its own.
-        known = smallest.isfinite()
-        total, count = summed(torch.stack([smallest.where(known, 0.0), known.to(smallest.dtype)]))
-        self.threshold.lerp_(total / count.clamp_min(1), weight.where(count > 0, 0.0))
-        self.batches.add_(count > 0)
+        known = smallest.isfinite()  # a batch in which nothing is active has no smallest value
+        self.threshold.lerp_(smallest.where(known, 0.0), weight.where(known, 0.0))
+        self.batches.add_(known)
+
+
+def largest_of_batch(pre: Tensor, k: int) -> Tensor:
+    """The `k` B largest units of a batch, those below zero and all others as zero.
+
+    Of several processes that share a batch each finds the value from which on units are active: among the largest of
+    each process that could be among the largest of all. Units of equal value at that bound are then active together.
+
+    Shape:
+        pre: [B, D] -> [B, D]
+    """
+    samples = count_of_all(pre)
+    if samples == len(pre):
+        return largest(pre.reshape(1, -1), k * len(pre)).view_as(pre)
+    dealt = layout()
+    fewest = min(dealt.sizes) if dealt else 1
+    each = min(-(-k * samples // fewest), pre.shape[1])
+    own = pre.detach().flatten().topk(each * len(pre), sorted=False).values.view(len(pre), each)
+    bound = rows_of_all(own).flatten().topk(k * samples, sorted=False).values.min()
+    return pre.where(pre >= bound, 0.0).relu()
 
 
 class JumpReLU(Dictionary):

@@ -18,6 +18,8 @@ class NestedReconstruction(nn.Module):
         prefixes: Widths, in addition to the whole code.
     """
 
+    by_sample = True
+
     def __init__(self, prefixes: Sequence[int]) -> None:
         super().__init__()
         self.prefixes = tuple(prefixes)

@@ -1,0 +1,147 @@
+"""Processes: a run of a spec that several processes share must end as that of one.
+
+    assert faults_of_processes({"mine": spec}) == {}
+
+Each process trains the spec alone, and with the others: weights, running means and records have to be the same up to
+rounding, and are compared in double precision, where nothing else is as small.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aezoo.processes import LOCAL_RANK, RANK, SIZE
+from aezoo.reading.reader import read
+from aezoo.spec.document import Spec
+
+#: Seconds after which processes that do not end have failed.
+TIMEOUT = 900
+#: Share of a number by which rounding may move it in the few steps of a run.
+TOLERANCE = 1e-6
+
+
+def faults_of_processes(
+    specs: Mapping[str, Spec], *, processes: int = 2, overrides: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """What differs between a run of one process and one of several, a line each, by the name of the spec.
+
+    Args:
+        specs: Of few steps each, and small: all run one after another.
+        processes: How many share a run.
+        overrides: Changes of all specs, as `read` takes them.
+
+    Raises:
+        RuntimeError: A process did not end well.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        job = Path(folder) / "job.json"
+        documents = {name: spec.document() for name, spec in specs.items()}
+        job.write_text(json.dumps({"specs": documents, "overrides": [*overrides]}))
+        run_processes(["-m", "aezoo.testing.processes", str(job)], processes)
+        return json.loads((Path(folder) / "faults.json").read_text())  # type: ignore[no-any-return]
+
+
+def run_processes(arguments: Sequence[str], processes: int) -> None:
+    """Run Python with these arguments in several processes, as torchrun would. Raises `RuntimeError`."""
+    place = meeting_place()
+    running = [
+        subprocess.Popen([sys.executable, *arguments], env=environment(rank, processes, place))
+        for rank in range(processes)
+    ]
+    try:
+        codes = [process.wait(TIMEOUT) for process in running]
+    finally:
+        for process in running:
+            process.kill()
+    if any(codes):
+        raise RuntimeError(f"processes ended with {codes}")
+
+
+def meeting_place() -> Any:
+    """Where processes find each other, as torchrun has one: a store of torch, to be kept until they have ended."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
+def environment(rank: int, processes: int, place: Any) -> dict[str, str]:
+    """The variables by which a process of several knows its place."""
+    numbers = {RANK: rank, LOCAL_RANK: rank, SIZE: processes, "MASTER_PORT": place.port, "OMP_NUM_THREADS": 1}
+    words = {"MASTER_ADDR": "127.0.0.1", "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    return {**os.environ, **words, **{name: str(value) for name, value in numbers.items()}}
+
+
+def _compare(job: Path) -> None:
+    """The work of one of the processes."""
+    from aezoo.training.ranks import joined
+
+    task = json.loads(job.read_text())
+    with joined("cpu") as ranks:
+        assert ranks is not None
+        faults = {}
+        for name, document in task["specs"].items():
+            spec = read(document, overrides=[*task["overrides"], "training.precision='float64'"])
+            found = ranks.everything(list(_faults(spec, ranks)))
+            faults[name] = [*dict.fromkeys(fault for each in found for fault in each)]
+        if ranks.is_first:
+            (job.parent / "faults.json").write_text(json.dumps({name: each for name, each in faults.items() if each}))
+
+
+def _faults(spec: Spec, ranks: Any) -> Iterator[str]:
+    from aezoo.errors import AezooError
+    from aezoo.training.agreement import Agreement
+    from aezoo.training.history import History
+    from aezoo.training.setup import assemble, set_up
+    from aezoo.training.signals import Stop
+
+    histories, outcomes = (History(), History()), []
+    for history in histories:
+        stop = Stop()
+        agreement = Agreement(ranks, stop, None) if history is histories[1] else None
+        try:
+            outcomes.append(assemble(spec, set_up(spec), history, None, stop, agreement=agreement)[1].run())
+        except AezooError as error:
+            yield str(error)
+            return
+    one, several = outcomes
+    facts = [(each.stop_reason, each.step, each.epoch, each.best_step) for each in outcomes]
+    if facts[0] != facts[1]:
+        yield f"it ended as {facts[1]}, not {facts[0]}: {several.failure}"
+    for known, shared in ((one.state, several.state), (one.auxiliary_state, several.auxiliary_state)):
+        for name, value in known.items():
+            if not _alike(value, shared[name]):
+                yield f"{name} is off by {_apart(value, shared[name]):.1e}"
+    if len(histories[0].records) != len(histories[1].records):
+        yield "it has other records"
+    for record, other in zip(histories[0].records, histories[1].records, strict=False):
+        for name, value in record.items():
+            if not _same_number(value, other.get(name)):
+                yield f"{record['split']} {name} after step {record['step']} is {other.get(name)}, not {value}"
+
+
+def _alike(value: Any, other: Any) -> bool:
+    return value.shape == other.shape and _apart(value, other) <= TOLERANCE
+
+
+def _apart(value: Any, other: Any) -> float:
+    """The largest difference, as a share of the largest value or of 1e-3."""
+    if not value.numel():
+        return 0.0
+    return float((value.double() - other.double()).abs().max() / value.double().abs().max().clamp_min(1e-3))
+
+
+def _same_number(value: Any, other: Any) -> bool:
+    if not isinstance(value, float) or not isinstance(other, (int, float)):
+        return bool(value == other)
+    return abs(value - other) <= TOLERANCE * max(abs(value), 1e-3)
+
+
+if __name__ == "__main__":
+    _compare(Path(sys.argv[1]))
