@@ -102,7 +102,7 @@ class WholeOutput(Output):
     def levels(self) -> tuple[Any, ...]:
         return tuple(_each(level, self._whole) for level in self._item("levels"))
 
-    def _replace(self, **changes: Any) -> Output:
+    def _replace(self, **changes: Any) -> Output:  # type: ignore[override]
         kept = {name: changes.pop(name) if name in changes else getattr(self, name) for name in Output._fields}
         if changes:
             raise ValueError(f"Got unexpected field names: {[*changes]!r}")

@@ -88,6 +88,7 @@ class AgreedKeeper:
     def __init__(self, agreement: Agreement, keeper: Keeper | None) -> None:
         self.agreement = agreement
         self.keeper = keeper
+        self.keeps_last = keeper is not None and keeper.keeps_last
 
     def due(self) -> bool:
         """Whether it was agreed on."""

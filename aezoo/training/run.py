@@ -283,6 +283,8 @@ def started(
         ) or (Past(), None, History())
         checkpointed.by_this_run = True
         with closing(history):
+            if ranks and options.preview:
+                raise UsageError("a preview is not drawn by several processes", hint="leave --preview out")
             picture = writer.folder / PREVIEW if writer and options.preview else None
             spec = with_settings(asked.spec, setup.samples)
             start = options.start if past.checkpoint is None else None
