@@ -96,6 +96,12 @@ class MSESpec(LikelihoodSpec):
     def raw_range(self, data: Range) -> Range:
         return data if self.output == "identity" else ANY
 
+    def mean_range(self) -> Range | None:
+        return None if self.output == "identity" else RANGES[self.output]
+
+    def error_factor(self) -> float:
+        return 1.0
+
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from reachable(self.output, spec)
 

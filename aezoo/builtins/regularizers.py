@@ -41,6 +41,12 @@ def _free_decoder(spec: Spec) -> bool:
     return spec.reconstructs and not (spec.decoder.tied or bound or spec.training.optimizer.decay())
 
 
+def _in_the_long_run(weight: ScheduleSpec) -> float | None:
+    """The number that a weight ends at; None for 0."""
+    last = weight.value(999_999, 1_000_000)
+    return last if last > 0 else None
+
+
 def _over_batch(layers: Iterable[LayerSpec], shape: Shape) -> bool:
     """Whether a layer, or one inside it, normalizes over the batch."""
     for layer in layers:
@@ -95,6 +101,9 @@ class KLSpec(RegularizerSpec):
         """Those of the two that are not 0 throughout."""
         numbers = {"free_bits": self.free_bits, "capacity": self.capacity}
         return {name: number for name, number in numbers.items() if number.constant != 0}
+
+    def price(self, spec: Spec) -> float | None:
+        return None if self._used() else _in_the_long_run(self.weight)
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _latent_only(self)
@@ -220,6 +229,9 @@ class ContractiveSpec(RegularizerSpec):
         "auto", description="how the norm is computed; exact takes one product for each code value"
     )
     probes: int = Field(1, ge=1, le=1024, description="random directions for each sample of the Hutchinson estimate")
+
+    def price(self, spec: Spec) -> float | None:
+        return None if _free_decoder(spec) else _in_the_long_run(self.weight)
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from _latent_only(self)

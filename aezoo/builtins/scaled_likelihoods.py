@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import model_validator
 
 from aezoo.builtins.likelihoods import ANY, Activation, reachable
-from aezoo.plugin import Field, LikelihoodSpec, Range, Remark, Shape, Spec
+from aezoo.plugin import RANGES, Field, LikelihoodSpec, Range, Remark, Shape, Spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -70,6 +70,12 @@ class GaussianSpec(LikelihoodSpec):
     def raw_range(self, data: Range) -> Range:
         return data if self.output == "identity" and self.variance != "per_value" else ANY
 
+    def mean_range(self) -> Range | None:
+        return None if self.output == "identity" else RANGES[self.output]
+
+    def error_factor(self) -> float | None:
+        return 0.5 / (self.sigma or 1.0) ** 2 if self.variance == "fixed" else None
+
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from reachable(self.output, spec)
 
@@ -126,6 +132,9 @@ class LaplaceSpec(LikelihoodSpec):
     def raw_range(self, data: Range) -> Range:
         return data if self.output == "identity" else ANY
 
+    def mean_range(self) -> Range | None:
+        return None if self.output == "identity" else RANGES[self.output]
+
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from reachable(self.output, spec)
 
@@ -167,6 +176,9 @@ class HuberSpec(LikelihoodSpec):
 
     def raw_range(self, data: Range) -> Range:
         return data if self.output == "identity" else ANY
+
+    def mean_range(self) -> Range | None:
+        return None if self.output == "identity" else RANGES[self.output]
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
         yield from reachable(self.output, spec)

@@ -32,12 +32,15 @@ def explain(code: str | None, markdown: bool, as_json: bool) -> None:
         raise UsageError("--markdown prints all codes and nothing else")
     if markdown:
         click.echo(page(codes().values()), nl=False)
+    elif code and (rule := _rule_named(code)):
+        emit(rule) if as_json else click.echo(_told(rule))
     elif as_json:
         emit(_document(_code_named(code)) if code else [_document(each) for each in codes().values()])
     elif code:
         _print(_code_named(code))
     else:
         table(("code", "level", "what it is"), [(each.code, each.level, each.title) for each in codes().values()])
+        click.echo("\nAZ711 and later are findings about data and trained models: docs/diagnosis.md")
 
 
 def _code_named(name: str) -> Code:
@@ -49,6 +52,25 @@ def _code_named(name: str) -> Code:
         return codes()[code]
     hint = did_you_mean(code, codes(), "`aezoo explain` lists all codes")
     raise NotFound(f"no fault has the code {name!r}", hint=hint)
+
+
+def _rule_named(name: str) -> dict[str, str] | None:
+    """What a finding's rule sees, of a code that is one; None of a fault's."""
+    code = f"AZ{name.strip().upper().removeprefix('AZ')}"
+    if not code.startswith("AZ7"):
+        return None
+    from aezoo.diagnosis.diagnosis import RULES
+
+    rule = RULES.get(code)
+    return None if rule is None else {"code": rule.code, "title": rule.title, "sees": rule.sees}
+
+
+def _told(rule: dict[str, str]) -> str:
+    about = (
+        "A finding about the data of a run or a trained model. Cause and cure depend on these, and are printed with it."
+    )
+    sees = f"Told where {rule['sees']}."
+    return f"finding[{rule['code']}]: {rule['title']}\n\n{_wrapped(sees)}\n\n{_wrapped(about)}"
 
 
 def _print(code: Code) -> None:

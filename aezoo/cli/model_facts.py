@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aezoo.cli import output
-from aezoo.cli.scores_table import in_units
+from aezoo.cli.scores_table import in_units, print_findings
 from aezoo.errors import NotFound, UsageError
 from aezoo.names import inert
 
@@ -34,8 +34,14 @@ def facts(folder: Path, spec: Spec, source: str) -> dict[str, Any]:
         "license": spec.license,
         "source": _source(lock, asked(source, lock.revision)) if lock else None,
         "metrics": metrics,
+        "findings": [*_listed(record), *_listed(metrics)],
         "training": {name: record[name] for name in kept if name in record},
     }
+
+
+def _listed(facts: dict[str, Any]) -> list[Any]:
+    findings = facts.get("findings")
+    return findings if isinstance(findings, list) else []
 
 
 def _source(lock: Lock, revision: str) -> dict[str, str]:
@@ -46,6 +52,8 @@ def _source(lock: Lock, revision: str) -> dict[str, str]:
 def print_facts(about: dict[str, Any]) -> None:
     """Print what `facts` gives."""
     click.echo()
+    from aezoo.diagnosis.finding import read_findings
+
     metrics, training, source = about["metrics"], about["training"], about["source"]
     columns = _columns(metrics)
     if columns:
@@ -55,6 +63,7 @@ def print_facts(about: dict[str, Any]) -> None:
         rows = [(inert(name), *(output.number(values.get(name)) for values in columns.values())) for name in names]
         output.table(("metric", *map(inert, columns)), rows, right="l" + "r" * len(columns))
         click.echo()
+    print_findings(read_findings(about["findings"]))
     if training:
         click.echo(", ".join(f"{name} {inert(value)}" for name, value in training.items()))
     if source:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from aezoo.cli.output import columns as width
-from aezoo.cli.output import number, table
+from aezoo.cli.output import folded, number, table
+from aezoo.names import visible
 
 if TYPE_CHECKING:
+    from aezoo.diagnosis.finding import Finding
     from aezoo.evaluation.scores import Scores
 
 
@@ -19,8 +21,15 @@ def in_units(units: object) -> str:
     return "; errors in standardized units, as the loss" if units == "standardized" else ""
 
 
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Print what is wrong, why, and what to type against it."""
+    for finding in findings:
+        for line in finding.lines():
+            click.echo(folded(visible(line), "    "), err=True)
+
+
 def print_scores(scores: Scores) -> None:
-    """Print every metric, and what each baseline gets for it."""
+    """Print every metric, and what each baseline gets for it; what is wrong with the model, on stderr."""
     columns = {"model": scores.metrics, **scores.baseline}
     names = dict.fromkeys(name for values in columns.values() for name in values)
     rows = [(name, *(number(values.get(name)) for values in columns.values())) for name in names]
@@ -28,6 +37,7 @@ def print_scores(scores: Scores) -> None:
     table(("metric", *columns), rows, right="l" + "r" * len(columns))
     if width() is not None:  # on a terminal; a file or a pipe holds the figures alone
         click.echo(legend(names))
+    print_findings(scores.findings)
 
 
 def legend(names: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor
 
 from aezoo.data.batches import Batch, Batches
+from aezoo.diagnosis.model_figures import ModelFigures, model_figures
 from aezoo.errors import DataWarning
 from aezoo.evaluation import baselines
 from aezoo.evaluation.baselines import Batched
@@ -78,6 +79,7 @@ class Evaluator:
         self.batches = batches
         self.seed = seed
         batch_size = batch_size or model.samples_at_once(model.spec.input.shape, 256)
+        self.batch_size = batch_size
         self.passes = partial(batches.sequential, batch_size)
         shape, span = self.spec.input.shape, self.spec.input.range
         self.corruptions = [made(part, shape, span).eval() for part in self.spec.corruption]
@@ -189,6 +191,13 @@ class Evaluator:
         for batch in self.passes():
             errors.update(batch.x, estimate(self._corrupt(batch, generator) if corrupted else batch))
         return errors
+
+    def figures(self, training: Batches | None, metrics: Table, baseline: Mapping[str, Table]) -> ModelFigures:
+        """What a diagnosis reads beside the metrics of the model and of its baselines."""
+        network, size = self.model.network, self.batch_size
+        return model_figures(
+            self.spec, network, self.batches, training, metrics, baseline, batch_size=size, seed=self.seed
+        )
 
     def examples(self) -> Examples | None:
         """A few samples, and what the model makes of them; None where it decodes none."""

@@ -18,8 +18,10 @@ from aezoo.data.fields import Fields, with_fields
 from aezoo.data.outside import reaches_out, refuse_outside
 from aezoo.data.sources import Source, check, open_samples
 from aezoo.data.splits import split as split_rows
+from aezoo.diagnosis.diagnosis import diagnose_model
+from aezoo.diagnosis.finding import Finding
 from aezoo.errors import DataError, DataWarning, UsageError
-from aezoo.evaluation.evaluator import Evaluator, Examples, Passes, Table
+from aezoo.evaluation.evaluator import Evaluator, Examples, Table
 from aezoo.evaluation.units import Name
 from aezoo.model import Model
 from aezoo.nn.modes import evaluating
@@ -50,6 +52,7 @@ class Scores:
         seed: Of latent noise and corruption.
         versions: Of aezoo and torch.
         units: Of `squared_error`, `mse` and `fvu`, of the model and the baselines: those of the loss.
+        findings: What is wrong with the model, and what to do: see `aezoo.diagnosis`.
         examples: For pictures.
     """
 
@@ -61,6 +64,7 @@ class Scores:
     seed: int
     versions: dict[str, str]
     units: Name = "data"
+    findings: tuple[Finding, ...] = ()
     examples: Examples | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,6 +80,7 @@ class Scores:
             "seed": self.seed,
             "units": self.units,
             "versions": self.versions,
+            "findings": [finding.as_dict() for finding in self.findings],
         }
 
     def finite(self) -> Table:
@@ -157,12 +162,16 @@ def evaluate_split(
     return _scores(evaluator, samples, split, _training_batches(model.spec, samples, rows["train"]))
 
 
-def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Passes | None) -> Scores:
+def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batches | None) -> Scores:
+    # Of wide samples fewer at a time: moments take several copies of a batch in float64.
+    size = max(1, min(1024, FIT_VALUES // flat(samples.shape)))
+    passes = None if training is None else partial(training.sequential, size)
     with evaluating(evaluator.model.network), torch.inference_mode():
-        metrics = evaluator.metrics(default_registry(), training)
-        compared = evaluator.compare(None if training is None else lambda: (batch.x for batch in training()))
+        metrics = evaluator.metrics(default_registry(), passes)
+        compared = evaluator.compare(None if passes is None else lambda: (batch.x for batch in passes()))
         metrics |= compared.pop("", {})
         _warn_of_not_finite(metrics, samples.source)
+        figures = evaluator.figures(training if split != "train" else None, metrics, compared)
         return Scores(
             metrics=metrics,
             baseline=compared,
@@ -172,11 +181,12 @@ def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Passes
             seed=evaluator.seed,
             versions=_versions(),
             units=evaluator.units.name,
+            findings=tuple(diagnose_model(evaluator.spec, figures)),
             examples=evaluator.examples(),
         )
 
 
-def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Passes | None:
+def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Batches | None:
     """The training split of the spec's own data; None if it has none, or a pulled model's lie outside the folder."""
     spec = model.spec
     if not own:
@@ -186,12 +196,11 @@ def _own_training_split(model: Model, samples: Samples, *, own: bool) -> Passes 
     return _training_batches(spec, samples, split_rows(samples, spec.data, spec.training.seed)["train"])
 
 
-def _training_batches(spec: Spec, samples: Samples, rows: Rows) -> Passes:
+def _training_batches(spec: Spec, samples: Samples, rows: Rows) -> Batches:
     """What baselines and metrics are fitted to: evenly spaced samples of the training split."""
     if len(rows) > FIT_ROWS:
         rows = rows[np.arange(FIT_ROWS) * len(rows) // FIT_ROWS]
-    # Of wide samples fewer at a time: moments take several copies of a batch in float64.
-    return partial(Batches(samples, spec, rows).sequential, max(1, min(1024, FIT_VALUES // flat(samples.shape))))
+    return Batches(samples, spec, rows)
 
 
 def _warn_of_not_finite(metrics: Table, source: str) -> None:

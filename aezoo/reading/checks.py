@@ -9,6 +9,7 @@ from aezoo.hints import did_you_mean
 from aezoo.reading.field_checks import field_faults, target_fault
 from aezoo.reading.group_checks import group_faults
 from aezoo.reading.lints import idle, lints, shaped_lints
+from aezoo.reading.modelling_lints import modelling_lints, shaped_modelling_lints
 from aezoo.reading.size_checks import size_faults
 from aezoo.spec.component import FIELDS, Component, Remark
 from aezoo.spec.contracts import several
@@ -37,8 +38,9 @@ def examine(spec: Spec, *, limits: Limits = DEFAULT_LIMITS) -> list[Fault]:
     decoder = _decoder_length(spec, bounded=bounded)
     faults = [*excess, *misfits, *field_faults(spec), *_names(spec, decoder=decoder), *_choice(spec), *lints(spec)]
     faults += group_faults(spec, decoder=decoder, fits=fits)
+    faults += modelling_lints(spec)
     if fits:
-        faults += [*_tied(spec), *size_faults(spec), *shaped_lints(spec)]
+        faults += [*_tied(spec), *size_faults(spec), *shaped_lints(spec), *shaped_modelling_lints(spec)]
     return [*faults, *(_remarks(spec, fits=fits) if bounded else ())]
 
 

@@ -16,6 +16,7 @@ FAMILIES: Mapping[str, str] = {
     "4": "Shapes",
     "5": "Meaning",
     "6": "Trust and size",
+    "7": "Modelling",
 }
 
 

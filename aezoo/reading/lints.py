@@ -130,7 +130,7 @@ def _copying(spec: Spec) -> Iterator[Fault]:
     latent = spec.latent
     kept = spec.corruption or spec.regularizers or latent.sparse or latent.quantized or latent.noisy
     copying = spec.reconstructs and spec.objective.copying
-    if kept or not copying or any(layer.draws() for _, layer, _ in _all_layers(spec)):
+    if kept or not copying or any(layer.draws() for _, layer, _ in all_layers(spec)):
         return
     if spec.target is not None:  # then a copy is not what is asked for
         return
@@ -151,7 +151,7 @@ def _batch_norms(spec: Spec) -> Iterator[Fault]:
         return
     hint = 'training.batch_size = 2 or more, or norm = "group"'
     reported: set[tuple[KeyPath, str]] = set()
-    for path, layer, shape in _all_layers(spec):
+    for path, layer, shape in all_layers(spec):
         over = layer.batch_norm(shape)
         if over is None:
             continue
@@ -181,7 +181,7 @@ def _ending(spec: Spec) -> Iterator[Fault]:
 Placed = tuple[KeyPath, LayerSpec, Shape]
 
 
-def _all_layers(spec: Spec) -> Iterator[Placed]:
+def all_layers(spec: Spec) -> Iterator[Placed]:
     """Every layer, those inside layers too, with its input shape; a mirror's layers stand at `decoder`."""
     yield from _stack(("encoder",), spec.encoder_layers(), spec.encoder_shapes)
     if spec.decoder.type != "mirror":

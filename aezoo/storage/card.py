@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aezoo.diagnosis.finding import read_findings
+from aezoo.names import inert
 from aezoo.spec.component import Component
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec
@@ -76,6 +78,7 @@ def card(
         _architecture(spec),
         _data(spec, record or {}),
         _metrics(metrics),
+        _diagnosis(metrics, record or {}),
         _training(spec, record or {}),
         _limits(spec),
         _verify(address),
@@ -340,6 +343,18 @@ def _metrics(metrics: Facts | None) -> str:
         " `nll`, `rate` and `elbo` are in nats, `psnr` in decibels."
     )
     return f"## Metrics\n\nOn {where}.\n\n{table}\n\n{legend}"
+
+
+def _diagnosis(metrics: Facts | None, record: Facts) -> str:
+    """What was found to be wrong with the data of the run or with the model; nothing of a model that is well."""
+    found = [*read_findings(record.get("findings")), *read_findings((metrics or {}).get("findings"))]
+    lines = [f"- {finding.code}, {finding.title.lower()}: {finding.evidence}; {finding.cause}." for finding in found]
+    return "\n".join(["## Diagnosis\n", *map(inert_line, lines)]) if lines else ""
+
+
+def inert_line(line: str) -> str:
+    """A line of text that a file may have made up, without what could be more than text."""
+    return inert(line, 1000).replace("<", "&lt;")
 
 
 def _units(metrics: Facts) -> str:

@@ -418,6 +418,8 @@ def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
         record |= started.past.record | started.options.record
         if started.loop.recovery and started.loop.recovery.events:
             record["rollbacks"] = started.loop.recovery.events
+        if setup.findings:
+            record["findings"] = [finding.as_dict() for finding in setup.findings]
         run = Run(model, record, None, history.records, writer.folder if writer else None, outcome.auxiliary_state)
         saved = _by_first(
             started.agreement.ranks if started.agreement else None, lambda: save_weights(run, outcome, writer)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -16,6 +18,9 @@ from aezoo.data.fields import Fields, with_fields
 from aezoo.data.sources import check, open_samples
 from aezoo.data.splits import split
 from aezoo.data.values import warn_of_few_levels, warn_of_precision
+from aezoo.diagnosis.data_figures import data_figures
+from aezoo.diagnosis.diagnosis import diagnose_data
+from aezoo.diagnosis.finding import Finding, FindingWarning
 from aezoo.errors import DataError
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
@@ -53,6 +58,7 @@ class Setup(NamedTuple):
         mapped_files: The files that the samples are mapped from.
         device: Where the run computes.
         threads: Of the CPU.
+        findings: What is wrong with the training split, in view of the spec.
     """
 
     samples: Samples
@@ -61,6 +67,7 @@ class Setup(NamedTuple):
     mapped_files: MappedFiles
     device: devices.Device
     threads: int
+    findings: tuple[Finding, ...] = ()
 
 
 def set_up(
@@ -85,7 +92,18 @@ def set_up(
         for name, part in rows.items()
         if len(part)
     }
-    return Setup(samples, rows, batches, mapped_files, chosen, n_threads)
+    findings = _diagnosed(spec, batches["train"], as_bytes=samples.values.dtype == np.uint8)
+    return Setup(samples, rows, batches, mapped_files, chosen, n_threads, findings)
+
+
+def _diagnosed(spec: Spec, batches: Batches, *, as_bytes: bool) -> tuple[Finding, ...]:
+    """What is wrong with the training split, of which a warning is given."""
+    if not spec.reconstructs or spec.input.observed is not None or spec.mask is not None:  # gaps are no values
+        return ()
+    findings = diagnose_data(spec, data_figures(spec, batches, as_bytes=as_bytes))
+    for finding in findings:
+        warnings.warn(FindingWarning(str(finding)), stacklevel=4)
+    return tuple(findings)
 
 
 def assemble(

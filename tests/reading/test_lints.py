@@ -165,7 +165,8 @@ GAUSSIAN = {"type": "gaussian", "dim": 3}
     [
         ({}, ["AZ511 latent"]),
         ({"regularizers": {"l2": {}}}, ["AZ511 latent"]),
-        ({"regularizers": {"kl": {}}}, []),
+        ({"regularizers": {"kl": {}}}, ["AZ701 likelihood"]),
+        ({"regularizers": {"kl": {}}, "likelihood": "gaussian"}, []),
         ({"regularizers": {"kl": {"weight": 0}}}, ["AZ511 latent", "AZ505 regularizers.kl.weight"]),
         ({"regularizers": {"kl": {"weight": {"type": "linear", "start": 0.0, "end": 0.0}}}}, ["AZ511", "AZ505"]),
         ({"regularizers": {"kl": {"weight": {"type": "linear", "start": 0.0, "end": 0.5}}}}, []),
@@ -297,12 +298,13 @@ DROPPING = ["flatten", {"type": "dropout", "p": 0.2}]
     ("changes", "expected"),
     [
         ({}, ["AZ517 latent"]),
-        ({"latent": latent(dim=15)}, []),
+        ({"latent": latent(dim=15)}, ["AZ703 latent"]),
+        ({"latent": latent(dim=14)}, []),
         ({"corruption": [{"type": "mask"}]}, []),
         ({"regularizers": {"l2": {}}}, []),
         ({"latent": {"type": "topk", "dim": 32, "k": 4}}, []),
         ({"latent": {"type": "odd:codebook", "dim": 32}}, []),
-        ({"latent": {"type": "gaussian", "dim": 32}, "regularizers": {"kl": {}}}, []),
+        ({"latent": {"type": "gaussian", "dim": 32}, "likelihood": "gaussian", "regularizers": {"kl": {}}}, []),
         ({"encoder": DROPPING}, []),
         ({"encoder": ["flatten", {"type": "residual", "body": [{"type": "dropout"}]}]}, []),
         ({"encoder": ["flatten", {"type": "dropout", "p": 0.0}]}, ["AZ517 latent"]),
@@ -450,3 +452,41 @@ def test_a_plugins_remark_carries_a_code_of_meaning(registry: Registry, code: st
 def test_a_lint_is_a_warning_and_refuses_nothing() -> None:
     with pytest.warns(aezoo.reading.reader.SpecWarning, match="AZ517"):
         aezoo.read(spec_of(latent=WIDE))
+
+
+# --- modelling ----------------------------------------------------------------------------------------------
+
+POOL = [{"type": "conv", "channels": 4}, {"type": "global_pool"}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"encoder": POOL}, ["AZ702 encoder[1]"]),
+        ({"encoder": [{"type": "conv", "channels": 4}, {"type": "pool"}]}, []),
+        ({"encoder": POOL, "decoder": "none", "objective": "odd:several", "training": {"best_by": "bound"}}, []),
+        ({"encoder": ["flatten"]}, []),
+    ],
+)
+def test_a_mean_over_all_positions_before_a_flat_code_forgets_where_things_are(
+    registry: Registry, changes: Table, expected: list[str]
+) -> None:
+    assert [code for code in codes(registry, **{"latent": latent(dim=2), **changes}) if "AZ702" in code] == expected
+
+
+@pytest.mark.parametrize(
+    ("term", "likelihood", "expected"),
+    [
+        ({}, "mse", 1),
+        ({}, "gaussian", 0),
+        ({"weight": 0.1}, "mse", 0),
+        ({"weight": 0.5}, "mse", 1),
+        ({"free_bits": 0.1}, "mse", 0),
+        ({"weight": {"type": "linear", "start": 0.0, "end": 4.0}}, "mse", 1),
+    ],
+)
+def test_a_rate_beside_a_squared_error_is_told_unless_its_weight_was_chosen(
+    registry: Registry, term: Table, likelihood: str, expected: int
+) -> None:
+    found = codes(registry, latent=GAUSSIAN, likelihood=likelihood, regularizers={"kl": term})
+    assert found.count("AZ701 likelihood") == expected

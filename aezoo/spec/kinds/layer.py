@@ -174,6 +174,11 @@ class LayerSpec(Component):
         """
         return None
 
+    def forgets_order(self, shape: Shape) -> bool:
+        """Whether it makes one number of all positions of a channel without weighing them, as a mean does."""
+        pooled = len(shape) > 1 and flat(shape[1:]) > 1 and flat(self.output_shape(shape)) == shape[0]
+        return pooled and not self.parameters(shape)
+
     def draws(self) -> bool:
         """Whether it adds noise in training, as dropout does."""
         return False

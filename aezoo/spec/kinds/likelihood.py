@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from aezoo.spec.component import AnySpec, Component, Range, Remark
@@ -38,9 +38,22 @@ class LikelihoodSpec(Component):
         """Between what the decoder may have to give its values, for data of this range; None if it does not say."""
         return None
 
+    def mean_range(self) -> Range | None:
+        """Between what `mean` can lie, whatever the decoder gives; None for any numbers."""
+        return self.support
+
+    def error_factor(self) -> float | None:
+        """What `nll` takes a squared error times, where a spec fixes that: 1 / (2 sigma^2) of a Gaussian; else None."""
+        return None
+
     def domains(self, shape: Shape) -> Domains:
         """What data of `shape` are, feature by feature; they are refused where they are not. None for any numbers."""
         return None
+
+    @classmethod
+    def for_counts(cls, counts: Sequence[bool]) -> str:
+        """A likelihood of features of which these are counts, as TOML in one line; empty if it is none for counts."""
+        return ""
 
     def parameters(self, shape: Shape) -> int:
         """How many weights it has (counted without torch)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from aezoo.spec.component import Component
+from aezoo.spec.component import AnySpec, Component
 from aezoo.spec.kinds.objective import PlayerSpec
 from aezoo.spec.kinds.schedule import ConstantSpec, ScheduleSpec
 from aezoo.spec.shape import Shape
@@ -54,6 +54,14 @@ class RegularizerSpec(Component):
 
     def player(self, name: str) -> PlayerSpec | None:
         """How and when this player of its own moves; None for as `training` says, at every step."""
+        return None
+
+    def price(self, spec: AnySpec) -> float | None:
+        """What it asks for a direction of the data, in the long run; None if that does not depend on the weight alone.
+
+        Beside `factor` times a squared error, a direction is coded only if its variance exceeds price / (2 factor):
+        exact for linear models with a KL (Lucas et al. 2019, arXiv:1911.02469) or a tied contractive penalty.
+        """
         return None
 
     def weights(self) -> Mapping[str, ScheduleSpec]:

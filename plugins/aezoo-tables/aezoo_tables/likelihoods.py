@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from aezoo.plugin import Domains, Field, LikelihoodSpec, Shape
@@ -59,6 +61,13 @@ class MixedSpec(LikelihoodSpec):
     def domains(self, shape: Shape) -> Domains:
         refuse_misfit(self.columns, shape)
         return [column.domain for column in single(self.columns)]
+
+    @classmethod
+    def for_counts(cls, counts: Sequence[bool]) -> str:
+        runs = ((counted, len([*run])) for counted, run in groupby(counts))
+        kinds = {True: "negative_binomial", False: "gaussian"}
+        columns = ", ".join(f'{{kind = "{kinds[counted]}", count = {count}}}' for counted, count in runs)
+        return f'{{type = "{cls.tag()}", columns = [{columns}]}}'
 
     def raw_shape(self, shape: Shape) -> Shape:
         refuse_misfit(self.columns, shape)
