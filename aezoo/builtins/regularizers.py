@@ -239,7 +239,7 @@ class ContractiveSpec(RegularizerSpec):
             yield Remark(
                 "the encoder can shrink and a free decoder grow: the penalty falls, the model stays "
                 "(Rifai et al. 2011 tie the two)",
-                "decoder = {tied = true}, or constraints.unit_norm = {}",
+                "decoder = {tied = true}, or constraints.unit_norm = {}; and a weight below twice the data's largest variance",
                 "warning",
                 "AZ516",
             )

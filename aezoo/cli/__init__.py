@@ -43,6 +43,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "resume": ("resume", "Go on with a run that was stopped."),
         "sweep": ("sweep", "Train a spec with many values, and compare."),
         "evaluate": ("evaluate", "Judge a model beside its baselines."),
+        "cure": ("cure", "Train again with the patches of what was found."),
+        "compare": ("compare", "Put the scores of models side by side."),
         "runs": ("runs", "List the runs in a folder beside each other."),
     },
     "Models at work": {

@@ -128,7 +128,8 @@ def _leading(centred: Tensor) -> float:
     for _ in range(ROUNDS):
         direction = direction / direction.norm()
         direction = centred.T @ (centred @ direction)
-    return direction.norm().item() / len(centred)
+    length: float = direction.norm().item()
+    return length / len(centred)
 
 
 def _largest_byte(x: Tensor, span: Range) -> int:

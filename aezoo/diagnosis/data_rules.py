@@ -11,7 +11,7 @@ from aezoo.diagnosis.count_likelihoods import count_likelihoods
 from aezoo.diagnosis.data_figures import DataFigures
 from aezoo.diagnosis.finding import Patch, Verdict
 from aezoo.diagnosis.rule import Rule
-from aezoo.diagnosis.suspects import LOST
+from aezoo.diagnosis.suspects import LOST, SMALL
 from aezoo.spec.document import Spec
 
 #: How many times the deviation of one column may be that of another.
@@ -67,12 +67,15 @@ def _heavy(spec: Spec, data: DataFigures) -> Verdict | None:
         return None
     weight = 2 * factor * data.leading / 20
     is_rate = heaviest in cures.rates(spec)
+    # Beside values of deviation 1 a weight means what it meant to whoever proposed it.
+    small = (data.variance / len(data.deviations)) ** 0.5 < SMALL
+    scaled = [cures.STANDARDIZE] if small and spec.input.normalize == "none" else []
     fitted: list[Patch] = [patch for patch in cures.FITTED_VARIANCE if is_rate]
     return Verdict(
         f"{heaviest} keeps directions whose variance is above {least[heaviest]:.3g}; the largest is {data.leading:.3g}",
         "to code anything costs more than the error that it saves: the best model gives the mean for every sample",
         "let the variance of the likelihood follow the errors" if is_rate else "lower the weight",
-        [*fitted, cures.lighter(spec, weight, heaviest)],
+        [*fitted, *scaled, cures.lighter(spec, weight, heaviest)],
     )
 
 
@@ -82,7 +85,6 @@ def _counts(spec: Spec, data: DataFigures) -> Verdict | None:
     counts = data.whole & (data.deviations > 0) & (data.deviations < LARGE_COUNTS) & ~_binary(data)
     if int(counts.sum()) * 2 <= int((data.deviations > 0).sum()):
         return None
-    width = len(counts)
     whole = data.whole & (data.deviations > 0)
     of_counts = [f"likelihood={text}" for text in count_likelihoods(whole.tolist())]
     return Verdict(

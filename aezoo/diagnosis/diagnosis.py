@@ -15,7 +15,8 @@ from aezoo.diagnosis.rule import Rule, findings
 from aezoo.spec.document import Spec
 
 #: Every rule by its code, in order.
-RULES: Mapping[str, Rule[Any]] = {rule.code: rule for rule in (*DATA_RULES, *OUTPUT_RULES, *CODE_RULES)}
+_ALL: tuple[Rule[Any], ...] = (*DATA_RULES, *OUTPUT_RULES, *CODE_RULES)
+RULES: Mapping[str, Rule[Any]] = {rule.code: rule for rule in _ALL}
 
 
 def diagnose_data(spec: Spec, figures: DataFigures) -> list[Finding]:

@@ -80,4 +80,4 @@ def _read(item: object) -> Finding | None:
         return None
     patch = item.get("patch")
     known = isinstance(patch, list) and all(isinstance(text, str) for text in patch)
-    return Finding(*(item[name] for name in texts), tuple(patch) if known else ())  # type: ignore[arg-type]
+    return Finding(*(item[name] for name in texts), tuple(patch) if known else ())  # type: ignore[call-arg, arg-type]

@@ -246,7 +246,7 @@ def _used(spec: Spec, outs: list[Output]) -> float | None:
     if not spec.latent.discrete:
         return None
     names = torch.cat([out.tap(spec.latent.discrete).flatten().cpu() for out in outs])
-    _, counts = names.unique(return_counts=True)
+    _, counts = names.unique(return_counts=True)  # type: ignore[no-untyped-call]
     shares = counts.double() / counts.sum()
     return math.exp(-(shares * shares.log()).sum().item())
 

@@ -153,7 +153,8 @@ OUTPUT_RULES: tuple[Rule[ModelFigures], ...] = (
     Rule(
         "AZ722",
         "Worse than a linear model",
-        f"fvu is more than {LINEAR:g} times that of PCA, and larger by {MORE:g}; {RESTRAINED:g} beside noise or a penalty",
+        f"fvu is more than {LINEAR:g} times that of PCA, and larger by {MORE:g};"
+        f" by {RESTRAINED:g} beside noise or a penalty",
         _worse_than_linear,
     ),
     Rule(

@@ -58,8 +58,8 @@ def _suspects(spec: Spec, figures: ModelFigures) -> Iterator[Suspect]:
         )
     yield from _unreachable(figures)
     yield from _rate_beside_no_density(spec)
-    yield from _heavy(spec, figures)
     yield from _another_scale(spec, figures)
+    yield from _heavy(spec, figures)
     if spec.latent.quantized and figures.code.deviation < 1:
         yield Suspect(
             "the encoder's vectors lie too near each other for a codebook to tell them apart",
