@@ -238,8 +238,8 @@ class ContractiveSpec(RegularizerSpec):
         if _free_decoder(spec):
             yield Remark(
                 "the encoder can shrink and a free decoder grow: the penalty falls, the model stays "
-                "(Rifai et al. 2011 tie the two)",
-                "decoder = {tied = true}, or constraints.unit_norm = {}; and a weight below twice the data's largest variance",
+                "(Rifai et al. 2011 tie the two; a weight that is too large for the data then shows, as AZ713)",
+                "decoder = {tied = true}, or constraints.unit_norm = {}",
                 "warning",
                 "AZ516",
             )

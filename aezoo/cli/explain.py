@@ -40,7 +40,7 @@ def explain(code: str | None, markdown: bool, as_json: bool) -> None:
         _print(_code_named(code))
     else:
         table(("code", "level", "what it is"), [(each.code, each.level, each.title) for each in codes().values()])
-        click.echo("\nAZ711 and later are findings about data and trained models: docs/diagnosis.md")
+        click.echo("\nAZ711 and later are findings about data and trained models: docs/diagnosis.md", err=True)
 
 
 def _code_named(name: str) -> Code:

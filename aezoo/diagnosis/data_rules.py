@@ -20,6 +20,8 @@ SCALES = 100.0
 LARGE_COUNTS = 20.0
 #: Bytes of images reach the upper half of their range in any set of 16 pictures that were not divided.
 DARK, PICTURES = 100, 16
+#: What bytes span unless somebody has thought of other numbers.
+PLAIN = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 
 
 def _unreachable(spec: Spec, data: DataFigures) -> Verdict | None:
@@ -120,6 +122,8 @@ def _bytes(spec: Spec, data: DataFigures) -> Verdict | None:
     if data.bytes_read is None or data.bytes_read > DARK or data.n < PICTURES or not data.variance:
         return None
     low, high = spec.input.range or (0.0, 1.0)
+    if (low, high) not in PLAIN:  # somebody has thought of it
+        return None
     whole = low + (high - low) * 255 / data.bytes_read
     return Verdict(
         f"bytes go from 0 to {data.bytes_read} and are read as 0 to 255: values reach {data.most:.3g} of {high:g}",
