@@ -39,18 +39,17 @@ class Steps:
         self._samples = samples
         self._rows = rows
 
-    def run(self) -> Outcome:
-        """Train to the end."""
-        while True:
-            outcome = self.loop.run()
-            if outcome.stop_reason != "not finite":
-                return outcome
+    def after(self, outcome: Outcome) -> Outcome:
+        """Go back and on again, as often as the spec lets it, if a run of the loop ended in a loss that is not finite."""
+        while outcome.stop_reason == "not finite":
             recovery = self.loop.recovery
             fault = self._fault(outcome.step)
             if recovery is None or recovery.exhausted or self.loop.stop.requested:
                 outcome.failure = self._failure(outcome.failure, fault)
-                return outcome
+                break
             self._go_back(recovery, fault, outcome)
+            outcome = self.loop.run()
+        return outcome
 
     def _fault(self, until: int) -> Fault | None:
         """Where it began; None if it is not known."""

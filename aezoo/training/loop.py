@@ -181,7 +181,10 @@ class Loop:
                 self._keep_good_state()
             while self.unfinished:
                 for batch in () if self.over else self.epoch_batches(outcome.epoch):
-                    self.move(batch)
+                    if self.recovery is None or self.step not in self.recovery.left_out:
+                        for player in self.players:
+                            if player.turn.moves(self.step):
+                                player.step(self.objective, batch, self.step, self.streams)
                     self._after_step(timer)
                     if self.over:
                         break
@@ -212,7 +215,7 @@ class Loop:
             yield
 
     def move(self, batch: Batch) -> None:
-        """The turns of all players; none where the batch of this step is left out."""
+        """The turns of all players, as `run` gives them; none where the batch of this step is left out."""
         if self.recovery and self.step in self.recovery.left_out:
             return
         for player in self.players:

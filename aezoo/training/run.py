@@ -124,7 +124,7 @@ def train(
         options = options._replace(start=Start.of(start_from))
     with started(Request(spec, data, fields, device, threads, workers), out, progress, options) as run:
         with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
-            trained = save_trained(run, run.steps.run())
+            trained = save_trained(run, run.ended(run.loop.run()))
         return finish(run, trained)
 
 
@@ -185,7 +185,7 @@ def resume(
     options = StartOptions(True, False, allow_inexact, checkpoint_every, keep_state, preview=preview)
     with started(asked, folder, progress, options) as run:
         with run.stop.deferred():
-            trained = save_trained(run, run.steps.run())
+            trained = save_trained(run, run.ended(run.loop.run()))
         return finish(run, trained)
 
 
@@ -230,7 +230,7 @@ class StartedRun(NamedTuple):
     Attributes:
         model: What it trains.
         loop: Its steps.
-        steps: The same, through losses that are not finite.
+        steps: Repeats steps where a loss is not finite; None of several processes.
         setup: Its data and device.
         writer: Of its folder, which is locked.
         stop: Whether the user asked to stop.
@@ -242,7 +242,7 @@ class StartedRun(NamedTuple):
 
     model: Model
     loop: Loop
-    steps: Steps | Loop
+    steps: Steps | None
     setup: Setup
     writer: Writer | None
     stop: Stop
@@ -250,6 +250,10 @@ class StartedRun(NamedTuple):
     asked: Request
     options: StartOptions
     agreement: Agreement | None = None
+
+    def ended(self, outcome: Outcome) -> Outcome:
+        """How the run ended, once steps were repeated where its loss was not finite."""
+        return self.steps.after(outcome) if self.steps else outcome
 
 
 @contextmanager
@@ -307,8 +311,8 @@ def started(
                 return repeated
 
             # Several processes end where a loss is not finite: none of them repeats steps by itself.
-            steps = loop if ranks else Steps(loop, again, keeper, setup.samples, setup.rows["train"])
-            yield StartedRun(model, loop, steps, setup, writer, stop, past, asked, options, agreement)
+            after = None if ranks else Steps(loop, again, keeper, setup.samples, setup.rows["train"])
+            yield StartedRun(model, loop, after, setup, writer, stop, past, asked, options, agreement)
 
 
 def _by_first(ranks: Ranks | None, task: Callable[[], T]) -> T | None:

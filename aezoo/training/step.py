@@ -122,7 +122,7 @@ class Player:
                 p.grad = None
             if self.micro_batch is None or batch.rows <= self.micro_batch:
                 losses = batch.losses(objective, self.name, step, noise)
-                self._backward(losses.total)
+                self._scaled(losses.total).backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
             else:
                 losses = self._accumulate(objective, batch, step, streams)
             if self.ranks is not None:
@@ -169,13 +169,12 @@ class Player:
             noise = streams.start("train", step, self.position, i)
             losses = part.losses(objective, self.name, step, noise)
             share = part.rows / batch.rows
-            self._backward(losses.total * share)
+            self._scaled(losses.total * share).backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
             passes.append((losses, share))
         return averaged(passes)
 
-    def _backward(self, loss: Tensor) -> None:
-        scaled = loss if self.scaler is None else self.scaler.scale(loss)
-        scaled.backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
+    def _scaled(self, loss: Tensor) -> Tensor:
+        return loss if self.scaler is None else self.scaler.scale(loss)
 
     def _limit_gradient(self, objective: Objective) -> None:
         """Project, then clip: the part of a gradient that a constraint would undo takes no share of the norm."""

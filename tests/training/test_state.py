@@ -252,6 +252,8 @@ class Signal:
 class Keeper:
     """Keeps the state at a signal alone."""
 
+    keeps_last = False
+
     def __init__(self) -> None:
         self.kept: list[tuple[tuple[int, int], Any, list[dict[str, Any]]]] = []
         self.history = History()
