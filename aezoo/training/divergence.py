@@ -40,7 +40,7 @@ class Steps:
         self._rows = rows
 
     def after(self, outcome: Outcome) -> Outcome:
-        """Go back and on again, as often as the spec lets it, if a run of the loop ended in a loss that is not finite."""
+        """Go back and on again, as often as the spec lets it, where a run ended in a loss that is not finite."""
         while outcome.stop_reason == "not finite":
             recovery = self.loop.recovery
             fault = self._fault(outcome.step)
