@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from aezoo.spec.document import Spec
     from aezoo.spec.kinds import DatasetSpec
     from aezoo.spec.limits import Limits
+    from aezoo.training.initial_weights import Start
     from aezoo.training.progress import Progress
     from aezoo.training.results import Run
-    from aezoo.training.starting import Start
 
 
 @click.command()
@@ -116,7 +116,7 @@ def report(run: Run, folder: Path, *, as_json: bool) -> None:
     if run.already_finished:
         click.echo(f"{visible(str(folder))}: the run was at its end before: nothing to do", err=True)
     if start := run.record.get("start"):
-        from aezoo.training.starting import summary
+        from aezoo.training.initial_weights import summary
 
         click.echo(visible(summary(start)), err=True)
     click.echo(_summary(run.record), err=True)
@@ -144,7 +144,7 @@ def _spec_and_data(
 
 
 def _start(source: str) -> Start:
-    from aezoo.training.starting import Start
+    from aezoo.training.initial_weights import Start
 
     return Start(aezoo.load(source, device="cpu"), source)
 

@@ -19,10 +19,10 @@ from aezoo.stacking.meters import StackedMeter
 from aezoo.stacking.optimizers import StackedOptimizers
 from aezoo.stacking.passes import StackedPass
 from aezoo.stacking.stack import Stack
-from aezoo.training.loop import Loop, RefreshTimer
+from aezoo.training.loop import Loop
 from aezoo.training.meter import Means, Meter
 from aezoo.training.nonfinite import NotFinite
-from aezoo.training.progress import Progress
+from aezoo.training.progress import Progress, RefreshTimer
 from aezoo.training.signals import Stop
 
 

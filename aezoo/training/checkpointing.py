@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aezoo.errors import CheckpointWarning, RunFailed
 from aezoo.storage.checkpoints import Checkpoints, Position
@@ -21,6 +21,24 @@ SHARE = 0.01
 WRITTEN, HASHED = 200e6, 800e6
 
 Facts = dict[str, Any]
+
+
+class StateKeeper(Protocol):
+    """Keeps the state of a run, so that it can go on after it was stopped.
+
+    Attributes:
+        keeps_last: Whether the state after the last step is kept, too, so that a longer run can go on from it.
+    """
+
+    keeps_last: bool
+
+    def due(self) -> bool:
+        """Whether it is time to keep the state; asked after each step."""
+        ...
+
+    def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:
+        """Keep the state at a position: the steps and the epochs done."""
+        ...
 
 
 class Keeper:

@@ -10,8 +10,9 @@ from aezoo.errors import AezooError, DivergenceWarning, RunFailed
 from aezoo.spec.samples import Samples
 from aezoo.storage.checkpoints import Position
 from aezoo.training.checkpointing import Keeper
-from aezoo.training.loop import Loop, Outcome
+from aezoo.training.loop import Loop
 from aezoo.training.nonfinite import WAYS_OUT
+from aezoo.training.outcome import Outcome
 from aezoo.training.recovery import Recovery
 from aezoo.training.replay import Fault, first_fault, spoils
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,88 +23,21 @@ from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.agreement import Agreement
 from aezoo.training.averaging import Average, snapshot
+from aezoo.training.checkpointing import StateKeeper
 from aezoo.training.compilation import compiling
 from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.nonfinite import WAYS_OUT, NotFinite, finite
+from aezoo.training.outcome import Outcome
 from aezoo.training.plateau import Plateau
-from aezoo.training.progress import Progress, Silent
+from aezoo.training.progress import Progress, RefreshTimer, Silent, Timer
 from aezoo.training.ranks import explained
 from aezoo.training.recomputation import recomputing
 from aezoo.training.recovery import EVERY, Recovery
 from aezoo.training.signals import Stop
 from aezoo.training.state import Unfitting, module_state, restore_module
 from aezoo.training.step import Player, Streams
-
-
-@dataclass
-class Outcome:
-    """How a run went.
-
-    Attributes:
-        state: The weights to keep: the best by the spec's `best_by`, else the last good ones.
-        auxiliary_state: Of all but the model, of the same step: the critics' weights, running means of penalties.
-        step: Steps done.
-        epoch: Epochs done, or begun.
-        best_step: The step that `state` is from.
-        stop_reason: "finished", "patience", "interrupted", "not finite" or "failed".
-        failure: What to raise once the weights are kept, if the run did not end well.
-    """
-
-    state: dict[str, Tensor]
-    auxiliary_state: dict[str, Tensor] = field(default_factory=dict)
-    step: int = 0
-    epoch: int = 0
-    best_step: int = 0
-    stop_reason: str = "finished"
-    failure: Exception | None = None
-    seconds: float = 0.0
-    validation: Means = field(default_factory=dict)
-
-
-class StateKeeper(Protocol):
-    """Keeps the state of a run, so that it can go on after it was stopped.
-
-    Attributes:
-        keeps_last: Whether the state after the last step is kept, too, so that a longer run can go on from it.
-    """
-
-    keeps_last: bool
-
-    def due(self) -> bool:
-        """Whether it is time to keep the state; asked after each step."""
-        ...
-
-    def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:
-        """Keep the state at a position: the steps and the epochs done."""
-        ...
-
-
-class Timer(Protocol):
-    """Says when something is due."""
-
-    def due(self) -> bool: ...
-
-
-class RefreshTimer:
-    """Says when the terms are due to be shown again.
-
-    Args:
-        progress: Gives the interval.
-    """
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.last = time.monotonic()
-
-    def due(self) -> bool:
-        """Whether the interval has passed; if so, it starts anew."""
-        now = time.monotonic()
-        if now - self.last < self.progress.interval:
-            return False
-        self.last = now
-        return True
 
 
 class Loop:

@@ -38,6 +38,32 @@ class Silent:
     def close(self) -> None: ...
 
 
+class Timer(Protocol):
+    """Says when something is due."""
+
+    def due(self) -> bool: ...
+
+
+class RefreshTimer:
+    """Says when the terms are due to be shown again.
+
+    Args:
+        progress: Gives the interval.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the interval has passed; if so, it starts anew."""
+        now = time.monotonic()
+        if now - self.last < self.progress.interval:
+            return False
+        self.last = now
+        return True
+
+
 class Pace:
     """Steps a second, and the time that is left, from where a process began.
 

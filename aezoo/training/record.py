@@ -16,7 +16,7 @@ from aezoo.reading.reader import read
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
 from aezoo.storage.manifest import providers
-from aezoo.training.loop import Outcome
+from aezoo.training.outcome import Outcome
 
 
 def record_of(

@@ -18,7 +18,7 @@ from aezoo.storage.layout import METRICS, TRAINING
 from aezoo.storage.writer import HISTORY, Writer
 from aezoo.training.failures import FailureCollector
 from aezoo.training.history import History
-from aezoo.training.loop import Outcome
+from aezoo.training.outcome import Outcome
 from aezoo.training.setup import FIT_ROWS, Setup
 from aezoo.training.signals import Stop
 

@@ -31,9 +31,9 @@ from aezoo.storage.writer import Mark, Writer
 from aezoo.training.conditions import changed, spec_changes
 from aezoo.training.finished import differ_in_length, refuse_length
 from aezoo.training.history import History
+from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop
 from aezoo.training.ranks import Ranks
-from aezoo.training.starting import Start
 from aezoo.training.state import Unfitting, flattened, rebuilt
 
 #: Of a spec that was trained before: how large its model may be was settled then.

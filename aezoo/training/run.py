@@ -27,7 +27,9 @@ from aezoo.training.conditions import conditions_of
 from aezoo.training.divergence import Steps
 from aezoo.training.finished import finished_run, of_length, refuse_without_state
 from aezoo.training.history import History
-from aezoo.training.loop import Loop, Outcome
+from aezoo.training.initial_weights import Start
+from aezoo.training.loop import Loop
+from aezoo.training.outcome import Outcome
 from aezoo.training.preview import PREVIEW
 from aezoo.training.progress import Progress
 from aezoo.training.ranks import Ranks, joined
@@ -48,7 +50,6 @@ from aezoo.training.resuming import (
 )
 from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop, stoppable
-from aezoo.training.starting import Start
 
 T = TypeVar("T")
 

@@ -19,7 +19,8 @@ from aezoo.data.batches import Batches
 from aezoo.nn.objective import Objective, Terms
 from aezoo.spec.kinds import ConstantSpec, PlayerSpec
 from aezoo.spec.samples import Samples
-from aezoo.training.loop import Loop, Outcome
+from aezoo.training.loop import Loop
+from aezoo.training.outcome import Outcome
 
 
 class Chase(nn.Module):

@@ -14,7 +14,7 @@ from aezoo.device import Device
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
 from aezoo.training import record
-from aezoo.training.loop import Outcome
+from aezoo.training.outcome import Outcome
 from aezoo.training.record import record_of
 
 SPEC = {
