@@ -35,6 +35,8 @@ def _rate_without_density(spec: Spec) -> Iterator[Fault]:
         return
     factor = spec.likelihood.error_factor()
     for name, term in spec.regularizers.items():
+        if "posterior" in term.needs and not spec.latent.posterior:  # an error, reported elsewhere
+            continue
         price = term.price(spec) if term.is_rate() else None
         if price is None or price < CHOSEN:
             continue

@@ -168,9 +168,9 @@ TIED = {"decoder": {"tied": True}}
         ({"encoder": [{"type": "conv", "channels": 4, "stride": 2, "kernel": 4, "padding": 1}]}, ""),
         ({"encoder": [{"type": "residual", "body": [{"type": "conv", "channels": 1}]}]}, ""),
         ({"input": [3, 4, 4], "latent": {"type": "deterministic", "dim": 2, "layout": "spatial"}, "encoder": []}, ""),
-        ({"latent": {"type": "gaussian", "dim": 3, "logvar": "per_dim"}, "regularizers": {"kl": {}}}, ""),
-        ({"input": [3, 4, 4], "encoder": [], "latent": SHARED, "regularizers": {"kl": {}}}, ""),
-        ({"latent": {"type": "gaussian", "dim": 3}, "regularizers": {"kl": {}}}, "each other's transposes"),
+        ({"latent": {"type": "gaussian", "dim": 3, "logvar": "per_dim"}, "regularizers": {"kl": {"weight": 0.1}}}, ""),
+        ({"input": [3, 4, 4], "encoder": [], "latent": SHARED, "regularizers": {"kl": {"weight": 0.1}}}, ""),
+        ({"latent": {"type": "gaussian", "dim": 3}, "regularizers": {"kl": {"weight": 0.1}}}, "each other's transposes"),
         ({"likelihood": {"type": "gaussian", "variance": "per_value"}}, "each other's transposes"),
         ({"encoder": [{"type": "attention"}, "flatten"]}, "'attention' has 2 maps"),
         (
@@ -328,5 +328,5 @@ def test_a_prior_over_another_space_than_that_of_the_codes_is_refused(latent: Ta
 def test_the_cure_of_a_prior_over_another_space_is_the_latents_own() -> None:
     registry = registry_with(OnSphereSpec, namespace="wrong")
     latent = {"type": "gaussian", "dim": 3, "prior": "wrong:on_sphere"}
-    (fault,) = faults_in(registry, latent=latent, regularizers={"kl": {}})
+    (fault,) = faults_in(registry, latent=latent, regularizers={"kl": {"weight": 0.1}})
     assert fault.hint == 'latent.prior = "standard_normal"'
