@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aezoo.diagnosis.finding import read_findings
 from aezoo.errors import AezooError, Refused, render_path
 from aezoo.evaluation.scores import Scores
 from aezoo.modules.output_checks import curve
@@ -160,7 +161,8 @@ def _scores(document: dict[str, Any] | None) -> Scores | None:
         return None
     names = ("dataset", "split", "n", "seed", "versions", "units")
     tables = {name: _numbers(row) for name, row in document["baseline"].items()}
-    return Scores(_numbers(document["metrics"]), tables, **{name: document[name] for name in names})
+    found = tuple(read_findings(document.get("findings")))
+    return Scores(_numbers(document["metrics"]), tables, findings=found, **{name: document[name] for name in names})
 
 
 def _numbers(table: dict[str, float | None]) -> dict[str, float]:
