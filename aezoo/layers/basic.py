@@ -120,11 +120,9 @@ class LinearSpec(LayerSpec):
         return (self.features,) if self.norm == "batch" else None
 
     def build(self, shape: Shape) -> nn.Module:
-        from torch import nn
+        from aezoo.nn.layers import Linear, block, weight_normalized
 
-        from aezoo.nn.layers import block, weight_normalized
-
-        linear: nn.Module = nn.Linear(vector(shape), self.features, bias=self.bias)
+        linear: nn.Module = Linear(vector(shape), self.features, bias=self.bias)
         linear = weight_normalized(linear) if self.weight_norm else linear
         return block("linear", linear, (self.features,), norm=self.norm, activation=self.activation)
 

@@ -15,6 +15,7 @@ from aezoo.nn.data_normalizer import Identity, Normalizer
 from aezoo.nn.latent import standard_normal
 from aezoo.nn.layer_stack import Pass, Read
 from aezoo.nn.prior import StandardNormal
+from aezoo.nn.selection import SelectedCode, reads_selections
 
 #: N(0, I) over codes of any shape.
 STANDARD = StandardNormal(())
@@ -206,6 +207,14 @@ class Autoencoder(Network):
         raw = again.run("decoder", self.decoder, code.z)
         return out._replace(code=code, raw=raw, taps=again.tapped, levels=tuple(again.levels))
 
+    def _expand_selected(self, code: SelectedCode) -> Tensor:
+        """The parameters of the likelihood for a selection: from its active units where the first layer is linear."""
+        first, *others = self.decoder
+        raw: Tensor = first(code.selection if reads_selections(first) else code.z)
+        for layer in others:
+            raw = layer(raw)
+        return raw
+
     @property
     def _parts(self) -> dict[str, Any]:
         """The modules by name: `nn.Module.__getattr__` (`self.latent`) costs half a microsecond more, at each step."""
@@ -240,7 +249,8 @@ class Autoencoder(Network):
         mask = None if self.mask is None else fields[self.mask]
         if not taps and not self._reads:
             code = parts["latent"](self.features(encoder_input), generator)
-            return Output(self, x, encoder_input, code, self.expand(code.z), {}, generator, fields, aim, mask)
+            raw = self._expand_selected(code) if type(code) is SelectedCode else self.expand(code.z)
+            return Output(self, x, encoder_input, code, raw, {}, generator, fields, aim, mask)
         draw = None if generator is None else partial(standard_normal, generator=generator)
         kept = Pass(self._reads, taps, fields, draw)
         code = self.latent(kept.run("encoder", self.encoder, encoder_input), generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,7 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.code import GaussianCode
 from aezoo.nn.divergence import kl_by_value
 from aezoo.nn.prior import LOG_2PI, StandardNormal
+from aezoo.nn.selection import SelectedCode, largest_of_each, pays, select
 
 #: Beyond these the posterior is a point or exp(logvar) overflows. `clamp` has no gradient outside.
 LOGVAR = (-10.0, 10.0)
@@ -157,8 +159,11 @@ class TopK(nn.Module):
         self.project = project
         self.k = k
 
-    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
-        pre = self.project(h.flatten(1))
+    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode | SelectedCode:
+        h = h.flatten(1)
+        if self.training and pays(h, self.project, self.k):
+            return select(h, self.project, partial(largest_of_each, k=self.k))
+        pre = self.project(h)
         return ActivatedCode(largest(pre, self.k), pre)
 
 

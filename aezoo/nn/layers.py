@@ -15,6 +15,7 @@ from torch.nn.utils import parametrizations
 from torch.nn.utils.parametrize import is_parametrized
 
 from aezoo.errors import ShapeError
+from aezoo.nn.selection import Selection
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "identity": nn.Identity,
@@ -156,6 +157,21 @@ def block(
     return nn.Sequential(parts)
 
 
+class Linear(nn.Linear):
+    """An affine map of features, or of the active units of a code.
+
+    Shape:
+        x: [B, F], or a selection of F units -> [B, features]
+    """
+
+    reads_selections = True
+
+    def forward(self, x: Tensor | Selection) -> Tensor:
+        if isinstance(x, Selection):
+            return x.readout(self.weight, self.bias)
+        return F.linear(x, self.weight, self.bias)
+
+
 class Tied(nn.Module):
     """A linear map or convolution with another's weight, transposed: its adjoint, plus a bias of its own.
 
@@ -187,7 +203,14 @@ class Tied(nn.Module):
         """The map whose weight this uses."""
         return self._source[0]
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def reads_selections(self) -> bool:
+        """Whether it takes a `Selection` in place of its dense form: a linear map does."""
+        return isinstance(self.source, nn.Linear)
+
+    def forward(self, x: Tensor | Selection) -> Tensor:
+        if isinstance(x, Selection):
+            return x.readout(self.source.weight.t(), self.bias)
         return self.transposed(x, self.source.weight, self.bias)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.distributed import count_of_all, layout, lowest, rows_of_all
 from aezoo.nn.latent import ActivatedCode, largest
+from aezoo.nn.selection import SelectedCode, largest_of_all, largest_of_each, pays, select
 from aezoo_sparse.start import couple
 
 #: Early in a run the running mean is over about the last n / 8 of n steps.
@@ -54,8 +56,16 @@ class Dictionary(nn.Module):
         Shape:
             h: [B, *shape] -> [B, D]
         """
+        return self.project(self.centered(h))  # type: ignore[no-any-return]
+
+    def centered(self, h: Tensor) -> Tensor:
+        """The features that W maps.
+
+        Shape:
+            h: [B, *shape] -> [B, F]
+        """
         h = h.flatten(1)
-        return self.project(h if self.center is None else h - self.center)  # type: ignore[no-any-return]
+        return h if self.center is None else h - self.center
 
     def prepare(self, first_input: Tensor, *, model: Autoencoder, generator: Generator) -> None:
         """Initialize as a dictionary: see `couple`."""
@@ -86,8 +96,11 @@ class TopK(Dictionary):
         super().__init__(features, dim, center=center, coupled=coupled)
         self.k = k
 
-    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
-        pre = self.scores(h)
+    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode | SelectedCode:
+        h = self.centered(h)
+        if self.training and pays(h, self.project, self.k):
+            return select(h, self.project, partial(largest_of_each, k=self.k))
+        pre = self.project(h)
         return ActivatedCode(largest(pre, self.k), pre)
 
 
@@ -122,8 +135,13 @@ class BatchTopK(Dictionary):
         self.register_buffer("threshold", torch.zeros(()))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode:
-        pre = self.scores(h)
+    def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode | SelectedCode:
+        h = self.centered(h)
+        if self.training and pays(h, self.project, self.k):
+            code = select(h, self.project, partial(largest_of_all, k=self.k))
+            self._update_threshold(code.values.detach())
+            return code
+        pre = self.project(h)
         if not self.training:
             return ActivatedCode(pre.where(pre > self.threshold, 0.0), pre)
         z = largest_of_batch(pre, self.k)

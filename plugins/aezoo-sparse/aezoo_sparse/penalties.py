@@ -42,7 +42,8 @@ class AuxK(nn.Module):
         # On an accelerator this waits for the device once a step; a needless decoder pass would cost more.
         if bool(dead.any()):
             return self._remaining_error(out, dead)
-        return out.code.pre[:0].sum()  # type: ignore[no-any-return]  # zero, with a graph: `backward` needs one
+        # Zero, with a graph: `backward` needs one. Not of `pre`, all of whose units would then have a gradient.
+        return out.raw[:0].sum()
 
     def _remaining_error(self, out: Output, dead: Tensor) -> Tensor:
         error = out.masked(out.target - out.tap("output")).detach()
