@@ -157,6 +157,8 @@ def test_the_weighted_term_of_a_weight_of_one_is_answered_with_the_term() -> Non
 # --- tied decoders ------------------------------------------------------------------------------------------
 
 SHARED = {"type": "gaussian", "dim": 2, "layout": "spatial", "logvar": "per_dim"}
+#: Below what a mean squared error is warned of beside a rate.
+WEAK = {"kl": {"weight": 0.1}}
 TIED = {"decoder": {"tied": True}}
 
 
@@ -170,7 +172,10 @@ TIED = {"decoder": {"tied": True}}
         ({"input": [3, 4, 4], "latent": {"type": "deterministic", "dim": 2, "layout": "spatial"}, "encoder": []}, ""),
         ({"latent": {"type": "gaussian", "dim": 3, "logvar": "per_dim"}, "regularizers": {"kl": {"weight": 0.1}}}, ""),
         ({"input": [3, 4, 4], "encoder": [], "latent": SHARED, "regularizers": {"kl": {"weight": 0.1}}}, ""),
-        ({"latent": {"type": "gaussian", "dim": 3}, "regularizers": {"kl": {"weight": 0.1}}}, "each other's transposes"),
+        (
+            {"latent": {"type": "gaussian", "dim": 3}, "regularizers": {"kl": {"weight": 0.1}}},
+            "each other's transposes",
+        ),
         ({"likelihood": {"type": "gaussian", "variance": "per_value"}}, "each other's transposes"),
         ({"encoder": [{"type": "attention"}, "flatten"]}, "'attention' has 2 maps"),
         (
