@@ -24,7 +24,6 @@ from aezoo.storage.writer import Writer, writing
 from aezoo.training.agreement import Agreement
 from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper
 from aezoo.training.conditions import conditions_of
-from aezoo.training.divergence import Steps
 from aezoo.training.finished import finished_run, of_length, refuse_without_state
 from aezoo.training.history import History
 from aezoo.training.initial_weights import Start
@@ -48,6 +47,7 @@ from aezoo.training.resuming import (
     restore_loop,
     resumable,
 )
+from aezoo.training.rollback import Steps
 from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop, stoppable
 

@@ -1,4 +1,4 @@
-"""Divergence: what is done when a loss is not finite: the step and the layer are named; the run stops or goes back."""
+"""Rollback: a loss that is not finite: where it began is named; the run stops, or goes back and on from there."""
 
 from __future__ import annotations
 
