@@ -168,6 +168,12 @@ checkpoint_every = click.option(
     type=click.FloatRange(0),
     help="Seconds between two states that are kept; by default 30, or as many as keep the cost below 1 %.",
 )
+checkpoint_steps = click.option(
+    "--checkpoint-steps",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Steps between two states that are kept; with --checkpoint-every both count.",
+)
 preview = click.option(
     "--preview", is_flag=True, help="Renew preview.png in the folder at each validation: reconstructions so far."
 )

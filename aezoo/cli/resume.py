@@ -21,6 +21,7 @@ from aezoo.cli.train import let_threads_sleep, progress, report
 @options.workers
 @options.allow_inexact
 @options.checkpoint_every
+@options.checkpoint_steps
 @options.keep_state
 @options.preview
 @options.as_json
@@ -34,6 +35,7 @@ def resume(
     workers: int | None,
     allow_inexact: bool,
     checkpoint_every: float | None,
+    checkpoint_steps: int | None,
     keep_state: bool,
     preview: bool,
     as_json: bool,
@@ -55,6 +57,7 @@ def resume(
         progress=progress(as_json),
         allow_inexact=allow_inexact,
         checkpoint_every=checkpoint_every,
+        checkpoint_steps=checkpoint_steps,
         keep_state=keep_state,
         preview=preview,
     )

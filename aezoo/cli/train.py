@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--resume", type=click.Choice(["auto"]), help="Go on with a run that was stopped in the folder.")
 @options.allow_inexact
 @options.checkpoint_every
+@options.checkpoint_steps
 @options.keep_state
 @options.preview
 @options.as_json
@@ -63,6 +64,7 @@ def train(
     resume: Literal["auto"] | None,
     allow_inexact: bool,
     checkpoint_every: float | None,
+    checkpoint_steps: int | None,
     keep_state: bool,
     preview: bool,
     as_json: bool,
@@ -89,6 +91,7 @@ def train(
         resume=resume,
         allow_inexact=allow_inexact,
         checkpoint_every=checkpoint_every,
+        checkpoint_steps=checkpoint_steps,
         keep_state=keep_state,
         preview=preview,
     )

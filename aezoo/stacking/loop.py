@@ -124,7 +124,7 @@ class StackedLoop:
         for loop in logging:
             with self._ending_if_not_finite(loop):
                 loop.log()
-        if any(loop.checkpoints and loop.checkpoints.due() for loop in self._live):
+        if any(loop.checkpoints and loop.checkpoints.due(loop.step) for loop in self._live):
             self._save()
 
     def _show(self) -> None:

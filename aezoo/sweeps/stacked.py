@@ -13,6 +13,7 @@ from aezoo.stacking.loop import StackedLoop
 from aezoo.storage.writer import HISTORY
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.trials import Trial
+from aezoo.training.checkpointing import CHEAP
 from aezoo.training.progress import Progress, Silent
 from aezoo.training.run import StartedRun, StartOptions, finish, save_trained, started
 from aezoo.training.signals import Stop, stoppable
@@ -75,7 +76,7 @@ def _attempt(trials: Sequence[Trial], settings: Settings, progress: Progress) ->
         closing: dict[str, ExitStack] = {}
         for trial in trials:
             own = closing[trial.name] = folders.enter_context(ExitStack())
-            options = StartOptions(True, settings.force, False, None, keep_state=False, stacked=len(trials))
+            options = StartOptions(True, settings.force, False, CHEAP, keep_state=False, stacked=len(trials))
             runs[trial.name] = own.enter_context(
                 started(settings.request(trial.spec), trial.folder, Silent(), options, stop)
             )

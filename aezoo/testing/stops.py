@@ -35,7 +35,7 @@ class Kept(NamedTuple):
 
 
 class _Keeper(StateKeeper):
-    """Keeps the state after every step."""
+    """Keeps the state after every step, and again once an epoch is read."""
 
     keeps_last = False
 
@@ -43,7 +43,10 @@ class _Keeper(StateKeeper):
         self.history = history
         self.kept: list[Kept] = []
 
-    def due(self) -> bool:
+    def due(self, step: int) -> bool:
+        return True
+
+    def due_at_epoch_end(self) -> bool:
         return True
 
     def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:

@@ -35,11 +35,11 @@ class Agreement:
         self._is_time = is_time
         return AgreedTimer(self)
 
-    def reach(self) -> None:
+    def reach(self, step: int) -> None:
         """Ask; to be called by all processes after the same step."""
         first = self.ranks.is_first
         show = first and self._is_time()
-        due = first and self._keeper is not None and self._keeper.due()
+        due = first and self._keeper is not None and self._keeper.due(step)
         stop, self._due, self._show = self.ranks.agreed(self._stop.requested, due, show)
         if stop:
             self.stop.agree()
@@ -90,9 +90,13 @@ class AgreedKeeper:
         self.keeper = keeper
         self.keeps_last = keeper is not None and keeper.keeps_last
 
-    def due(self) -> bool:
+    def due(self, step: int) -> bool:
         """Whether it was agreed on."""
         return self.agreement.due
+
+    def due_at_epoch_end(self) -> bool:
+        """Never: processes agree after steps alone."""
+        return False
 
     def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:
         """Keep a state, in the first process."""

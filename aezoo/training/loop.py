@@ -123,6 +123,7 @@ class Loop:
                 self._save_at_signal()
                 self._save_last()
                 self.end_epoch()
+                self._save_at_epoch_end()
             if self.early_stopping.exhausted:
                 outcome.stop_reason = "patience"
             self._save_at_signal()
@@ -275,7 +276,7 @@ class Loop:
         """After the players' turns: what each step needs, progress and history."""
         self.advance()
         if self.agreement:
-            self.agreement.reach()
+            self.agreement.reach(self.step)
         if timer.due() or self.step == self.steps:
             self.progress.show(self.step, finite(self._peek()))
         if self.step % self.training.log_every == 0:
@@ -284,7 +285,7 @@ class Loop:
             self._judge({"step": self.step}, finite(self._peek()))
         if self.recovery and self.step % EVERY == 0:
             self._keep_good_state()
-        if self.checkpoints and self.checkpoints.due():
+        if self.checkpoints and self.checkpoints.due(self.step):
             self.save()
 
     def _keep_good_state(self) -> None:
@@ -310,6 +311,11 @@ class Loop:
     def _save_last(self) -> None:
         """Keep the state after the last step, before its epoch is read: a longer run may have further steps in it."""
         if self.checkpoints and self.checkpoints.keeps_last and self.step >= self.steps:
+            self.save()
+
+    def _save_at_epoch_end(self) -> None:
+        """Keep the state once an epoch is read, if that is due; where the run ends it is kept by others."""
+        if self.checkpoints and not self.over and self.checkpoints.due_at_epoch_end():
             self.save()
 
     def _plugin_error(self, error: BaseException) -> PluginError | None:

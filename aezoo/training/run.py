@@ -22,7 +22,7 @@ from aezoo.spec.document import Spec
 from aezoo.storage.checkpoints import Checkpoint, Checkpoints
 from aezoo.storage.writer import Writer, writing
 from aezoo.training.agreement import Agreement
-from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper
+from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper, Spacing
 from aezoo.training.conditions import conditions_of
 from aezoo.training.finished import finished_run, of_length, refuse_without_state
 from aezoo.training.history import History
@@ -74,6 +74,7 @@ def train(
     resume: Literal["auto"] | None = None,
     allow_inexact: bool = False,
     checkpoint_every: float | None = None,
+    checkpoint_steps: int | None = None,
     keep_state: bool = True,
     preview: bool = False,
 ) -> Run:
@@ -100,7 +101,8 @@ def train(
             where there is none, this one begins.
         allow_inexact: Whether it may go on under other conditions (data, versions, device, threads) than it began with.
         checkpoint_every: Seconds between two states that are kept of the run in `out`; by default 30, and so many that
-            keeping them takes less than 1 % of the time.
+            keeping them takes less than 1 % of the time, at the end of an epoch after 10.
+        checkpoint_steps: Steps between two: the states after its multiples, and with `checkpoint_every` others, too.
         keep_state: Whether the last state stays in `out`, so that the run can go on to more epochs.
         preview: Whether `preview.png` in `out` shows reconstructions, renewed at each validation.
 
@@ -120,7 +122,8 @@ def train(
         if (finished := finished_run(Path(out), spec)) is not None:
             return finished
         refuse_without_state(Path(out), spec)
-    options = StartOptions(resume is not None, force, allow_inexact, checkpoint_every, keep_state, preview=preview)
+    spacing = Spacing(checkpoint_every, checkpoint_steps)
+    options = StartOptions(resume is not None, force, allow_inexact, spacing, keep_state, preview=preview)
     if start_from is not None:
         options = options._replace(start=Start.of(start_from))
     with started(Request(spec, data, fields, device, threads, workers), out, progress, options) as run:
@@ -143,6 +146,7 @@ def resume(
     progress: Progress | None = None,
     allow_inexact: bool = False,
     checkpoint_every: float | None = None,
+    checkpoint_steps: int | None = None,
     keep_state: bool = True,
     preview: bool = False,
 ) -> Run:
@@ -162,6 +166,7 @@ def resume(
         progress: As for `train`.
         allow_inexact: As for `train`.
         checkpoint_every: As for `train`.
+        checkpoint_steps: As for `train`.
         keep_state: As for `train`.
         preview: As for `train`.
 
@@ -183,7 +188,8 @@ def resume(
         if (finished := finished_run(folder, asked.spec)) is not None:
             return finished
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads, workers=workers)
-    options = StartOptions(True, False, allow_inexact, checkpoint_every, keep_state, preview=preview)
+    spacing = Spacing(checkpoint_every, checkpoint_steps)
+    options = StartOptions(True, False, allow_inexact, spacing, keep_state, preview=preview)
     with started(asked, folder, progress, options) as run:
         with run.stop.deferred():
             trained = save_trained(run, run.ended(run.loop.run()))
@@ -197,7 +203,7 @@ class StartOptions(NamedTuple):
         resumes: Whether one that was stopped there goes on.
         force: Whether something else may be there.
         allow_inexact: Whether it may go on under other conditions.
-        checkpoint_every: Seconds between its states.
+        spacing: Of its states.
         keep_state: Whether its last state stays.
         start: The model whose weights it starts from.
         stacked: How many runs are trained as one with it; 0 for none. A run that was stacked does not go on alone to
@@ -208,7 +214,7 @@ class StartOptions(NamedTuple):
     resumes: bool
     force: bool
     allow_inexact: bool
-    checkpoint_every: float | None
+    spacing: Spacing
     keep_state: bool
     start: Start | None = None
     stacked: int = 0
@@ -385,7 +391,7 @@ def _records_and_checkpoints(
         writer.checkpoints,
         history,
         facts,
-        every=options.checkpoint_every,
+        spacing=options.spacing,
         estimate=estimate,
         keeps_last=options.keep_state,
     )

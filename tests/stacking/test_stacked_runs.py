@@ -129,7 +129,7 @@ def test_a_stack_goes_on_from_the_states_of_its_runs_to_the_same_bits() -> None:
     class Keeper:
         states: ClassVar[dict[int, Any]] = {}
 
-        def due(self) -> bool:
+        def due(self, step: int) -> bool:
             return len(self.states) < 2 and stopped[0].step == 11
 
         def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:

@@ -165,6 +165,34 @@ def test_a_failure_after_the_last_step_goes_on_to_the_same_files(
     assert files(tmp_path / "out") == whole
 
 
+def test_a_run_goes_on_from_the_step_that_its_states_are_kept_at(tmp_path: Path, whole: dict[str, bytes]) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        aezoo.train(spec(), out=out, progress=At(14, die), checkpoint_steps=4)
+    assert [position.step for position in Checkpoints(out).positions()] == [12, 8]
+    assert aezoo.resume(out, checkpoint_steps=4).record["resumed"] == [12]
+    assert files(out) == whole
+
+
+def test_a_run_goes_on_from_the_end_of_an_epoch(
+    tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpointing, "EPOCH_INTERVAL", 0.0)
+    monkeypatch.setattr(checkpointing, "SHARE", 1e9)
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        aezoo.train(spec(), out=out, progress=At(14, die))
+    assert Checkpoints(out).positions() == [(10, 2), (5, 1)]
+    assert aezoo.resume(out).record["resumed"] == [10]
+    assert files(out) == whole
+
+
 def test_over_an_older_model_its_records_wait_aside(tmp_path: Path, whole: dict[str, bytes]) -> None:
     out = tmp_path / "out"
     aezoo.train(spec(epochs=1), out=out, seed=5)

@@ -258,7 +258,12 @@ class Keeper:
         self.kept: list[tuple[tuple[int, int], Any, list[dict[str, Any]]]] = []
         self.history = History()
 
-    def due(self) -> bool:
+    keeps_last = False
+
+    def due(self, step: int) -> bool:
+        return False
+
+    def due_at_epoch_end(self) -> bool:
         return False
 
     def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:
