@@ -56,7 +56,7 @@ def blamed(error: BaseException) -> PluginError | None:
     if isinstance(error, AezooError) and not _raised_by(error, owners):
         # An OSError of a plugin, raised again as one of ours: the folder can be written to, and the file is there.
         return blamed(error.__cause__) if type(error) in (RunFailed, NotFound) and error.__cause__ else None
-    chance = _memory_of_torch(error) and not _raised_by(error, owners)
+    chance = memory_of_torch(error) and not _raised_by(error, owners)
     return None if chance or interrupted(error) else _fault(error, owners)
 
 
@@ -89,7 +89,7 @@ def suspected(error: BaseException, parts: Sequence[Any]) -> PluginError | None:
         error: Came out of a step, and `blamed` names no plugin.
         parts: Of plugins, that took part in the step.
     """
-    if type(error) not in (RuntimeError, NotImplementedError) or _memory_of_torch(error) or not parts:
+    if type(error) not in (RuntimeError, NotImplementedError) or memory_of_torch(error) or not parts:
         return None
     tags: dict[str, list[str]] = {}
     for part in parts:
@@ -185,7 +185,7 @@ def _raised_by(error: BaseException, owners: Collection[str]) -> bool:
     return bool(frames) and _package_of(frames[-1]) in owners
 
 
-def _memory_of_torch(error: BaseException) -> bool:
+def memory_of_torch(error: BaseException) -> bool:
     """Whether memory ran out in torch: which part was at work then is chance."""
     return type(error).__name__ == "OutOfMemoryError" or (
         isinstance(error, RuntimeError) and "DefaultCPUAllocator" in described(error)

@@ -28,6 +28,7 @@ from aezoo.training.finished import finished_run, of_length, refuse_without_stat
 from aezoo.training.history import History
 from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop
+from aezoo.training.out_of_memory import advised, advising
 from aezoo.training.outcome import Outcome
 from aezoo.training.preview import PREVIEW
 from aezoo.training.progress import Progress
@@ -285,10 +286,12 @@ def started(
         joined(asked.device) as ranks,
         _output_writer(out, options, ranks) as writer,
         _hinting_at_resume(writer, stop, elsewhere=writer is None and out is not None) as checkpointed,
+        ExitStack() as inner,
     ):
         checkpointed.by_this_run = options.resumes
         checkpoint = _by_first(ranks, lambda: find(writer, asked.spec) if writer and options.resumes else None)
         setup = set_up(*asked)
+        inner.enter_context(advising(asked.spec, setup.device.device))
         past, keeper, history = _by_first(
             ranks, lambda: _records_and_checkpoints(asked, setup, writer, checkpoint, options)
         ) or (Past(), None, History())
@@ -424,6 +427,8 @@ def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
     """Give the model its weights, and write them to disk before anything else is tried, signals included."""
     model, setup, writer, history = started.model, started.setup, started.writer, started.loop.history
     with started.stop.shielded():
+        if outcome.failure:
+            outcome.failure = advised(outcome.failure, started.asked.spec, setup.device.device)
         restore(model, outcome)
         record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
         record |= started.past.record | started.options.record
@@ -441,7 +446,7 @@ def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
 def finish(started: StartedRun, trained: Trained) -> Run:
     """What follows the weights; once all of it is done the run has nothing to go on with."""
     if started.agreement:
-        started.agreement.reach()  # whether a signal came after the last step
+        started.agreement.reach(started.loop.step)  # whether a signal came after the last step
     run = evaluate_and_report(trained, started.setup, started.writer, started.stop)
     if started.writer:
         _settle_checkpoints(started, started.writer.checkpoints)
