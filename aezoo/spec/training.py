@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -28,11 +28,11 @@ class TrainingSpec(Frozen):
     epochs: int | None = Field(None, ge=1, description=f"passes over the data; {DEFAULT_EPOCHS} if neither is said")
     steps: int | None = Field(None, ge=1, description="optimizer steps, instead of epochs")
     batch_size: int = Field(128, ge=1, description="samples per step")
-    micro_batch: int | None = Field(
+    micro_batch: Annotated[int, Field(ge=1)] | Literal["auto"] | None = Field(
         None,
-        ge=1,
         description="samples in one pass at most: the gradients of a batch are added up over its passes, which takes"
-        " less memory; batch norm and terms of a whole batch see the samples of one pass",
+        " less memory; batch norm and terms of a whole batch see the samples of one pass; 'auto' takes what fits the"
+        " memory that is free when the run begins",
     )
     optimizer: OptimizerSpec = Field(default="adam", description="how weights move")  # type: ignore[assignment]
     seed: int = Field(0, ge=0, lt=2**63, description="of initialisation, order, corruption and latent noise")
@@ -69,9 +69,14 @@ class TrainingSpec(Frozen):
     log_every: int = Field(100, ge=1, description="steps between records in metrics.jsonl")
 
     @property
+    def most_in_a_pass(self) -> int | None:
+        """Samples in one pass, at most; None for whole batches, and where a run is still to choose."""
+        return None if self.micro_batch == "auto" else self.micro_batch
+
+    @property
     def pass_size(self) -> int:
         """Samples in one pass, at most."""
-        return min(self.batch_size, self.micro_batch or self.batch_size)
+        return min(self.batch_size, self.most_in_a_pass or self.batch_size)
 
     def total_steps(self, steps_per_epoch: int) -> int:
         """Length of the run in optimizer steps."""

@@ -42,6 +42,7 @@ def record_of(
         "device_why": device.why,
         "threads": threads,
         "precision": spec.training.precision,
+        **({"micro_batch": size} if (size := spec.training.most_in_a_pass) else {}),
         "seed": spec.training.seed,
         "arch": spec.arch,
         "run": spec.run,

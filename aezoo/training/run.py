@@ -30,6 +30,7 @@ from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop
 from aezoo.training.out_of_memory import advised, advising
 from aezoo.training.outcome import Outcome
+from aezoo.training.pass_size import as_chosen, as_kept
 from aezoo.training.preview import PREVIEW
 from aezoo.training.progress import Progress
 from aezoo.training.ranks import Ranks, joined
@@ -120,6 +121,7 @@ def train(
     if preview and out is None:
         raise UsageError("preview=True: it takes a folder: out=...")
     if resume and out is not None:
+        spec = as_kept(spec, Path(out))
         if (finished := finished_run(Path(out), spec)) is not None:
             return finished
         refuse_without_state(Path(out), spec)
@@ -289,8 +291,14 @@ def started(
         ExitStack() as inner,
     ):
         checkpointed.by_this_run = options.resumes
+        if writer and options.resumes:
+            asked = asked._replace(spec=as_kept(asked.spec, writer.folder))
         checkpoint = _by_first(ranks, lambda: find(writer, asked.spec) if writer and options.resumes else None)
+        if ranks and asked.spec.training.micro_batch == "auto":  # memory is not the same for each of them
+            message = 'training.micro_batch = "auto" is chosen by one process alone'
+            raise UsageError(message, hint="--set training.micro_batch=N says it for several")
         setup = set_up(*asked)
+        asked = asked._replace(spec=as_chosen(asked.spec, setup.device.device))
         inner.enter_context(advising(asked.spec, setup.device.device))
         past, keeper, history = _by_first(
             ranks, lambda: _records_and_checkpoints(asked, setup, writer, checkpoint, options)

@@ -218,7 +218,7 @@ def _refuse_batches_of_one(model: Model, batches: Batches) -> None:
     if not any(isinstance(part, _BatchNorm) for part in model.network.modules()):
         return
     training = model.spec.training
-    passes = (rows // -(-rows // (training.micro_batch or rows)) for rows in batches.sizes(training.batch_size))
+    passes = (rows // -(-rows // (training.most_in_a_pass or rows)) for rows in batches.sizes(training.batch_size))
     if (smallest := min(passes)) > 1:
         return
     raise DataError(

@@ -97,7 +97,7 @@ class Player:
         self.scaler = loss_scaler(training, self.optimizer, next(objective.parameters()).device)
         self.line_search = _asks_for_losses(self.optimizer)
         self.clip = training.clip if turn.clip is None else turn.clip
-        self.micro_batch = training.micro_batch
+        self.micro_batch = training.most_in_a_pass
         self.tangents = self.position == 0 and bool(objective.constraints.tangents)
         self.meter = Meter()
 

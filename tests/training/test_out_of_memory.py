@@ -41,7 +41,9 @@ def test_the_message_has_the_numbers_and_the_hint_a_pass_that_fits(tmp_path: Pat
     assert aezoo.read(spec(), overrides=[flag]).training.pass_size == 16
 
 
-@pytest.mark.parametrize(("samples", "most", "fits"), [(32, 32, 32), (31, 32, 16), (15, 32, 11), (1.5, 32, 1), (99, 8, 8)])
+@pytest.mark.parametrize(
+    ("samples", "most", "fits"), [(32, 32, 32), (31, 32, 16), (15, 32, 11), (1.5, 32, 1), (99, 8, 8)]
+)
 def test_passes_are_as_few_as_fit_and_nearly_equal(samples: float, most: int, fits: int) -> None:
     known = aezoo.read(spec())
     free = int(samples * out_of_memory.PEAK * memory(known).activations)
