@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Of the folder of checkpoints, inside a model's folder: it is never published.
-NAME = ".aezoo-checkpoints"
+NAME = layout.CHECKPOINTS
 RUN, STATE, MANIFEST, FINISHED = "run.json", "state.json", "manifest.json", "finished.json"
 #: States that are kept.
 KEPT = 2

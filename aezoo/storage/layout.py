@@ -16,6 +16,8 @@ CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS, TRAINING = "metrics.json", "training.json"
 #: What only training needs, written beside a model and never published: see `aezoo.storage.training_state`.
 STATE = "training.safetensors"
+#: The folder of a run's states inside its own: it is never published.
+CHECKPOINTS = ".aezoo-checkpoints"
 #: The pictures in `samples/`, in the order in which a card shows them.
 PICTURES = ("reconstructions", "samples", "interpolations")
 SAMPLES = tuple(f"samples/{name}.png" for name in PICTURES)

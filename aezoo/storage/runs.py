@@ -41,8 +41,8 @@ def runs_in(folder: Path) -> list[TrainedRun]:
 
 
 def _folders(folder: Path, depth: int) -> Iterator[Path]:
-    """Folders that hold a model, down to a depth; none within another, and no hidden ones."""
-    if (folder / layout.CONFIG).is_file():
+    """Folders of models, and of runs on the way to one, down to a depth; none within another, and no hidden ones."""
+    if (folder / layout.CONFIG).is_file() or (folder / layout.CHECKPOINTS).is_dir():
         yield folder
         return
     inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -57,9 +57,20 @@ def _read(folder: Path) -> TrainedRun:
         )
     except (AezooError, OSError) as error:
         return TrainedRun(folder, {}, {}, {}, str(error))
+    if not config:
+        config, record = _on_its_way(folder)
     spec = config.get("spec")
     settings = dict(_flat(spec)) if isinstance(spec, Mapping) else {}
     return TrainedRun(folder, settings, numbers(metrics.get("metrics")), record)
+
+
+def _on_its_way(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a run that has no model yet says of itself, and how many steps its newest state has."""
+    from aezoo.storage.checkpoints import Checkpoints  # it loads PyTorch
+
+    store = Checkpoints(folder)
+    newest = next(iter(store.positions()), None)
+    return store.run() or {}, {"steps": newest.step if newest else 0, "ended": "not yet"}
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

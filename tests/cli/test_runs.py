@@ -44,6 +44,19 @@ def test_runs_stand_in_a_table_with_what_is_not_the_same_in_all(aezoo: Run, fold
     ]
 
 
+def test_a_run_that_has_no_model_yet_is_one_too(aezoo: Run, folder: Path) -> None:
+    from aezoo.storage.checkpoints import Checkpoints
+
+    (folder / "four").mkdir()
+    store = Checkpoints(folder / "four")
+    store.begin({"spec": {"name": "a", "input": [4], "encoder": [{"type": "linear", "features": 32}]}})
+    line = next(line for line in aezoo("runs", folder).out.splitlines() if line.startswith("four"))
+    assert line.split() == ["four", "0", "not", "yet", "-", "-", "-", "32", "-", "-"]
+    (store.folder / "40.1").mkdir()
+    done = json.loads(aezoo("runs", folder, "--json").out)
+    assert next(run for run in done if run["run"].endswith("four"))["steps"] == 40
+
+
 def test_metrics_are_chosen_by_name(aezoo: Run, folder: Path) -> None:
     head = aezoo("runs", folder, "--metric", "rate", "--metric", "fvu").out.splitlines()[0].split()
     assert head[4:6] == ["rate", "fvu"]
