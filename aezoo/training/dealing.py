@@ -42,7 +42,7 @@ def dealt_out(
         message = f'training.on_nonfinite = "rollback" is not there for {ranks.size} processes'
         raise UsageError(message, hint="--set training.on_nonfinite=stop, or train in one process")
     normalize_globally(objective)
-    micro = training.micro_batch
+    micro = training.most_in_a_pass
     shares = {
         name: SharedBatches(part, rank=ranks.rank, size=ranks.size, micro_batch=micro) for name, part in batches.items()
     }
