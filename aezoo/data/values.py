@@ -172,6 +172,8 @@ def warn_outside(samples: Samples, interval: Range, bounds: Range, seen: Survey)
     if bounds[0] <= seen.least and seen.most <= bounds[1]:
         return
     seen = survey(samples.values, *bounds)
+    if not seen.outside:  # in the precision of the values themselves
+        return
     low, high = interval
     hint = _scale_hint(seen, interval, "scale them as what the model was trained on")
     message = f"{samples.source}: {seen.outside} of {samples.values.size} values are outside of [{low:g}, {high:g}]"

@@ -39,11 +39,41 @@ def _arrays(path: Path, dataset: FileDatasetSpec) -> None:
 
 
 def _folder(path: Path, dataset: FileDatasetSpec) -> None:
-    from PIL import Image
-
     path.mkdir()
     for i in range(20):
-        Image.new("L", (14, 12), i).save(path / f"{i}.png")
+        if ".wav" in dataset.suffixes:
+            _recording(path / f"{i}.wav", i)
+        else:
+            _picture(path / f"{i}.png", i)
+
+
+def _picture(path: Path, i: int) -> None:
+    from PIL import Image
+
+    Image.new("L", (14, 12), i).save(path)
+
+
+def _recording(path: Path, i: int) -> None:
+    """640 frames of a tone, 16 bits each."""
+    import wave
+
+    import numpy as np
+
+    tone = (8000 * np.sin(np.arange(640) * (i + 1) / 40)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(tone.tobytes())
+
+
+def _parquet(path: Path, dataset: FileDatasetSpec) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = {"a": [i / 4 for i in range(ROWS)], "b": [i**0.5 for i in range(ROWS)], "c": [-i for i in range(ROWS)]}
+    columns[getattr(dataset, "label", None) or "label"] = [i % 2 for i in range(ROWS)]
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
 def _table(path: Path, dataset: FileDatasetSpec) -> None:
@@ -58,4 +88,5 @@ MAKERS: dict[str, Callable[[Path, FileDatasetSpec], None]] = {
     ".npy": _arrays,
     "": _folder,
     ".csv": _table,
+    ".parquet": _parquet,
 }
