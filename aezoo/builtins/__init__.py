@@ -31,7 +31,7 @@ MODULES = {
     "corruption": (f"{__name__}.corruptions",),
     "objective": (f"{__name__}.objectives",),
     "schedule": ("aezoo.spec.kinds.schedule", f"{__name__}.ramps", f"{__name__}.schedules"),
-    "optimizer": (f"{__name__}.adam", f"{__name__}.optimizers"),
+    "optimizer": (f"{__name__}.adam", f"{__name__}.optimizers", f"{__name__}.muon", f"{__name__}.schedule_free"),
     "dataset": tuple(
         f"{__name__}.{name}"
         for name in ("digits", "arrays", "image_files", "tables", "parquet", "recordings", "generated")

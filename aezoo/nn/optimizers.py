@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, optim
 
 
-class _Uncompiled(optim.Optimizer):
+class Uncompiled(optim.Optimizer):
     """Is constructed without the compiler."""
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         unwrap(super().add_param_group)(self, param_group)
 
 
-class _UncompiledStep(_Uncompiled):
+class UncompiledStep(Uncompiled):
     """Steps without it, too. `torch.optim.LBFGS` needs no such override: its `step` is not wrapped."""
 
     def step(self, closure: Callable[[], float] | None = None) -> Any:
@@ -40,7 +40,7 @@ class _Moments(NamedTuple):
     taken: Tensor  # [weights], steps
 
 
-class _FusedStep(_UncompiledStep):
+class _FusedStep(UncompiledStep):
     """Adam with a fused step that sorts its weights once.
 
     torch sorts weights and moments by device and type at each step, and counts the steps of each weight by a kernel of
@@ -112,22 +112,22 @@ class AdamW(_FusedStep, optim.AdamW):
     _fused = "_fused_adamw_"
 
 
-class RAdam(_UncompiledStep, optim.RAdam): ...
+class RAdam(UncompiledStep, optim.RAdam): ...
 
 
-class NAdam(_UncompiledStep, optim.NAdam): ...
+class NAdam(UncompiledStep, optim.NAdam): ...
 
 
-class Adafactor(_UncompiledStep, optim.Adafactor):
+class Adafactor(UncompiledStep, optim.Adafactor):
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         with torch.no_grad():
             return unwrap(optim.Adafactor.step)(self, closure)
 
 
-class SGD(_UncompiledStep, optim.SGD): ...
+class SGD(UncompiledStep, optim.SGD): ...
 
 
-class RMSprop(_UncompiledStep, optim.RMSprop): ...
+class RMSprop(UncompiledStep, optim.RMSprop): ...
 
 
-class LBFGS(_Uncompiled, optim.LBFGS): ...
+class LBFGS(Uncompiled, optim.LBFGS): ...

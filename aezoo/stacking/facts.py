@@ -54,6 +54,8 @@ def reason_against(loop: Loop) -> str | None:
         return "several players take turns in it"
     if player.line_search:
         return "its optimizer searches along a line"
+    if loop.with_modes:
+        return "its optimizer learns at other weights than are judged"
     if player.turn.gated or not all(player.turn.moves(step) for step in range(8)):
         return "its player does not move at every step"
     if player.micro_batch is not None:

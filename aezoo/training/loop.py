@@ -28,6 +28,7 @@ from aezoo.training.compilation import compiling
 from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
+from aezoo.training.modes import evaluating, with_modes
 from aezoo.training.nonfinite import WAYS_OUT, NotFinite, finite
 from aezoo.training.outcome import Outcome
 from aezoo.training.plateau import Plateau
@@ -90,6 +91,7 @@ class Loop:
             for name in objective.players
         ]
         self.average = Average(objective.model, training.ema) if training.ema else None
+        self.with_modes = with_modes(player.optimizer for player in self.players)
         self.early_stopping = EarlyStopping(training.best_by, patience=training.patience)
         self.recovery = Recovery() if training.on_nonfinite == "rollback" else None
         self.plateau = Plateau(training.plateau, training.best_by) if training.plateau else None
@@ -388,9 +390,11 @@ class Loop:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Within, the model has its averaged weights, if the run keeps any."""
-        with self.average.applied() if self.average else nullcontext():
-            if self.average and self.average.begun:
+        """Within, the model has its averaged weights, if the run or an optimizer keeps any."""
+        with self.average.applied() if self.average else nullcontext(), ExitStack() as modes:
+            for optimizer in self.with_modes:
+                modes.enter_context(evaluating(optimizer))
+            if self.with_modes or (self.average and self.average.begun):
                 self.objective.project()  # an average of weights that keep a constraint need not keep it
             yield
 

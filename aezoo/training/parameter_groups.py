@@ -21,7 +21,7 @@ from aezoo.errors import Fault, KeyPath, SpecError
 from aezoo.model import Model
 from aezoo.nn.objective import Objective
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import OptimizerSpec, PlayerSpec, turns_of
+from aezoo.spec.kinds import OptimizerSpec, PlayerSpec, ScheduleSpec, turns_of
 from aezoo.spec.kinds.parameter_group import ParameterGroupSpec
 from aezoo.spec.parts import parts
 
@@ -162,10 +162,14 @@ def _row(player: str, declared: OptimizerSpec, owner: int | None, members: Seque
     decay = getattr(declared, "weight_decay", None)
     if group and group.weight_decay is not None:
         decay = group.weight_decay
-    lr = group.lr if group and group.lr is not None else declared.lr
+    own = [group.lr] if group and group.lr is not None else [getattr(declared, field) for field in declared.rates]
     factor = 1.0 if group is None or group.factor is None else group.factor
-    rate = lr.tag() if lr.constant is None else f"{lr.constant * factor:g}"
-    if lr.constant is None and factor != 1.0:
-        rate = f"{factor:g} * {rate}"
+    rate = " and ".join(_rate(lr, factor) for lr in own if lr is not None)
     title = group.title if group else "the rest"
     return Counted(player, title, len(members), sum(p.numel() for p in members), rate, decay)
+
+
+def _rate(lr: ScheduleSpec, factor: float) -> str:
+    if lr.constant is not None:
+        return f"{lr.constant * factor:g}"
+    return lr.tag() if factor == 1.0 else f"{factor:g} * {lr.tag()}"

@@ -30,14 +30,18 @@ class Rates:
     Args:
         declared: The optimizer's schedule, and what its groups say.
         order: The declared group of each group that the optimizer has; None for the optimizer's own.
+        follows: The field whose schedule each of these follows, unless its declared group has one; all `lr`, if empty.
         steps: Length of the run.
     """
 
-    def __init__(self, declared: OptimizerSpec, order: Sequence[int | None] = (None,), *, steps: int) -> None:
+    def __init__(
+        self, declared: OptimizerSpec, order: Sequence[int | None] = (None,), *, steps: int, follows: Sequence[str] = ()
+    ) -> None:
         self.steps = steps
         self.scale = self.share = 1.0
-        self._divided = bool(declared.groups)
-        self._rates = [_rate(declared, owner) for owner in order]
+        fields = follows or ["lr"] * len(order)
+        self._divided = bool(declared.groups) or any(field != "lr" for field in fields)
+        self._rates = [_rate(declared, owner, field) for owner, field in zip(order, fields, strict=True)]
         self.values = [self._at(i, 0) for i in range(len(self._rates))]
         # A constant is set once: an optimizer may change its rate itself, and nothing is written over that.
         self._moving = [i for i, rate in enumerate(self._rates) if rate.moves]
@@ -83,8 +87,13 @@ class Rates:
         self.values, self.scale, self.share = list(state["values"]), state["scale"], state["share"]
 
 
-def _rate(declared: OptimizerSpec, owner: int | None) -> _Rate:
+def followed(optimizer: Optimizer) -> list[str]:
+    """The field of its declaration whose schedule each of its groups follows: what it says under `follows`, or `lr`."""
+    return [group.get("follows", "lr") for group in optimizer.param_groups]
+
+
+def _rate(declared: OptimizerSpec, owner: int | None, field: str) -> _Rate:
     group = None if owner is None else declared.groups[owner]
-    schedule = group.lr if group and group.lr is not None else declared.lr
+    schedule = group.lr if group and group.lr is not None else getattr(declared, field)
     factor = 1.0 if group is None or group.factor is None else group.factor
     return _Rate(curve(schedule), factor, schedule.constant is None)

@@ -20,7 +20,7 @@ from aezoo.training.loss_scaling import loss_scaler
 from aezoo.training.meter import Meter
 from aezoo.training.parameter_groups import divide
 from aezoo.training.ranks import Ranks
-from aezoo.training.rates import Rates
+from aezoo.training.rates import Rates, followed
 from aezoo.training.state import optimizer_state, restore_optimizer
 
 
@@ -92,7 +92,8 @@ class Player:
         optimizer = turn.optimizer or training.optimizer
         rate = Rates(optimizer, steps=steps).values[0]
         self.optimizer: Optimizer = checked(optimizer, optimizer.build(self.parameters, lr=rate))
-        self.rates = Rates(optimizer, divide(self.optimizer, optimizer, objective), steps=steps)
+        order = divide(self.optimizer, optimizer, objective)
+        self.rates = Rates(optimizer, order, steps=steps, follows=followed(self.optimizer))
         self.rates.begin(self.optimizer)
         self.scaler = loss_scaler(training, self.optimizer, next(objective.parameters()).device)
         self.line_search = _asks_for_losses(self.optimizer)

@@ -200,6 +200,22 @@ RUNS: dict[str, dict[str, Any]] = {
     "adamw": {"training": {"optimizer": {"type": "adamw", "lr": 0.01}}},
     "radam": {"training": {"optimizer": {"type": "radam", "lr": 0.01}}},
     "nadam": {"training": {"optimizer": {"type": "nadam", "lr": 0.01}}},
+    "muon": {
+        "training": {
+            "optimizer": {
+                "type": "muon",
+                "lr": {"type": "cosine", "start": 0.02, "warmup": 3},
+                "adamw_lr": {"type": "linear", "start": 0.01, "end": 0.0},
+                "groups": [{"on": "encoder", "factor": 0.5}, {"weights": "vectors", "weight_decay": 0.0}],
+            }
+        }
+    },
+    "schedule free": {
+        "training": {"optimizer": {"type": "schedule_free", "lr": 0.01, "warmup_steps": 3}, "validate_every": 2}
+    },
+    "schedule free, rolled back": {
+        "training": {"optimizer": {"type": "schedule_free", "lr": 0.01}, "on_nonfinite": "rollback"}
+    },
     "adafactor": {"training": {"optimizer": {"type": "adafactor", "lr": 0.01}}},
     "one cycle": {"training": {"optimizer": {"type": "adam", "lr": {"type": "one_cycle", "peak": 0.01}}}},
     "micro batches": {"training": {"micro_batch": 10}},

@@ -25,6 +25,9 @@ class OptimizerSpec(Component):
     kind: ClassVar[str] = "optimizer"
     #: Whether its weights can be in groups with rates of their own; a line search has one length of step for all.
     divisible: ClassVar[bool] = True
+    #: Fields with a learning rate. A group of what `build` gives follows another than `lr` if it has that name under
+    #: `follows`.
+    rates: ClassVar[tuple[str, ...]] = ("lr",)
     lr: ScheduleSpec = Field(ConstantSpec(value=1e-3), description="learning rate; a number or a schedule")
     groups: Groups = Field(
         (),
