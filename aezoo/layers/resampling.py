@@ -1,4 +1,4 @@
-"""Layers that change how many positions a signal, image or volume has: pooling and interpolation."""
+"""Layers that change how many positions a signal, image or volume has: pooling, selection and interpolation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aezoo.errors import ShapeError
 from aezoo.layers.basic import ReshapeSpec
 from aezoo.spec.component import Ints
 from aezoo.spec.kinds import LayerSpec, Style
-from aezoo.spec.shape import Shape, conv_length, grid, text
+from aezoo.spec.shape import Shape, conv_length, grid, sequence, text
 from aezoo.spec.window import Window
 
 if TYPE_CHECKING:
@@ -97,6 +97,39 @@ class GlobalPoolSpec(LayerSpec):
         from aezoo.nn.resampling import GlobalPool
 
         return GlobalPool()
+
+
+class LastSpec(LayerSpec):
+    """The last step of a sequence, [C, L] -> [C]: after a recurrent or causal layer, what it knows at the end.
+
+    The second half of a bidirectional network has read one step there; it begins at the end. The mirror repeats the
+    vector at all steps.
+
+    Example:
+        [[encoder]]
+        type = "recurrent"
+        features = 8
+
+        [[encoder]]
+        type = "last"
+    """
+
+    type: Literal["last"] = "last"
+    carries: ClassVar[bool] = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return sequence(shape)[:1]
+
+    def mirror(self, shape: Shape, *, target: Shape, style: Style) -> Sequence[LayerSpec]:
+        return [ReshapeSpec(shape=(target[0], 1)), UpsampleSpec(size=target[1:])]
+
+    def forgets_order(self, shape: Shape) -> bool:
+        return False
+
+    def build(self, shape: Shape) -> nn.Module:
+        from aezoo.nn.sequences import Last
+
+        return Last()
 
 
 class UpsampleSpec(LayerSpec):

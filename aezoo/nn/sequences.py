@@ -1,4 +1,4 @@
-"""Layers over positions: self-attention, transformers, recurrent networks."""
+"""Layers over positions: self-attention, transformers, recurrent networks, the last step."""
 
 from __future__ import annotations
 
@@ -170,3 +170,14 @@ class Recurrent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h, _ = self.cells(x.transpose(1, 2))  # [B, L, F]
         return h.transpose(1, 2)  # type: ignore[no-any-return]
+
+
+class Last(nn.Module):
+    """The last step of a sequence.
+
+    Shape:
+        x: [B, C, L] -> [B, C]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :, -1]

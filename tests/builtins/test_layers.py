@@ -28,7 +28,7 @@ from aezoo.layers.basic import (
 )
 from aezoo.layers.convolutions import ConvSpec, ConvTransposeSpec
 from aezoo.layers.padding import PadSpec
-from aezoo.layers.resampling import GlobalPoolSpec, PoolSpec, UpsampleSpec
+from aezoo.layers.resampling import GlobalPoolSpec, LastSpec, PoolSpec, UpsampleSpec
 from aezoo.plugin import LayerSpec, Shape, Style, trace
 
 NORMS = st.sampled_from(["none", "batch", "layer", "group", "instance", "rms"])
@@ -100,6 +100,7 @@ on_grids = st.one_of(
     ),
 )
 on_signals = st.one_of(
+    st.just(LastSpec()),
     st.builds(
         TransformerSpec,
         heads=st.sampled_from([1, 2]),

@@ -17,7 +17,7 @@ from aezoo.layers.convolutions import ConvSpec
 from aezoo.nn.layers import ACTIVATIONS, Tied, activation, block, group_count, matrices, normalization, tie
 from aezoo.nn.resampling import GlobalPool, pool, resize
 from aezoo.nn.residual import Residual, shortcut
-from aezoo.nn.sequences import Attention, Recurrent, SelfAttention, Transformer, TransformerBlock, sinusoids
+from aezoo.nn.sequences import Attention, Last, Recurrent, SelfAttention, Transformer, TransformerBlock, sinusoids
 from aezoo.plugin import Activation, Style
 
 
@@ -407,6 +407,30 @@ def test_a_resize_interpolates_along_all_axes(size, mode):
 def test_a_global_pool_is_the_mean_over_all_positions():
     x = torch.arange(24.0).view(2, 3, 2, 2)
     assert GlobalPool()(x).tolist() == [[1.5, 5.5, 9.5], [13.5, 17.5, 21.5]]
+
+
+def test_the_last_state_tells_what_came_last_and_the_mean_of_all_states_does_not():
+    """Weights by hand: a state that keeps the sign of the last spike. No function of its mean can tell which it was."""
+    layer = Recurrent("gru", 2, 1, bidirectional=False)
+    with torch.no_grad():
+        for value in layer.parameters():
+            value.zero_()
+        layer.cells.weight_ih_l0[1] = -60.0  # any spike opens the update gate, which its bias keeps shut
+        layer.cells.bias_ih_l0[1] = 30.0
+        layer.cells.weight_ih_l0[2] = torch.tensor(
+            [30.0, -30.0]
+        )  # a spike of channel 0 writes 1, of channel 1 writes -1
+    first, second = torch.combinations(torch.arange(8), 2).unbind(dim=1)
+    n = len(first)
+    x = torch.zeros(2, n, 2, 8)  # in the first half channel 1 has the later spike, in the second channel 0
+    for half, (early, late) in enumerate([(0, 1), (1, 0)]):
+        x[half, range(n), early, first] = 1
+        x[half, range(n), late, second] = 1
+    later = torch.tensor([-1.0, 1.0]).repeat_interleave(n)
+    states = layer(x.flatten(0, 1))
+    torch.testing.assert_close(Last()(states)[:, 0], later)
+    mean = GlobalPool()(states).reshape(2, n)
+    assert ((mean[0][:, None] - mean[1]).abs() < 1e-6).sum() > n
 
 
 def test_a_residual_sum_has_a_scale_a_shortcut_and_an_end():

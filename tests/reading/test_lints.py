@@ -466,6 +466,8 @@ POOL = [{"type": "conv", "channels": 4}, {"type": "global_pool"}]
         ({"encoder": [{"type": "conv", "channels": 4}, {"type": "pool"}]}, []),
         ({"encoder": POOL, "decoder": "none", "objective": "odd:several", "training": {"best_by": "bound"}}, []),
         ({"encoder": ["flatten"]}, []),
+        ({"input": [2, 9], "encoder": [{"type": "recurrent", "features": 4}, "global_pool"]}, ["AZ702 encoder[1]"]),
+        ({"input": [2, 9], "encoder": [{"type": "recurrent", "features": 4}, "last"]}, []),
     ],
 )
 def test_a_mean_over_all_positions_before_a_flat_code_forgets_where_things_are(
