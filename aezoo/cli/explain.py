@@ -13,6 +13,7 @@ from aezoo.errors import NotFound, UsageError
 from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
+    from aezoo.diagnosis.rule import Sign
     from aezoo.reading.codes import Code
 
 #: Where there is no terminal to be as wide as.
@@ -32,8 +33,8 @@ def explain(code: str | None, markdown: bool, as_json: bool) -> None:
         raise UsageError("--markdown prints all codes and nothing else")
     if markdown:
         click.echo(page(codes().values()), nl=False)
-    elif code and (rule := _rule_named(code)):
-        emit(rule) if as_json else click.echo(_told(rule))
+    elif code and (sign := _sign_named(code)):
+        emit(sign._asdict()) if as_json else click.echo(_told(sign))
     elif as_json:
         emit(_document(_code_named(code)) if code else [_document(each) for each in codes().values()])
     elif code:
@@ -54,23 +55,22 @@ def _code_named(name: str) -> Code:
     raise NotFound(f"no fault has the code {name!r}", hint=hint)
 
 
-def _rule_named(name: str) -> dict[str, str] | None:
-    """What a finding's rule sees, of a code that is one; None of a fault's."""
+def _sign_named(name: str) -> Sign | None:
+    """What a finding's code means; None of a fault's."""
     code = f"AZ{name.strip().upper().removeprefix('AZ')}"
     if not code.startswith("AZ7"):
         return None
-    from aezoo.diagnosis.diagnosis import RULES
+    from aezoo.diagnosis.diagnosis import SIGNS
 
-    rule = RULES.get(code)
-    return None if rule is None else {"code": rule.code, "title": rule.title, "sees": rule.sees}
+    return SIGNS.get(code)
 
 
-def _told(rule: dict[str, str]) -> str:
+def _told(sign: Sign) -> str:
     about = (
-        "A finding about the data of a run or a trained model. Cause and cure depend on these, and are printed with it."
+        "A finding about the data of a run or trained models. Cause and cure depend on these, and are printed with it."
     )
-    sees = f"Told where {rule['sees']}."
-    return f"finding[{rule['code']}]: {rule['title']}\n\n{_wrapped(sees)}\n\n{_wrapped(about)}"
+    sees = f"Told where {sign.sees}."
+    return f"finding[{sign.code}]: {sign.title}\n\n{_wrapped(sees)}\n\n{_wrapped(about)}"
 
 
 def _print(code: Code) -> None:

@@ -11,12 +11,18 @@ from aezoo.diagnosis.data_rules import DATA_RULES
 from aezoo.diagnosis.finding import Finding
 from aezoo.diagnosis.model_figures import ModelFigures
 from aezoo.diagnosis.output_rules import OUTPUT_RULES
-from aezoo.diagnosis.rule import Rule, findings
+from aezoo.diagnosis.rule import Rule, Sign, findings
+from aezoo.diagnosis.seeds import SEEDS
 from aezoo.spec.document import Spec
 
 #: Every rule by its code, in order.
 _ALL: tuple[Rule[Any], ...] = (*DATA_RULES, *OUTPUT_RULES, *CODE_RULES)
 RULES: Mapping[str, Rule[Any]] = {rule.code: rule for rule in _ALL}
+#: What every code of a finding means.
+SIGNS: Mapping[str, Sign] = {
+    **{rule.code: Sign(rule.code, rule.title, rule.sees) for rule in _ALL},
+    SEEDS.code: SEEDS,
+}
 
 
 def diagnose_data(spec: Spec, figures: DataFigures) -> list[Finding]:

@@ -13,6 +13,20 @@ from aezoo.spec.document import Spec
 F = TypeVar("F")
 
 
+class Sign(NamedTuple):
+    """What a finding's code means.
+
+    Attributes:
+        code: AZ7..; it keeps its meaning.
+        title: What it is, in a few words.
+        sees: Which figures are compared, and from where on they convict.
+    """
+
+    code: str
+    title: str
+    sees: str
+
+
 class Rule(NamedTuple, Generic[F]):
     """A sign of one illness.
 

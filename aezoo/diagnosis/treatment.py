@@ -13,12 +13,13 @@ from aezoo.spec.document import Spec
 def treatment(findings: Sequence[Finding], spec: Spec) -> tuple[Spec, Patch]:
     """The spec with every patch that goes with those before it, and what was changed.
 
-    A patch of a value that was changed already is left out, and so is one with which the spec cannot be read.
+    A patch of a value that was changed already, or of a penalty that was, is left out, and so is one with which the
+    spec cannot be read.
     """
     treated = spec
     taken: Patch = ()
     for finding in findings:
-        if _paths(finding.patch) & _paths(taken):
+        if not finding.patch or _meet(finding.patch, taken):
             continue
         try:
             treated = check(spec.document(), overrides=(*taken, *finding.patch))[0]
@@ -28,6 +29,12 @@ def treatment(findings: Sequence[Finding], spec: Spec) -> tuple[Spec, Patch]:
     return treated, taken
 
 
-def _paths(patch: Patch) -> set[str]:
-    """The places of a spec that a patch changes; a part counts with all that it holds."""
-    return {text.partition("=")[0].strip().partition(".")[0] for text in patch} if patch else set()
+def _meet(patch: Patch, taken: Patch) -> bool:
+    """Whether one of them changes what the other changes, or a part that holds it."""
+    return any(one[: len(two)] == two[: len(one)] for one in map(_place, patch) for two in map(_place, taken))
+
+
+def _place(text: str) -> tuple[str, ...]:
+    """The key path that `path=value` changes. A penalty counts as a whole: one of its values lightens it, not two."""
+    path = tuple(text.partition("=")[0].strip().split("."))
+    return path[:2] if path[0] == "regularizers" else path

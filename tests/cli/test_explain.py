@@ -11,6 +11,7 @@ import pytest
 from aezoo.reading.codes import codes
 from aezoo.reference.faults import page
 from tests.cli.conftest import Run
+from tests.reading.test_codes import mentioned
 
 
 @pytest.mark.parametrize("name", ["AZ501", "az501", "501", " 501 "])
@@ -30,6 +31,12 @@ def test_every_code_is_explained_with_all_that_its_example_needs(aezoo: Run, cod
     entry, result = codes()[code], aezoo("explain", code).out
     needs = [*entry.overrides, *entry.files, *entry.environment, *entry.plugin.split(), *entry.fixed.split()]
     assert [need for need in needs if need not in result] == []
+
+
+def test_every_code_that_stands_in_the_sources_is_explained(aezoo: Run) -> None:
+    untold = [code for code in mentioned() if not aezoo("explain", code).out.partition("[")[2].startswith(code)]
+    assert untold == []
+    assert "AZ741" in mentioned()
 
 
 def test_all_codes_are_listed_with_their_titles(aezoo: Run) -> None:
