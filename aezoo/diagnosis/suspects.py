@@ -21,7 +21,7 @@ SMALL = 0.1
 #: Deviation of a code that has all but vanished.
 SHRUNK = 0.01
 #: Share of units that may be silent, or below which share of its codes a codebook is used.
-DEAD, UNUSED = 0.9, 0.05
+DEAD, UNUSED = 0.5, 0.05
 
 
 class Suspect(NamedTuple):
