@@ -23,7 +23,9 @@ from torch import Generator, Tensor
 from aezoo import device as devices
 from aezoo.data.batches import Batch, Batches
 from aezoo.data.fields import Fields, check_fields, with_fields
+from aezoo.data.frames import Frame
 from aezoo.data.indices import Indices, index_shape
+from aezoo.data.objects import Objects
 from aezoo.data.sample_sizes import input_of
 from aezoo.data.sources import check, open_samples
 from aezoo.data.values import Survey, check_values, warn_outside
@@ -50,7 +52,7 @@ from aezoo.spec.shape import Shape, text
 from aezoo.spec.tiles import plan
 
 #: What a verb takes: [N, *shape], one sample [*shape], or a file or folder of samples.
-Data = Array | Tensor | Samples | str | PathLike[str]
+Data = Array | Tensor | Samples | str | PathLike[str] | Objects | Frame
 Score = Literal["auto", "objective", "reconstruction", "elbo"]
 
 #: Samples in one pass at most, unless the call says how many. On a CPU convolutional models are fastest at 32 to 128
@@ -451,7 +453,7 @@ class Model:
             return {}
         spec, resized = self.spec, self.spec.input.sizes is not None
         single = _is_single(data, spec.input.shape, fixed=self._fixed(spec.input.shape))
-        samples = open_samples(data[None] if single else data, spec, resized=resized)  # type: ignore[index]
+        samples = open_samples(data[None] if single else data, spec, resized=resized)  # type: ignore[index, call-overload]
         samples = with_fields(samples, fields, spec)
         return {name: np.repeat(samples.fields[name], times, axis=0) for name in names}
 
@@ -569,7 +571,7 @@ class Model:
     def _open(self, data: Data, fields: Fields | None, needed: Collection[str]) -> Opened:
         spec, resized = self.spec, self.spec.input.sizes is not None
         single, like = _is_single(data, spec.input.shape, fixed=self._fixed(spec.input.shape)), _device(data)
-        samples = open_samples(data[None] if single else data, spec, resized=resized)  # type: ignore[index]
+        samples = open_samples(data[None] if single else data, spec, resized=resized)  # type: ignore[index, call-overload]
         samples = with_fields(samples, fields, spec)
         self._warn_outside(samples, check(samples, spec, widths=SLACK, fields=needed, resized=resized))
         batches = Batches(samples, spec, device=self.device, fields=needed)
@@ -579,7 +581,7 @@ class Model:
         named = bool(self.spec.latent.discrete) and _is_whole(codes)
         shape = index_shape(self.spec) if named else self.spec.code_shape
         single, like = _is_single(codes, shape, fixed=self._fixed(shape)), _device(codes)
-        samples = open_samples(codes[None] if single else codes, self.spec, as_input=False)  # type: ignore[index]
+        samples = open_samples(codes[None] if single else codes, self.spec, as_input=False)  # type: ignore[index, call-overload]
         samples, needed = with_fields(samples, fields, self.spec), self.spec.code_fields
         check_fields(samples, self.spec, needed)
         size = input_of(samples.shape, shape, self.spec)

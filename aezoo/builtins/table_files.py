@@ -72,6 +72,7 @@ class Table(NamedTuple):
         lines: Where each row ends in the file, counted from 1.
         faults: Reported together, after all lines are read.
         decimal: Sign before the decimals.
+        unit: What a number in `lines` counts, for messages.
     """
 
     path: Path
@@ -80,6 +81,7 @@ class Table(NamedTuple):
     lines: list[int]
     faults: list[Fault]
     decimal: str = "."
+    unit: str = "line"
 
     def column(self, name: str) -> list[str]:
         """Its cells as they are written."""
@@ -348,12 +350,13 @@ def classes_of(table: Table, column: str) -> list[str] | None:
     return sorted(distinct)
 
 
-def line_of(path: Path, faults: Sequence[Fault]) -> str:
+def line_of(table: Table, faults: Sequence[Fault]) -> str:
     """The first of equal faults, and the lines of the others."""
     first, *others = faults
     column = f", column {first.column!r}:" if first.column else ""
-    text = f"{path}: line {first.line}{column} {first.message}"
+    text = f"{table.path}: {table.unit} {first.line}{column} {first.message}"
     if not others:
         return text
     more = f" and {len(others) - _LINES:,} more" if len(others) > _LINES else ""
-    return f"{text}; also line{'s' * (len(others) > 1)} {', '.join(str(fault.line) for fault in others[:_LINES])}{more}"
+    units = f"{table.unit}{'s' * (len(others) > 1)}"
+    return f"{text}; also {units} {', '.join(str(fault.line) for fault in others[:_LINES])}{more}"

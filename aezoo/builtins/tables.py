@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
@@ -43,6 +43,7 @@ class TableSpec(FileDatasetSpec):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
+    reads_columns: ClassVar[bool] = True
     type: Literal["table"] = "table"
     columns: Strings | None = Field(None, description="names of the columns to read, in this order")
     exclude: Strings = Field((), description="names of columns that are not read")
@@ -89,16 +90,20 @@ class TableSpec(FileDatasetSpec):
 
     def at(self, path: Path) -> Self:
         with self.reading(path):
-            names = {*table_files.read_header(path, self._dialect())}
+            names = table_files.read_header(path, self._dialect())
+        return self.at_columns(names, str(path))
+
+    def at_columns(self, names: Sequence[str], source: str) -> Self:
+        there = {*names}
         # New samples need no label; where they have one, it must not be read as an input.
-        label, id = (name if name in names else None for name in (self.label, self.id))
-        fields = {name: columns for name, columns in (self.fields or {}).items() if names.issuperset(_listed(columns))}
-        exclude = tuple(name for name in self.exclude if name in names)
+        label, id = (name if name in there else None for name in (self.label, self.id))
+        fields = {name: columns for name, columns in (self.fields or {}).items() if there.issuperset(_listed(columns))}
+        exclude = tuple(name for name in self.exclude if name in there)
         beside = [label, *(column for columns in fields.values() for column in _listed(columns))]
-        read = {*(self.columns or names), *beside}
+        read = {*(self.columns or there), *beside}
         categories = {name: words for name, words in (self.categories or {}).items() if name in read} or None
         found = {"label": label, "id": id, "fields": fields or None, "exclude": exclude, "categories": categories}
-        return super().at(path).model_copy(update=found)
+        return super().at(Path(source)).model_copy(update=found)
 
     def field_names(self) -> frozenset[str]:
         named = {"label": self.label, "observed": self.missing}
@@ -120,6 +125,14 @@ class TableSpec(FileDatasetSpec):
         path = self.found()
         with self.reading(path):
             table = table_files.read_table(path, self._dialect())
+        return self._samples(table)
+
+    def load_columns(self, columns: Mapping[str, Sequence[Any]], source: str) -> Samples:
+        from aezoo.builtins.table_columns import table_of
+
+        return self._samples(table_of(columns, source))
+
+    def _samples(self, table: Table) -> Samples:
         table = table.take(self.picked(len(table.rows)))
         columns = self._read_columns(table)
         known = self.categories or {}
@@ -132,7 +145,9 @@ class TableSpec(FileDatasetSpec):
         found = {"columns": tuple(columns), "exclude": (), "categories": self._all_categories(table)}
         shown = ", ".join(columns[:NAMED]) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
         hint = f"data.exclude, data.label or data.id says which columns are no features, of {shown}"
-        samples = Samples(values, str(path), labels=labels, names=names, fields=fields, settings=found, shape_hint=hint)
+        samples = Samples(
+            values, str(table.path), labels=labels, names=names, fields=fields, settings=found, shape_hint=hint
+        )
         return samples.with_gaps() if self.missing else samples
 
     def _dialect(self) -> Dialect:
@@ -204,7 +219,7 @@ class TableSpec(FileDatasetSpec):
             by_kind.setdefault((fault.column, fault.kind), []).append(fault)
         hint = self._hint(table, columns)
         return DataError.several(
-            [DataError(table_files.line_of(table.path, faults), hint=hint) for faults in by_kind.values()],
+            [DataError(table_files.line_of(table, faults), hint=hint) for faults in by_kind.values()],
             count=len(table.faults),
         )
 

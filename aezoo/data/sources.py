@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aezoo.data import frames, objects
 from aezoo.data.fields import check_fields
 from aezoo.data.sample_sizes import check_size, is_resized
 from aezoo.data.values import Survey, check_domains, check_values
@@ -39,7 +40,7 @@ from aezoo.spec.lazy import LazyArray, WithChannel
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
-Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | None
+Source = DatasetSpec | Samples | str | PathLike[str] | Array | Tensor | objects.Objects | frames.Frame | None
 
 
 def open_samples(
@@ -57,7 +58,8 @@ def open_samples(
 
     Args:
         source: None for the spec's own data; or a dataset, samples, an array or tensor [N, ...], or the path of a
-            file or folder that one of the registered datasets reads by its ending.
+            file or folder that one of the registered datasets reads by its ending; or a torch `Dataset` or
+            `DataLoader`, a list of PIL images, or a data frame of pandas or polars.
         spec: Says the input's shape and kind, and its own data.
         seed: Passed to the dataset.
         registry: Where datasets for a path are looked up; None for the one of this process.
@@ -71,6 +73,8 @@ def open_samples(
         UsageError: There is no source, or none of a kind that is known.
     """
     source = _own(spec) if source is None else source
+    if frames.library_of(source):
+        source = _of_frame(source, spec, registry or default_registry(), as_input=as_input)
     if isinstance(source, (str, PathLike)):
         source = _dataset_for(Path(source), registry or default_registry(), spec.data if as_input else None)
     if isinstance(source, DatasetSpec):
@@ -94,6 +98,12 @@ def _loaded(dataset: DatasetSpec, spec: Spec, seed: int, *, resized: bool) -> Sa
         # An image may be read with another number of channels, if it is told how many.
         shape = (shape[0], *samples.shape[1:])
     return samples_of(dataset, dataset.load(shape=shape, seed=seed))
+
+
+def _of_frame(frame: Any, spec: Spec, registry: Registry, *, as_input: bool) -> Samples:
+    """The samples of a data frame, by the names of columns that the spec's own data have, if they have some."""
+    dataset = frames.dataset_for(frame, registry, spec.data if as_input else None)
+    return dataset.load_columns(frames.columns_of(frame), frames.title_of(frame))
 
 
 def _own(spec: Spec) -> DatasetSpec:
@@ -149,8 +159,9 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
     """The spec with these samples in place of its own data, so that what is trained on them says so.
 
     A path is written relative to the working folder, or as its last name if it is elsewhere; an array leaves no data.
-    Shares of validation and test stay. With other data, description, licence and paper no longer apply: they are
-    removed, but for those in `kept`.
+    A data frame is a table whose path says what it was, so that the model keeps its columns. Shares of validation and
+    test stay. With other data, description, licence and paper no longer apply: they are removed, but for those in
+    `kept`.
     """
     if source is None:
         return spec
@@ -159,7 +170,9 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
         dataset = _dataset_for(Path(source), default_registry(), spec.data)
     elif isinstance(source, DatasetSpec):
         dataset = source
-    if isinstance(dataset, FileDatasetSpec):
+    if frames.library_of(source):
+        dataset = frames.dataset_for(source, default_registry(), spec.data)  # type: ignore[arg-type]
+    elif isinstance(dataset, FileDatasetSpec):
         dataset = dataset.model_copy(update={"path": _from_here(Path(dataset.path))})
     other = spec.data is not None and _identity(dataset) != _identity(spec.data)
     dropped = {name: "" for name in STATEMENTS if other and name not in kept}
@@ -209,7 +222,9 @@ def _from_array(source: Any) -> Samples:
         return Samples(_numpy(source), "tensor")
     if isinstance(source, np.ndarray):
         return Samples(source, "array")
-    hint = "pass an array or a tensor [N, ...], or the path of a file or folder"
+    if (samples := objects.samples_from(source, _numpy)) is not None:
+        return samples
+    hint = "pass an array or a tensor [N, ...], a torch Dataset, a list of PIL images, or the path of a file or folder"
     raise UsageError(f"data are a {type(source).__name__}", hint=hint)
 
 

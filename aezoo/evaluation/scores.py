@@ -103,7 +103,8 @@ def evaluate(
 
     Args:
         model: What is evaluated.
-        data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor; split as in training.
+        data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor, or what else `train` takes;
+            split as in training.
         split: `train`, `validation` or `test`; `all` for every sample, with baselines from the spec's own data.
         device: Where to compute; by default where the model is.
         seed: Of latent noise and corruption.

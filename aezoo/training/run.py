@@ -86,7 +86,8 @@ def train(
 
     Args:
         source: A spec, or what `read` takes.
-        data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor. The model's spec says so.
+        data: Instead of the spec's `data`: a path, an array [N, *input] or a tensor, a torch `Dataset` or `DataLoader`,
+            a list of PIL images, a data frame of pandas or polars. The model's spec says so.
         fields: What goes along with the samples, by the names that the spec declares, one value for each or one for
             all, such as `{"label": y}`. They stand in for the fields of the data.
         out: The model's folder, to be made. An existing one is refused unless `force`.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -74,6 +74,8 @@ class FileDatasetSpec(SplitDatasetSpec):
 
     #: Endings of the files it reads, for callers that give nothing but a path; "/" stands for a folder.
     suffixes: ClassVar[tuple[str, ...]] = ()
+    #: Whether it reads a data frame too: then it has `at_columns` and `load_columns`.
+    reads_columns: ClassVar[bool] = False
     path: str = Field(min_length=1, description="file or folder, from the working folder or absolute")
     limit: int | None = Field(None, ge=1, description="take only so many samples, evenly spaced over the source")
 
@@ -87,6 +89,17 @@ class FileDatasetSpec(SplitDatasetSpec):
     def at(self, path: Path) -> Self:
         """The set at another path, all of it, read in the same way; names that only this file has are dropped."""
         return self.model_copy(update={"path": str(path), "limit": None})
+
+    def at_columns(self, names: Sequence[str], source: str) -> Self:
+        """The set of a data frame with these columns, read in the same way; names that it does not have are dropped.
+
+        `source` stands for its path.
+        """
+        raise NotImplementedError
+
+    def load_columns(self, columns: Mapping[str, Sequence[Any]], source: str) -> Samples:
+        """The samples of a data frame: the values of each column by its name. Raises `DataError`."""
+        raise NotImplementedError
 
     @staticmethod
     def setting(key: str, value: object) -> str:
