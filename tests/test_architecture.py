@@ -43,9 +43,11 @@ MAY_IMPORT = {
         *("building", "diagnosis", "evaluation", "model", "reading", "registry", "nn", "spec"),
         *("device", "errors", "files", "names"),
     },
+    "trackers": {"errors", "files", "hints"},
     "training": {
         *(
             "storage",
+            "trackers",
             "building",
             "diagnosis",
             "evaluation",
@@ -113,6 +115,7 @@ FORBIDDEN = {
     "storage/weights.py": ("torch", "numpy", "safetensors", "aezoo.nn"),
     "storage/pictures.py": ("torch", "aezoo.nn"),
     "reference": ("torch",),
+    "trackers": ("torch", "tensorboard", "wandb", "mlflow", "trackio"),
 }
 
 

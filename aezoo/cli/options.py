@@ -177,6 +177,12 @@ checkpoint_steps = click.option(
 preview = click.option(
     "--preview", is_flag=True, help="Renew preview.png in the folder at each validation: reconstructions so far."
 )
+track = click.option(
+    "--track",
+    metavar="NAME",
+    multiple=True,
+    help="A tracker that gets the records, too: tensorboard, wandb, mlflow, trackio, none. Repeatable.",
+)
 workers = click.option(
     "--workers", type=click.IntRange(0), help="Threads that read samples ahead; they change no result."
 )

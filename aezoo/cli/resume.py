@@ -24,6 +24,7 @@ from aezoo.cli.train import let_threads_sleep, progress, report
 @options.checkpoint_steps
 @options.keep_state
 @options.preview
+@options.track
 @options.as_json
 def resume(
     folder: Path,
@@ -38,6 +39,7 @@ def resume(
     checkpoint_steps: int | None,
     keep_state: bool,
     preview: bool,
+    track: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Go on with the run that was stopped in DIR, to the bits that it would have ended in.
@@ -60,5 +62,6 @@ def resume(
         checkpoint_steps=checkpoint_steps,
         keep_state=keep_state,
         preview=preview,
+        track=track,
     )
     report(run, folder, as_json=as_json)

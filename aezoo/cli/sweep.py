@@ -11,6 +11,7 @@ import aezoo
 from aezoo.cli import options
 from aezoo.cli.output import emit, number, table
 from aezoo.cli.train import let_threads_sleep, progress
+from aezoo.errors import UsageError
 from aezoo.names import inert
 
 if TYPE_CHECKING:
@@ -28,9 +29,18 @@ SHOWN = 3
     "settings",
     metavar="PATH=VALUES",
     multiple=True,
-    required=True,
     help="Values of a setting: latent.dim=4,8,16 or seed=0..4. Repeatable.",
 )
+@click.option(
+    "--search",
+    "ranges",
+    metavar="PATH=RANGE",
+    multiple=True,
+    help="Search a range instead: latent.dim=4..64, training.optimizer.lr=1e-4..1e-2:log. Repeatable.",
+)
+@click.option("--trials", type=click.IntRange(1), default=20, show_default=True, help="Of a search, in all.")
+@click.option("--storage", metavar="URL", help="Of a search that several machines share; by default a file in --out.")
+@click.option("--prune/--no-prune", default=True, help="Whether a search ends trials that are worse than the median.")
 @click.option("--out", type=options.AnyPath, required=True, help="The folder of the sweep; each trial has one in it.")
 @click.option("--by", metavar="TERM", default="total", show_default=True, help="The validation term of the best.")
 @click.option("--jobs", type=click.IntRange(1), default=1, help="Processes at once, for trials that are not stacked.")
@@ -44,6 +54,10 @@ SHOWN = 3
 def sweep(
     source: str,
     settings: tuple[str, ...],
+    ranges: tuple[str, ...],
+    trials: int,
+    storage: str | None,
+    prune: bool,
     out: Path,
     by: str,
     jobs: int,
@@ -57,8 +71,11 @@ def sweep(
 ) -> None:
     """Train SPEC with every combination of values, and compare the models on held-out samples.
 
-    Trials of equal shape are trained as one. The same command goes on with what was stopped and trains nothing twice.
+    Trials of equal shape are trained as one. --search draws values from ranges instead, where earlier trials did well;
+    several processes with one command share it. The same command goes on with what was stopped and trains nothing twice.
     """
+    if not settings and not ranges:
+        raise UsageError("nothing varies", hint="--set seed=0..4 for a grid, or --search latent.dim=4..64")
     let_threads_sleep()
     done = aezoo.sweep(
         source,
@@ -73,6 +90,10 @@ def sweep(
         force=force,
         limits=limits,
         progress=progress(as_json),
+        search=ranges,
+        trials=trials,
+        storage=storage,
+        prune=prune,
         tell=lambda line: None if as_json else click.echo(inert(line, 1000), err=True),
     )
     if as_json:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @options.checkpoint_steps
 @options.keep_state
 @options.preview
+@options.track
 @options.as_json
 def train(
     source: str,
@@ -67,6 +68,7 @@ def train(
     checkpoint_steps: int | None,
     keep_state: bool,
     preview: bool,
+    track: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Train the model of SPEC and keep weights, metrics and pictures in a folder.
@@ -94,6 +96,7 @@ def train(
         checkpoint_steps=checkpoint_steps,
         keep_state=keep_state,
         preview=preview,
+        track=track,
     )
     report(run, folder, as_json=as_json)
 

@@ -38,6 +38,11 @@ class Row(NamedTuple):
     record: dict[str, Any]
     failure: str = ""
 
+    @property
+    def chooses(self) -> bool:
+        """Whether it may be the best: a trial that was pruned was not trained as long as the others."""
+        return self.record.get("ended") != "pruned"
+
 
 class Spread(NamedTuple):
     """Mean and standard deviation over seeds; of one seed, the deviation is not known."""
@@ -65,6 +70,7 @@ class Sweep:
         out: The folder of the sweep.
         stacked: How many trials were trained as one with others.
         remarks: Why trials were not stacked, a line each.
+        study: Of a search: its name in the storage.
     """
 
     rows: list[Row]
@@ -72,6 +78,7 @@ class Sweep:
     out: Path
     stacked: int = 0
     remarks: list[str] = field(default_factory=list)
+    study: str = ""
 
     @property
     def groups(self) -> list[Group]:
@@ -85,11 +92,11 @@ class Sweep:
     @property
     def best(self) -> Row | None:
         """The best trial of the group with the lowest mean; None where no trial has the figure."""
-        groups = [group for group in self.groups if self.by in group.figures]
+        groups = [g for g in self.groups if self.by in g.figures and any(row.chooses for row in g.rows)]
         if not groups:
             return None
         group = min(groups, key=lambda group: group.figures[self.by].mean)
-        rows = [row for row in group.rows if self.by in row.figures]
+        rows = [row for row in group.rows if self.by in row.figures and row.chooses]
         return min(rows, key=lambda row: row.figures[self.by])
 
     def document(self) -> dict[str, Any]:
@@ -98,6 +105,7 @@ class Sweep:
         return {
             "by": self.by,
             "best": best.trial.name if best else None,
+            **({"study": self.study} if self.study else {}),
             "stacked": self.stacked,
             "remarks": self.remarks,
             "groups": [

@@ -17,8 +17,11 @@ from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.sweeps.grid import axes_of, points
 from aezoo.sweeps.processes import train_in_processes
+from aezoo.sweeps.ranges import ranges_of
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.results import Sweep, row_of
+from aezoo.sweeps.search import search as run_search
+from aezoo.sweeps.search import searched
 from aezoo.sweeps.stacked import candidates, train_stacked
 from aezoo.sweeps.trials import Trial, make_folder, refuse_others, trials_of
 from aezoo.training.progress import Progress, Silent
@@ -31,7 +34,7 @@ Tell = Callable[[str], None]
 @attributed()
 def sweep(
     source: Spec | Source,
-    settings: Mapping[str, Sequence[Any]] | Sequence[str],
+    settings: Mapping[str, Sequence[Any]] | Sequence[str] = (),
     *,
     out: str | Path,
     data: Any = None,
@@ -45,8 +48,14 @@ def sweep(
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
     tell: Tell = lambda line: None,
+    search: Mapping[str, str] | Sequence[str] = (),
+    trials: int = 20,
+    storage: str | None = None,
+    prune: bool = True,
 ) -> Sweep:
     """Train a model for every combination of values, each in a run folder of its own in `out`.
+
+    With `search`, values are drawn from ranges, one trial after the other, where earlier ones did well.
 
     Every spec is checked before anything is trained. Trials whose specs are of equal shape are trained as one, with
     the results of single runs to rounding; others one by one, or in processes. What a sweep that was stopped has
@@ -68,6 +77,11 @@ def sweep(
         limits: How large a model may be.
         progress: Is shown the losses.
         tell: Is told of what happens, a line each.
+        search: Ranges by path, `{"latent.dim": "4..64", "training.optimizer.lr": "1e-4..1e-2:log"}`, or as they are
+            typed. Settings then have one value each; several calls in different processes share a study.
+        trials: Of a search, in all.
+        storage: Of a search, a URL as Optuna takes it; by default a file in `out`.
+        prune: Whether a search ends trials that are worse than the median of the others at the same epoch.
 
     Raises:
         SpecError, UsageError, Refused: Before anything is trained.
@@ -76,15 +90,46 @@ def sweep(
     if jobs < 1:
         raise UsageError(f"jobs={jobs}: it takes 1 or more")
     out = expanded(Path(out))
+    how = Settings(data, fields, device, threads, force)
+    shown = progress or Silent()
+    if search:
+        if jobs > 1:
+            raise UsageError(f"jobs={jobs}: a search trains one trial at a time", hint="start the same command again")
+        if trials < 1:
+            raise UsageError(f"trials={trials}: it takes 1 or more")
+        what = searched(source, settings, ranges_of(search), by)
+        return run_search(
+            what, how, out=out, trials=trials, storage=storage, prune=prune, limits=limits, progress=shown, tell=tell
+        )
+    return _grid(
+        source, settings, how, out=out, by=by, jobs=jobs, stack=stack, limits=limits, progress=shown, tell=tell
+    )
+
+
+def _grid(
+    source: Spec | Source,
+    settings: Mapping[str, Sequence[Any]] | Sequence[str],
+    how: Settings,
+    *,
+    out: Path,
+    by: str,
+    jobs: int,
+    stack: bool,
+    limits: Limits,
+    progress: Progress,
+    tell: Tell,
+) -> Sweep:
+    """A model for every combination of values."""
+    data, force = how.data, how.force
     trials, lints = trials_of(source, points(axes_of(settings)), out, limits=limits)
     for lint in lints:
-        warnings.warn(SpecWarning(str(lint)), stacklevel=2)
+        warnings.warn(SpecWarning(str(lint)), stacklevel=3)
     trials = [trial._replace(spec=restated(trial.spec, data)) for trial in trials]
     if not force:
         refuse_others(trials, out)
     make_folder(out)
     Sweep([row_of(trial) for trial in trials], f"validation.{by}", out).write()  # says whose folders these are
-    trained = _Trainer(Settings(data, fields, device, threads, force), progress or Silent(), tell)
+    trained = _Trainer(how, progress, tell)
     try:
         trained.train([trial for trial in trials if force or not trial.finished], jobs, stack=stack)
     except Interrupted as error:

@@ -18,7 +18,7 @@ from aezoo.sweeps.grid import Point
 #: Of the sweep, in its folder.
 SWEEP = "sweep.json"
 #: How a run ends that needs no more steps.
-DONE = ("finished", "patience")
+DONE = ("finished", "patience", "pruned")
 
 
 class Trial(NamedTuple):

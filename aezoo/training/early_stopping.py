@@ -16,6 +16,9 @@ class EarlyStopping:
     Args:
         best_by: The term by which epochs are compared; `last`: each is better than those before.
         patience: Epochs without a better value that end a run; None: it does not end early.
+
+    Attributes:
+        pruned: Whether a search that compares the run with others has ended it.
     """
 
     def __init__(self, best_by: str, *, patience: int | None = None) -> None:
@@ -23,6 +26,7 @@ class EarlyStopping:
         self.patience = patience
         self.best = math.inf
         self.epochs_waited = 0
+        self.pruned = False
 
     def improves(self, terms: Means, step: int) -> bool:
         """Whether an epoch that ended with this step is the best so far; if so, later ones are compared with it.
@@ -46,8 +50,13 @@ class EarlyStopping:
 
     @property
     def exhausted(self) -> bool:
-        """Whether patience is at its end."""
-        return self.patience is not None and self.epochs_waited >= self.patience
+        """Whether patience is at its end, or the run was pruned."""
+        return self.pruned or (self.patience is not None and self.epochs_waited >= self.patience)
+
+    @property
+    def reason(self) -> str:
+        """Why it ends a run."""
+        return "pruned" if self.pruned else "patience"
 
     def state(self) -> dict[str, Any]:
         """The best value so far, and the epochs since."""

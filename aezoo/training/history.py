@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,16 @@ class History:
         path: The file that grows by one line a record; None keeps them in memory only.
         earlier: Records that the file holds already, of a run that goes on.
 
+    Attributes:
+        listeners: Each is called with every record that is added, and its place among all of them.
+
     Raises:
         RunFailed: The file cannot be created.
     """
 
     def __init__(self, path: Path | None = None, earlier: Sequence[dict[str, Any]] = ()) -> None:
         self.records: list[dict[str, Any]] = [*earlier]
+        self.listeners: list[Callable[[int, Mapping[str, Any]], None]] = []
         self.path = path
         self._broken = False
         self._bytes, self._digest = 0, sha256()
@@ -46,6 +50,8 @@ class History:
             self._count(line)
             if not self._broken:
                 self._append(line)
+        for listener in self.listeners:
+            listener(len(self.records) - 1, record)
 
     def _append(self, line: str) -> None:
         try:

@@ -127,7 +127,7 @@ class Loop:
                 self.end_epoch()
                 self._save_at_epoch_end()
             if self.early_stopping.exhausted:
-                outcome.stop_reason = "patience"
+                outcome.stop_reason = self.early_stopping.reason
             self._save_at_signal()
         return outcome
 

@@ -19,7 +19,7 @@ class Outcome:
         step: Steps done.
         epoch: Epochs done, or begun.
         best_step: The step that `state` is from.
-        stop_reason: "finished", "patience", "interrupted", "not finite" or "failed".
+        stop_reason: "finished", "patience", "pruned", "interrupted", "not finite" or "failed".
         failure: What to raise once the weights are kept, if the run did not end well.
     """
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,10 +17,14 @@ from aezoo.files import expanded
 from aezoo.model import Model
 from aezoo.processes import several
 from aezoo.reading.reader import Source, read
+from aezoo.reading.text import to_toml
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.storage.checkpoints import Checkpoint, Checkpoints
 from aezoo.storage.writer import Writer, writing
+from aezoo.trackers.choice import chosen
+from aezoo.trackers.following import following
+from aezoo.trackers.tracker import TrackedRun
 from aezoo.training.agreement import Agreement
 from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper, Spacing
 from aezoo.training.conditions import conditions_of
@@ -79,6 +83,7 @@ def train(
     checkpoint_steps: int | None = None,
     keep_state: bool = True,
     preview: bool = False,
+    track: str | Sequence[str] | None = None,
 ) -> Run:
     """Train the model of a spec.
 
@@ -108,6 +113,8 @@ def train(
         checkpoint_steps: Steps between two: the states after its multiples, and with `checkpoint_every` others, too.
         keep_state: Whether the last state stays in `out`, so that the run can go on to more epochs.
         preview: Whether `preview.png` in `out` shows reconstructions, renewed at each validation.
+        track: Trackers that get the records, too: `tensorboard`, `wandb`, `mlflow`, `trackio`; `none` for none. By
+            default what AEZOO_TRACK says. One that fails ends no run.
 
     Raises:
         RunFailed, PluginError: A loss turned not finite, a part failed, or something after the last step did; the
@@ -127,7 +134,7 @@ def train(
             return finished
         refuse_without_state(Path(out), spec)
     spacing = Spacing(checkpoint_every, checkpoint_steps)
-    options = StartOptions(resume is not None, force, allow_inexact, spacing, keep_state, preview=preview)
+    options = StartOptions(resume is not None, force, allow_inexact, spacing, keep_state, preview=preview, track=track)
     if start_from is not None:
         options = options._replace(start=Start.of(start_from))
     with started(Request(spec, data, fields, device, threads, workers), out, progress, options) as run:
@@ -153,6 +160,7 @@ def resume(
     checkpoint_steps: int | None = None,
     keep_state: bool = True,
     preview: bool = False,
+    track: str | Sequence[str] | None = None,
 ) -> Run:
     """Go on with the run that was stopped in a folder, to the bits that it would have ended in.
 
@@ -173,6 +181,7 @@ def resume(
         checkpoint_steps: As for `train`.
         keep_state: As for `train`.
         preview: As for `train`.
+        track: As for `train`; by default those of the run.
 
     Raises:
         NotFound: No run was stopped there, or its data are gone.
@@ -193,7 +202,7 @@ def resume(
             return finished
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads, workers=workers)
     spacing = Spacing(checkpoint_every, checkpoint_steps)
-    options = StartOptions(True, False, allow_inexact, spacing, keep_state, preview=preview)
+    options = StartOptions(True, False, allow_inexact, spacing, keep_state, preview=preview, track=track)
     with started(asked, folder, progress, options) as run:
         with run.stop.deferred():
             trained = save_trained(run, run.ended(run.loop.run()))
@@ -213,6 +222,7 @@ class StartOptions(NamedTuple):
         stacked: How many runs are trained as one with it; 0 for none. A run that was stacked does not go on alone to
             the same bits.
         preview: Whether reconstructions are drawn at each validation.
+        track: The trackers that are asked for.
     """
 
     resumes: bool
@@ -223,6 +233,7 @@ class StartOptions(NamedTuple):
     start: Start | None = None
     stacked: int = 0
     preview: bool = False
+    track: str | Sequence[str] | None = None
 
     @property
     def conditions(self) -> dict[str, str]:
@@ -284,6 +295,9 @@ def started(
         options: How it begins.
         stop: Handles signals already; by default one that does so within.
     """
+    trackers = chosen(options.track)
+    if options.track and trackers and out is None:
+        raise UsageError("track: trackers note in the run's folder what they have", hint="name a folder: out=...")
     with (
         nullcontext(stop) if stop else stoppable() as stop,
         joined(asked.device) as ranks,
@@ -305,7 +319,8 @@ def started(
             ranks, lambda: _records_and_checkpoints(asked, setup, writer, checkpoint, options)
         ) or (Past(), None, History())
         checkpointed.by_this_run = True
-        with closing(history):
+        goes_on = past.checkpoint is not None
+        with closing(history), _tracking(history, trackers, asked.spec, writer, goes_on=goes_on):
             if ranks and options.preview:
                 raise UsageError("a preview is not drawn by several processes", hint="leave --preview out")
             picture = writer.folder / PREVIEW if writer and options.preview else None
@@ -332,6 +347,16 @@ def started(
             # Several processes end where a loss is not finite: none of them repeats steps by itself.
             after = None if ranks else Steps(loop, again, keeper, setup.samples, setup.rows["train"])
             yield StartedRun(model, loop, after, setup, writer, stop, past, asked, options, agreement)
+
+
+def _tracking(
+    history: History, trackers: Sequence[str] | None, spec: Spec, writer: Writer | None, *, goes_on: bool
+) -> AbstractContextManager[None]:
+    """Within, trackers get the records; of several processes, from the one that writes."""
+    if writer is None:
+        return nullcontext()
+    run = TrackedRun(writer.folder.resolve().name, to_toml(spec.document()), writer.folder)
+    return following(history.listeners, history.records, trackers, run, goes_on=goes_on)
 
 
 def _by_first(ranks: Ranks | None, task: Callable[[], T]) -> T | None:
