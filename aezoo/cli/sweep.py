@@ -71,8 +71,8 @@ def sweep(
 ) -> None:
     """Train SPEC with every combination of values, and compare the models on held-out samples.
 
-    Trials of equal shape are trained as one. --search draws values from ranges instead, where earlier trials did well;
-    several processes with one command share it. The same command goes on with what was stopped and trains nothing twice.
+    Trials of equal shape are trained as one. The same command goes on with what was stopped and trains nothing twice.
+    --search draws values from ranges, near those of earlier trials that did well; several processes may share it.
     """
     if not settings and not ranges:
         raise UsageError("nothing varies", hint="--set seed=0..4 for a grid, or --search latent.dim=4..64")

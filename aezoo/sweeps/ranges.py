@@ -83,14 +83,14 @@ def range_of(text: str) -> Range | Choice:
     if not to or "," in body:
         return _choice(text, path, log=log)
     whole = all(_is_whole(end) for end in (low, high))
-    ends = [_number(end, text) for end in (low, high)]
-    if not ends[0] < ends[1]:
+    least, most = _number(low, text), _number(high, text)
+    if not least < most:
         raise UsageError(f"--search {text}: a range goes up", hint=f"write {path}={high.strip()}{TO}{low.strip()}")
-    if log and ends[0] <= 0:
+    if log and least <= 0:
         raise UsageError(
             f"--search {text}: a logarithmic range begins above 0", hint="begin at 1e-6, or leave :log out"
         )
-    return Range(path, *ends, whole, log)
+    return Range(path, least, most, whole, log)
 
 
 def _choice(text: str, path: str, *, log: bool) -> Choice:

@@ -14,7 +14,7 @@ from platform import node
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.data.sources import restated
-from aezoo.errors import AezooError, Interrupted, Refused, Resumable, RunFailed, SpecError, UsageError
+from aezoo.errors import AezooError, Fault, Interrupted, Refused, Resumable, RunFailed, SpecError, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.reading.reader import Source, SpecWarning, check
 from aezoo.spec.canonical import to_json
@@ -25,6 +25,7 @@ from aezoo.sweeps.ranges import Choice, Range
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.results import Row, Sweep, row_of
 from aezoo.sweeps.trials import SWEEP, Trial, make_folder
+from aezoo.training.checkpointing import CHEAP
 from aezoo.training.loop import Loop
 from aezoo.training.progress import Progress
 from aezoo.training.run import StartOptions, finish, save_trained, started
@@ -213,7 +214,7 @@ class _Worker:
         self.tell(f"{name}: {row.record.get('ended')}, {figure} = {row.figures.get(figure, float('nan')):.5g}")
 
     def _run(self, trial: Trial, asked: optuna.trial.Trial) -> None:
-        options = StartOptions(True, self.settings.force, False, None, True)
+        options = StartOptions(True, self.settings.force, False, CHEAP, keep_state=True)
         with started(self.settings.request(trial.spec), trial.folder, self.progress, options) as run:
             run.loop.history.listeners.append(_Judge(asked, run.loop, self.what.by))
             with run.stop.deferred():
@@ -306,7 +307,7 @@ def _checked(what: Searched, data: Any, limits: Limits) -> Spec:
     base, lints = check(document, overrides=what.fixed, limits=limits)
     for lint in lints:
         warnings.warn(SpecWarning(str(lint)), stacklevel=3)
-    faults = {}
+    faults: dict[Fault, None] = {}
     for each in what.ranges:
         for end in each.ends:
             try:

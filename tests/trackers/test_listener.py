@@ -44,6 +44,13 @@ def run_in(folder: Path) -> TrackedRun:
     return TrackedRun("one", "aezoo = 1\n", folder)
 
 
+def followed(listener: Listener, count: int) -> None:
+    """Give a listener so many records, and end."""
+    for index in range(count):
+        listener(index, record(index + 1))
+    listener.close()
+
+
 class Made:
     """Makes trackers, and keeps them."""
 
@@ -105,10 +112,7 @@ def test_a_tracker_that_comes_later_gets_the_records_before(tmp_path: Path) -> N
 def test_a_tracker_that_raises_is_dropped_with_one_line(tmp_path: Path) -> None:
     made = Made(bad=3)
     with pytest.warns(TrackerWarning) as told:
-        listener = Listener("taking", made, run_in(tmp_path))
-        for index in range(100):
-            listener(index, record(index + 1))
-        listener.close()
+        followed(Listener("taking", made, run_in(tmp_path)), 100)
     (line,) = [str(warning.message) for warning in told]
     assert line == f"the tracker taking gets no more records: ConnectionError: no route; {tmp_path} has all of them"
     assert made.trackers[0].steps == [1, 2]
@@ -147,9 +151,7 @@ def test_one_that_hangs_is_left_behind(tmp_path: Path, hanging: Callable[[Tracke
 def test_records_do_not_pile_up_before_one_that_hangs(tmp_path: Path, hanging: Callable[[TrackedRun], Tracker]) -> None:
     listener = Listener("taking", hanging, run_in(tmp_path), waiting=3)
     with pytest.warns(TrackerWarning, match="it has taken none of 3 records") as told:
-        for index in range(10):
-            listener(index, record(index + 1))
-        listener.close()
+        followed(listener, 10)
     assert len(told) == 1
 
 
