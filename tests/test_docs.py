@@ -11,6 +11,7 @@ import pytest
 
 import aezoo
 from aezoo.cli import TABLE
+from aezoo.diagnosis.diagnosis import SIGNS
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.codes import codes
 from aezoo.registry.registry import Registry
@@ -157,7 +158,7 @@ def test_the_spec_page_names_every_slot_key_part_and_variant(registry: Registry)
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_faults_that_the_docs_name_are_in_the_table(page: Path) -> None:
-    assert set(re.findall(r"AZ\d{3}", text(page))) <= set(codes())
+    assert set(re.findall(r"AZ\d{3}", text(page))) <= {*codes(), *SIGNS}
 
 
 def test_the_test_command_of_the_readme_is_what_continuous_integration_runs() -> None:
