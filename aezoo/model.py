@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from aezoo import device as devices
 from aezoo.data.batches import Batch, Batches
 from aezoo.data.fields import Fields, check_fields, with_fields
 from aezoo.data.frames import Frame
@@ -30,6 +29,7 @@ from aezoo.data.sample_sizes import input_of
 from aezoo.data.sources import check, open_samples
 from aezoo.data.values import Survey, check_values, warn_outside
 from aezoo.errors import AnswerNo, DataError, UsageError
+from aezoo.hardware import device as devices
 from aezoo.hints import did_you_mean
 from aezoo.modules.level_noise import NoiseBySample, SharedNoise
 from aezoo.modules.part import made

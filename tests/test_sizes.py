@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import aezoo
-from aezoo import device as devices
 from aezoo.errors import DataError, DataWarning, SpecError, UsageError
+from aezoo.hardware import device as devices
 from aezoo.model import WORKING, Model
 from aezoo.spec.limits import LIMITS_IN_USE
 from aezoo.spec.memory import memory

@@ -21,8 +21,8 @@ import click
 
 from aezoo.cli import output
 from aezoo.errors import UsageError
+from aezoo.hardware.processes import is_first
 from aezoo.hints import did_you_mean
-from aezoo.processes import is_first
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -89,7 +89,7 @@ def _versions() -> dict[str, Any]:
 def _device() -> dict[str, Any]:
     import torch
 
-    from aezoo import device
+    from aezoo.hardware import device
 
     chosen = device.choose("auto")
     return {"device": str(chosen.device), "why": chosen.why, "threads": torch.get_num_threads()}

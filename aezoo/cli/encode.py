@@ -8,7 +8,7 @@ import click
 
 from aezoo.cli import model_io, options
 from aezoo.cli.output_files import ARRAYS, claim, write_array
-from aezoo.processes import is_first
+from aezoo.hardware.processes import is_first
 
 
 @click.command()

@@ -10,7 +10,7 @@ import aezoo
 from aezoo.cli import model_io, options
 from aezoo.cli.output import emit
 from aezoo.cli.scores_table import print_scores
-from aezoo.processes import is_first
+from aezoo.hardware.processes import is_first
 
 
 @click.command()

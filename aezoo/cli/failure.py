@@ -12,8 +12,8 @@ import click
 from aezoo.cli.faults import document, human
 from aezoo.cli.suggestions import suggestion_for
 from aezoo.errors import AezooError, Interrupted, OtherFailed, SpecError
+from aezoo.hardware.processes import RANK, is_first
 from aezoo.names import utf8, visible
-from aezoo.processes import RANK, is_first
 
 #: For an exception that is not an error of `aezoo.errors` (EX_SOFTWARE of sysexits.h).
 INTERNAL = 70

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 import aezoo
-from aezoo import processes
 from aezoo.cli import options
 from aezoo.cli.output import emit
 from aezoo.cli.output_files import PICTURE, SHOWN, write_array, write_images, write_picture
 from aezoo.errors import DataError
+from aezoo.hardware import processes
 from aezoo.names import visible
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from aezoo.cli import model_io, options
 from aezoo.cli.output import divert, emit, result
 from aezoo.cli.output_files import claim
 from aezoo.files import atomic_write
+from aezoo.hardware.processes import is_first
 from aezoo.names import visible
-from aezoo.processes import is_first
 
 if TYPE_CHECKING:
     from aezoo.model import Score

@@ -14,8 +14,8 @@ from aezoo.cli import options
 from aezoo.cli.output import emit
 from aezoo.cli.scores_table import print_scores
 from aezoo.errors import UsageError
+from aezoo.hardware.processes import is_first
 from aezoo.names import visible
-from aezoo.processes import is_first
 
 if TYPE_CHECKING:
     from aezoo.spec.document import Spec

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from aezoo import device as devices
 from aezoo.data.batches import Batches, Rows
 from aezoo.data.fields import Fields, with_fields
 from aezoo.data.outside import reaches_out, refuse_outside
@@ -23,6 +22,7 @@ from aezoo.diagnosis.finding import Finding
 from aezoo.errors import DataError, DataWarning, UsageError
 from aezoo.evaluation.evaluator import Evaluator, Examples, Table
 from aezoo.evaluation.units import Name
+from aezoo.hardware import device as devices
 from aezoo.model import Model
 from aezoo.nn.modes import evaluating
 from aezoo.registry.attribution import attributed

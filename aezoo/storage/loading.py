@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from aezoo import device as devices
 from aezoo.building.builder import assemble, skeleton
+from aezoo.hardware import device as devices
 from aezoo.model import Model
 from aezoo.registry.attribution import attributed
 from aezoo.storage import weights

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aezoo.processes import LOCAL_RANK, RANK, SIZE
+from aezoo.hardware.processes import LOCAL_RANK, RANK, SIZE
 from aezoo.reading.reader import read
 from aezoo.spec.document import Spec
 

@@ -11,7 +11,7 @@ import torch
 
 from aezoo.data.fingerprint import fingerprint
 from aezoo.errors import render_path
-from aezoo.processes import count, several
+from aezoo.hardware.processes import count, several
 from aezoo.reading.diff import differences
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples

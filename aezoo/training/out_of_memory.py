@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
-from aezoo import device as devices
 from aezoo.errors import RunFailed
+from aezoo.hardware import device as devices
 from aezoo.registry.attribution import memory_of_torch
 from aezoo.spec.amounts import size
 from aezoo.spec.document import Spec

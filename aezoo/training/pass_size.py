@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from aezoo import device as devices
 from aezoo.errors import AezooError
+from aezoo.hardware import device as devices
 from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, NO_LIMIT

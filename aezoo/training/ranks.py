@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from aezoo.device import choose
 from aezoo.errors import AezooError, OtherFailed, RunFailed
+from aezoo.hardware.device import choose
+from aezoo.hardware.processes import several
 from aezoo.nn.distributed import by_itself, together
 from aezoo.nn.objective import Losses
-from aezoo.processes import several
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from aezoo.data.batches import Rows
-from aezoo.device import Device
+from aezoo.hardware.device import Device
 from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import read
 from aezoo.spec.document import Spec

@@ -14,8 +14,8 @@ from aezoo.data.fields import Fields
 from aezoo.data.sources import restated, with_settings
 from aezoo.errors import Interrupted, Resumable, UsageError
 from aezoo.files import expanded
+from aezoo.hardware.processes import several
 from aezoo.model import Model
-from aezoo.processes import several
 from aezoo.reading.reader import Source, read
 from aezoo.reading.text import to_toml
 from aezoo.registry.attribution import attributed

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from aezoo import device as devices
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batch, Batches, Rows
 from aezoo.data.fields import Fields, with_fields
@@ -22,6 +21,7 @@ from aezoo.diagnosis.data_figures import data_figures
 from aezoo.diagnosis.diagnosis import diagnose_data
 from aezoo.diagnosis.finding import Finding, FindingWarning
 from aezoo.errors import DataError
+from aezoo.hardware import device as devices
 from aezoo.model import Model
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.objective import Objective

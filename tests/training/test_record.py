@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.device import Device
+from aezoo.hardware.device import Device
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
 from aezoo.training import record

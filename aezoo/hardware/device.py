@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from aezoo.errors import UsageError
-from aezoo.processes import LOCAL_RANK, several
+from aezoo.hardware.processes import LOCAL_RANK, several
 
 #: Where Linux says how much memory is free.
 MEMORY = Path("/proc/meminfo")

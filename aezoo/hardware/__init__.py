@@ -1,0 +1,1 @@
+"""What a run computes on: its device, and the processes that share its work."""
