@@ -43,7 +43,7 @@ GENERATED = settings(
 FEW, MANY = settings(GENERATED, max_examples=400), settings(GENERATED, max_examples=10_000)
 #: Weights and values of a sample together, of a model that is run on values.
 SMALL = 1_000_000
-CODE = re.compile(r"AZ[1-6]\d\d")
+CODE = re.compile(r"AZ[1-7]\d\d")
 #: The built-in parts alone: what else is installed here is drawn in the long sweeps, and by a plugin's own tests.
 BUILT_IN = default_registry.__wrapped__()
 #: Of the kinds that a spec names.

@@ -30,8 +30,8 @@ class Rates:
     Args:
         declared: The optimizer's schedule, and what its groups say.
         order: The declared group of each group that the optimizer has; None for the optimizer's own.
-        follows: The field whose schedule each of these follows, unless its declared group has one; all `lr`, if empty.
         steps: Length of the run.
+        follows: The field whose schedule each of these follows, unless its declared group has one; all `lr`, if empty.
     """
 
     def __init__(

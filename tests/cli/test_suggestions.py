@@ -26,7 +26,7 @@ Run = Callable[..., Any]
         (("--optimizer", "adamw"), "training.optimizer=adamw"),
         (("--latent-dim", "1"), "latent.dim=1"),
         (("--dim", "1"), "latent.dim=1"),
-        (("--steps", "9"), "training.steps=9"),
+        (("--patience", "9"), "training.patience=9"),
         (("--precision", "float64"), "training.precision=float64"),
         (("--normalize", "standardize"), "input.normalize=standardize"),
         (("--license", "mit"), "license=mit"),
@@ -63,7 +63,7 @@ def test_a_verb_that_takes_settings_of_data_is_answered_with_these_alone(aezoo: 
         (("cache", "sl"), "did you mean 'ls'?"),
         (("plugins", "lst"), "did you mean 'list'?"),
         (("plugins", "whatever"), "`aezoo plugins --help` says what it takes"),
-        (("compare",), "`aezoo --help` names the commands"),
+        (("tabulate",), "`aezoo --help` names the commands"),
         (("evalaute",), "did you mean 'evaluate'?"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import aezoo
-from aezoo.errors import PluginError
+from aezoo.errors import PluginError, RunFailed
 from aezoo.modules.output_checks import Checked
 from aezoo.registry.loader import default_registry
 from tests.cli.test_components import install
@@ -590,7 +590,7 @@ def test_memory_that_runs_out_in_a_step_is_no_fault_of_a_part(monkeypatch: pytes
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(torch.Tensor, "backward", fail)
-    with pytest.raises(RuntimeError, match=r"^DefaultCPUAllocator"):
+    with pytest.raises(RunFailed, match=r"^out of memory: DefaultCPUAllocator"):
         aezoo.train(spec(encoder=[layer("right")]), device="cpu")
 
 

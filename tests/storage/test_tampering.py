@@ -19,7 +19,7 @@ import aezoo
 from aezoo.cli import spec_source
 from aezoo.data import outside
 from aezoo.errors import AezooError, NotFound, Refused
-from aezoo.files import digest_of, expanded
+from aezoo.files import cache_folder, digest_of, expanded
 from aezoo.spec.limits import DEFAULT_LIMITS
 from aezoo.storage import lockfile
 from aezoo.zoo import cache, embedded, pushing
@@ -232,7 +232,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("homeless")
 def test_where_nobody_says_which_folder_is_home_that_is_said(tmp_path: Path) -> None:
-    for ask in (cache.home, lambda: expanded(Path("~/x"))):
+    for ask in (cache_folder, lambda: expanded(Path("~/x"))):
         with pytest.raises(NotFound, match="nobody says which folder ~ is") as caught:
             ask()
         assert caught.value.hint == "set HOME; AEZOO_HOME names the folder for models"

@@ -43,6 +43,7 @@ class PartGenerator:
         self.draw = draw
         self.pool = pool
         self._depth = 0
+        self._around: list[str] = []
 
     def part(
         self,
@@ -60,14 +61,19 @@ class PartGenerator:
             accept: Whether a part can be used; a `ShapeError` counts as no.
             of: Those to choose from; all, if empty.
         """
-        choice = of or self.pool.parts(base.kind, depth=self._depth)
-        for attempt in range(TRIES if choice else 0):
-            if attempt % PATIENCE == 0:
-                chosen = self.draw(st.sampled_from(choice))
-            drawn = self.table(chosen, hints, {"type": chosen.tag()})
-            if drawn is not None and _accepted(accept, drawn.part):
-                return self._shortened(base, drawn)
-        return None
+        nested = base.kind != LayerSpec.kind and base.kind in self._around
+        choice = of or self.pool.parts(base.kind, depth=self._depth, nested=nested)
+        self._around.append(base.kind)
+        try:
+            for attempt in range(TRIES if choice else 0):
+                if attempt % PATIENCE == 0:
+                    chosen = self.draw(st.sampled_from(choice))
+                drawn = self.table(chosen, hints, {"type": chosen.tag()})
+                if drawn is not None and _accepted(accept, drawn.part):
+                    return self._shortened(base, drawn)
+            return None
+        finally:
+            self._around.pop()
 
     def table(self, model: type[BaseModel], hints: Hints, fixed: Mapping[str, Any]) -> DrawnPart | None:
         """A table of this model, with some of its optional fields; None if it is not valid.

@@ -42,12 +42,20 @@ class PartPool:
             if part.kind not in restricted or part in chosen:
                 self._parts.setdefault(part.kind, []).append(part)
 
-    def parts(self, kind: str, *, depth: int = 0) -> list[type[Any]]:
-        """The parts of a kind; below the deepest nesting, only those that contain none of their own kind."""
-        if self.containing is not None and self.containing.kind == kind != LayerSpec.kind:
+    def parts(self, kind: str, *, depth: int = 0, nested: bool = False) -> list[type[Any]]:
+        """The parts of a kind; below the deepest nesting, only those that contain none of their own kind.
+
+        Args:
+            kind: That all of them have.
+            depth: Layers around.
+            nested: Whether a part of this kind, no layer, is around: then there is no further one inside.
+        """
+        if self.containing is not None and self.containing.kind == kind != LayerSpec.kind and not nested:
             return [self.containing]
         candidates = self._parts.get(kind, [])
-        return candidates if depth < DEEPEST else [part for part in candidates if kind not in kinds_in(part)]
+        if depth < DEEPEST and not nested:
+            return candidates
+        return [part for part in candidates if kind not in kinds_in(part)]
 
     def rates(self) -> list[type[Any]]:
         """The regularizers that are the rate itself, by which a prior learns."""
