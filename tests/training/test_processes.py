@@ -28,6 +28,7 @@ REFUSED = {
         "latent": {"type": "deterministic", "dim": 2},
         "regularizers": {},
     },
+    "going back": {"training": {"on_nonfinite": "rollback"}},
 }
 MORE = {
     "unequal shares": {"training": {"batch_size": 33}},
@@ -41,10 +42,14 @@ MORE = {
 }
 
 
+#: Of those that are stopped after each step; one that goes back is refused.
+SHARED = {name: changes for name, changes in RUNS.items() if "rollback" not in str(changes)}
+
+
 @pytest.fixture(scope="module")
 def faults() -> dict[str, list[str]]:
     """Of all these runs, in one pair of processes: to import torch takes longer than they do."""
-    documents = {**RUNS, **MORE, **REFUSED}
+    documents = {**SHARED, **MORE, **REFUSED}
     specs = {name: aezoo.read(_without_none(small(**changes))) for name, changes in documents.items()}
     return faults_of_processes(specs)
 
@@ -53,9 +58,13 @@ def _without_none(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "data": {name: value for name, value in document["data"].items() if value is not None}}
 
 
-@pytest.mark.parametrize("name", [*RUNS, *MORE])
+@pytest.mark.parametrize("name", [*SHARED, *MORE])
 def test_two_processes_train_what_one_trains(name: str, faults: dict[str, list[str]]) -> None:
     assert faults.get(name, []) == []
+
+
+def test_going_back_is_refused(faults: dict[str, list[str]]) -> None:
+    assert faults["going back"] == ['training.on_nonfinite = "rollback" is not there for 2 processes']
 
 
 def test_a_part_that_draws_for_its_own_samples_alone_is_refused_by_name(faults: dict[str, list[str]]) -> None:
