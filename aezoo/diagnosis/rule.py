@@ -55,11 +55,17 @@ def _finding(rule: Rule[F], verdict: Verdict, spec: Spec) -> Finding:
 
 
 def working(patches: Sequence[Patch], spec: Spec) -> Patch:
-    """The first patch that the spec can take: it reads, is another spec, and has no lint that it had not before."""
-    before: set[str] | None = None
+    """The first patch that the spec can take: it reads, is another spec, and has no lint that it had not before.
+
+    There is none for a spec whose parts are of no installed plugin: it cannot be read again.
+    """
+    if not patches:
+        return ()
+    try:
+        before = {fault.code for fault in check(spec.document())[1]}
+    except AezooError:
+        return ()
     for patch in patches:
-        if before is None:
-            before = {fault.code for fault in check(spec.document())[1]}
         try:
             patched, faults = check(spec.document(), overrides=patch)
         except AezooError:
