@@ -266,11 +266,11 @@ def _misfit(spec: Spec, network: Autoencoder, drawn: list[Output], generator: Ge
         return None
     codes = torch.cat([_exact(out.code.z).flatten(1) for out in drawn])
     draws = _exact(prior.sample(DRAWS, generator)).flatten(1)
-    if draws.shape[1] != codes.shape[1]:
+    if draws.shape[1] != codes.shape[1] or len(codes) < 2:
         return None
     shift = (codes.mean(dim=0) - draws.mean(dim=0)).square()
-    ratio = codes.var(dim=0) / draws.var(dim=0).clamp_min(1e-12)
-    kl = 0.5 * (ratio + shift / draws.var(dim=0).clamp_min(1e-12) - 1 - ratio.clamp_min(1e-12).log())
+    ratio = codes.var(dim=0, correction=0) / draws.var(dim=0, correction=0).clamp_min(1e-12)
+    kl = 0.5 * (ratio + shift / draws.var(dim=0, correction=0).clamp_min(1e-12) - 1 - ratio.clamp_min(1e-12).log())
     return kl.mean().item()
 
 

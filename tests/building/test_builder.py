@@ -20,7 +20,10 @@ from aezoo.spec.shape import Shape
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"latent": {"type": "gaussian", "dim": 3}, "regularizers": {"kl": {}}}, "not each other's transposes"),
+        (
+            {"latent": {"type": "gaussian", "dim": 3}, "regularizers": {"kl": {"weight": 0.1}}},
+            "not each other's transposes",
+        ),
         ({"likelihood": {"type": "gaussian", "variance": "per_value"}}, "not each other's transposes"),
         ({"input": [2, 8], "encoder": [{"type": "recurrent", "features": 8}, {"type": "flatten"}]}, "AZ407"),
     ],
