@@ -151,7 +151,7 @@ def main() -> None:
     torch.set_flush_denormal(True)
     paths = make(options.folder, options.gigabytes)
     for name in options.which:
-        document = spec("small")  # 1.6 million weights: what is held are the samples, not the model
+        document = spec("small")  # 3.2 million weights: what is held are the samples, not the model
         document["training"]["steps"] = options.steps
         print(name, "peaks in MiB:", resident(document, paths[name]), flush=True)
         for kind in ("mlp", "conv"):
