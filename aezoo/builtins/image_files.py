@@ -155,19 +155,19 @@ class ImagesSpec(FileDatasetSpec):
             bad = {*damaged}
             paths = [path for row, path in enumerate(paths) if row not in bad]
             index = ImageIndex(folder, [str(path.relative_to(folder)) for path in paths])
-        if shape is None or self.resize == "refuse":
+        if shape is None:
             index.fill(_header)
-            shape = shape or _common_shape(index)
-            self._refuse_other_sizes(index, shape)
+            shape = _common_shape(index)
         if len(shape) != 3 or shape[0] not in MODES:
             raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
+        if self.resize == "refuse":
+            index.fill(_header)
+            self._refuse_other_sizes(index, shape)
         decode = partial(self._pixels, shape=shape, alone=False)
         settings = f"{self.resize} {list(self.background)} {list(shape)}"
         return self._samples(folder, ImageRows(index, range(len(paths)), shape, decode, settings), paths)
 
     def _refuse_other_sizes(self, index: ImageIndex, shape: Shape) -> None:
-        if self.resize != "refuse":
-            return
         from aezoo.builtins.image_index import HEIGHT, WIDTH
 
         other = (index.facts[:, WIDTH] != shape[2]) | (index.facts[:, HEIGHT] != shape[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -28,8 +28,8 @@ NAMED = 40
 class ParquetSpec(FileDatasetSpec):
     """Rows of a .parquet, .arrow or .feather file, of a folder of them, or of a saved Hugging Face data set.
 
-    Each row is a sample [F] of the numeric columns, in the order of the file, or of `columns`, without those of
-    `exclude`; or, with `column`, what one column of lists holds: all of one length, read in the input's shape.
+    Each row is a sample [F] of the numeric columns, in the order of the file, without those of `exclude`, or of
+    `columns`; or, with `column`, what one column of lists holds: all of one length, read in the input's shape.
     `label` and `fields` name columns that go along: whole numbers, or words, which are numbered in alphabetical order,
     or numbers; `id` is a column that names the samples. A missing value is refused with its file, row and column, or
     with `missing = "mask"` read as a gap. A model keeps the names of its columns, by which it reads other files.
@@ -53,6 +53,9 @@ class ParquetSpec(FileDatasetSpec):
     id: str | None = Field(None, description="name of the column that holds the names of the samples")
     label: str | None = Field(None, description="name of the column that holds the labels: the field `label`")
     fields: dict[str, str] | None = Field(None, description="columns that go along, by the names of their fields")
+    categories: dict[str, Strings] | None = Field(
+        None, description="the words of columns of words, in the order of their numbers; a model keeps them"
+    )
     missing: Literal["mask"] | None = Field(
         None, description="mask: gaps are filled with 0, and the field `observed` is 0 there; refused unless said"
     )
@@ -78,6 +81,10 @@ class ParquetSpec(FileDatasetSpec):
             yield Remark(
                 "`column` is one of lists, `columns` and `exclude` are of numbers", "leave one out", at="column"
             )
+        if self.columns is not None and self.exclude:
+            yield Remark(
+                "`columns` says what is read, and `exclude` what is not", "leave one of them out", at="exclude"
+            )
         yield from gap_remarks(self.missing, spec)
         yield from super().remarks(spec)
 
@@ -94,8 +101,7 @@ class ParquetSpec(FileDatasetSpec):
         blocks: list[Block] = []
         for file in paths:
             with self.reading(file):
-                if {*names, *self._beside()} - {*(schema if file == paths[0] else schema_of(file)).names}:
-                    raise DataError(f"{file}: has other columns than {paths[0]}", hint="keep one kind in a folder")
+                _refuse_other_columns(schema_of(file), schema, {*names, *self._beside()}, f"{file}", f"{paths[0]}")
                 blocks += (block for block in blocks_of_file(file) if block.rows)
         if not blocks:
             raise DataError(f"{path}: holds no rows")
@@ -105,9 +111,13 @@ class ParquetSpec(FileDatasetSpec):
         lazy = BlockRows(blocks, first.shape[1:], first.dtype, decode, settings)
         held = lazy.nbytes <= IN_MEMORY if self.in_memory is None else self.in_memory
         values = np.concatenate([decode(block) for block in blocks]) if held or self.missing else lazy
-        beside = {key: self._beside_column(blocks, name) for key, name in self._fields().items()}
+        read = {key: self._column(blocks, name) for key, name in self._fields().items()}
+        words = self._all_categories(read)
+        beside = {key: self._beside_column(name, read[key], words.get(name)) for key, name in self._fields().items()}
         ids = tuple(self._words(blocks, self.id)) if self.id else ()
-        found = {} if self.column else {"columns": tuple(names), "exclude": ()}
+        found: dict[str, Any] = {} if self.column else {"columns": tuple(names), "exclude": ()}
+        if words:
+            found["categories"] = words
         samples = Samples(values, str(path), names=ids, fields=beside, settings=found)
         rows = self.picked(len(samples))
         samples = samples if len(rows) == len(samples) else self._limited(samples, rows)
@@ -223,18 +233,43 @@ class ParquetSpec(FileDatasetSpec):
     def _words(self, blocks: Sequence[Block], name: str) -> Iterator[str]:
         return map(str, self._column(blocks, name))
 
-    def _beside_column(self, blocks: Sequence[Block], name: str) -> Array:
-        """A field: whole numbers as they are, words numbered alphabetically, other numbers as floats."""
+    def _all_categories(self, read: Mapping[str, Sequence[Any]]) -> dict[str, Strings]:
+        """The words of each column of words, by its name: those that are known, else all, in alphabetical order."""
+        names = self._fields()
+        found = {
+            names[key]: tuple(sorted({*values}))
+            for key, values in read.items()
+            if all(isinstance(value, str) for value in values)
+        }
+        return {**found, **{name: words for name, words in (self.categories or {}).items() if name in names.values()}}
+
+    def _beside_column(self, name: str, values: Sequence[Any], words: Strings | None) -> Array:
+        """A field: whole numbers as they are, words by their place in the column's list, other numbers as floats."""
         import numpy as np
 
-        values = self._column(blocks, name)
-        if all(isinstance(value, str) for value in values):
-            places = {word: place for place, word in enumerate(sorted({*values}))}
-            return np.array([places[word] for word in values], np.int64)
+        if words is not None:
+            places = {word: place for place, word in enumerate(words)}
+            if unknown := sorted({*map(str, values)} - places.keys()):
+                listed = ", ".join(map(repr, unknown[:NAMED]))
+                hint = "leave those rows out, or leave the label out where the model does not need it"
+                raise DataError(
+                    f"{self.path}: column {name!r} holds {listed}, which the model does not know", hint=hint
+                )
+            return np.array([places[value] for value in values], np.int64)
         array = np.array(values)
         if array.dtype.kind not in "biuf":
             raise DataError(f"{self.path}: column {name!r} holds neither numbers nor words")
         return array.astype(np.int64) if array.dtype.kind in "biu" else array
+
+
+def _refuse_other_columns(there: Any, first: Any, names: set[str], file: str, first_file: str) -> None:
+    """Refuse a file whose columns are not those of the first, or of other types: its values would be read otherwise."""
+    if names - {*there.names}:
+        raise DataError(f"{file}: has other columns than {first_file}", hint="keep one kind in a folder")
+    for name in sorted(names):
+        if (found := there.field(name).type) != (wanted := first.field(name).type):
+            message = f"{file}: column {name!r} is {found}, in {first_file} {wanted}"
+            raise DataError(message, hint="write the files with one schema")
 
 
 def _is_number(kind: Any) -> bool:

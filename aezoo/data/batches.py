@@ -155,7 +155,8 @@ class Batches:
             transient: Whether a batch may be written over by the next one, which saves new memory for each.
         """
         if self._workers:
-            yield from read_ahead(self.gather, torch.split(torch.arange(len(self)), batch_size), self._workers)
+            rows = torch.arange(len(self), device=self._values.device)
+            yield from read_ahead(self.gather, torch.split(rows, batch_size) if len(rows) else (), self._workers)
             return
         buffer: Tensor | None = None
         for start in range(0, len(self), batch_size):

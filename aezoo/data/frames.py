@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -41,7 +42,7 @@ def title_of(frame: Frame) -> str:
 def columns_of(frame: Frame) -> Mapping[str, Sequence[Any]]:
     """The columns by name, in the frame's order. Raises `DataError` for a name that comes twice."""
     names = [str(name).strip() for name in frame.columns]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, times in Counter(names).items() if times > 1):
         raise DataError(f"{title_of(frame)}: more than one column is called {', '.join(map(repr, twice))}")
     if not names:
         raise DataError(f"{title_of(frame)}: has no columns")

@@ -149,6 +149,8 @@ def as_tensor(values: Array) -> Tensor:
     """A tensor that shares the memory of an array, if torch can read it; else a copy."""
     if not values.dtype.isnative or not values.flags.aligned or any(stride < 0 for stride in values.strides):
         values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+    if values.flags.writeable:
+        return torch.from_numpy(values)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*not writable")  # it is only read
         return torch.from_numpy(values)

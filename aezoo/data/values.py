@@ -28,8 +28,6 @@ _LARGEST_SQUARED = 2.0**63.5
 _TINY_BITS = np.uint32(0x00800000)
 #: Up to here float32 holds every whole number.
 _WHOLE = 2**24
-#: A largest byte of so much or less is taken for the end of another scale than 0..255.
-_FEW = 16
 #: Share of a column's extent that rounding to float32 may move before a warning.
 _LOST = 0.01
 
@@ -195,20 +193,6 @@ def warn_of_precision(samples: Samples, spec: Spec) -> None:
             message = f"{samples.source}: {seen.outside} values have squares beyond float32 (from {seen.least:g} to"
             hint = 'input.normalize = "standardize", or rescale them'
             warnings.warn(DataWarning(f"{message} {seen.most:g})", hint), stacklevel=3)
-
-
-def warn_of_few_levels(samples: Samples, spec: Spec) -> None:
-    """Warn of bytes that use few of the 256 levels, such as 0 and 1 or 0 to 16: they are read as nearly black."""
-    values = samples.values
-    if values.dtype != np.uint8 or spec.input.range is None or (isinstance(values, LazyArray) and values.decodes):
-        return
-    most = max(int(chunk.max()) for _, chunk in _chunks(values))
-    if 1 <= most <= _FEW:
-        low, high = spec.input.range
-        message = f"{samples.source}: uint8 values go from 0 to {most}, and 0..255 are read as [{low:g}, {high:g}]"
-        values_of = f"values / {most}" if (low, high) == (0, 1) else f"{low:g} + {high - low:g} * values / {most}"
-        hint = f'if {most} is the largest there is, save them as floats: ({values_of}).astype("float32")'
-        warnings.warn(DataWarning(message, hint), stacklevel=3)
 
 
 def _columns(values: Array | LazyArray, lost: list[int]) -> str:

@@ -13,8 +13,8 @@ from aezoo.diagnosis.suspects import DEAD, SHRUNK, UNUSED, free_nats, is_collaps
 from aezoo.spec.document import Spec
 from aezoo.spec.shape import flat
 
-#: Nats below which a code tells nothing; above which a rate claims to tell something, and what share it tells at least.
-NOTHING, SOMETHING, TOLD = 0.1, 1.0, 0.1
+#: Nats above which a rate claims to tell something, and what share of them it tells at least.
+SOMETHING, TOLD = 1.0, 0.1
 #: How often a unit should have been active, were all alike, before its silence means anything.
 EXPECTED = 5.0
 #: Nats by which one value of the codes may be off the prior.
@@ -78,12 +78,11 @@ def _shrunk(spec: Spec, figures: ModelFigures) -> Verdict | None:
     if figures.metrics.get("fvu", 0.0) >= MEAN:
         return Verdict(evidence, *suspect(spec, figures))
     priced = [name for name, term in spec.regularizers.items() if term.price(spec) is not None]
-    heavy = [cures.lighter(spec, 0.01, *priced)] if priced else []
     return Verdict(
         evidence,
         "a penalty or a codebook draws codes together, and the decoder has to magnify what is left",
         "lower the penalty, tie the decoder, or standardize the input",
-        [("decoder.tied=true",), *heavy, cures.STANDARDIZE],
+        [("decoder.tied=true",), cures.lighter(spec, 0.01, *priced), cures.STANDARDIZE],
     )
 
 
@@ -96,7 +95,7 @@ def _misfit(spec: Spec, figures: ModelFigures) -> Verdict | None:
         f"codes are off the prior by {misfit:.2g} nats for each of {math.prod(spec.code_shape)} values",
         "what `sample` draws from the prior lies where no code lies, and is decoded to nothing that was learnt",
         "raise the weight of what keeps codes near the prior, or fit a prior to the codes",
-        [*([cures.lighter(spec, 1.0, *names)] if names else []), ("latent.prior=fitted_gaussian",)],
+        [cures.heavier(spec, 1.0, *names), ("latent.prior=fitted_gaussian",)],
     )
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from math import inf
 
 from aezoo.diagnosis.finding import Patch
 from aezoo.spec.document import Spec
+from aezoo.spec.training import DEFAULT_EPOCHS
 
 STANDARDIZE: Patch = ("input.normalize=standardize",)
+#: A weight decay that is felt.
+DECAY = 0.1
 #: Of a mean that passes through a function; and a density that such data have.
 IDENTITY: Patch = ("likelihood.output=identity",)
 #: A variance that follows the errors: of a Gaussian, of a Laplace density; else a Gaussian in place of what is there.
@@ -27,8 +31,18 @@ def rates(spec: Spec) -> list[str]:
 
 
 def lighter(spec: Spec, weight: float, *names: str) -> Patch:
-    """These penalties with another weight."""
-    return tuple(f"regularizers.{name}.weight={weight:.1g}" for name in names)
+    """Those of these penalties that weigh more with this weight."""
+    return tuple(f"regularizers.{name}.weight={weight:.1g}" for name in names if _weight(spec, name) > weight)
+
+
+def heavier(spec: Spec, weight: float, *names: str) -> Patch:
+    """Those of these penalties that weigh less with this weight."""
+    return tuple(f"regularizers.{name}.weight={weight:.1g}" for name in names if _weight(spec, name) < weight)
+
+
+def _weight(spec: Spec, name: str) -> float:
+    """The largest weight that a penalty comes to have."""
+    return (spec.regularizers[name].weight.bounds() or (0.0, inf))[1]
 
 
 def slower(spec: Spec) -> Iterator[Patch]:
@@ -41,13 +55,20 @@ def slower(spec: Spec) -> Iterator[Patch]:
         yield (f"training.optimizer.lr={min(peak / 10, 1e-3):.1g}",)
 
 
+def decayed(spec: Spec) -> Iterator[Patch]:
+    """A stronger pull of weights to zero."""
+    if spec.training.optimizer.decay() < DECAY:
+        yield ("training.optimizer.type=adamw", f"training.optimizer.weight_decay={DECAY}")
+        yield ("training.optimizer=adamw",)
+
+
 def longer(spec: Spec) -> Iterator[Patch]:
     """Four times the length of the run."""
     training = spec.training
     if training.steps:
         yield (f"training.steps={4 * training.steps}",)
-    elif training.epochs:
-        yield (f"training.epochs={4 * training.epochs}",)
+    else:
+        yield (f"training.epochs={4 * (training.epochs or DEFAULT_EPOCHS)}",)
 
 
 def without_layers(spec: Spec, unwanted: Collection[int]) -> Patch:

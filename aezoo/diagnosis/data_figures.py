@@ -112,7 +112,7 @@ def reached(spec: Spec) -> Range | None:
 
 
 def _in_units_of_the_loss(x: Tensor, *, standardized: bool) -> Tensor:
-    """As `aezoo.nn.normalizer` makes them: by feature of a vector, else by channel."""
+    """As `aezoo.nn.data_normalizer` makes them: by feature of a vector, else by channel."""
     if not standardized:
         return x
     axes = (0, *range(2, x.ndim))

@@ -118,14 +118,15 @@ def model_figures(
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
     generator = Generator(device).manual_seed(derive(seed, "diagnosis"))
     judged = spec.decodes and spec.likelihood.quantities
-    outs = [*_passes(network, batches.head(rows), batch_size, device)]
+    samples = batches.head(rows)
+    outs = [*_passes(network, samples, batch_size, device)]
     output = _output_figures(spec, outs, generator) if judged else None
-    drawn = [*_passes(network, batches.head(rows), batch_size, device, generator)] if spec.latent.noisy else outs
+    drawn = [*_passes(network, samples, batch_size, device, generator)] if spec.latent.noisy else outs
     code = _code_figures(spec, network, outs, drawn, generator)
     train_fvu = None
     if judged and training is not None and len(training):
         train_fvu = _fvu(*_gathered(_passes(network, training.head(rows), batch_size, device)))
-    return ModelFigures(len(batches.head(rows).x), metrics, baseline, output, code, train_fvu)
+    return ModelFigures(samples.rows, metrics, baseline, output, code, train_fvu)
 
 
 def _passes(

@@ -111,8 +111,7 @@ def _overfit(spec: Spec, figures: ModelFigures) -> Verdict | None:
         "the network remembers samples instead of what they have in common",
         "restrain it: weight decay, corruption, a smaller network, or more data",
         [
-            ("training.optimizer.type=adamw", "training.optimizer.weight_decay=0.1"),
-            ("training.optimizer=adamw",),
+            *cures.decayed(spec),
             ('corruption=[{type = "gaussian_noise", std = 0.1}]',),
         ],
     )

@@ -249,7 +249,9 @@ class Autoencoder(Network):
         mask = None if self.mask is None else fields[self.mask]
         if not taps and not self._reads:
             code = parts["latent"](self.features(encoder_input), generator)
-            raw = self._expand_selected(code) if type(code) is SelectedCode else self.expand(code.z)
+            raw = (
+                self._expand_selected(code) if type(code) is SelectedCode and len(self.decoder) else self.expand(code.z)
+            )
             return Output(self, x, encoder_input, code, raw, {}, generator, fields, aim, mask)
         draw = None if generator is None else partial(standard_normal, generator=generator)
         kept = Pass(self._reads, taps, fields, draw)

@@ -73,12 +73,13 @@ class Samples:
 
         Those of a mapped or lazy set stay where they are.
         """
-        from aezoo.spec.lazy import SelectedRows, files_of
+        from aezoo.spec.lazy import LazyArray, SelectedRows, files_of
 
         labels, factors = (None if array is None else array[rows] for array in (self.labels, self.factors))
         names = tuple(self.names[int(row)] for row in rows) if self.names else ()
         fields = SelectedFields(self.fields, rows)
-        values = SelectedRows(self.values, rows) if files_of(self.values) else self.values[rows]
+        apart = isinstance(self.values, LazyArray) or files_of(self.values)
+        values = SelectedRows(self.values, rows) if apart else self.values[rows]
         return Samples(values, self.source, labels, factors, names=names, fields=fields)
 
     def with_gaps(self) -> Samples:

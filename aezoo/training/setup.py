@@ -16,7 +16,7 @@ from aezoo.data.batches import Batch, Batches, Rows
 from aezoo.data.fields import Fields, with_fields
 from aezoo.data.sources import check, open_samples
 from aezoo.data.splits import split
-from aezoo.data.values import warn_of_few_levels, warn_of_precision
+from aezoo.data.values import warn_of_precision
 from aezoo.diagnosis.data_figures import data_figures
 from aezoo.diagnosis.diagnosis import diagnose_data
 from aezoo.diagnosis.finding import Finding, FindingWarning
@@ -85,7 +85,6 @@ def set_up(
     samples = with_fields(open_samples(data, spec, seed=spec.training.seed), fields, spec)
     check(samples, spec)
     warn_of_precision(samples, spec)
-    warn_of_few_levels(samples, spec)
     mapped_files = MappedFiles(samples.values)
     rows = split(samples, spec.data, seed=spec.training.seed)
     batches = {

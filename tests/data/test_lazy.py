@@ -19,7 +19,6 @@ from aezoo.data.block_order import block_order
 from aezoo.data.fingerprint import fingerprint
 from aezoo.data.reading_ahead import read_ahead
 from aezoo.data.sources import open_samples
-from aezoo.data.values import warn_of_few_levels
 from aezoo.errors import DataError, DataWarning
 from aezoo.nn.data_normalizer import Normalizer
 from aezoo.spec.lazy import JoinedRows, LazyArray, SelectedRows
@@ -243,17 +242,3 @@ def test_images_with_a_lazy_array_and_no_channel_axis_get_one() -> None:
     grey = Decoded(np.zeros((4, 5, 6), np.uint8))
     images = aezoo.read({"name": "g", "input": [1, 5, 6], "latent": {"type": "deterministic", "dim": 2}, "encoder": []})
     assert open_samples(Samples(grey, "grey"), images).values[:2].shape == (2, 1, 5, 6)
-
-
-@pytest.mark.parametrize(("most", "cure"), [(1, "values / 1"), (16, "values / 16"), (17, None), (255, None)])
-def test_bytes_of_few_levels_are_not_read_as_nearly_black_without_a_word(most, cure) -> None:
-    values = np.zeros((5, 2, 3), np.uint8)
-    values[3, 1, 1] = most
-    ranged = spec(input={"shape": [2, 3], "kind": "signal", "range": [0, 1]})
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        warn_of_few_levels(Samples(values, "bytes"), ranged)
-    assert [isinstance(one.message, DataWarning) for one in caught] == [True] * (cure is not None)
-    if cure:
-        assert f"uint8 values go from 0 to {most}, and 0..255 are read as [0, 1]" in str(caught[0].message)
-        assert f"({cure}).astype" in str(caught[0].message)

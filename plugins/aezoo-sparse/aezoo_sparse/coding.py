@@ -137,7 +137,8 @@ class BatchTopK(Dictionary):
 
     def forward(self, h: Tensor, generator: Generator | None = None) -> ActivatedCode | SelectedCode:
         h = self.centered(h)
-        if self.training and pays(h, self.project, self.k):
+        whole = count_of_all(h) == len(h)  # of a batch that processes share the largest are those of all of it
+        if self.training and whole and pays(h, self.project, self.k):
             code = select(h, self.project, partial(largest_of_all, k=self.k))
             self._update_threshold(code.values.detach())
             return code
