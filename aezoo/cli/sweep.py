@@ -16,7 +16,8 @@ from aezoo.names import inert
 
 if TYPE_CHECKING:
     from aezoo.spec.limits import Limits
-    from aezoo.sweeps.results import Spread, Sweep
+    from aezoo.storage.comparison import Spread
+    from aezoo.sweeps.results import Sweep
 
 #: Figures that are shown beside the one that chooses.
 SHOWN = 3

@@ -159,10 +159,9 @@ def with_length(spec: Spec, epochs: int | None, steps: int | None) -> Spec:
     """The spec with another length of its run."""
     if epochs is not None and steps is not None:
         raise UsageError("--epochs and --steps both say the length of the run", hint="give one of them")
-    if epochs is None and steps is None:
-        return spec
-    training = spec.training.model_copy(update={"epochs": epochs, "steps": steps})
-    return spec.model_copy(update={"training": training})
+    from aezoo.training.finished import of_length
+
+    return of_length(spec, epochs, steps)
 
 
 def progress(quiet: bool) -> Progress:

@@ -20,4 +20,4 @@ def several() -> bool:
 
 def is_first() -> bool:
     """Whether this process is the one that writes and speaks."""
-    return not several() or os.environ.get(RANK) == "0"
+    return os.environ.get(RANK, "0") == "0" or not several()

@@ -98,7 +98,8 @@ class StackedOptimizers:
             states = [
                 o.state.get(_weight(n, name), {}) for o, n in zip(optimizers, self._names[first:last], strict=True)
             ]
-            known[name] = {key: _together([state[key] for state in states], key) for key in states[0]}
+            shape = self.stack.parameters[name].shape[1:]
+            known[name] = {key: _together([state[key] for state in states], key, shape) for key in states[0]}
         _give(optimizers[0], self._names[first], self._slices[first], known)
 
     def _part(self, first: int, last: int) -> None:
@@ -171,17 +172,19 @@ def _cut(gradient: Tensor, first: int, last: int) -> Tensor:
     return gradient[first] if last - first == 1 else gradient[first:last]
 
 
-def _together(values: Sequence[Any], key: str) -> Any:
-    """What is known of a weight in each run as one; the count of steps is the same in all."""
-    if key == "step" or not isinstance(values[0], Tensor):
-        return values[0].clone() if isinstance(values[0], Tensor) else values[0]
+def _together(values: Sequence[Any], key: str, shape: Sequence[int]) -> Any:
+    """What is known of a weight in each run as one; a count of steps, and a number by it alone, is the same in all."""
+    if not isinstance(values[0], Tensor):
+        return values[0]
+    if key == "step" or (values[0].ndim == 0 and len(shape)):
+        return values[0].clone()
     return torch.stack(list(values))
 
 
 def _slice(value: Any, i: int, key: str) -> Any:
     if not isinstance(value, Tensor):
         return value
-    return value.clone() if key == "step" else value[i].clone()
+    return value.clone() if key == "step" or value.ndim == 0 else value[i].clone()
 
 
 def _give(

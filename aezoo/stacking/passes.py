@@ -15,6 +15,9 @@ from aezoo.stacking.draws import Draw, Recorder, Replayer, Unstackable
 from aezoo.stacking.stack import Stack
 from aezoo.training.step import Streams
 
+#: How torch says that it cannot compute a pass, or its gradient, for many runs at once.
+FAILURES = (RuntimeError, ValueError, TypeError, NotImplementedError)
+
 
 class StackedLosses(NamedTuple):
     """The losses of each run; `total`, and each term raw and weighted, [k]."""
@@ -64,7 +67,7 @@ class StackedPass:
         drawn = self._drawn(name, counters)
         try:
             raw = self._one(self.stack.parameters, self.stack.buffers, self._numbers, x, fields, drawn)
-        except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+        except FAILURES as error:
             raise Unstackable(_reason(error)) from error
         return self._weighted(raw, step)
 
@@ -72,7 +75,10 @@ class StackedPass:
         """The gradient of each run's loss by its own weights: [k, *shape] by name; None where it does not depend."""
         parameters = self.stack.parameters
         # The runs share no weight, so the gradient of their sum has the gradient of each in its slice.
-        values = torch.autograd.grad(losses.total.sum(), [*parameters.values()], allow_unused=True)
+        try:
+            values = torch.autograd.grad(losses.total.sum(), [*parameters.values()], allow_unused=True)
+        except FAILURES as error:
+            raise Unstackable(_reason(error)) from error
         # In the order of the weights in memory, as `backward` leaves them: a fused optimizer takes that for granted.
         laid = (None if value is None else value.contiguous() for value in values)
         return dict(zip(parameters, laid, strict=True))

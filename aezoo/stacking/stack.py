@@ -94,6 +94,7 @@ def _of(tensors: Mapping[str, Tensor], name: str, first: Tensor) -> Tensor:
 def _numbers(objectives: Sequence[Objective]) -> list[Number]:
     """The numbers in plain Python that differ between objectives of equal modules."""
     found: list[Number] = []
+    device = next((p.device for p in objectives[0].parameters()), None)
     first, *others = ([*objective.modules()] for objective in objectives)
     if any([type(m) for m in modules] != [type(m) for m in first] for modules in others):
         raise Unstackable("its modules are others")
@@ -101,5 +102,5 @@ def _numbers(objectives: Sequence[Objective]) -> list[Number]:
         for name, value in vars(alike[0]).items():
             if type(value) is float and len({vars(module).get(name) for module in alike}) > 1:
                 values = [float(vars(module)[name]) for module in alike]
-                found.append(Number(alike[0], name, torch.tensor(values)))
+                found.append(Number(alike[0], name, torch.tensor(values, device=device)))
     return found

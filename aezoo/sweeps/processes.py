@@ -12,8 +12,10 @@ from pathlib import Path
 from aezoo.errors import Interrupted, Resumable, UsageError
 from aezoo.files import atomic_write
 from aezoo.spec.canonical import to_json
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.trials import Trial
+from aezoo.training.signals import stoppable
 
 #: Of the folder of specs that processes are given, inside that of the sweep.
 SPECS = ".specs"
@@ -38,19 +40,23 @@ def train_in_processes(
         raise UsageError("data and fields from Python stay in this process", hint="jobs=1, or name a file")
     running: list[subprocess.Popen[str]] = []
     pool = ThreadPoolExecutor(jobs)
-    try:
-        waiting = {pool.submit(_train, trial, settings, jobs, running): trial for trial in trials}
-        failures = {}
-        for future in as_completed(waiting):
-            failures[waiting[future].name] = future.result()
-            done(waiting[future])
-        return failures
-    except BaseException:
-        for process in running:
-            process.terminate()  # it saves its state and says how it goes on
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with stoppable():
+        try:
+            waiting = {pool.submit(_train, trial, settings, jobs, running): trial for trial in trials}
+            failures = {}
+            for future in as_completed(waiting):
+                failures[waiting[future].name] = future.result()
+                done(waiting[future])
+            return failures
+        except BaseException as error:
+            pool.shutdown(wait=False, cancel_futures=True)  # first: none begins in the place of one that ends
+            for process in [*running]:
+                process.terminate()  # it saves its state and says how it goes on
+            if isinstance(error, KeyboardInterrupt):
+                raise Resumable("interrupted", hint="the same command goes on") from None
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _train(trial: Trial, settings: Settings, jobs: int, running: list[subprocess.Popen[str]]) -> str:
@@ -62,6 +68,7 @@ def _train(trial: Trial, settings: Settings, jobs: int, running: list[subprocess
     words += ["--device", settings.device, "--threads", str(threads)]
     words += ["--data", str(settings.data)] if settings.data is not None else []
     words += ["--force"] if settings.force else []
+    words += ["--no-state", *_changed(settings.limits)]
     environment = {**os.environ, "AEZOO_PROGRESS": "0"}
     process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     running.append(process)
@@ -70,6 +77,12 @@ def _train(trial: Trial, settings: Settings, jobs: int, running: list[subprocess
     if process.returncode == Resumable.exit_code or process.returncode == Interrupted.exit_code:
         raise Resumable(f"{trial.name} was interrupted", hint="the same command goes on")
     return "" if process.returncode == 0 else _last_line(said) or f"exit code {process.returncode}"
+
+
+def _changed(limits: Limits) -> list[str]:
+    """The options that set these limits."""
+    named = zip(Limits._fields, limits, DEFAULT_LIMITS, strict=True)
+    return [word for name, value, default in named if value != default for word in ("--limit", f"{name}={value}")]
 
 
 def _last_line(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from aezoo.data.fields import Fields
 from aezoo.spec.document import Spec
+from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.training.resuming import Request
 
 
@@ -18,6 +19,7 @@ class Settings(NamedTuple):
         device: Where it computes.
         threads: Of the CPU.
         force: Whether a folder may hold something else.
+        limits: How large a model may be.
     """
 
     data: Any = None
@@ -25,6 +27,7 @@ class Settings(NamedTuple):
     device: str = "auto"
     threads: int | None = None
     force: bool = False
+    limits: Limits = DEFAULT_LIMITS
 
     def request(self, spec: Spec) -> Request:
         """The run of one spec."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from aezoo.reading.text import to_toml
 from aezoo.spec.canonical import to_json
 from aezoo.storage import layout
 from aezoo.storage.card import numbers
+from aezoo.storage.comparison import Spread, spread
 from aezoo.storage.verification import read_facts
 from aezoo.sweeps.grid import SEED
 from aezoo.sweeps.trials import SWEEP, Trial
@@ -42,14 +42,6 @@ class Row(NamedTuple):
     def chooses(self) -> bool:
         """Whether it may be the best: a trial that was pruned was not trained as long as the others."""
         return self.record.get("ended") != "pruned"
-
-
-class Spread(NamedTuple):
-    """Mean and standard deviation over seeds; of one seed, the deviation is not known."""
-
-    mean: float
-    deviation: float | None
-    n: int
 
 
 class Group(NamedTuple):
@@ -151,12 +143,7 @@ def row_of(trial: Trial, failure: str = "") -> Row:
 
 def _spreads(rows: Sequence[Row]) -> dict[str, Spread]:
     names = dict.fromkeys(name for row in rows for name in row.figures)
-    return {name: _spread([row.figures[name] for row in rows if name in row.figures]) for name in names}
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(statistics.fmean(values), deviation, len(values))
+    return {name: spread([row.figures[name] for row in rows if name in row.figures]) for name in names}
 
 
 def _described(row: Row) -> dict[str, Any]:

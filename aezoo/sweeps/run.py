@@ -11,19 +11,21 @@ from aezoo.data.fields import Fields
 from aezoo.data.sources import restated
 from aezoo.errors import AezooError, Interrupted, Resumable, UsageError
 from aezoo.files import expanded
+from aezoo.hints import did_you_mean
 from aezoo.reading.reader import Source, SpecWarning
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
+from aezoo.storage.checkpoints import Checkpoints
 from aezoo.sweeps.grid import axes_of, points
 from aezoo.sweeps.processes import train_in_processes
 from aezoo.sweeps.ranges import ranges_of
 from aezoo.sweeps.requests import Settings
-from aezoo.sweeps.results import Sweep, row_of
+from aezoo.sweeps.results import Row, Sweep, row_of
 from aezoo.sweeps.search import search as run_search
 from aezoo.sweeps.search import searched
 from aezoo.sweeps.stacked import candidates, train_stacked
-from aezoo.sweeps.trials import Trial, make_folder, refuse_others, trials_of
+from aezoo.sweeps.trials import Trial, forget_others, make_folder, refuse_others, trials_of
 from aezoo.training.progress import Progress, Silent
 from aezoo.training.run import train
 
@@ -84,13 +86,13 @@ def sweep(
         prune: Whether a search ends trials that are worse than the median of the others at the same epoch.
 
     Raises:
-        SpecError, UsageError, Refused: Before anything is trained.
+        SpecError, UsageError, Refused: Before anything is trained; after it, if no trial has the term `by`.
         Interrupted: By a signal; the same call goes on.
     """
     if jobs < 1:
         raise UsageError(f"jobs={jobs}: it takes 1 or more")
     out = expanded(Path(out))
-    how = Settings(data, fields, device, threads, force)
+    how = Settings(data, fields, device, threads, force, limits)
     shown = progress or Silent()
     if search:
         if jobs > 1:
@@ -125,7 +127,9 @@ def _grid(
     for lint in lints:
         warnings.warn(SpecWarning(str(lint)), stacklevel=3)
     trials = [trial._replace(spec=restated(trial.spec, data)) for trial in trials]
-    if not force:
+    if force:
+        forget_others(trials, out)
+    else:
         refuse_others(trials, out)
     make_folder(out)
     Sweep([row_of(trial) for trial in trials], f"validation.{by}", out).write()  # says whose folders these are
@@ -137,7 +141,16 @@ def _grid(
     rows = [row_of(trial, trained.failures.get(trial.name, "")) for trial in trials]
     result = Sweep(rows, f"validation.{by}", out, sum("stacked" in row.record for row in rows), trained.remarks)
     result.write()
+    _refuse_unknown(by, rows)
     return result
+
+
+def _refuse_unknown(by: str, rows: Sequence[Row]) -> None:
+    """Raise `UsageError` where no trial has the term by which the best is chosen."""
+    known = sorted({name.removeprefix("validation.") for row in rows for name in row.figures if "validation." in name})
+    if known and by not in known:
+        hint = did_you_mean(by, known, f"there are {', '.join(known)}; the trials are kept")
+        raise UsageError(f"--by: no term is called {by!r}", hint=hint)
 
 
 class _Trainer:
@@ -163,7 +176,10 @@ class _Trainer:
     def train(self, trials: Sequence[Trial], jobs: int, *, stack: bool) -> None:
         alone = list(trials)
         if stack:
-            alone = [trial for group in candidates(trials) for trial in self._stacked(group)]
+            # What was begun alone goes on alone: it would end in other bits in a stack.
+            alone = [trial for trial in trials if _was_stacked(trial) is False]
+            others = [trial for trial in trials if trial not in alone]
+            alone += [trial for group in candidates(others) for trial in self._stacked(group)]
         if jobs > 1 and len(alone) > 1:
             self.failures |= train_in_processes(alone, self.settings, jobs, self._done)
             return
@@ -173,7 +189,7 @@ class _Trainer:
 
     def _stacked(self, group: list[Trial]) -> list[Trial]:
         """Train what of a group can be trained as one; returns the others."""
-        while len(group) > 1 or (group and _was_stacked(group[0])):
+        while len(group) > 1 or any(map(_was_stacked, group)):
             self.tell(f"{len(group)} trials of equal shape as one: {group[0].name} ...")
             done, group, reason = train_stacked(group, self.settings, self.progress)
             self.failures |= done
@@ -196,6 +212,7 @@ class _Trainer:
                 force=settings.force,
                 progress=self.progress,
                 resume="auto",
+                keep_state=False,
             )
         except Interrupted:
             raise
@@ -208,9 +225,7 @@ class _Trainer:
         self.tell(f"{trial.name}: {failure or 'done'}")
 
 
-def _was_stacked(trial: Trial) -> bool:
-    """Whether a state of it is kept that was stacked: it goes on as such, be it the only one."""
-    from aezoo.storage.checkpoints import Checkpoints
-
+def _was_stacked(trial: Trial) -> bool | None:
+    """Whether the state that is kept of it was stacked: it goes on as it began. None where no state is kept."""
     checkpoint, _ = Checkpoints(trial.folder).newest()
-    return checkpoint is not None and checkpoint.facts.get("conditions", {}).get("stacked") == "yes"
+    return None if checkpoint is None else checkpoint.facts.get("conditions", {}).get("stacked") == "yes"

@@ -14,7 +14,7 @@ from platform import node
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aezoo.data.sources import restated
-from aezoo.errors import AezooError, Fault, Interrupted, Refused, Resumable, RunFailed, SpecError, UsageError
+from aezoo.errors import AezooError, Fault, Interrupted, Refused, Resumable, SpecError, UsageError
 from aezoo.hints import did_you_mean
 from aezoo.reading.reader import Source, SpecWarning, check
 from aezoo.spec.canonical import to_json
@@ -194,6 +194,9 @@ class _Worker:
             row = row_of(trial)
         except Interrupted:
             raise
+        except UsageError:  # of every trial
+            self.study.tell(asked, state=TrialState.FAIL)
+            raise
         except AezooError as error:
             asked.set_user_attr("failure", error.message)
             self.study.tell(asked, state=TrialState.FAIL)
@@ -214,7 +217,7 @@ class _Worker:
         self.tell(f"{name}: {row.record.get('ended')}, {figure} = {row.figures.get(figure, float('nan')):.5g}")
 
     def _run(self, trial: Trial, asked: optuna.trial.Trial) -> None:
-        options = StartOptions(True, self.settings.force, False, CHEAP, keep_state=True)
+        options = StartOptions(True, self.settings.force, False, CHEAP, keep_state=False)
         with started(self.settings.request(trial.spec), trial.folder, self.progress, options) as run:
             run.loop.history.listeners.append(_Judge(asked, run.loop, self.what.by))
             with run.stop.deferred():
@@ -266,7 +269,7 @@ class _Judge:
         if self.by not in record:
             known = [name for name in record if name not in ("step", "epoch", "split", "rate")]
             hint = did_you_mean(self.by, known, f"there are {', '.join(known)}")
-            raise RunFailed(f"--by: no term is called {self.by!r}", hint=hint)
+            raise UsageError(f"--by: no term is called {self.by!r}", hint=hint)
         # Epochs are compared, since steps in one differ with the size of a batch.
         at = record["step"] if self.loop.training.validate_every is not None else record["epoch"]
         if at not in self.told:  # a run that goes on repeats some

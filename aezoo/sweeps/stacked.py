@@ -82,7 +82,8 @@ def _attempt(trials: Sequence[Trial], settings: Settings, progress: Progress) ->
             )
         if reason := _reason(runs):
             return Stacked({}, list(trials), reason)
-        together = [trial for trial in trials if _position(runs[trial.name]) == _position(runs[trials[0].name])]
+        lead = next((trial for trial in trials if _resumed(runs[trial.name])), trials[0])
+        together = [trial for trial in trials if _position(runs[trial.name]) == _position(runs[lead.name])]
         try:
             apart = {together[i].name for i in runs_apart([runs[trial.name].loop for trial in together])}
         except Unstackable as error:
@@ -90,7 +91,7 @@ def _attempt(trials: Sequence[Trial], settings: Settings, progress: Progress) ->
         together = [trial for trial in together if trial.name not in apart]
         names = {trial.name for trial in together}
         left = [trial for trial in trials if trial.name not in names]
-        if len(together) < 2 and not _resumed(runs[trials[0].name]):
+        if len(together) < 2 and not _resumed(runs[lead.name]):
             return Stacked({}, list(trials), "no other trial computes what it does")
         for trial in left:
             closing[trial.name].close()

@@ -98,6 +98,17 @@ def refuse_others(trials: Sequence[Trial], out: Path) -> None:
             )
 
 
+def forget_others(trials: Sequence[Trial], out: Path) -> None:
+    """Remove the states of trials of other specs under the same names: they are to be replaced, not gone on with."""
+    try:
+        known = noted(out)
+    except Refused:  # a damaged record: whatever is there is replaced
+        known = dict.fromkeys((trial.name for trial in trials), "")
+    for trial in trials:
+        if known.get(trial.name, trial.spec.run) != trial.spec.run:
+            checkpoints.Checkpoints(trial.folder).clear()
+
+
 def noted(out: Path) -> dict[str, str]:
     """The fingerprint of each trial that a folder's record of a sweep names."""
     path = out / SWEEP

@@ -56,7 +56,7 @@ class Listener:
         self._failure = ""
         self._dropped = False
         self._abandoned = False
-        self._records: Queue[tuple[int, dict[str, float]] | None] = Queue(waiting)
+        self._records: Queue[tuple[int, dict[str, float]] | None] = Queue(waiting + len(earlier))
         known, self._taken = noted(self._note) if goes_on else ("", 0)
         self._run = run._replace(known=known)
         for index, record in enumerate(earlier):

@@ -17,6 +17,7 @@ from aezoo.modules.output_checks import curve
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import ScheduleSpec
 from aezoo.spec.parts import parts
+from aezoo.spec.training import DEFAULT_EPOCHS
 from aezoo.storage import layout
 from aezoo.storage.checkpoints import Checkpoints
 from aezoo.storage.loading import model_of
@@ -136,8 +137,16 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _ended_by_patience(kept: Spec, spec: Spec, record: dict[str, Any]) -> bool:
-    """Whether a run of another length would have ended where this one did."""
-    return record.get("ended") == "patience" and differ_in_length(kept, spec)
+    """Whether a longer run would have ended where this one did."""
+    return record.get("ended") == "patience" and differ_in_length(kept, spec) and not _is_shorter(spec, kept)
+
+
+def _is_shorter(spec: Spec, than: Spec) -> bool:
+    """Whether a run ends earlier than another, as far as their specs tell: one in other units may."""
+    new, old = spec.training, than.training
+    if bool(new.steps) != bool(old.steps):
+        return True
+    return (new.steps or new.epochs or DEFAULT_EPOCHS) < (old.steps or old.epochs or DEFAULT_EPOCHS)
 
 
 def _opened(folder: Path, record: dict[str, Any]) -> Run:

@@ -103,7 +103,8 @@ def _weights_finite(loop: Loop) -> bool:
 
 def _validated(loop: Loop) -> Fault | None:
     """The fault of the validation after the last step, for losses that were finite in training."""
-    if loop.validation is None or (loop.step % loop.steps_per_epoch and loop.step < loop.steps):
+    at_end = loop.step % loop.steps_per_epoch == 0 or loop.step >= loop.steps
+    if loop.validation is None or not (at_end or loop.validates_at_step):
         return None
     with loop.averaged():
         watch = _Watch(loop.objective, frozenset())

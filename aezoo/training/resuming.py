@@ -188,9 +188,9 @@ def check_length(folder: Path, checkpoint: Checkpoint, spec: Spec, steps_per_epo
     refuse_length(before, spec, checkpoint.position.step, steps_per_epoch, folder)
 
 
-def check_start(folder: Path, checkpoint: Checkpoint, start: Start | None) -> None:
-    """Raise `Refused` if a run is to start from other weights than it did."""
-    noted = checkpoint.facts.get("start") or {}
+def check_start(folder: Path, noted: Mapping[str, Any] | None, start: Start | None) -> None:
+    """Raise `Refused` if a run is to start from other weights than those that are noted of it."""
+    noted = noted or {}
     if start is not None and noted.get("sha256") != start.digest:
         before = noted.get("from", "random weights")
         message = f"{folder}: the run started from {before}, not from the weights that {start.source} has now"

@@ -128,15 +128,17 @@ def train(
     spec = _resolve(source, data, seed)
     if preview and out is None:
         raise UsageError("preview=True: it takes a folder: out=...")
+    start = None if start_from is None else Start.of(start_from)
     if resume and out is not None:
         spec = as_kept(spec, Path(out))
         if (finished := finished_run(Path(out), spec)) is not None:
+            check_start(Path(out), finished.record.get("start"), start)
             return finished
         refuse_without_state(Path(out), spec)
     spacing = Spacing(checkpoint_every, checkpoint_steps)
-    options = StartOptions(resume is not None, force, allow_inexact, spacing, keep_state, preview=preview, track=track)
-    if start_from is not None:
-        options = options._replace(start=Start.of(start_from))
+    options = StartOptions(
+        resume is not None, force, allow_inexact, spacing, keep_state, start, preview=preview, track=track
+    )
     with started(Request(spec, data, fields, device, threads, workers), out, progress, options) as run:
         with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
             trained = save_trained(run, run.ended(run.loop.run()))
@@ -412,7 +414,7 @@ def _records_and_checkpoints(
     else:
         per_epoch = setup.batches["train"].steps_per_epoch(asked.spec.training.batch_size)
         check_length(writer.folder, checkpoint, asked.spec, per_epoch)
-        check_start(writer.folder, checkpoint, options.start)
+        check_start(writer.folder, checkpoint.facts.get("start"), options.start)
         past = check_conditions(writer.folder, checkpoint, conditions(), allow_inexact=options.allow_inexact)
         writer.checkpoints.keep_up_to(checkpoint.position)
         history = history_of(writer, checkpoint)

@@ -86,6 +86,26 @@ def test_a_model_reads_columns_of_another_file_by_their_names(path, tmp_path) ->
     np.testing.assert_array_equal(model.encode(tmp_path / "other.parquet"), model.encode(np.stack([A, B], axis=1)))
 
 
+def test_words_of_a_label_keep_the_numbers_that_a_model_knows(path, tmp_path) -> None:
+    known = ParquetSpec(path=str(path), label="kind").load()
+    assert known.settings["categories"] == {"kind": ("a", "x")}
+    alone = pq.read_table(path).filter(pa.array([kind == "x" for kind in KIND]))
+    pq.write_table(alone, tmp_path / "alone.parquet")
+    later = ParquetSpec(path=str(tmp_path / "alone.parquet"), label="kind", categories={"kind": ["a", "x"]}).load()
+    assert set(later.fields["label"].tolist()) == {1}
+    with pytest.raises(DataError, match="column 'kind' holds 'x', which the model does not know"):
+        ParquetSpec(path=str(path), label="kind", categories={"kind": ["a", "b"]}).load()
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_files_of_other_types_are_refused_in_one_folder(tmp_path, held) -> None:
+    for name, kind in (("a", pa.uint8()), ("b", pa.int64())):
+        lists = pa.array([[1, 2], [3, 4]], pa.list_(kind))
+        pq.write_table(pa.table({"x": lists}), tmp_path / f"{name}.parquet")
+    with pytest.raises(DataError, match=r"b\.parquet: column 'x' is list<.*int64>, in .*a\.parquet list<.*uint8>"):
+        ParquetSpec(path=str(tmp_path), column="x", in_memory=held).load()
+
+
 def test_shards_feather_and_streams_are_read(tmp_path) -> None:
     from pyarrow import feather
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from aezoo.data.block_order import block_order
 from aezoo.data.fingerprint import fingerprint
 from aezoo.data.reading_ahead import read_ahead
 from aezoo.data.sources import open_samples
-from aezoo.errors import DataError, DataWarning
+from aezoo.errors import DataError
 from aezoo.nn.data_normalizer import Normalizer
 from aezoo.spec.lazy import JoinedRows, LazyArray, SelectedRows
 from aezoo.spec.samples import Samples

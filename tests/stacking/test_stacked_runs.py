@@ -91,6 +91,10 @@ CASES = {
         {**PLAIN, "constraints": {"unit_norm": {}}},
         SEEDS,
     ),
+    "an optimizer with a number beside each weight": (
+        {**PLAIN, "training": {**PLAIN["training"], "optimizer": {"type": "nadam", "lr": 0.01}}},
+        SEEDS,
+    ),
     "an optimizer that looks at whole matrices": (
         {**PLAIN, "training": {**PLAIN["training"], "optimizer": {"type": "adafactor", "lr": 0.05}}},
         SEEDS,

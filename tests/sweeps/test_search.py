@@ -191,9 +191,10 @@ def test_another_search_in_the_folder_is_refused(spec: Path, tmp_path: Path) -> 
 
 
 def test_a_term_that_is_not_there_is_named(spec: Path, tmp_path: Path) -> None:
-    done = aezoo.sweep(spec, search=["latent.dim=1..5"], trials=1, by="reconstrution", out=tmp_path / "out")
-    assert "no term is called 'reconstrution'" in done.rows[0].failure
-    assert done.best is None
+    with pytest.raises(UsageError, match="no term is called 'reconstrution'") as caught:
+        aezoo.sweep(spec, search=["latent.dim=1..5"], trials=3, by="reconstrution", out=tmp_path / "out")
+    assert caught.value.hint == "did you mean 'reconstruction'?"
+    assert not (tmp_path / "out" / "trial-0001").exists()
 
 
 def test_without_the_library_what_to_type_is_said(

@@ -19,7 +19,7 @@ import torch
 
 import aezoo
 from aezoo.cli import main
-from aezoo.errors import Refused, SpecError
+from aezoo.errors import Refused, SpecError, UsageError
 
 SPEC = """\
 aezoo = 1
@@ -151,15 +151,33 @@ def test_a_trial_that_fails_is_named_and_the_others_are_kept(spec: Path, typed: 
     assert "best: lr=0.01" in said
 
 
+def test_trials_that_cannot_be_stacked_are_not_trained_again_and_may_be_replaced(spec: Path, tmp_path: Path) -> None:
+    settings = ["seed=0..1", "training.micro_batch=8"]
+    out = tmp_path / "out"
+    aezoo.sweep(spec, settings, out=out)
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
+    assert len(before) == 2
+    again = aezoo.sweep(spec, settings, out=out)
+    assert not [row.failure for row in again.rows if row.failure]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    other = aezoo.sweep(spec, ["seed=0..1", "training.micro_batch=4"], out=out, force=True)
+    assert not [row.failure for row in other.rows if row.failure]
+
+
+def test_a_term_that_no_trial_has_is_named_after_the_training(spec: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no term is called 'recon'"):
+        aezoo.sweep(spec, ["seed=0"], by="recon", out=tmp_path / "out")
+    assert (tmp_path / "out" / "sweep.json").is_file()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(spec: Path, tmp_path: Path) -> None:
     words = ["sweep", spec, "--set", "seed=0..1", "--set", "training.epochs=100", "--threads", "1", "--device", "cpu"]
     command = [sys.executable, "-m", "aezoo", *map(str, words), "--out"]
     process = subprocess.Popen([*command, str(tmp_path / "out")], stderr=subprocess.PIPE, text=True)
     log = tmp_path / "out" / "seed=1" / "metrics.jsonl"
-    for _ in range(3000):
-        if log.is_file() and log.stat().st_size:
-            break
+    while not (log.is_file() and log.stat().st_size):
+        assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
