@@ -28,7 +28,7 @@ from aezoo.sweeps.trials import SWEEP, Trial, make_folder
 from aezoo.training.checkpointing import CHEAP
 from aezoo.training.loop import Loop
 from aezoo.training.progress import Progress
-from aezoo.training.run import StartOptions, finish, save_trained, started
+from aezoo.training.started_run import StartOptions, finish, save_trained, started
 
 if TYPE_CHECKING:
     import optuna

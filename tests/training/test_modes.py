@@ -18,8 +18,7 @@ from aezoo.training.history import History
 from aezoo.training.loop import Loop
 from aezoo.training.modes import TwoModes, evaluating, with_modes
 from aezoo.training.parameter_groups import counted
-from aezoo.training.run import assemble
-from aezoo.training.setup import set_up
+from aezoo.training.setup import assemble, set_up
 from aezoo.training.signals import Stop
 
 RATE, WARMUP, STEPS = 0.01, 3, 8

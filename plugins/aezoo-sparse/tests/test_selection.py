@@ -4,6 +4,7 @@ from unittest import mock
 
 import pytest
 import torch
+from aezoo_sparse import coding
 
 import aezoo
 from aezoo.building.builder import objective_of
@@ -81,3 +82,12 @@ def test_a_penalty_makes_dense_products_only_once_units_are_dead(dictionary):
         document["regularizers"]["revive"]["after"] = 100
         losses_and_gradients(document, silent=[0, 1])
         products.assert_called()
+
+
+def test_of_a_batch_that_processes_share_no_process_chooses_alone(monkeypatch):
+    latent = coding.BatchTopK(16, WIDTH, k=2).train()
+    h = torch.randn(BATCH, 16, generator=torch.Generator().manual_seed(0))
+    assert type(latent(h)) is SelectedCode
+    monkeypatch.setattr(coding, "count_of_all", lambda values: 2 * len(values))
+    monkeypatch.setattr(coding, "largest_of_batch", lambda pre, k: pre)
+    assert type(latent(h)) is ActivatedCode
