@@ -37,7 +37,7 @@ from aezoo.training.history import History
 from aezoo.training.loop import Loop
 from aezoo.training.setup import assemble, set_up
 from aezoo.training.signals import Stop
-from aezoo.training.state import flattened, rebuilt
+from aezoo.training.states.state import flattened, rebuilt
 from aezoo.training.step import Streams
 
 #: Most that two losses may differ by, as a share: by the order of sums; by bits; by how a model is laid out.

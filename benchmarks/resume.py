@@ -27,11 +27,11 @@ import aezoo
 from aezoo.errors import AezooError
 from aezoo.spec.document import Spec
 from aezoo.storage.checkpoints import NAME, Checkpoints, Position
-from aezoo.training.checkpointing import INTERVAL
 from aezoo.training.history import History
 from aezoo.training.setup import assemble, set_up
 from aezoo.training.signals import Stop
-from aezoo.training.state import flattened
+from aezoo.training.states.checkpointing import INTERVAL
+from aezoo.training.states.state import flattened
 
 SPECS = (
     *("vanilla-digits", "denoising-digits", "variational-digits", "conditional-digits", "convolutional-digits"),

@@ -36,8 +36,8 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.memory import memory
 from aezoo.testing.law.batch_fields import same_fields
-from aezoo.training.ranks import Ranks
-from aezoo.training.shares import Share
+from aezoo.training.distributed.ranks import Ranks
+from aezoo.training.distributed.shares import Share
 from aezoo.training.step import Player, Streams
 
 

@@ -59,7 +59,7 @@ def together(device: str) -> AbstractContextManager[object]:
     """Within, the processes that torchrun started share the work of a model; one alone does it all."""
     if not processes.several():
         return nullcontext()
-    from aezoo.training.ranks import joined
+    from aezoo.training.distributed.ranks import joined
 
     return joined(device)
 

@@ -159,7 +159,7 @@ def with_length(spec: Spec, epochs: int | None, steps: int | None) -> Spec:
     """The spec with another length of its run."""
     if epochs is not None and steps is not None:
         raise UsageError("--epochs and --steps both say the length of the run", hint="give one of them")
-    from aezoo.training.finished import of_length
+    from aezoo.training.states.finished import of_length
 
     return of_length(spec, epochs, steps)
 

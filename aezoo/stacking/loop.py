@@ -21,7 +21,7 @@ from aezoo.stacking.passes import StackedPass
 from aezoo.stacking.stack import Stack
 from aezoo.training.loop import Loop
 from aezoo.training.meter import Means, Meter
-from aezoo.training.nonfinite import NotFinite
+from aezoo.training.nonfinite.detection import NotFinite
 from aezoo.training.progress import Progress, RefreshTimer
 from aezoo.training.signals import Stop
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from aezoo.data.fields import Fields
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, Limits
-from aezoo.training.resuming import Request
+from aezoo.training.states.resuming import Request
 
 
 class Settings(NamedTuple):

@@ -25,10 +25,10 @@ from aezoo.sweeps.ranges import Choice, Range
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.results import Row, Sweep, row_of
 from aezoo.sweeps.trials import SWEEP, Trial, make_folder
-from aezoo.training.checkpointing import CHEAP
 from aezoo.training.loop import Loop
 from aezoo.training.progress import Progress
 from aezoo.training.started_run import StartOptions, finish, save_trained, started
+from aezoo.training.states.checkpointing import CHEAP
 
 if TYPE_CHECKING:
     import optuna

@@ -13,10 +13,10 @@ from aezoo.stacking.loop import StackedLoop
 from aezoo.storage.writer import HISTORY
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.trials import Trial
-from aezoo.training.checkpointing import CHEAP
 from aezoo.training.progress import Progress, Silent
 from aezoo.training.signals import Stop, stoppable
 from aezoo.training.started_run import StartedRun, StartOptions, finish, save_trained, started
+from aezoo.training.states.checkpointing import CHEAP
 
 #: Trials in one stack, at most: beyond that, weights and activations leave the processor's caches.
 MOST = 64

@@ -81,7 +81,7 @@ def environment(rank: int, processes: int, place: Any) -> dict[str, str]:
 
 def _compare(job: Path) -> None:
     """The work of one of the processes."""
-    from aezoo.training.ranks import joined
+    from aezoo.training.distributed.ranks import joined
 
     task = json.loads(job.read_text())
     with joined("cpu") as ranks:
@@ -97,7 +97,7 @@ def _compare(job: Path) -> None:
 
 def _faults(spec: Spec, ranks: Any) -> Iterator[str]:
     from aezoo.errors import AezooError
-    from aezoo.training.agreement import Agreement
+    from aezoo.training.distributed.agreement import Agreement
     from aezoo.training.history import History
     from aezoo.training.setup import assemble, set_up
     from aezoo.training.signals import Stop

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from aezoo.reading.reader import Source, read
 from aezoo.spec.document import Spec
-from aezoo.training.checkpointing import StateKeeper
 from aezoo.training.history import History
 from aezoo.training.loop import Loop
 from aezoo.training.outcome import Outcome
 from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop
-from aezoo.training.state import flattened, rebuilt
+from aezoo.training.states.checkpointing import StateKeeper
+from aezoo.training.states.state import flattened, rebuilt
 
 
 class Kept(NamedTuple):

@@ -21,23 +21,23 @@ from aezoo.nn.objective import Objective
 from aezoo.registry.attribution import BUILT_BY, blamed, suspected
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
-from aezoo.training.agreement import Agreement
 from aezoo.training.averaging import Average, snapshot
-from aezoo.training.checkpointing import StateKeeper
 from aezoo.training.compilation import compiling
+from aezoo.training.distributed.agreement import Agreement
+from aezoo.training.distributed.ranks import explained
 from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.modes import evaluating, with_modes
-from aezoo.training.nonfinite import WAYS_OUT, NotFinite, finite
+from aezoo.training.nonfinite.detection import WAYS_OUT, NotFinite, finite
+from aezoo.training.nonfinite.good_states import EVERY, Recovery
 from aezoo.training.outcome import Outcome
 from aezoo.training.plateau import Plateau
 from aezoo.training.progress import Progress, RefreshTimer, Silent, Timer
-from aezoo.training.ranks import explained
 from aezoo.training.recomputation import recomputing
-from aezoo.training.recovery import EVERY, Recovery
 from aezoo.training.signals import Stop
-from aezoo.training.state import Unfitting, module_state, restore_module
+from aezoo.training.states.checkpointing import StateKeeper
+from aezoo.training.states.state import Unfitting, module_state, restore_module
 from aezoo.training.step import Player, Streams
 
 
@@ -173,7 +173,7 @@ class Loop:
         return self.step >= self.steps or self.stop.requested or self.early_stopping.exhausted
 
     def state(self) -> dict[str, Any]:
-        """All that the run needs to go on from here, at the boundary of two steps; see `aezoo.training.state`."""
+        """All that the run needs to go on from here, at the boundary of two steps; see `states.state`."""
         outcome = self.outcome
         return {
             "position": {"step": self.step, "epoch": outcome.epoch, "seconds": self._seconds(outcome)},

@@ -19,8 +19,8 @@ from aezoo.spec.memory import memory
 from aezoo.storage.checkpoints import Checkpoints
 from aezoo.storage.manifest import read_manifest
 from aezoo.storage.writer import current
-from aezoo.training.finished import differ_in_length
 from aezoo.training.out_of_memory import fitting_pass
+from aezoo.training.states.finished import differ_in_length
 
 #: Of the memory that is free, what a run takes at most: the rest is for whatever else begins beside it.
 SHARE = 0.8

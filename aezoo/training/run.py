@@ -14,18 +14,18 @@ from aezoo.model import Model
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
 from aezoo.spec.document import Spec
-from aezoo.training.checkpointing import Spacing
-from aezoo.training.finished import finished_run, of_length, refuse_without_state
 from aezoo.training.initial_weights import Start
 from aezoo.training.pass_size import as_kept
 from aezoo.training.progress import Progress
 from aezoo.training.results import Run
-from aezoo.training.resuming import (
+from aezoo.training.started_run import StartOptions, finish, save_trained, started
+from aezoo.training.states.checkpointing import Spacing
+from aezoo.training.states.finished import finished_run, of_length, refuse_without_state
+from aezoo.training.states.resuming import (
     Request,
     check_start,
     requested,
 )
-from aezoo.training.started_run import StartOptions, finish, save_trained, started
 
 
 @attributed()

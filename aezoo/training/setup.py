@@ -29,10 +29,9 @@ from aezoo.spec.document import Spec
 from aezoo.spec.domain import whole
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
-from aezoo.training.agreement import Agreement
-from aezoo.training.checkpointing import StateKeeper
 from aezoo.training.compilation import refuse_no_compiler
-from aezoo.training.dealing import dealt_out
+from aezoo.training.distributed.agreement import Agreement
+from aezoo.training.distributed.dealing import dealt_out
 from aezoo.training.history import History
 from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop
@@ -42,6 +41,7 @@ from aezoo.training.preparation import prepare
 from aezoo.training.preview import Preview
 from aezoo.training.progress import Progress
 from aezoo.training.signals import Stop
+from aezoo.training.states.checkpointing import StateKeeper
 
 #: Rows whose mean and variance a normalizer takes, and whose codes a prior is fitted to.
 FIT_ROWS = 100_000

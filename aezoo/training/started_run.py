@@ -24,21 +24,24 @@ from aezoo.storage.writer import Writer, writing
 from aezoo.trackers.choice import chosen
 from aezoo.trackers.following import following
 from aezoo.trackers.tracker import TrackedRun
-from aezoo.training.agreement import Agreement
-from aezoo.training.checkpointing import HASHED, WRITTEN, Keeper, Spacing
-from aezoo.training.conditions import conditions_of
+from aezoo.training.distributed.agreement import Agreement
+from aezoo.training.distributed.ranks import Ranks, joined
 from aezoo.training.history import History
 from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop
+from aezoo.training.nonfinite.rollback import Steps
 from aezoo.training.out_of_memory import advised, advising
 from aezoo.training.outcome import Outcome
 from aezoo.training.pass_size import as_chosen, as_kept
 from aezoo.training.preview import PREVIEW
 from aezoo.training.progress import Progress
-from aezoo.training.ranks import Ranks, joined
 from aezoo.training.record import record_of
 from aezoo.training.results import Run, SavedWeights, Trained, evaluate_and_report, restore, save_weights
-from aezoo.training.resuming import (
+from aezoo.training.setup import Setup, assemble, set_up
+from aezoo.training.signals import Stop, stoppable
+from aezoo.training.states.checkpointing import HASHED, WRITTEN, Keeper, Spacing
+from aezoo.training.states.conditions import conditions_of
+from aezoo.training.states.resuming import (
     Past,
     Request,
     check_conditions,
@@ -50,9 +53,6 @@ from aezoo.training.resuming import (
     restore_loop,
     resumable,
 )
-from aezoo.training.rollback import Steps
-from aezoo.training.setup import Setup, assemble, set_up
-from aezoo.training.signals import Stop, stoppable
 
 T = TypeVar("T")
 

@@ -16,12 +16,12 @@ from aezoo.nn.objective import Losses, Noise, Objective, averaged
 from aezoo.randomness import derive
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
+from aezoo.training.distributed.ranks import Ranks
 from aezoo.training.loss_scaling import loss_scaler
 from aezoo.training.meter import Meter
 from aezoo.training.parameter_groups import divide
-from aezoo.training.ranks import Ranks
 from aezoo.training.rates import Rates, followed
-from aezoo.training.state import optimizer_state, restore_optimizer
+from aezoo.training.states.state import optimizer_state, restore_optimizer
 
 
 class Streams:

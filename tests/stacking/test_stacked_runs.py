@@ -137,7 +137,7 @@ def test_a_stack_goes_on_from_the_states_of_its_runs_to_the_same_bits() -> None:
             return len(self.states) < 2 and stopped[0].step == 11
 
         def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:
-            from aezoo.training.state import flattened, rebuilt
+            from aezoo.training.states.state import flattened, rebuilt
 
             document, tensors = flattened(state)
             kept = rebuilt(document, {n: t.clone() for n, t in tensors.items()}, torch.device("cpu"))

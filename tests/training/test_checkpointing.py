@@ -11,8 +11,8 @@ import torch
 
 from aezoo.errors import CheckpointWarning, RunFailed
 from aezoo.storage.checkpoints import Checkpoints
-from aezoo.training.checkpointing import Keeper, Spacing
 from aezoo.training.history import History
+from aezoo.training.states.checkpointing import Keeper, Spacing
 
 FACTS = {"run": {}, "conditions": {}, "exact": True, "resumed": []}
 

@@ -24,7 +24,7 @@ from aezoo.training.history import History
 from aezoo.training.meter import Meter
 from aezoo.training.setup import assemble, set_up
 from aezoo.training.signals import Stop, stoppable
-from aezoo.training.state import (
+from aezoo.training.states.state import (
     Unfitting,
     UnknownState,
     flattened,

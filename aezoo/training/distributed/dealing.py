@@ -19,9 +19,9 @@ from aezoo.errors import UsageError
 from aezoo.nn.global_norm import normalize_globally
 from aezoo.nn.objective import Losses, Objective
 from aezoo.spec.training import TrainingSpec
-from aezoo.training.ranks import Ranks
-from aezoo.training.shares import SharedBatches
-from aezoo.training.state import module_state, restore_module
+from aezoo.training.distributed.ranks import Ranks
+from aezoo.training.distributed.shares import SharedBatches
+from aezoo.training.states.state import module_state, restore_module
 from aezoo.training.step import Streams
 
 #: Samples that are passed twice, where a process has so many in a step.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from aezoo.errors import CheckpointWarning, RunFailed
 from aezoo.storage.checkpoints import Checkpoints, Position
 from aezoo.training.history import History
-from aezoo.training.state import UnknownState, flattened
+from aezoo.training.states.state import UnknownState, flattened
 
 #: Seconds before the first state is kept, and at least between two.
 INTERVAL = 30.0

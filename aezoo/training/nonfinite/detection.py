@@ -1,7 +1,7 @@
 """Losses that are not finite: how they are noticed, where they are read anyway, and what to do about them.
 
 Reading a loss waits for the device. So they are read where a record, a state or the end of an epoch needs them, and the
-step in which it began is found afterwards: see `aezoo.training.replay`.
+step in which it began is found afterwards: see `aezoo.training.nonfinite.first_fault`.
 """
 
 from __future__ import annotations

@@ -28,13 +28,13 @@ from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.limits import DEFAULT_LIMITS, NO_LIMIT
 from aezoo.storage.checkpoints import Checkpoint, Checkpoints
 from aezoo.storage.writer import Mark, Writer
-from aezoo.training.conditions import changed, spec_changes
-from aezoo.training.finished import differ_in_length, refuse_length
+from aezoo.training.distributed.ranks import Ranks
 from aezoo.training.history import History
 from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop
-from aezoo.training.ranks import Ranks
-from aezoo.training.state import Unfitting, flattened, rebuilt
+from aezoo.training.states.conditions import changed, spec_changes
+from aezoo.training.states.finished import differ_in_length, refuse_length
+from aezoo.training.states.state import Unfitting, flattened, rebuilt
 
 #: Of a spec that was trained before: how large its model may be was settled then.
 _LIMITS = DEFAULT_LIMITS._replace(parameters=NO_LIMIT, activations=NO_LIMIT, modules=NO_LIMIT)

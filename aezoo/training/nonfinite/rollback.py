@@ -9,12 +9,12 @@ from aezoo.data.batches import Rows
 from aezoo.errors import AezooError, DivergenceWarning, RunFailed
 from aezoo.spec.samples import Samples
 from aezoo.storage.checkpoints import Position
-from aezoo.training.checkpointing import Keeper
 from aezoo.training.loop import Loop
-from aezoo.training.nonfinite import WAYS_OUT
+from aezoo.training.nonfinite.detection import WAYS_OUT
+from aezoo.training.nonfinite.first_fault import Fault, first_fault, spoils
+from aezoo.training.nonfinite.good_states import Recovery
 from aezoo.training.outcome import Outcome
-from aezoo.training.recovery import Recovery
-from aezoo.training.replay import Fault, first_fault, spoils
+from aezoo.training.states.checkpointing import Keeper
 
 #: Samples of a batch that a message names.
 NAMED = 5

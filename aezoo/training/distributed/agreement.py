@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aezoo.training.checkpointing import Keeper
-from aezoo.training.ranks import Ranks
+from aezoo.training.distributed.ranks import Ranks
 from aezoo.training.signals import Stop
+from aezoo.training.states.checkpointing import Keeper
 
 
 class Agreement:

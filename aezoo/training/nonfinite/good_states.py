@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from aezoo.training.state import copied
+from aezoo.training.states.state import copied
 
 #: Steps between two copies. The run goes back at least so far, where it is so old.
 EVERY = 100
