@@ -16,7 +16,8 @@ import torch
 import aezoo
 from aezoo.errors import CheckpointWarning, DataError, Interrupted, NotFound, Refused, Resumable, UsageError
 from aezoo.storage.checkpoints import NAME, Checkpoints
-from aezoo.training.states import checkpointing, results, run
+from aezoo.training import results, run
+from aezoo.training.states import checkpointing
 from tests.training.at_a_step import At
 
 

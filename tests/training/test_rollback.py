@@ -15,8 +15,8 @@ from torch import nn
 import aezoo
 from aezoo.errors import DivergenceWarning, Resumable, RunFailed
 from aezoo.storage.checkpoints import Checkpoints
+from aezoo.training import setup
 from aezoo.training.nonfinite import good_states as recovery
-from aezoo.training.nonfinite import setup
 from tests.training.at_a_step import At
 
 FILES = ("model.safetensors", "config.json", "metrics.jsonl", "metrics.json")
