@@ -121,7 +121,7 @@ FORBIDDEN = {
     "plugin.py": ("torch", "numpy"),
     "zoo": ("torch", "numpy", "huggingface_hub"),
     "storage/card.py": ("torch", "numpy", "huggingface_hub"),
-    "storage/manifest.py": ("torch", "numpy"),
+    "storage/config_json.py": ("torch", "numpy"),
     "storage/weights.py": ("torch", "numpy", "safetensors", "aezoo.nn"),
     "storage/pictures.py": ("torch", "aezoo.nn"),
     "reference": ("torch",),

@@ -77,7 +77,7 @@ def samples_for(model: Model, path: Path | None, part: str, settings: Sequence[s
     """
     from dataclasses import replace
 
-    from aezoo.data.outside import refuse_outside
+    from aezoo.data.pulled_paths import refuse_outside
     from aezoo.data.sources import open_samples, source_of
     from aezoo.data.splits import split
 

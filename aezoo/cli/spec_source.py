@@ -35,10 +35,10 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
 
     An embedded model has the name of the spec that trained it: with overrides, the spec is meant.
     """
-    from aezoo.storage import manifest
+    from aezoo.storage import config_json
     from aezoo.storage.writer import current
 
-    has_config = is_file(current(Path(source)) / manifest.NAME)
+    has_config = is_file(current(Path(source)) / config_json.NAME)
     if has_config and overrides:
         raise UsageError("--set changes a spec; a trained model cannot be changed", hint=f"leave it out for {source}")
     if has_config:
@@ -56,11 +56,11 @@ def folder_of(source: str, overrides: Sequence[str] = (), *, limits: Limits) -> 
 
 def read_spec_of(source: str, folder: Path | None, overrides: Sequence[str] = (), *, limits: Limits) -> Spec:
     """As `read_spec`, of what `folder_of` gives."""
-    from aezoo.storage import manifest
+    from aezoo.storage import config_json
 
     if folder is None:
         return aezoo.read(source, overrides=overrides, limits=limits)
-    return manifest.read_manifest(folder, limits=limits)
+    return config_json.read_manifest(folder, limits=limits)
 
 
 def resolved_document(
@@ -70,10 +70,10 @@ def resolved_document(
     from aezoo.reading.provenance import plain
     from aezoo.reading.resolver import Resolver
     from aezoo.registry.loader import default_registry
-    from aezoo.storage import manifest
+    from aezoo.storage import config_json
 
     if folder is not None:
-        document, prints = manifest.noted(folder)
+        document, prints = config_json.noted(folder)
         return dict(document), prints
     return plain(Resolver(default_registry(), limits=limits).resolve(source, overrides).tree), {}
 

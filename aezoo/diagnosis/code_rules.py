@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from aezoo.diagnosis import cures
+from aezoo.diagnosis.causes import DEAD, SHRUNK, UNUSED, free_nats, is_collapsed, suspect
 from aezoo.diagnosis.finding import Verdict
 from aezoo.diagnosis.model_figures import ModelFigures
 from aezoo.diagnosis.output_rules import MEAN
 from aezoo.diagnosis.rule import Rule
-from aezoo.diagnosis.suspects import DEAD, SHRUNK, UNUSED, free_nats, is_collapsed, suspect
 from aezoo.spec.document import Spec
 from aezoo.spec.shape import flat
 

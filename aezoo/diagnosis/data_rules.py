@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from aezoo.diagnosis import cures
+from aezoo.diagnosis.causes import LOST, SMALL
 from aezoo.diagnosis.count_likelihoods import count_likelihoods
 from aezoo.diagnosis.data_figures import DataFigures
 from aezoo.diagnosis.finding import Patch, Verdict
 from aezoo.diagnosis.rule import Rule
-from aezoo.diagnosis.suspects import LOST, SMALL
 from aezoo.spec.document import Spec
 
 #: How many times the deviation of one column may be that of another.

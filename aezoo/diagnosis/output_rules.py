@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from aezoo.diagnosis import cures
+from aezoo.diagnosis.causes import is_fast, suspect
 from aezoo.diagnosis.finding import Verdict
 from aezoo.diagnosis.model_figures import ModelFigures
 from aezoo.diagnosis.rule import Rule
-from aezoo.diagnosis.suspects import is_fast, suspect
 from aezoo.spec.document import Spec
 
 #: Share of the variance that a model leaves, from which on it is no better than the mean.

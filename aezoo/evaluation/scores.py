@@ -14,7 +14,7 @@ import torch
 
 from aezoo.data.batches import Batches, Rows
 from aezoo.data.fields import Fields, with_fields
-from aezoo.data.outside import reaches_out, refuse_outside
+from aezoo.data.pulled_paths import reaches_out, refuse_outside
 from aezoo.data.sources import Source, check, open_samples
 from aezoo.data.splits import split as split_rows
 from aezoo.diagnosis.diagnosis import diagnose_model

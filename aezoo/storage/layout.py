@@ -14,7 +14,7 @@ from aezoo.spec.amounts import size as spelled
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 METRICS, TRAINING = "metrics.json", "training.json"
-#: What only training needs, written beside a model and never published: see `aezoo.storage.training_state`.
+#: What only training needs, written beside a model and never published: see `aezoo.storage.training_tensors`.
 STATE = "training.safetensors"
 #: The folder of a run's states inside its own: it is never published.
 CHECKPOINTS = ".aezoo-checkpoints"

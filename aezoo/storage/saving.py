@@ -32,7 +32,7 @@ from aezoo.registry.attribution import BUILT_BY, attributed
 from aezoo.registry.entry_points import titled
 from aezoo.spec.canonical import to_json
 from aezoo.spec.document import Spec
-from aezoo.storage import layout, manifest, pictures, training_state, weights
+from aezoo.storage import config_json, layout, pictures, training_tensors, weights
 from aezoo.storage.card import card
 from aezoo.storage.loading import refuse_shapes
 from aezoo.storage.model_files import ModelFiles
@@ -154,12 +154,12 @@ def keep_card(writer: Writer, run: Trained) -> None:
 def _write_model(model: Model, stage: Path, run: Trained | None) -> None:
     """Weights and config.json, which is written last; then both are looked at as `load` would."""
     spec = model.spec
-    text = to_json(manifest.manifest(spec), indent=None)
+    text = to_json(config_json.manifest(spec), indent=None)
     weights.write_weights(stage / weights.NAME, model.network.state_dict(), text)
     if run:
-        training_state.write(stage, spec, run.auxiliary_state)
+        training_tensors.write(stage, spec, run.auxiliary_state)
     files = ModelFiles(stage)
-    atomic_write(stage / manifest.NAME, _json(manifest.config(spec, files.content(weights.NAME))))
+    atomic_write(stage / config_json.NAME, _json(config_json.config(spec, files.content(weights.NAME))))
     _look_at(model, files)
 
 
@@ -195,7 +195,7 @@ def _json(document: dict[str, Any]) -> str:
 
 
 def _keep_alone(writer: Writer, name: str, model: Model) -> Path:
-    text = to_json(manifest.manifest(model.spec), indent=None)
+    text = to_json(config_json.manifest(model.spec), indent=None)
     writer.add(lambda stage: weights.write_weights(stage / name, model.network.state_dict(), text))
     return writer.folder / name
 
@@ -211,7 +211,7 @@ class _Unloadable(RunFailed):
 def _look_at(model: Model, files: ModelFiles) -> None:
     """Hold what was written to what a load demands. Raises `_Unloadable`."""
     try:
-        refuse_shapes(verify_weights(files, manifest.read_config(files)))
+        refuse_shapes(verify_weights(files, config_json.read_config(files)))
     except AezooError as error:
         raise _Unloadable(_fault_of(model, error, files.folder)) from error
 

@@ -21,8 +21,8 @@ from aezoo.reading.text import is_text
 from aezoo.registry.registry import Registry
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import LIMITS_IN_USE, Limits
-from aezoo.storage import layout, lockfile, manifest, weights
-from aezoo.storage.manifest import Config
+from aezoo.storage import config_json, layout, lockfile, weights
+from aezoo.storage.config_json import Config
 from aezoo.storage.model_files import Content, ModelFiles
 
 #: How the names of specs end.
@@ -76,7 +76,7 @@ def verify(
         SpecError, PluginError: Its spec cannot be read here.
     """
     lock = lockfile.verify(files.folder, needed=needs_lock, digest=files.digest)
-    config = manifest.read_config(files, limits=limits, registry=registry)
+    config = config_json.read_config(files, limits=limits, registry=registry)
     verified = verify_weights(files, config, limits=limits, registry=registry)
     return verified._replace(pulled=lock is not None)
 
@@ -88,8 +88,8 @@ def verify_weights(
     content, header = _read_weights(files, layout.WEIGHTS)
     path, text = files.folder / layout.WEIGHTS, header.metadata.get(weights.KEY)
     # A header that says the same as config.json needs no second look.
-    if text is not None and text != manifest.header_text(config.document):
-        own = manifest.parse_manifest(text, str(path), limits=limits, registry=registry)
+    if text is not None and text != config_json.header_text(config.document):
+        own = config_json.parse_manifest(text, str(path), limits=limits, registry=registry)
         _refuse_another(path, own, config.spec)
     _refuse_values(path, content, header, config.spec)
     _refuse_digest(files.folder, config.document, content.sha256)
@@ -106,7 +106,7 @@ def verify_alone(path: Path, *, limits: Limits = LIMITS_IN_USE) -> Verified:
     text = header.metadata.get(weights.KEY)
     if text is None:
         raise NotFound(f"{path} holds no spec", hint="name the folder of a model")
-    spec = manifest.parse_manifest(text, str(path), limits=limits)
+    spec = config_json.parse_manifest(text, str(path), limits=limits)
     _refuse_values(path, content, header, spec)
     return Verified(files, spec, {}, header, content, path.name, os.path.lexists(path.parent / lockfile.NAME))
 
@@ -131,7 +131,7 @@ def examine(
         Refused: A file is damaged, too large, or belongs to another model.
         SpecError, PluginError: Its spec cannot be read here.
     """
-    config = config or manifest.read_config(files, limits=limits, registry=registry)
+    config = config or config_json.read_config(files, limits=limits, registry=registry)
     for name in (layout.METRICS, layout.TRAINING):
         facts_of(files, name)
     for name in layout.SAMPLES:
@@ -153,7 +153,7 @@ def _refuse_another(path: Path, own: Spec, spec: Spec) -> None:
     """Refuse weights of another spec than that of config.json, in what weights depend on. Raises `Refused`."""
     if own.arch != spec.arch:
         raise Refused(
-            f"{path} was written for another spec than {manifest.NAME} beside it:"
+            f"{path} was written for another spec than {config_json.NAME} beside it:"
             f" {own.arch[:12]}, not {spec.arch[:12]}",
             hint="files of two models were mixed",
         )

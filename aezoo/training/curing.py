@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from aezoo.data.fields import Fields
 from aezoo.diagnosis.finding import Finding, Patch, read_findings
-from aezoo.diagnosis.treatment import treatment
+from aezoo.diagnosis.joint_patches import treatment
 from aezoo.errors import AnswerNo
 from aezoo.files import expanded
 from aezoo.registry.attribution import attributed
-from aezoo.storage import layout, manifest
+from aezoo.storage import config_json, layout
 from aezoo.storage.card import numbers
 from aezoo.storage.verification import read_facts
 from aezoo.training.progress import Progress
@@ -71,7 +71,7 @@ def cure(
         RunFailed, Interrupted, DataError: As for `train`.
     """
     folder = expanded(Path(folder))
-    spec = manifest.read_manifest(folder)
+    spec = config_json.read_manifest(folder)
     metrics, record = (read_facts(folder, name) or {} for name in (layout.METRICS, layout.TRAINING))
     findings = (*read_findings(record.get("findings")), *read_findings(metrics.get("findings")))
     treated, patch = treatment(findings, spec)

@@ -17,7 +17,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.limits import DEFAULT_LIMITS, NO_LIMIT
 from aezoo.spec.memory import memory
 from aezoo.storage.checkpoints import Checkpoints
-from aezoo.storage.manifest import read_manifest
+from aezoo.storage.config_json import read_manifest
 from aezoo.storage.writer import current
 from aezoo.training.out_of_memory import fitting_pass
 from aezoo.training.states.finished import differ_in_length

@@ -15,7 +15,7 @@ from aezoo.reading.bundled import bundled_specs
 from aezoo.reading.reader import read
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
-from aezoo.storage.manifest import providers
+from aezoo.storage.config_json import providers
 from aezoo.training.outcome import Outcome
 
 

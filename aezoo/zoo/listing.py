@@ -113,12 +113,12 @@ def _cached() -> Iterator[Listed]:
 
 
 def _kept(kept: Kept) -> Listed:
-    from aezoo.storage import manifest
+    from aezoo.storage import config_json
 
     name = kept.name if "main" in kept.revisions else f"{kept.name}@{_shortest(kept)}"
     row = Listed(inert(name, 200), size=kept.size, where="cached", commit=kept.commit)
     try:
-        description = described(kept.folder, manifest.read_manifest(kept.folder))
+        description = described(kept.folder, config_json.read_manifest(kept.folder))
     except AezooError:  # of a plugin that is not here, or damaged: it is listed all the same
         return row
     return row._replace(

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from aezoo.errors import AezooError, HubError, NotFound, Refused, RunFailed, SpecError, UsageError
 from aezoo.spec.amounts import size as spelled
 from aezoo.spec.limits import LIMITS_IN_USE, Limits
-from aezoo.storage import layout, manifest
+from aezoo.storage import config_json, layout
 from aezoo.storage import lockfile as locks
 from aezoo.storage.layout import File
 from aezoo.storage.lockfile import Lock
@@ -72,7 +72,7 @@ def pull(source: str, *, to: str | PathLike[str] | None = None, limits: Limits =
     target = None if to is None else _free(Path(to))
     folder = _unpacked(wanted.name) if isinstance(wanted, Embedded) else _pulled(wanted, limits).folder
     if limits != LIMITS_IN_USE:  # what is here may have been pulled within others
-        manifest.read_manifest(folder, limits=limits)
+        config_json.read_manifest(folder, limits=limits)
     return folder if target is None else _copied(folder, target)
 
 
@@ -253,7 +253,7 @@ def _fill(stage: Path, hub: Hub, pinned: Remote, revision: str, limits: Limits) 
     first, *others = rows
     _fetch(hub, pinned, first, files)
     with _relocated_errors(stage, pinned):
-        config = manifest.read_config(files, limits=limits)
+        config = config_json.read_config(files, limits=limits)
     for row in others:
         if row.name == layout.WEIGHTS:
             layout.refuse_bulk(f"{pinned.repo}: {row.name}", row.size, config.spec.parameters)

@@ -15,7 +15,7 @@ import pytest
 from aezoo.cli import output
 from aezoo.reading.reader import read
 from aezoo.spec.canonical import to_json
-from aezoo.storage.manifest import manifest
+from aezoo.storage.config_json import manifest
 
 Run = Callable[..., Any]
 

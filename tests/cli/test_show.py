@@ -28,7 +28,7 @@ from aezoo.spec.kinds import OptimizerSpec
 from aezoo.spec.limits import size_of
 from aezoo.spec.memory import memory
 from aezoo.spec.summary import Row, layers, terms
-from aezoo.storage.manifest import manifest
+from aezoo.storage.config_json import manifest
 from tests.registries import registry_with
 
 Run = Callable[..., Any]

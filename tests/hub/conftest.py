@@ -17,7 +17,7 @@ import pytest
 import aezoo as zoo
 from aezoo.model import Model
 from aezoo.storage import layout, lockfile
-from aezoo.storage.manifest import read_manifest
+from aezoo.storage.config_json import read_manifest
 from aezoo.zoo import embedded
 from aezoo.zoo.listing import described
 from aezoo.zoo.pushing import written_card

@@ -17,7 +17,8 @@ import torch
 import aezoo
 from aezoo.errors import Refused
 from aezoo.spec.limits import DEFAULT_LIMITS
-from aezoo.storage import lockfile, manifest, model_files, verification
+from aezoo.storage import config_json as manifest
+from aezoo.storage import lockfile, model_files, verification
 from aezoo.zoo import embedded, pulling, pushing
 
 

@@ -17,7 +17,7 @@ import pytest
 
 import aezoo
 from aezoo.cli import spec_source
-from aezoo.data import outside
+from aezoo.data import pulled_paths
 from aezoo.errors import AezooError, NotFound, Refused
 from aezoo.files import cache_folder, digest_of, expanded
 from aezoo.spec.limits import DEFAULT_LIMITS
@@ -173,7 +173,7 @@ def test_half_of_a_character_is_refused_in_words_wherever_it_stands(tmp_path: Pa
     ],
 )
 def test_a_path_leads_out_of_the_working_folder_or_does_not(path: str, out: bool) -> None:
-    assert outside.leads_out(path) == out
+    assert pulled_paths.leads_out(path) == out
 
 
 def stranger(tmp_path: Path, path: str, *, pulled: bool) -> Path:

@@ -14,8 +14,9 @@ import aezoo
 from aezoo.errors import NotFound, Refused, SpecError
 from aezoo.registry.registry import Registry
 from aezoo.spec.limits import DEFAULT_LIMITS
-from aezoo.storage import layout, manifest, verification, weights
-from aezoo.storage.manifest import Config
+from aezoo.storage import config_json as manifest
+from aezoo.storage import layout, verification, weights
+from aezoo.storage.config_json import Config
 from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.verification import Verified
 

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 import aezoo
 from aezoo.errors import NotFound, Refused
-from aezoo.storage import model_files, training_state, weights
+from aezoo.storage import model_files, training_tensors, weights
 from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.weights import (
     Entry,
@@ -293,13 +293,13 @@ VALUES = np.random.default_rng(0).standard_normal((30, 4)).astype(np.float32)
 
 def test_the_state_of_penalties_is_kept_beside_the_model_and_restored(tmp_path: Path) -> None:
     run = aezoo.train(remembering(), VALUES, out=tmp_path / "run")
-    path = tmp_path / "run" / training_state.NAME
-    assert training_state.NAME == "training.safetensors"
+    path = tmp_path / "run" / training_tensors.NAME
+    assert training_tensors.NAME == "training.safetensors"
     assert set(read_header(path).tensors) == set(run.auxiliary_state)
     assert read_header(path).tensors.keys() == {"regularizers.0.running", "regularizers.0.seen"}
     assert json.loads(read_header(path).metadata["aezoo"])["spec"]["name"] == "rates"
     assert "\n" not in read_header(path).metadata["aezoo"]
-    objective = training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
+    objective = training_tensors.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
     for name, value in run.auxiliary_state.items():
         assert objective.auxiliary_state[name].equal(value)
     assert run.auxiliary_state["regularizers.0.seen"].item() == 1 - 0.5**3
@@ -310,19 +310,19 @@ def test_the_state_of_penalties_is_kept_beside_the_model_and_restored(tmp_path: 
 def test_a_state_that_is_missing_or_of_another_objective_is_refused(tmp_path: Path) -> None:
     aezoo.train(remembering(), VALUES, out=tmp_path / "run")
     model = aezoo.load(tmp_path / "run")
-    save_file({"regularizers.0.running": torch.zeros(3)}, tmp_path / "run" / training_state.NAME)
+    save_file({"regularizers.0.running": torch.zeros(3)}, tmp_path / "run" / training_tensors.NAME)
     with pytest.raises(Refused, match=r"missing: regularizers\.0\.seen"):
-        training_state.restore(model, tmp_path / "run")
-    (tmp_path / "run" / training_state.NAME).unlink()
+        training_tensors.restore(model, tmp_path / "run")
+    (tmp_path / "run" / training_tensors.NAME).unlink()
     with pytest.raises(NotFound, match=r"training\.safetensors"):
-        training_state.restore(model, tmp_path / "run")
+        training_tensors.restore(model, tmp_path / "run")
 
 
 def test_an_objective_without_state_has_no_file_and_needs_none(tmp_path: Path) -> None:
     plain = remembering() | {"regularizers": {}}
     aezoo.train(plain, VALUES, out=tmp_path / "run")
-    assert not (tmp_path / "run" / training_state.NAME).exists()
-    assert not training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run").auxiliary_state
+    assert not (tmp_path / "run" / training_tensors.NAME).exists()
+    assert not training_tensors.restore(aezoo.load(tmp_path / "run"), tmp_path / "run").auxiliary_state
 
 
 def test_the_bytes_in_memory_are_those_of_the_file_and_give_its_tensors(tmp_path: Path) -> None:

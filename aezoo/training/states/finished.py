@@ -20,8 +20,8 @@ from aezoo.spec.parts import parts
 from aezoo.spec.training import DEFAULT_EPOCHS
 from aezoo.storage import layout
 from aezoo.storage.checkpoints import Checkpoints
+from aezoo.storage.config_json import read_manifest
 from aezoo.storage.loading import model_of
-from aezoo.storage.manifest import read_manifest
 from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.verification import read_facts, verify
 from aezoo.storage.writer import current

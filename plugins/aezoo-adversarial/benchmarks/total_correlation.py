@@ -18,7 +18,7 @@ import torch
 from aezoo_adversarial.measures import gaussian_total_correlation
 
 import aezoo
-from aezoo.storage import training_state
+from aezoo.storage import training_tensors
 
 SPEC = Path(str(files("aezoo_adversarial"))) / "specs" / "total-correlation.toml"
 #: Variance of the data along two directions, 1 along four: the larger, the more the codes depend on each other.
@@ -53,7 +53,7 @@ def measure(variance: float, seed: int) -> Measured:
     with TemporaryDirectory() as folder:
         aezoo.train(spec, out=Path(folder) / "run")
         model = aezoo.load(Path(folder) / "run")
-        critic = training_state.restore(model, Path(folder) / "run").loss_terms.critic
+        critic = training_tensors.restore(model, Path(folder) / "run").loss_terms.critic
     covariance = _covariance(model, torch.from_numpy(spec.data.matrix()))
     draws = torch.randn((FRESH, len(covariance)), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     with torch.no_grad():

@@ -15,7 +15,7 @@ import aezoo
 from aezoo.building.builder import objective_of
 from aezoo.errors import NotFound, Refused
 from aezoo.nn.objective import Losses, Noise, Objective
-from aezoo.storage import training_state
+from aezoo.storage import training_tensors
 
 GAMES = ("aae", "wae_gan", "factor_vae", "vae_gan")
 #: What each player may move: the first in `Objective.state_dict()` of what stands for it.
@@ -188,7 +188,7 @@ def test_what_the_critic_knows_is_saved_and_restored(name: str, tmp_path: Path) 
     spec = aezoo.read(game(name, steps=20))
     run = aezoo.train(spec, images(), out=tmp_path / "run")
     fresh = objective_of(aezoo.build(spec), steps=1).auxiliary_state
-    again = training_state.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
+    again = training_tensors.restore(aezoo.load(tmp_path / "run"), tmp_path / "run")
     assert set(again.auxiliary_state) == set(fresh)
     assert all(torch.equal(value, run.auxiliary_state[key]) for key, value in again.auxiliary_state.items())
     assert not any(torch.equal(value, fresh[key]) for key, value in again.auxiliary_state.items())
@@ -219,7 +219,7 @@ def test_a_model_is_used_without_its_critic_and_a_critic_that_is_not_there_is_mi
     model = aezoo.load(tmp_path / "run")
     np.testing.assert_array_equal(model.encode(images()), run.model.encode(images()))
     with pytest.raises(NotFound):
-        training_state.restore(model, tmp_path / "run")
+        training_tensors.restore(model, tmp_path / "run")
 
 
 def test_the_critic_of_another_game_is_refused(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_the_critic_of_another_game_is_refused(tmp_path: Path) -> None:
     aae, other = tmp_path / "aae" / "training.safetensors", tmp_path / "vae_gan" / "training.safetensors"
     aae.write_bytes(other.read_bytes())
     with pytest.raises(Refused):
-        training_state.restore(aezoo.load(tmp_path / "aae"), tmp_path / "aae")
+        training_tensors.restore(aezoo.load(tmp_path / "aae"), tmp_path / "aae")
 
 
 @pytest.mark.parametrize("name", GAMES)

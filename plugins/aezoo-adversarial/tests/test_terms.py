@@ -19,7 +19,7 @@ from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
-from aezoo.storage.training_state import restore
+from aezoo.storage.training_tensors import restore
 from aezoo.training.loop import Loop
 
 CRITIC = {

@@ -1,4 +1,4 @@
-"""Training state: training.safetensors, beside a model: what only training needs, its critics above all.
+"""Training tensors: training.safetensors, beside a model: what only training needs, its critics above all.
 
 It is written where there is any such state, is of the same step as the weights of the model, and using the model does
 not read it.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aezoo.spec.canonical import to_json
-from aezoo.storage import layout, manifest, weights
+from aezoo.storage import config_json, layout, weights
 from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.writer import current
 
@@ -29,7 +29,7 @@ NAME = layout.STATE
 def write(folder: Path, spec: Spec, state: Mapping[str, Tensor]) -> None:
     """Write the state, if there is any; its header holds the spec, as that of the weights does."""
     if state:
-        weights.write_weights(folder / NAME, state, to_json(manifest.manifest(spec), indent=None))
+        weights.write_weights(folder / NAME, state, to_json(config_json.manifest(spec), indent=None))
 
 
 def restore(model: Model, folder: str | os.PathLike[str]) -> Objective:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aezoo.data.outside import _paths, leads_out, refuse_outside
+from aezoo.data.pulled_paths import _paths, leads_out, refuse_outside
 from aezoo.errors import Refused
 
 

@@ -1,4 +1,4 @@
-"""Suspects: why a model explains nothing, most probably; the first that its spec and figures speak for."""
+"""Causes: why a model explains nothing, most probably; the first that its spec and figures speak for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Manifest: config.json, the resolved spec with its format version, requirements and fingerprints. Without torch."""
+"""config.json: the manifest, which is the resolved spec with its format version, requirements and fingerprints.
+
+The header of the weights holds the same manifest. Without torch.
+"""
 
 from __future__ import annotations
 

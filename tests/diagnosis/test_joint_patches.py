@@ -6,7 +6,7 @@ import pytest
 
 import aezoo
 from aezoo.diagnosis.finding import Finding, Patch
-from aezoo.diagnosis.treatment import treatment
+from aezoo.diagnosis.joint_patches import treatment
 from tests.diagnosis.ill_specs import GAUSSIAN, KL, pictures
 
 LR, STEPS, CLIP = "training.optimizer.lr=0.001", "training.epochs=48", "training.clip=1.0"

@@ -1,4 +1,4 @@
-"""Treatment: the patches of several findings as one, as far as a spec can take them together."""
+"""Joint patches: the patches of several findings as one, as far as a spec can take them together."""
 
 from __future__ import annotations
 
