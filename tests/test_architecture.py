@@ -42,6 +42,7 @@ MAY_IMPORT = {
         "modules",
         "model",
         "data",
+        "reading",
         "registry",
         "nn",
         "spec",

@@ -230,6 +230,60 @@ class ELBOSpec(MetricSpec):
         return Mean(elbo)
 
 
+class BitsPerValueSpec(MetricSpec):
+    """Bits that each value of the data takes by the ELBO: -elbo / (values log 2) - log2(resolution).
+
+    A density is that of values without steps; of data in steps it gives a probability times `resolution`, the width of
+    a step (Theis et al. 2016, arXiv:1511.01844, section 3.1). It is 1 for bits, classes and counts, and 1/255 for
+    images of 8 bits that are scaled to [0, 1]. Papers call it bits per dimension.
+
+    Example:
+        type = "bits_per_value"
+        resolution = 0.00392156862745098
+    """
+
+    type: Literal["bits_per_value"] = "bits_per_value"
+    noisy: ClassVar[bool] = True
+    resolution: float = Field(gt=0, description="width of a step of the data, in their units")
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return ELBOSpec.applies(spec)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import BitsPerValue
+
+        return BitsPerValue(self.resolution)
+
+
+class AggregatePosteriorSpec(MetricSpec):
+    """A rate in two parts, in nats: what tells samples apart, and by how much all codes together miss the prior.
+
+    `aggregate_posterior.information` is the mutual information of sample and code, `.mismatch` the divergence of the
+    mixture of all posteriors from the prior (Hoffman and Johnson 2016, "ELBO surgery"). Together they are the rate of
+    the samples that are mixed, by one draw of each. The information is at most the logarithm of their number.
+
+    Example:
+        type = "aggregate_posterior"
+        samples = 500
+    """
+
+    type: Literal["aggregate_posterior"] = "aggregate_posterior"
+    reconstructs: ClassVar[bool] = False
+    noisy: ClassVar[bool] = True
+    better: ClassVar[str] = ""
+    samples: int = Field(ge=2, le=10_000, description="how many are mixed, at most; time grows with the square")
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return spec.latent.has_rate and not spec.levels
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.aggregate_posterior import AggregatePosterior
+
+        return AggregatePosterior(self.samples)
+
+
 class ActiveUnitsSpec(MetricSpec):
     """How many values of the code, of a posterior its mean, vary over the split by more than a threshold.
 

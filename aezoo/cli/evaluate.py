@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +12,17 @@ from aezoo.cli import model_io, options
 from aezoo.cli.output import emit
 from aezoo.cli.scores_table import print_scores
 from aezoo.hardware.processes import is_first
+
+
+def _metrics(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str | dict[str, Any], ...]:
+    """Names, and tables as a spec has them: `{type = "value_rates", most = 8}`."""
+    from aezoo.reading.text import parse_value
+
+    metrics = tuple(parse_value(value) if value.lstrip().startswith("{") else value for value in values)
+    for value, metric in zip(values, metrics, strict=True):
+        if isinstance(metric, str) and value.lstrip().startswith("{"):
+            raise click.BadParameter(f"is no table: {value}", ctx=ctx, param=param)
+    return metrics
 
 
 @click.command()
@@ -23,6 +35,14 @@ from aezoo.hardware.processes import is_first
     type=click.Choice(["train", "validation", "test", "all"]),
     help="train, validation, test or all; test by default, all of what --data names.",
 )
+@click.option(
+    "--metric",
+    "metrics",
+    metavar="METRIC",
+    multiple=True,
+    callback=_metrics,
+    help="One more: elbo, or '{type = \"value_rates\", most = 8}'. Repeatable.",
+)
 @options.settings
 @options.fields
 @options.device
@@ -31,6 +51,7 @@ def evaluate(
     model: str,
     data: Path | None,
     split: str | None,
+    metrics: tuple[str | dict[str, Any], ...],
     settings: tuple[str, ...],
     fields: dict[str, object],
     device: str,
@@ -42,7 +63,8 @@ def evaluate(
     split = split or ("test" if data is None else "all")
     with model_io.together(device):
         loaded = model_io.load(model, device)
-        scores = aezoo.evaluate(loaded, source_of(data, loaded.spec, settings), split=split, fields=fields)
+        source = source_of(data, loaded.spec, settings)
+        scores = aezoo.evaluate(loaded, source, split=split, fields=fields, metrics=metrics)
     if not is_first():
         return
     emit(scores.as_dict()) if as_json else print_scores(scores)

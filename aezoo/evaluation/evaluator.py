@@ -71,10 +71,13 @@ class Evaluator:
         batches: The split.
         seed: Of latent noise and corruption.
         batch_size: Samples in one pass; by default as many as the memory estimate allows, and 256 at most.
+        spec: The model's, with more metrics.
     """
 
-    def __init__(self, model: Model, batches: Batches, seed: int, batch_size: int | None = None) -> None:
-        self.model, self.spec = model, model.spec
+    def __init__(
+        self, model: Model, batches: Batches, seed: int, batch_size: int | None = None, *, spec: Spec | None = None
+    ) -> None:
+        self.model, self.spec = model, spec or model.spec
         self.units = Units(model.network)
         self.batches = batches
         self.seed = seed

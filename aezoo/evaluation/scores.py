@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -25,9 +25,11 @@ from aezoo.evaluation.units import Name
 from aezoo.hardware import device as devices
 from aezoo.model import Model
 from aezoo.nn.modes import evaluating
+from aezoo.reading.reader import check as check_spec
 from aezoo.registry.attribution import attributed
 from aezoo.registry.loader import default_registry
 from aezoo.spec.document import Spec
+from aezoo.spec.limits import LIMITS_IN_USE
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import flat
 
@@ -97,6 +99,7 @@ def evaluate(
     device: str | None = None,
     seed: int = 0,
     fields: Fields | None = None,
+    metrics: Sequence[str | Mapping[str, Any]] = (),
     batch_size: int | None = None,
 ) -> Scores:
     """Evaluate a model on one split of its data, side by side with linear baselines fitted to the training split.
@@ -109,29 +112,31 @@ def evaluate(
         device: Where to compute; by default where the model is.
         seed: Of latent noise and corruption.
         fields: What goes along with the samples, beside or in place of what the data hold.
+        metrics: Beside those that apply by themselves and those of the spec: names, or tables as a spec has them.
         batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 256 at most.
 
     Raises:
         DataError: The data are not what the spec says, or have no such split.
         NotFound: There are no such data.
         Refused: The model was pulled, and its own data would be a file outside of the working folder.
+        SpecError: A metric is not there, or means nothing for this model.
         UsageError: `model` is none, or it has no such field.
     """
     if not isinstance(model, Model):
         raise UsageError(f"model is a {type(model).__name__}", hint="pass aezoo.load(...) of its folder or name")
     if device is not None:
         model.to(devices.choose(device).device)
-    spec = model.spec
+    spec = _with_metrics(model.spec, metrics)
     if data is None:
         refuse_outside(spec, pulled=model.pulled)
     samples = with_fields(open_samples(data, spec, seed=spec.training.seed), fields, spec)
     check(samples, spec)
     if split == "all":
         rows, training = np.arange(len(samples)), _own_training_split(model, samples, own=data is None)
-        evaluator = Evaluator(model, Batches(samples, spec, rows, device=model.device), seed, batch_size)
+        evaluator = Evaluator(model, Batches(samples, spec, rows, device=model.device), seed, batch_size, spec=spec)
         return _scores(evaluator, samples, split, training)
     parts = split_rows(samples, spec.data, spec.training.seed)
-    return evaluate_split(model, samples, parts, split, seed=seed, batch_size=batch_size)
+    return evaluate_split(model, samples, parts, split, seed=seed, batch_size=batch_size, spec=spec)
 
 
 def evaluate_split(
@@ -142,6 +147,7 @@ def evaluate_split(
     *,
     seed: int = 0,
     batch_size: int | None = None,
+    spec: Spec | None = None,
 ) -> Scores:
     """Evaluate a model on one split of samples that were opened, checked and split already, as in its training.
 
@@ -152,6 +158,7 @@ def evaluate_split(
         split: The one that is evaluated.
         seed: Of latent noise and corruption.
         batch_size: Samples in one pass; by default as many as hold 1 GiB at once, and 256 at most.
+        spec: The model's, with more metrics.
 
     Raises:
         DataError: There is no such split.
@@ -159,8 +166,17 @@ def evaluate_split(
     if not len(rows.get(split, ())):
         known = ", ".join(name for name, part in rows.items() if len(part))
         raise DataError(f"{samples.source}: there is no {split} split", hint=f"there are: {known}, all")
-    evaluator = Evaluator(model, Batches(samples, model.spec, rows[split], device=model.device), seed, batch_size)
+    batches = Batches(samples, model.spec, rows[split], device=model.device)
+    evaluator = Evaluator(model, batches, seed, batch_size, spec=spec)
     return _scores(evaluator, samples, split, _training_batches(model.spec, samples, rows["train"]))
+
+
+def _with_metrics(spec: Spec, metrics: Sequence[str | Mapping[str, Any]]) -> Spec:
+    """The spec with more metrics, checked as if they stood in it."""
+    if not metrics:
+        return spec
+    document = spec.document()
+    return check_spec({**document, "metrics": [*document.get("metrics", []), *metrics]}, limits=LIMITS_IN_USE)[0]
 
 
 def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batches | None) -> Scores:

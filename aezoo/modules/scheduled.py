@@ -36,7 +36,7 @@ def scheduled(module: Module, **numbers: Any) -> Module:
     if changing:
         # Here: a declaration imports this module, and PyTorch only builds.
         from aezoo.modules.output_checks import curve
-        from aezoo.nn.scheduled_numbers import follow
+        from aezoo.nn.schedule_buffers import follow
 
         follow(module, {name: curve(schedule) for name, schedule in changing.items()})
     return module

@@ -181,6 +181,21 @@ class PerValue(Mean):
         return super().result() / (self.values / self.count)
 
 
+class BitsPerValue(PerValue):
+    """Bits of each compared value by the ELBO, of data in steps.
+
+    Args:
+        resolution: The width of a step, in data units.
+    """
+
+    def __init__(self, resolution: float) -> None:
+        super().__init__(elbo)
+        self.resolution = resolution
+
+    def result(self) -> float:
+        return -super().result() / math.log(2) - math.log2(self.resolution)
+
+
 class PSNR(PerValue):
     """Peak signal-to-noise ratio in decibels: 10 log10(range^2 / mse), of the mean error over all samples.
 

@@ -21,7 +21,7 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import NONE, Output
 from aezoo.nn.corruption import attach, corrupt
-from aezoo.nn.scheduled_numbers import changes
+from aezoo.nn.schedule_buffers import changes
 
 Weight = Callable[[int], float]
 #: Calls a module, or one of its methods, with a pass and what follows it: `operator.call`, or what deals samples out.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from torch.optim import Optimizer
 
 from aezoo.modules.output_checks import curve
-from aezoo.nn.scheduled_numbers import Curve
+from aezoo.nn.schedule_buffers import Curve
 from aezoo.spec.kinds import OptimizerSpec
 
 

@@ -13,7 +13,7 @@ from aezoo.layers.basic import FlattenSpec, LinearSpec, NormSpec
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.latent import Deterministic, Gaussian
 from aezoo.nn.likelihood import SquaredError
-from aezoo.nn.scheduled_numbers import changes
+from aezoo.nn.schedule_buffers import changes
 from aezoo.spec.kinds import ConstantSpec
 
 TERMS = [

@@ -179,6 +179,31 @@ def test_evaluate_judges_all_of_other_data(aezoo: Run, work: Path) -> None:
     assert json.loads(aezoo("evaluate", "runs/tiny", "--data", "images.npy", "--json").out)["n"] == 60
 
 
+def test_evaluate_takes_metrics_that_no_spec_names(aezoo: Run, work: Path) -> None:
+    plain = json.loads(aezoo("evaluate", "runs/tiny", "--json").out)["metrics"]
+    asked = ("--metric", "{type = 'value_rates', most = 2}", "--metric", "{type = 'aggregate_posterior', samples = 4}")
+    more = json.loads(aezoo("evaluate", "runs/tiny", *asked, "--json").out)["metrics"]
+    assert {name: more[name] for name in plain} == plain
+    found = [name.partition(".")[0] for name in more if name not in plain]
+    assert found == ["value_rates"] * 2 + ["aggregate_posterior"] * 2
+
+
+@pytest.mark.parametrize(
+    ("metric", "code", "said"),
+    [
+        ("nope", 1, "metrics[0]: no metric is called 'nope'"),
+        ("value_rates", 1, "metrics[0].most: is missing"),
+        ("sparsity", 1, "metrics[0]: sparsity means nothing for this spec"),
+        ("{type = ", 2, "'--metric': is no table: {type ="),
+    ],
+)
+def test_evaluate_refuses_metrics_in_the_words_of_a_spec(
+    aezoo: Run, work: Path, metric: str, code: int, said: str
+) -> None:
+    result = aezoo("evaluate", "runs/tiny", "--metric", metric)
+    assert (result.code, said in result.err) == (code, True), result.err
+
+
 # --- at work ------------------------------------------------------------------------------------------------
 
 

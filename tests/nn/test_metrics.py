@@ -11,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, kl_divergence
 
+from aezoo.nn.aggregate_posterior import AggregatePosterior
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import Code, GaussianCode, Output
 from aezoo.nn.gaussian_likelihood import Gaussian
@@ -21,6 +22,7 @@ from aezoo.nn.likelihood import SquaredError
 from aezoo.nn.metrics import (
     PSNR,
     ActiveUnits,
+    BitsPerValue,
     LatentRank,
     Mean,
     Moments,
@@ -347,3 +349,61 @@ def test_the_nll_of_standardized_data_counts_the_scales_of_the_values_that_a_mas
     out = masked(X, torch.zeros(3, 2), MASK, likelihood=likelihood, scale=2.0)
     expected = -(MASK * Normal(0.0, 1.0).log_prob(X)).sum(1) + math.log(2) * MASK.sum(1)
     torch.testing.assert_close(nll(out), expected)
+
+
+# --- the aggregate posterior -----------------------------------------------------------------------------
+
+
+def drawn(mean: Tensor, logvar: Tensor) -> Output:
+    """A pass whose codes are draws of these posteriors."""
+    z = mean + (logvar / 2).exp() * torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+    return output(z, z, code=GaussianCode(z, mean, logvar))
+
+
+def parts(samples: int, *outputs: Output) -> dict[str, float]:
+    metric = AggregatePosterior(samples)
+    for out in outputs:
+        metric.update(out)
+    return metric.result()
+
+
+HALVES = slice(0, 25), slice(25, 40)
+
+
+def test_the_aggregate_posterior_is_the_mixture_of_the_posteriors() -> None:
+    generator = torch.Generator().manual_seed(1)
+    mean, logvar = (torch.randn(2, 40, 3, generator=generator, dtype=torch.float64)).unbind()
+    out = drawn(mean, logvar)
+    each = Independent(Normal(mean, (logvar / 2).exp()), 1)
+    mixture = MixtureSameFamily(Categorical(torch.ones(40, dtype=torch.float64)), each)
+    prior = Independent(Normal(torch.zeros(3, dtype=torch.float64), 1.0), 1)
+    z = out.code.z
+    halves = [out._replace(code=GaussianCode(*(value[rows] for value in out.code))) for rows in HALVES]
+    found = parts(40, *halves)
+    assert found["information"] == pytest.approx((each.log_prob(z) - mixture.log_prob(z)).mean().item(), rel=1e-9)
+    assert found["mismatch"] == pytest.approx((mixture.log_prob(z) - prior.log_prob(z)).mean().item(), rel=1e-9)
+
+
+def test_equal_posteriors_tell_nothing_and_distant_ones_the_logarithm_of_their_number() -> None:
+    same = parts(8, drawn(torch.full((8, 2), 3.0), torch.zeros(8, 2)))
+    assert same["information"] == pytest.approx(0, abs=1e-6)
+    apart = parts(8, drawn(1000.0 * torch.arange(8.0).reshape(8, 1), torch.zeros(8, 1)))
+    assert apart["information"] == pytest.approx(math.log(8), rel=1e-9)
+
+
+def test_no_more_samples_are_mixed_than_the_metric_takes() -> None:
+    mean, logvar = torch.randn(12, 2, generator=torch.Generator().manual_seed(2)), torch.zeros(12, 2)
+    first = drawn(mean, logvar)
+    few = first._replace(code=GaussianCode(*(value[:5] for value in first.code)))
+    assert parts(5, first) == parts(5, few, first) == parts(12, few)
+
+
+# --- bits ------------------------------------------------------------------------------------------------
+
+
+def test_bits_per_value_are_those_of_the_elbo_in_steps_of_the_data() -> None:
+    x = torch.zeros(2, 4)
+    out = output(x, x, likelihood=Gaussian((4,), scale=1.0), code=GaussianCode(x, x, x))
+    # The density of a standard normal at its mean, times 1/255, as a probability.
+    expected = -math.log2(math.exp(-0.5 * math.log(2 * math.pi)) / 255)
+    assert fed(BitsPerValue(1 / 255), out) == pytest.approx(expected, rel=1e-6)

@@ -15,7 +15,7 @@ from aezoo.builtins.ramps import LinearScheduleSpec
 from aezoo.data.batches import Batches
 from aezoo.errors import SpecError
 from aezoo.nn.corruption import corrupt
-from aezoo.nn.scheduled_numbers import END, changes
+from aezoo.nn.schedule_buffers import END, changes
 from aezoo.plugin import ConstantSpec, Field, LayerSpec, ScheduleSpec, Shape, Style, Within, scheduled
 from aezoo.reading.reader import read
 from aezoo.spec.document import Spec

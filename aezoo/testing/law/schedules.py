@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-from aezoo.nn.scheduled_numbers import changes
+from aezoo.nn.schedule_buffers import changes
 from aezoo.spec.kinds import KINDS, ScheduleSpec
 from aezoo.spec.slots import slots_in
 from aezoo.testing.law.adapters import adapters_of

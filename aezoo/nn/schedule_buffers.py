@@ -1,4 +1,4 @@
-"""Numbers of a module that change with the step."""
+"""Schedules at work: numbers of a module that change with the step are buffers, set before each pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dealing out: an objective and its batches made ready for several processes, and held to what one process computes.
+"""Equivalence check: an objective and its batches for several processes, held to what one process computes.
 
 Before the first step a few samples are passed twice: dealt out, and whole in every process. Outputs, losses, gradients
 and running means have to be the same up to rounding. So a part that counts or draws for its own samples alone is
