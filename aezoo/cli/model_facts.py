@@ -87,7 +87,7 @@ def print_card(folder: Path | None, source: str) -> None:
 
 def _columns(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
     """The model's scores and those of its baselines, from a file that may hold anything."""
-    from aezoo.storage.card import numbers
+    from aezoo.storage.score_files import numbers
 
     baseline = metrics.get("baseline")
     scores = {"model": metrics.get("metrics"), **(baseline if isinstance(baseline, dict) else {})}

@@ -17,6 +17,8 @@ from aezoo.spec.document import Spec
 from aezoo.spec.kinds import LayerSpec
 from aezoo.spec.shape import Shape, text
 from aezoo.spec.summary import field_uses
+from aezoo.storage.front_matter import front_matter, quoted
+from aezoo.storage.score_files import numbers
 
 Facts = Mapping[str, Any]
 Row = tuple[str, str, str, str]
@@ -31,24 +33,11 @@ CAPTIONS = {
 CURVED = {"interpolations": "Interpolations: the shortest ways between two codes, decoded"}
 #: The same where inputs are spoilt.
 SPOILT = {"reconstructions": "Originals of the {split} split, how they are spoilt, and what the model makes of that"}
-#: What `families` may say, but for words of plugins; the plain one first.
-FAMILIES = (
-    "vanilla",
-    "denoising",
-    "sparse",
-    "contractive",
-    "convolutional",
-    "variational",
-    "conditional",
-    "hierarchical",
-)
 #: What the card says of a run, by its keys in training.json.
 RUN = ("steps", "device", "seconds", "seed", "ended")
 #: Around what is written anew.
 BEGIN = "<!-- aezoo: what follows is written anew at each push -->"
 END = "<!-- aezoo: what follows is kept -->"
-#: Of the block `aezoo` in the front matter.
-FORMAT = 1
 
 
 def card(
@@ -86,7 +75,7 @@ def card(
     ]
     written = "\n\n".join([BEGIN, *(part for part in parts if part), END])
     before, after = around
-    return "\n\n".join(part for part in (_front_matter(spec, metrics), before, written, after) if part) + "\n"
+    return "\n\n".join(part for part in (front_matter(spec, metrics), before, written, after) if part) + "\n"
 
 
 def around(markdown: str, *, foreign: bool = False) -> tuple[str, str]:
@@ -103,91 +92,6 @@ def around(markdown: str, *, foreign: bool = False) -> tuple[str, str]:
     if begin and end:
         return before.strip("\n"), after.strip("\n")
     return "", body.strip("\n") if foreign else ""
-
-
-# --- what machines read ----------------------------------------------------------------------------------
-
-
-def _front_matter(spec: Spec, metrics: Facts | None) -> str:
-    lines = ["---", "library_name: aezoo"]
-    if spec.license:
-        lines.append(f"license: {_quoted(spec.license.lower())}")  # the Hub's ids are
-    lines += ["tags:", *(f"- {tag}" for tag in tags(spec))]
-    if (task := _pipeline(spec)) is not None:
-        lines.append(f"pipeline_tag: {task}")
-    facts = {"format": FORMAT, "input": spec.input.shape, "code": spec.code_shape, "parameters": spec.parameters}
-    lines += ["aezoo:", *(f"  {name}: {json.dumps(value)}" for name, value in facts.items())]
-    if metrics:
-        lines += _model_index(spec, metrics)
-    return "\n".join([*lines, "---"])
-
-
-def _pipeline(spec: Spec) -> str | None:
-    """The Hub's word for what the model is for, where it has one that is true."""
-    if spec.input.kind != "image":
-        return None
-    return "image-to-image" if spec.corruption else "image-feature-extraction"
-
-
-def tags(spec: Spec) -> list[str]:
-    """The words by which people find a model: the library's, its families', its latent's and its penalties'."""
-    parts = [spec.latent.tag(), *(term.tag() for term in spec.regularizers.values())]
-    named = [part.replace(":", "-").replace("_", "-") for part in parts]
-    return list(dict.fromkeys(["aezoo", "autoencoder", *families(spec), *named, spec.input.kind]))
-
-
-def families(spec: Spec) -> list[str]:
-    """The families that a model is of, in the field's words; of none of them, it is a plain autoencoder."""
-    facts = {
-        "denoising": bool(spec.corruption),
-        "variational": spec.latent.posterior,
-        "conditional": any(layer.reads_fields() for layer in spec.decoder_layers()),
-        "hierarchical": bool(spec.levels),
-    }
-    parts = [spec.latent, *spec.encoder, spec.objective, *spec.regularizers.values(), *spec.constraints.values()]
-    found = {part.family for part in parts} - {""} | {name for name, holds in facts.items() if holds}
-    known = [name for name in FAMILIES if name in found]
-    return [*known, *sorted(found - {*known})] or [FAMILIES[0]]
-
-
-def _model_index(spec: Spec, metrics: Facts) -> list[str]:
-    lines = [
-        "model-index:",
-        f"- name: {_quoted(spec.name)}",
-        "  results:",
-        "  - task:",
-        *(
-            ("      type: reconstruction", "      name: Reconstruction")
-            if spec.decodes
-            else ("      type: feature-extraction", "      name: Feature extraction")
-        ),
-        "    dataset:",
-        f"      type: {_quoted(str(metrics.get('dataset')))}",
-        f"      name: {_quoted(str(metrics.get('dataset')))}",
-        f"      split: {_quoted(str(metrics.get('split')))}",
-        "    metrics:",
-    ]
-    for name, value in numbers(metrics.get("metrics")).items():
-        lines += [f"    - type: {_quoted(name)}", f"      value: {value:.6g}"]
-    return lines
-
-
-def numbers(row: object) -> dict[str, float]:
-    """The entries of a table that are numbers: null stands for what is not finite, and a thousand digits for a joke."""
-    table = row if isinstance(row, Mapping) else {}
-    return {str(name): float(value) for name, value in table.items() if _is_number(value)}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1 << 63
-
-
-def _quoted(value: str) -> str:
-    # A JSON string is a YAML string, whatever it holds.
-    return json.dumps(value, ensure_ascii=False)
-
-
-# --- what people read ------------------------------------------------------------------------------------
 
 
 def _introduction(spec: Spec) -> str:
@@ -207,7 +111,7 @@ def _article(kind: str) -> str:
 
 
 def _use(spec: Spec, address: str) -> str:
-    needs = "".join(f" {_quoted(name)}" for name in ("aezoo", *spec.requires))
+    needs = "".join(f" {quoted(name)}" for name in ("aezoo", *spec.requires))
     code, data = text(spec.code_shape), text(spec.input.shape)
     where = "" if address else ", then, from the folder of this file:"
     return f"""## Use
@@ -216,7 +120,7 @@ def _use(spec: Spec, address: str) -> str:
 
 ```python
 import aezoo
-model = aezoo.load({_quoted(address or ".")})
+model = aezoo.load({quoted(address or ".")})
 codes = model.encode(data)  # an array, a tensor or a file of samples [N, {data}] -> [N, {code}]
 ```
 

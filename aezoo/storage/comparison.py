@@ -12,7 +12,7 @@ from aezoo.diagnosis.seeds import disagreement
 from aezoo.errors import NotFound
 from aezoo.spec.canonical import to_json
 from aezoo.storage import layout
-from aezoo.storage.card import numbers
+from aezoo.storage.score_files import numbers
 from aezoo.storage.verification import read_facts
 
 #: What says on which samples, and in which units, a model was judged.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from aezoo.errors import AezooError
 from aezoo.spec.fingerprints import NAMES
 from aezoo.storage import layout
-from aezoo.storage.card import numbers
+from aezoo.storage.score_files import numbers
 from aezoo.storage.verification import read_facts
 
 #: Folders within folders that are searched for runs.

@@ -14,8 +14,8 @@ from aezoo.files import atomic_write
 from aezoo.reading.text import to_toml
 from aezoo.spec.canonical import to_json
 from aezoo.storage import layout
-from aezoo.storage.card import numbers
 from aezoo.storage.comparison import Spread, spread
+from aezoo.storage.score_files import numbers
 from aezoo.storage.verification import read_facts
 from aezoo.sweeps.grid import SEED
 from aezoo.sweeps.trials import SWEEP, Trial

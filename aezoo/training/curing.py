@@ -12,7 +12,7 @@ from aezoo.errors import AnswerNo
 from aezoo.files import expanded
 from aezoo.registry.attribution import attributed
 from aezoo.storage import config_json, layout
-from aezoo.storage.card import numbers
+from aezoo.storage.score_files import numbers
 from aezoo.storage.verification import read_facts
 from aezoo.training.progress import Progress
 from aezoo.training.results import Run

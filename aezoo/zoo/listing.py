@@ -73,7 +73,7 @@ def _matches(one: Listed, search: str) -> bool:
 
 def described(folder: Path, spec: Spec) -> dict[str, Any]:
     """What the index of the embedded zoo holds of a model."""
-    from aezoo.storage.card import families
+    from aezoo.storage.front_matter import families
     from aezoo.storage.verification import read_facts
 
     metrics = read_facts(folder, layout.METRICS) or {}
@@ -92,7 +92,7 @@ def described(folder: Path, spec: Spec) -> dict[str, Any]:
 
 def key_metric(metrics: object) -> tuple[str, float | None]:
     """The name and value of the metric that says most."""
-    from aezoo.storage.card import numbers
+    from aezoo.storage.score_files import numbers
 
     values = numbers(metrics)
     name = next((name for name in (*KEY_METRICS, *values) if name in values), "")
@@ -138,7 +138,7 @@ def _shortest(kept: Kept) -> str:
 
 def _remote(result: SearchResult) -> Listed:
     """A row from a card, which may hold anything."""
-    from aezoo.storage.card import FAMILIES
+    from aezoo.storage.front_matter import FAMILIES
 
     card = result.card
     facts = card["aezoo"] if isinstance(card.get("aezoo"), dict) else {}

@@ -11,7 +11,8 @@ import aezoo
 from aezoo.evaluation.scores import Scores
 from aezoo.plugin import RegularizerSpec
 from aezoo.spec.document import Spec
-from aezoo.storage.card import FAMILIES, around, card, families
+from aezoo.storage.card import around, card
+from aezoo.storage.front_matter import FAMILIES, families
 
 RECORD = {
     "data": "digits",

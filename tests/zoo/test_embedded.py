@@ -18,7 +18,7 @@ from aezoo.cli import main
 from aezoo.errors import NotFound, UsageError
 from aezoo.reading.bundled import bundled_specs
 from aezoo.storage import layout, lockfile
-from aezoo.storage.card import FAMILIES
+from aezoo.storage.front_matter import FAMILIES
 from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.verification import examine
 from aezoo.zoo import embedded
