@@ -122,6 +122,7 @@ FORBIDDEN = {
     "plugin.py": ("torch", "numpy"),
     "zoo": ("torch", "numpy", "huggingface_hub"),
     "storage/card.py": ("torch", "numpy", "huggingface_hub"),
+    "storage/front_matter.py": ("torch", "numpy", "huggingface_hub"),
     "storage/config_json.py": ("torch", "numpy"),
     "storage/weights.py": ("torch", "numpy", "safetensors", "aezoo.nn"),
     "storage/pictures.py": ("torch", "aezoo.nn"),
@@ -352,7 +353,7 @@ def test_no_file_pickles() -> None:
 
 #: Files that speak of the families in the box because that is what they are for.
 ABOUT_FAMILIES = {
-    "storage/card.py": "tags by which people find a model",
+    "storage/front_matter.py": "tags by which people find a model",
     "layers/convolutions.py": "the family of a part",
     "cli/init.py": "which bundled specs a starter copies",
 }
