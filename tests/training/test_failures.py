@@ -21,8 +21,7 @@ from aezoo.errors import AezooError, DataError, DataWarning, Interrupted, Plugin
 from aezoo.nn.prior import FittedGaussian
 from aezoo.storage import saving
 from aezoo.storage.checkpoints import NAME
-from aezoo.training import results, setup, signals
-from aezoo.training import run as running
+from aezoo.training import results, setup, signals, started_run
 from tests.training.at_a_step import At
 
 
@@ -352,7 +351,7 @@ def test_a_model_that_would_not_load_again_is_named_and_kept_aside(
     old: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     before = contents(old)
-    true = running.restore
+    true = started_run.restore
 
     def spoilt(model: Any, outcome: Any) -> None:
         true(model, outcome)
@@ -362,7 +361,7 @@ def test_a_model_that_would_not_load_again_is_named_and_kept_aside(
             with torch.no_grad():
                 next(model.network.parameters()).view(-1)[0] = float("nan")
 
-    monkeypatch.setattr(running, "restore", spoilt)
+    monkeypatch.setattr(started_run, "restore", spoilt)
     named = r"unexpected: .*\.seen" if kind == "grown" else "holds NaN or infinity"
     with pytest.raises(RunFailed, match=f"would not load again.*{named}") as caught:
         aezoo.train(spec(), out=old, force=True)

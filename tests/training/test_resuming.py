@@ -16,7 +16,7 @@ import torch
 import aezoo
 from aezoo.errors import CheckpointWarning, DataError, Interrupted, NotFound, Refused, Resumable, UsageError
 from aezoo.storage.checkpoints import NAME, Checkpoints
-from aezoo.training import results, run
+from aezoo.training import results, started_run
 from aezoo.training.states import checkpointing
 from tests.training.at_a_step import At
 
@@ -509,7 +509,7 @@ def test_a_signal_before_a_run_begins_does_not_offer_the_one_that_it_replaces(
 ) -> None:
     out = tmp_path / "out"
     stop(out)
-    monkeypatch.setattr(run, "set_up", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(started_run, "set_up", lambda *_: signal.raise_signal(signal.SIGINT))
     with pytest.raises((KeyboardInterrupt, Interrupted)) as caught:
         aezoo.train({**spec(), "name": "other"}, out=out, force=True)
     assert not isinstance(caught.value, Resumable)
