@@ -48,6 +48,7 @@ MORE = (
     ("rate", "rate", 1),
     ("active_units", "active units", 0),
     ("sparsity", "share of units active", 3),
+    ("dead", "dead", 3),
     ("latent_rank", "rank of codes", 1),
 )
 BEGIN, END = "<!-- models: python benchmarks/embedded.py table -->", "<!-- end of models -->"

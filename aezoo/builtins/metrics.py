@@ -333,6 +333,28 @@ class SparsitySpec(MetricSpec):
         return Mean(active_share)
 
 
+class DeadSpec(MetricSpec):
+    """Share of a code's units that are 0 for every sample of the split.
+
+    For codes that pass through a relu or a selection.
+
+    Example:
+        type = "dead"
+    """
+
+    type: Literal["dead"] = "dead"
+    reconstructs: ClassVar[bool] = False
+
+    @classmethod
+    def applies(cls, spec: Spec) -> bool:
+        return SparsitySpec.applies(spec)
+
+    def build(self, spec: Spec) -> Accumulator:
+        from aezoo.nn.metrics import DeadShare
+
+        return DeadShare()
+
+
 class MeanActivationSpec(MetricSpec):
     """Mean value of a sigmoid code: a KL-sparse autoencoder keeps it at its target rate.
 

@@ -258,6 +258,20 @@ class ActiveUnits:
         return float((self.moments.variance() > self.threshold).sum())
 
 
+class DeadShare:
+    """The share of units that are 0 for every sample."""
+
+    def __init__(self) -> None:
+        self.active: Tensor | None = None
+
+    def update(self, out: Output) -> None:
+        active = (point(out) != 0).any(dim=0)
+        self.active = active if self.active is None else self.active | active
+
+    def result(self) -> float:
+        return math.nan if self.active is None else 1 - self.active.double().mean().item()
+
+
 class LatentRank:
     """How many directions the codes fill: participation ratio (tr C)^2 / tr C^2 of their covariance C.
 

@@ -106,8 +106,8 @@ def test_the_same_seed_gives_the_same_scores_and_another_draws_other_noise() -> 
 @pytest.mark.parametrize(
     ("latent", "present", "absent"),
     [
-        ({"type": "topk", "dim": 8, "k": 2}, {"sparsity"}, {"rate", "mean_activation"}),
-        ({"type": "deterministic", "dim": 4, "activation": "sigmoid"}, {"mean_activation"}, {"sparsity"}),
+        ({"type": "topk", "dim": 8, "k": 2}, {"sparsity", "dead"}, {"rate", "mean_activation"}),
+        ({"type": "deterministic", "dim": 4, "activation": "sigmoid"}, {"mean_activation"}, {"sparsity", "dead"}),
         ({"type": "deterministic", "dim": 4}, set(), {"sparsity", "mean_activation", "nll", "elbo"}),
     ],
 )
@@ -468,8 +468,8 @@ def test_samples_are_judged_in_passes_of_the_size_that_is_asked_for(
     sizes = []
 
     class Watched(scores_module.Evaluator):
-        def __init__(self, *args: Any) -> None:
-            super().__init__(*args)
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
             sizes.append(self.passes.args[0])
 
     monkeypatch.setattr(scores_module, "Evaluator", Watched)

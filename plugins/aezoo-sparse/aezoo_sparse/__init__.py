@@ -22,7 +22,7 @@ MODULES = [
     LazyModule(f"{__name__}.latents", latent=("relu", "topk", "batch_topk", "jumprelu", "gated")),
     LazyModule(f"{__name__}.terms", regularizer=("auxk", "l0", "gate"), objective="matryoshka", constraint="unit_norm"),
     LazyModule(f"{__name__}.dictionary", dataset="dictionary"),
-    LazyModule(f"{__name__}.metrics", metric=("l0", "dead", "explained_variance", "recovery")),
+    LazyModule(f"{__name__}.metrics", metric=("l0", "explained_variance", "recovery")),
 ]
 
 

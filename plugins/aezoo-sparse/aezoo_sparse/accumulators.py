@@ -28,20 +28,6 @@ def active_count(out: Output) -> Tensor:
     return (point(out) != 0).sum(dim=-1)
 
 
-class DeadShare:
-    """The share of units that are active for no sample."""
-
-    def __init__(self) -> None:
-        self.active: Tensor | None = None
-
-    def update(self, out: Output) -> None:
-        active = (point(out) != 0).any(dim=0)
-        self.active = active if self.active is None else self.active | active
-
-    def result(self) -> float:
-        return math.nan if self.active is None else 1 - self.active.double().mean().item()
-
-
 class ExplainedVariance(UnexplainedVariance):
     """1 - FVU."""
 

@@ -37,25 +37,6 @@ class L0Spec(MetricSpec):
         return Mean(active_count)
 
 
-class DeadSpec(MetricSpec):
-    """Share of the units that are active for no sample of the split.
-
-    Example:
-        type = "sparse:dead"
-    """
-
-    type: Literal["dead"] = "dead"
-
-    @classmethod
-    def applies(cls, spec: Spec) -> bool:
-        return _selects(spec)
-
-    def build(self, spec: Spec) -> Accumulator:
-        from aezoo_sparse.accumulators import DeadShare
-
-        return DeadShare()
-
-
 class ExplainedVarianceSpec(MetricSpec):
     """Share of the variance of the split that reconstructions explain: 1 - fvu.
 
@@ -105,4 +86,4 @@ class RecoverySpec(MetricSpec):
         return Recovery(spec.data.directions())
 
 
-COMPONENTS: list[type[Component]] = [L0Spec, DeadSpec, ExplainedVarianceSpec, RecoverySpec]
+COMPONENTS: list[type[Component]] = [L0Spec, ExplainedVarianceSpec, RecoverySpec]

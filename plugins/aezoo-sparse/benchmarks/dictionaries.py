@@ -51,7 +51,7 @@ def measured(name: str, seed: int) -> Row:
     seconds = time.process_time() - start
     assert run.scores is not None
     metrics = run.scores.metrics
-    figures = [metrics[key] for key in ("sparse:recovery", "fvu", "sparse:l0", "sparse:dead")]
+    figures = [metrics[key] for key in ("sparse:recovery", "fvu", "sparse:l0", "dead")]
     return Row(name, seed, *figures, strength(run.model), seconds)
 
 

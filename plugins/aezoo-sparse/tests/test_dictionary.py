@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from aezoo_sparse.accumulators import DeadShare, nearest
+from aezoo_sparse.accumulators import nearest
 from aezoo_sparse.dictionary import CHUNK, DictionarySpec
 from torch import nn
 
 import aezoo
 from aezoo.errors import SpecError
+from aezoo.nn.metrics import DeadShare
 
 
 def test_samples_are_their_coefficients_times_the_directions():
@@ -77,7 +78,7 @@ def test_orthonormal_directions_are_found_and_everything_is_explained(dictionary
     assert best["fvu"] < 1e-3
     assert best["sparse:explained_variance"] == pytest.approx(1 - best["fvu"])
     assert best["sparse:l0"] == pytest.approx(2, abs=0.05)
-    assert best["sparse:dead"] == 0
+    assert best["dead"] == 0
 
 
 def test_a_perfect_reconstruction_by_wrong_directions_is_told_apart(dictionary):

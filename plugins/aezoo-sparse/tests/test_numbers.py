@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from aezoo_sparse.accumulators import DeadShare, ExplainedVariance, Recovery, active_count, directions
+from aezoo_sparse.accumulators import ExplainedVariance, Recovery, active_count, directions
 from aezoo_sparse.coding import BatchTopK, Gated, JumpReLU, ReLU, TopK
 from aezoo_sparse.dictionary import CHUNK, DictionarySpec
 from aezoo_sparse.penalties import ActiveCount, AuxK, GateReconstruction
@@ -23,6 +23,7 @@ from aezoo.nn.code import Code, Output
 from aezoo.nn.latent import ActivatedCode, Deterministic
 from aezoo.nn.layers import tie
 from aezoo.nn.likelihood import Bernoulli, SquaredError
+from aezoo.nn.metrics import DeadShare
 
 
 def coder(kind: type[Any], **settings: Any) -> Any:

@@ -104,8 +104,8 @@ def test_dead_units_come_back_to_life_in_a_run_and_find_what_was_missing(diction
         document["data"] |= {"atoms": 32, "orthonormal": False}
         document["training"] |= {"steps": 600}
         metrics[name] = aezoo.train(document, device="cpu").scores.metrics
-    assert metrics["without"]["sparse:dead"] > 0.3
-    assert metrics["with"]["sparse:dead"] < 0.15
+    assert metrics["without"]["dead"] > 0.3
+    assert metrics["with"]["dead"] < 0.15
     assert metrics["with"]["sparse:recovery"] > metrics["without"]["sparse:recovery"] + 0.1
     assert metrics["with"]["fvu"] < 0.6 * metrics["without"]["fvu"]
 
