@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch
 
 import aezoo
 from aezoo.data.batches import Batches
+from aezoo.diagnosis.causes import is_fast, suspect
 from aezoo.diagnosis.data_figures import DataFigures, data_figures
 from aezoo.diagnosis.diagnosis import RULES, diagnose_data, diagnose_model
 from aezoo.diagnosis.finding import Finding, read_findings
-from aezoo.diagnosis.model_figures import CodeFigures, ModelFigures, OutputFigures, model_figures
+from aezoo.diagnosis.model_figures import CodeFigures, ModelFigures, OutputFigures, _used, model_figures
 from aezoo.diagnosis.rule import working
 from aezoo.reading.reader import SpecWarning
 from aezoo.spec.document import Spec
@@ -169,6 +171,54 @@ def test_a_posterior_is_collapsed_if_no_value_is_active_and_its_rate_may_be_empt
     assert model_codes(spec(**VAE), metrics=ALIVE, information=4.0) == set()
     assert model_codes(spec(**VAE), metrics={**ALIVE, "active_units": 0.0}, information=4.0) == {"AZ731"}
     assert model_codes(spec(**VAE), metrics=ALIVE, information=0.4) == {"AZ732"}
+
+
+@pytest.mark.parametrize(
+    ("rate", "information", "told"),
+    [(1.0, 0.0, False), (1.1, 0.11, True), (1.1, 0.12, False), (5.0, 0.5, True), (5.0, 0.51, False)],
+)
+def test_a_rate_above_one_nat_has_to_tell_a_tenth_of_itself(rate: float, information: float, told: bool) -> None:
+    found = model_codes(spec(**VAE), metrics={**ALIVE, "rate": rate}, information=information)
+    assert found == ({"AZ732"} if told else set())
+
+
+@pytest.mark.parametrize(
+    ("alphabet", "used", "told"),
+    [(64, 3.2, True), (64, 3.3, False), (8, 2.0, True), (8, 2.1, False), (3, 1.0, False), (10**6, 50.0, True)],
+)
+def test_a_codebook_is_collapsed_up_to_two_codes_or_a_twentieth(alphabet: int, used: float, told: bool) -> None:
+    quantized = spec().model_copy(update={"latent": SimpleNamespace(alphabet=lambda: alphabet)})
+    verdict = RULES["AZ734"].find(quantized, ModelFigures(1000, {}, {}, OUTPUT, CODE._replace(used=used)))
+    assert (verdict is not None) is told
+
+
+def test_codes_are_used_as_the_exponential_of_their_entropy() -> None:
+    indices = torch.tensor([0] * 4 + [1] * 4 + [7] * 8)
+    outs = [SimpleNamespace(tap={"indices": part}.__getitem__) for part in indices.split(5)]
+    discrete = SimpleNamespace(latent=SimpleNamespace(discrete="indices"))
+    assert _used(discrete, outs) == pytest.approx(2**1.5)  # 1/4, 1/4, 1/2: 1.5 bits
+
+
+@pytest.mark.parametrize(("rate", "fast"), [(0.02, False), (0.021, True)])
+def test_a_learning_rate_above_a_fiftieth_is_suspected_first(rate: float, fast: bool) -> None:
+    declared = spec(training={"optimizer": {"type": "adam", "lr": rate}})
+    assert is_fast(declared) is fast
+    figures = ModelFigures(1000, {"fvu": 1.0}, {}, OUTPUT, CODE)
+    assert ("learning rate" in suspect(declared, figures).cause) is fast
+
+
+@pytest.mark.parametrize(("deviation", "told"), [(0.099, True), (0.11, False), (9.9, False), (10.1, True)])
+def test_data_far_from_the_scale_of_networks_are_suspected(deviation: float, told: bool) -> None:
+    figures = ModelFigures(1000, {"fvu": 1.0}, {}, OUTPUT._replace(variance=4 * deviation**2), CODE)
+    assert ("far from the scale" in suspect(spec(), figures).cause) is told
+    standardized = spec(input={"shape": [4], "normalize": "standardize"})
+    assert "far from the scale" not in suspect(standardized, figures).cause
+
+
+@pytest.mark.parametrize(("lost", "told"), [(0.01, False), (0.011, True)])
+def test_an_output_that_cannot_reach_a_hundredth_of_the_variance_is_suspected(lost: float, told: bool) -> None:
+    figures = ModelFigures(1000, {"fvu": 1.0}, {}, OUTPUT._replace(lost=lost), CODE)
+    assert ("outside of what" in suspect(spec(), figures).cause) is told
 
 
 def test_figures_of_a_model_are_those_of_what_it_gives() -> None:
