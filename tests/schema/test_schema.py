@@ -359,7 +359,7 @@ def test_every_spec_that_can_be_drawn_is_valid(document: Document) -> None:
     assert refused(document) is False
 
 
-@settings(GENERATED, max_examples=120)
+@settings(GENERATED, max_examples=60)
 @given(mutated(specs(BOX)))
 def test_a_damaged_spec_is_refused_as_aezoo_refuses_it(document: Document) -> None:
     codes = faults(document)
