@@ -6,7 +6,7 @@
 Each spec is trained for some steps on its device, on random samples in the range of its input:
 
 - float32 on the device against float32 on the CPU, by the loss after the steps;
-- each lower precision against float32: their losses, as a share;
+- each lower precision against float32: their losses, as a share; the same of `fast`, with what it chose and its speed;
 - the model compiled, and in the channels-last order of memory, against the model as it is: the loss of a batch;
 - a run stopped in the middle and gone on from its state: the largest difference of a weight, as a share;
 - samples a second after the first steps, and the most memory that was held.
@@ -33,6 +33,8 @@ from aezoo.reading.bundled import bundled_specs
 from aezoo.spec.document import Spec
 from aezoo.spec.samples import Samples
 from aezoo.testing.law.batch_fields import same_fields
+from aezoo.training.arithmetic import Choice
+from aezoo.training.fast_precision import chosen
 from aezoo.training.history import History
 from aezoo.training.loop import Loop
 from aezoo.training.setup import assemble, set_up
@@ -41,7 +43,8 @@ from aezoo.training.states.state import flattened, rebuilt
 from aezoo.training.step import Streams
 
 #: Most that two losses may differ by, as a share: by the order of sums; by bits; by how a model is laid out.
-BOUNDS = {"device": 2e-2, "bfloat16": 5e-2, "float16": 5e-2, "compiled": 1e-3, "channels last": 1e-3, "resumed": 1e-3}
+BOUNDS = {"device": 2e-2, "bfloat16": 5e-2, "float16": 5e-2, "fast": 5e-2}
+BOUNDS |= {"compiled": 1e-3, "channels last": 1e-3, "resumed": 1e-3}
 
 
 class Row(NamedTuple):
@@ -49,6 +52,8 @@ class Row(NamedTuple):
 
     differences: dict[str, float | str]
     rate: float  # samples a second
+    fast_rate: float  # the same of `fast`
+    choice: Choice | None  # what that stands for here
     memory: int  # bytes
 
     @property
@@ -71,14 +76,20 @@ def samples_of(spec: Spec) -> Samples:
     return Samples(x, "random", fields=fields)
 
 
-def loop_of(spec: Spec, samples: Samples, device: str) -> Loop:
+def loop_of(spec: Spec, samples: Samples, device: str, choice: Choice | None = None) -> Loop:
     """A run that is ready for its first step, without validation."""
-    return assemble(spec, set_up(spec, samples, device=device), History(), None, Stop())[1]
+    setup = set_up(spec, samples, device=device)._replace(choice=choice)
+    return assemble(spec, setup, History(), None, Stop())[1]
 
 
-def trained(spec: Spec, samples: Samples, device: str) -> tuple[float, Loop]:
+def choice_of(spec: Spec, samples: Samples, device: str) -> Choice | None:
+    """What a fast precision stands for in a run that is long enough to measure in."""
+    return chosen(_with(spec, "fast", steps=100_000), set_up(spec, samples, device=device))
+
+
+def trained(spec: Spec, samples: Samples, device: str, choice: Choice | None = None) -> tuple[float, Loop]:
     """The loss after the last step, and the run."""
-    loop = loop_of(spec, samples, device)
+    loop = loop_of(spec, samples, device, choice)
     outcome = loop.run()
     if outcome.failure:
         raise outcome.failure
@@ -96,13 +107,17 @@ def check(spec: Spec, device: str, *, compiles: bool) -> Row:
     found: dict[str, float | str] = {"device": _apart(trained(exact, samples, "cpu")[0], loss)}
     for precision in ("bfloat16", "float16"):
         found[precision] = _tried(lambda p=precision: _apart(trained(_with(spec, p), samples, device)[0], loss))
+    choice = choice_of(spec, samples, device)
+    fast = _with(spec, "fast")
+    found["fast"] = _tried(lambda: _apart(trained(fast, samples, device, choice)[0], loss))
     found |= dict(layouts(spec, samples, device, compiles=compiles))
     found["resumed"] = _tried(lambda: resumed(exact, samples, device, loop))
-    return Row(found, speed(exact, samples, device), memory)
+    return Row(found, speed(exact, samples, device), speed(fast, samples, device, choice), choice, memory)
 
 
-def _with(spec: Spec, precision: str) -> Spec:
-    return aezoo.read(spec.document(), overrides=[f"training.precision={precision}"])
+def _with(spec: Spec, precision: str, *, steps: int | None = None) -> Spec:
+    longer = [] if steps is None else [f"training.steps={steps}"]
+    return aezoo.read(spec.document(), overrides=[f"training.precision={precision}", *longer])
 
 
 def layouts(spec: Spec, samples: Samples, device: str, *, compiles: bool) -> Iterator[tuple[str, float | str]]:
@@ -138,9 +153,9 @@ def resumed(spec: Spec, samples: Samples, device: str, whole: Loop) -> float:
     return max(float((a - b).detach().abs().max() / a.detach().abs().max().clamp_min(1e-6)) for a, b in weights)
 
 
-def speed(spec: Spec, samples: Samples, device: str) -> float:
+def speed(spec: Spec, samples: Samples, device: str, choice: Choice | None = None) -> float:
     """Samples a second, of a second run: what is compiled or chosen once is so already."""
-    loop = loop_of(spec, samples, device)
+    loop = loop_of(spec, samples, device, choice)
     started = time.perf_counter()
     loop.run()
     if device != "cpu":
@@ -183,7 +198,8 @@ def main() -> int:
             f"{what} {value if isinstance(value, str) else f'{value:.1e}'}{'!' if _fails(what, value) else ''}"
             for what, value in row.differences.items()
         ]
-        print(f"{name}: {', '.join(words)}; {row.rate:,.0f} samples/s, {row.memory / 1e6:,.0f} MB", flush=True)
+        rates = f"{row.rate:,.0f} samples/s, fast {row.fast_rate:,.0f}"
+        print(f"{name}: {', '.join(words)}; {rates}, {row.memory / 1e6:,.0f} MB; {row.choice}", flush=True)
     return int(failed)
 
 

@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/training.py            all rows, about five minutes
     OMP_NUM_THREADS=1 python benchmarks/training.py mlp start  some
+    OMP_NUM_THREADS=1 python benchmarks/training.py fast       precision = "fast" beside the best loop in float32
 
 Protocol: one process, one thread, CPU seconds (robust on a shared machine); fresh instances of both sides in each
 pair, the pair interleaved in short chunks, weights and moments reset before each chunk (an optimizer with denormal
@@ -32,8 +33,12 @@ from torch import Tensor, nn
 from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batches
 from aezoo.data.sources import open_samples
+from aezoo.reading.reader import read
+from aezoo.training.arithmetic import Choice
+from aezoo.training.fast_precision import chosen
 from aezoo.training.loop import Loop
 from aezoo.training.progress import Terminal
+from aezoo.training.setup import set_up
 
 CHUNK = float(os.environ.get("CHUNK", "0.15"))
 PAIRS = int(os.environ.get("PAIRS", "7"))
@@ -80,6 +85,20 @@ class HandConvVAE(nn.Module):
         nll = F.binary_cross_entropy_with_logits(y, x, reduction="sum")
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum()
         return (nll + kl) / x.shape[0]
+
+
+class HandTopK(nn.Module):
+    """A wide sparse autoencoder by dense autograd."""
+
+    def __init__(self, width: int, units: int, k: int) -> None:
+        super().__init__()
+        self.k, self.encoder, self.decoder = k, nn.Linear(width, units), nn.Linear(units, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pre = self.encoder(x)
+        top = pre.topk(self.k, dim=1)
+        z = torch.zeros_like(pre).scatter(1, top.indices, top.values.relu())
+        return (self.decoder(z) - x).square().sum(1).mean()
 
 
 def hand(model: nn.Module, data: Tensor, batch: int, *, naive: bool = False) -> Chunk:
@@ -142,12 +161,16 @@ def resetter(model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[],
 # --- aezoo's own loop, driven for a number of steps -------------------------------------------------------
 
 
-def ours(spec: dict[str, Any], data: Tensor) -> Chunk:
+def ours(spec: dict[str, Any], data: Tensor, choice: Choice | None = None) -> Chunk:
     """The real Loop with the callbacks of the command line, its bar written to nowhere."""
     model = build(spec)
     samples = open_samples(data, model.spec)
     batches = Batches(samples, model.spec)
     objective = objective_of(model, steps=10**9).train()
+    if choice:
+        choice.arithmetic.set(objective)
+        if choice.arithmetic.channels_last:
+            model.network.to(memory_format=torch.channels_last)
     sink = open(os.devnull, "w")  # noqa: SIM115
     loop = Loop(objective, model.spec.training, batches, steps=10**9, progress=Terminal(sink))
 
@@ -261,6 +284,26 @@ def versus(name: str) -> None:
     if name in ("tiny", "mlp"):
         ratios, _ = ratio(lambda: ours(declared, data), lambda: hand(model(), data, batch, naive=True))
         row(f"{name}: aezoo / naive loop", ratios)
+
+
+def fast() -> None:
+    """`precision = "fast"`: what it chooses, what that costs, and its speed beside the best loop in float32."""
+    table = spec("sae", [512], [], 8192, 512, vae=False)
+    table["latent"] = {"type": "topk", "dim": 8192, "k": 32}
+    work = {name: WORK[name] for name in ("mlp", "conv28", "conv64")}
+    work["sae"] = table, lambda: HandTopK(512, 8192, 32), (512,), 8_192, 512
+    for name, (declared, model, shape, count, batch) in work.items():
+        torch.manual_seed(0)
+        data = torch.rand(count, *shape)
+        asked = read(declared, overrides=["training.precision=fast", "training.steps=100000"])
+        setup = set_up(asked, data, device="cpu")
+        begun = time.process_time()
+        choice = chosen(asked, setup)
+        print(f"{name}: {choice}; chosen in {1e3 * (time.process_time() - begun):.0f} ms")
+        ratios, extra = ratio(
+            lambda d=declared, x=data, c=choice: ours(d, x, c), lambda m=model, x=data, b=batch: hand(m(), x, b)
+        )
+        row(f"{name}: fast / best loop in float32", ratios, f"{statistics.median(extra):+.0f} us a step")
 
 
 def encode() -> None:
@@ -392,7 +435,7 @@ def main() -> None:
         if name in WORK:
             versus(name)
         else:
-            {"encode": encode, "start": start, "run": run, "memory": memory}[name]()
+            {"encode": encode, "start": start, "run": run, "memory": memory, "fast": fast}[name]()
 
 
 if __name__ == "__main__":

@@ -147,8 +147,9 @@ def _needs(needed: Memory, spec: Spec) -> Iterator[str]:
     optimizer = spec.training.optimizer.tag()
     state = "unknown" if needed.optimizer is None else size(needed.optimizer)
     averages = f", averaged weights {size(needed.averages)}" if needed.averages else ""
+    precision = "float32" if spec.training.precision == "fast" else spec.training.precision
     yield (
-        f"memory in {spec.training.precision}: weights {size(needed.weights)}; in training, gradients"
+        f"memory in {precision}: weights {size(needed.weights)}; in training, gradients"
         f" {size(needed.gradients)}, state of {optimizer} {state}{averages}"
     )
     rows = spec.training.pass_size

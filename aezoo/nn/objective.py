@@ -11,6 +11,7 @@ those of the regularizers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from operator import call
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
@@ -21,6 +22,7 @@ from torch import Generator, Tensor, nn
 from aezoo.nn.autoencoder import Autoencoder
 from aezoo.nn.code import NONE, Output
 from aezoo.nn.corruption import attach, corrupt
+from aezoo.nn.lower_products import Rounding, lower_products
 from aezoo.nn.schedule_buffers import changes
 
 Weight = Callable[[int], float]
@@ -138,6 +140,9 @@ class Objective(nn.Module):
         corruption: Modules `c(x, generator)`, or a `FieldCorruption`, applied in order.
         steps: Length of the run.
         autocast: Lower precision of the model's matrix products; the terms are computed in full.
+
+    Attributes:
+        rounding: How products of float32 tensors are rounded in the model's passes; None: not at all.
     """
 
     def __init__(
@@ -163,6 +168,7 @@ class Objective(nn.Module):
         self.constraints = constraints
         self.steps = steps
         self.autocast = autocast
+        self.rounding: Rounding | None = None
         self._changes = changes(self.modules())
         self._corrupts = bool(corruption)
         self._weights = {player: terms.weights_of(player) for player in self.players}
@@ -241,11 +247,18 @@ class Objective(nn.Module):
         """One pass; with `autocast` its products are in lower precision, and its results cast back to full."""
         parts = self._modules  # `self.model` takes half a microsecond more, at each step
         corrupted = corrupt(self.corruption, x, noise.corruption, fields) if self._corrupts else None
-        if self.autocast is None:
+        if self.autocast is None and self.rounding is None:
             return parts["model"](x, corrupted, noise.latent, self.terms.taps, fields)  # type: ignore[misc, no-any-return]
+        if self.autocast is None:
+            with self.rounded():
+                return self.model(x, corrupted, noise.latent, self.terms.taps, fields)  # type: ignore[no-any-return]
         with torch.autocast(x.device.type, self.autocast):
             out = self.model(x, corrupted, noise.latent, self.terms.taps, fields)
         return _full(out, x.dtype)
+
+    def rounded(self) -> AbstractContextManager[None]:
+        """Within, products of float32 are those of the model's passes: for the backward pass."""
+        return nullcontext() if self.rounding is None else lower_products(self.rounding)
 
     def parameters_of(self, player: str) -> Iterator[nn.Parameter]:
         """The weights that this player moves, each once; the first also those of terms that no other player moves."""

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from aezoo.spec.document import Spec
 from aezoo.spec.limits import size_of
 
-#: Bytes of a weight, and of a value on the way: under bfloat16 and float16 the weights stay in float32.
-WEIGHT = {"float32": 4, "float64": 8, "bfloat16": 4, "float16": 4}
-VALUE = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2}
+#: Bytes of a weight, and of a value on the way: under bfloat16 and float16 the weights stay in float32. What a fast
+#: precision will be is not known before the run: it is counted as float32, the most that it takes.
+WEIGHT = {"float32": 4, "float64": 8, "bfloat16": 4, "float16": 4, "fast": 4}
+VALUE = {"float32": 4, "float64": 8, "bfloat16": 2, "float16": 2, "fast": 4}
 
 
 class Memory(NamedTuple):

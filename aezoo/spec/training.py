@@ -38,10 +38,11 @@ class TrainingSpec(Frozen):
     seed: int = Field(0, ge=0, lt=2**63, description="of initialisation, order, corruption and latent noise")
     clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     ema: float | None = Field(None, gt=0, lt=1, description="decay per step of the averaged weights that are kept")
-    precision: Literal["float32", "float64", "bfloat16", "float16"] = Field(
+    precision: Literal["float32", "float64", "bfloat16", "float16", "fast"] = Field(
         "float32",
         description="of the computation; bfloat16 and float16 are autocast over float32 weights, the latter with a"
-        " scaled loss",
+        " scaled loss; fast is what of float32, TF32, bfloat16 and the two orders of images in memory a measurement"
+        " before the first step finds fastest",
     )
     recompute: bool = Field(
         False, description="layers keep no activations for the backward pass, which computes them anew: less memory"

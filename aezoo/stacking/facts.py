@@ -60,7 +60,7 @@ def reason_against(loop: Loop) -> str | None:
         return "its player does not move at every step"
     if player.micro_batch is not None:
         return "its batches are cut into micro-batches"
-    if loop.objective.autocast is not None:
+    if loop.objective.autocast is not None or loop.objective.rounding is not None:
         return "it computes in lower precision"
     if loop.training.compile or loop.training.recompute:
         return "its passes are compiled, or computed again backwards"

@@ -17,8 +17,9 @@ BAR, LINE = 0.2, 10.0
 class Progress(Protocol):
     """Shows the losses, every `interval` seconds.
 
-    It may also have `resumed(step)`, called after `start` of a run that goes on, and `epoch(epoch, epochs, step, train,
-    validation)`, called at the end of each epoch with its means.
+    It may also have `note(line)`, called before `start` with what was chosen for the run, `resumed(step)`, called after
+    `start` of a run that goes on, and `epoch(epoch, epochs, step, train, validation)`, called at the end of each epoch
+    with its means.
     """
 
     interval: float
@@ -106,6 +107,10 @@ class Terminal:
         self._last = 0.0
         self._bar: object | None = None
         self._pace = Pace(0)
+
+    def note(self, line: str) -> None:
+        """A line above the bar, or in the log."""
+        print(line, file=self.stream, flush=True)
 
     def start(self, steps: int) -> None:
         self.steps = steps

@@ -29,6 +29,7 @@ from aezoo.spec.document import Spec
 from aezoo.spec.domain import whole
 from aezoo.spec.kinds import turns_of
 from aezoo.spec.samples import Samples
+from aezoo.training.arithmetic import Choice
 from aezoo.training.compilation import refuse_no_compiler
 from aezoo.training.distributed.agreement import Agreement
 from aezoo.training.distributed.equivalence_check import dealt_out
@@ -60,6 +61,7 @@ class Setup(NamedTuple):
         device: Where the run computes.
         threads: Of the CPU.
         findings: What is wrong with the training split, in view of the spec.
+        choice: The arithmetic of a spec that asks for a fast one; None: float32, or as the spec says.
     """
 
     samples: Samples
@@ -69,6 +71,7 @@ class Setup(NamedTuple):
     device: devices.Device
     threads: int
     findings: tuple[Finding, ...] = ()
+    choice: Choice | None = None
 
 
 def set_up(
@@ -143,6 +146,8 @@ def assemble(
     if agreement:
         batches = dealt_out(objective, batches, spec.training, agreement.ranks)
         stop, checkpoints = agreement.stop, agreement.keeper
+    if setup.choice:
+        setup.choice.arithmetic.set(objective)
     loop = Loop(
         objective,
         spec.training,
@@ -166,7 +171,7 @@ def _new_model(spec: Spec, setup: Setup) -> Model:
     if spec.training.compile:
         refuse_no_compiler(setup.device.device)
     model = build(spec).to(setup.device.device)
-    if spec.training.channels_last:
+    if spec.training.channels_last or (setup.choice and setup.choice.arithmetic.channels_last):
         model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     _refuse_batches_of_one(model, batches)
     if spec.input.normalize == "standardize":

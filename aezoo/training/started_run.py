@@ -26,6 +26,7 @@ from aezoo.trackers.following import following
 from aezoo.trackers.tracker import TrackedRun
 from aezoo.training.distributed.agreement import Agreement
 from aezoo.training.distributed.ranks import Ranks, joined
+from aezoo.training.fast_precision import chosen as chosen_arithmetic
 from aezoo.training.history import History
 from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop
@@ -165,6 +166,9 @@ def started(
             raise UsageError(message, hint="--set training.micro_batch=N says it for several")
         setup = set_up(*asked)
         asked = asked._replace(spec=as_chosen(asked.spec, setup.device.device))
+        facts = checkpoint.facts if checkpoint else None
+        choice = chosen_arithmetic(asked.spec, setup, facts, stacked=bool(options.stacked), ranks=ranks)
+        setup = setup._replace(choice=choice)
         inner.enter_context(advising(asked.spec, setup.device.device))
         past, keeper, history = _by_first(
             ranks, lambda: _records_and_checkpoints(asked, setup, writer, checkpoint, options)
@@ -179,6 +183,8 @@ def started(
             start = options.start if past.checkpoint is None else None
             agreement = Agreement(ranks, stop, keeper) if ranks else None
             shown = None if ranks and not ranks.is_first else progress
+            if choice and (note := getattr(shown, "note", None)):
+                note(str(choice))
             model, loop = assemble(spec, setup, history, shown, stop, keeper, start, picture, agreement)
             if past.checkpoint:
                 restore_loop(loop, past.checkpoint, setup.device.device)
@@ -272,6 +278,7 @@ def _records_and_checkpoints(
     def facts() -> dict[str, Any]:
         setup.mapped_files.refuse_changed()  # the fingerprint would be of other samples than those of the steps before
         known = {"run": noted, "conditions": conditions(), "exact": past.exact, "resumed": list(past.steps)}
+        known |= {"arithmetic": setup.choice.document()} if setup.choice else {}
         return {**known, **({"start": past.start} if past.start else {})}
 
     estimate = setup.samples.values.nbytes / HASHED + STATES_OF_A_WEIGHT * 4 * asked.spec.parameters / WRITTEN
@@ -309,6 +316,7 @@ def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
         restore(model, outcome)
         record = record_of(model.spec, outcome, setup.samples, setup.rows, device=setup.device, threads=setup.threads)
         record |= started.past.record | started.options.record
+        record |= {"arithmetic": setup.choice.document()} if setup.choice else {}
         if started.loop.recovery and started.loop.recovery.events:
             record["rollbacks"] = started.loop.recovery.events
         if setup.findings:

@@ -123,7 +123,7 @@ class Player:
                 p.grad = None
             if self.micro_batch is None or batch.rows <= self.micro_batch:
                 losses = batch.losses(objective, self.name, step, noise)
-                self._scaled(losses.total).backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
+                self._differentiate(objective, losses.total)
             else:
                 losses = self._accumulate(objective, batch, step, streams)
             if self.ranks is not None:
@@ -170,12 +170,18 @@ class Player:
             noise = streams.start("train", step, self.position, i)
             losses = part.losses(objective, self.name, step, noise)
             share = part.rows / batch.rows
-            self._scaled(losses.total * share).backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
+            self._differentiate(objective, losses.total * share)
             passes.append((losses, share))
         return averaged(passes)
 
-    def _scaled(self, loss: Tensor) -> Tensor:
-        return loss if self.scaler is None else self.scaler.scale(loss)
+    def _differentiate(self, objective: Objective, loss: Tensor) -> None:
+        """Add the gradient of a loss to that of the parameters."""
+        scaled = loss if self.scaler is None else self.scaler.scale(loss)
+        if objective.rounding is None:  # entering a context that does nothing takes half a microsecond
+            scaled.backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
+            return
+        with objective.rounded():
+            scaled.backward(inputs=self.inputs)  # type: ignore[no-untyped-call]
 
     def _limit_gradient(self, objective: Objective) -> None:
         """Project, then clip: the part of a gradient that a constraint would undo takes no share of the norm."""
