@@ -30,7 +30,7 @@ class DataFigures(NamedTuple):
         deviations: Of each value, [F], in data units.
         whole: Which values are whole numbers, and not negative, in every sample: [F].
         variance: Of a sample in units of the loss, summed over its values.
-        leading: That of its direction of largest variance.
+        centred: The samples in units of the loss, without their mean: [n, F].
         reach: Between what the output's mean lies; None for any numbers.
         beyond: Share of the values that lie outside of it.
         lost: Share of the variance that no output within it can explain.
@@ -44,11 +44,16 @@ class DataFigures(NamedTuple):
     deviations: Tensor
     whole: Tensor
     variance: float
-    leading: float
+    centred: Tensor
     reach: Range | None = None
     beyond: float = 0.0
     lost: float = 0.0
     bytes_read: int | None = None
+
+    @property
+    def leading(self) -> float:
+        """The variance in the direction of the largest: worked out when a rule asks."""
+        return _leading(self.centred)
 
 
 def rows_of(width: int) -> int:
@@ -65,32 +70,40 @@ def data_figures(spec: Spec, batches: Batches, *, as_bytes: bool) -> DataFigures
         as_bytes: Whether samples are stored as uint8.
     """
     batch = batches.head(rows_of(math.prod(batches.shape)))
-    x = compared(spec, batch).detach().cpu().double()
+    given = compared(spec, batch).detach().cpu()
+    stored = given.flatten(1)
+    lowest, highest = stored.amin(dim=0).double(), stored.amax(dim=0).double()
+    least, most = lowest.min().item(), highest.max().item()
+    x = given.double()
     flat = x.flatten(1)
-    varies = flat.amax(dim=0) > flat.amin(dim=0)
     deviations, means = torch.std_mean(flat, dim=0, correction=0)
-    loss_units = _in_units_of_the_loss(x, standardized=spec.input.normalize == "standardize").flatten(1)
-    centred = loss_units - loss_units.mean(dim=0)
+    standardized = spec.input.normalize == "standardize"
+    loss_units = _in_units_of_the_loss(x).flatten(1) if standardized else flat
+    centred = loss_units - (loss_units.mean(dim=0) if standardized else means)
     variance = centred.square().sum().item() / len(flat)
-    reach = None if spec.input.normalize == "standardize" else reached(spec)
-    low, high = reach or (-math.inf, math.inf)
-    clipped = loss_units.clamp(low, high)
-    lost = (loss_units - clipped).square().sum().item() / len(flat) / variance if variance else 0.0
+    reach = None if standardized else reached(spec)
+    beyond, lost = _outside(flat, reach) if reach and not reach[0] <= least <= most <= reach[1] else (0.0, 0.0)
     span = spec.input.range
     return DataFigures(
         n=len(flat),
-        least=flat.min().item(),
-        most=flat.max().item(),
+        least=least,
+        most=most,
         means=means,
-        deviations=torch.where(varies, deviations, 0.0),
-        whole=((flat >= 0) & (flat == flat.round())).all(dim=0),
+        deviations=torch.where(highest > lowest, deviations, 0.0),
+        whole=(lowest >= 0) & (stored == stored.round()).all(dim=0),
         variance=variance,
-        leading=_leading(centred),
+        centred=centred,
         reach=reach,
-        beyond=(clipped != loss_units).double().mean().item(),
-        lost=lost,
-        bytes_read=_largest_byte(x, span) if as_bytes and span and spec.target is None else None,
+        beyond=beyond,
+        lost=lost / variance if variance else 0.0,
+        bytes_read=_largest_byte(most, span) if as_bytes and span and spec.target is None else None,
     )
+
+
+def _outside(flat: Tensor, reach: Range) -> tuple[float, float]:
+    """Share of the values outside of a range, and the squares of their distances to it, a sample."""
+    clipped = flat.clamp(*reach)
+    return (clipped != flat).double().mean().item(), (flat - clipped).square().sum().item() / len(flat)
 
 
 def compared(spec: Spec, batch: Batch) -> Tensor:
@@ -111,10 +124,8 @@ def reached(spec: Spec) -> Range | None:
     return (low, high) if plain and (math.isfinite(low) or math.isfinite(high)) else None
 
 
-def _in_units_of_the_loss(x: Tensor, *, standardized: bool) -> Tensor:
-    """As `aezoo.nn.data_normalizer` makes them: by feature of a vector, else by channel."""
-    if not standardized:
-        return x
+def _in_units_of_the_loss(x: Tensor) -> Tensor:
+    """Standardized, as `aezoo.nn.data_normalizer` does it: by feature of a vector, else by channel."""
     axes = (0, *range(2, x.ndim))
     deviation, mean = torch.std_mean(x, dim=axes, correction=0, keepdim=True)
     return (x - mean) / torch.where(deviation > 0, deviation, 1.0)
@@ -122,16 +133,22 @@ def _in_units_of_the_loss(x: Tensor, *, standardized: bool) -> Tensor:
 
 def _leading(centred: Tensor) -> float:
     """The largest variance of a direction, by power iteration."""
-    if not centred.square().sum():
+    largest = centred.abs().max()
+    if not largest:
         return 0.0
-    direction = centred[centred.square().sum(dim=1).argmax()]
+    # float32 has more digits than the iteration; as shares of the largest value, since squares may leave it.
+    rows = (centred / largest).float()
+    direction = rows[rows.square().sum(dim=1).argmax()]
+    length = 0.0
     for _ in range(ROUNDS):
         direction = direction / direction.norm()
-        direction = centred.T @ (centred @ direction)
-    length: float = direction.norm().item()
-    return length / len(centred)
+        direction = rows.T @ (rows @ direction)
+        before, length = length, direction.norm().item()
+        if length - before <= 1e-7 * length:
+            break
+    return length / len(rows) * largest.item() ** 2
 
 
-def _largest_byte(x: Tensor, span: Range) -> int:
+def _largest_byte(most: float, span: Range) -> int:
     low, high = span
-    return round((x.max().item() - low) / (high - low) * 255)
+    return round((most - low) / (high - low) * 255)

@@ -65,16 +65,16 @@ def _heavy(spec: Spec, data: DataFigures) -> Verdict | None:
     prices = {name: term.price(spec) for name, term in spec.regularizers.items()}
     least = {name: price / (2 * factor) for name, price in prices.items() if price is not None}
     heaviest = max(least, key=lambda name: least[name], default="")
-    if not heaviest or data.leading > least[heaviest]:
+    if not heaviest or (leading := data.leading) > least[heaviest]:
         return None
-    weight = 2 * factor * data.leading / 20
+    weight = 2 * factor * leading / 20
     is_rate = heaviest in cures.rates(spec)
     # Beside values of deviation 1 a weight means what it meant to whoever proposed it.
     small = (data.variance / len(data.deviations)) ** 0.5 < SMALL
     scaled = [cures.STANDARDIZE] if small and spec.input.normalize == "none" else []
     fitted: list[Patch] = [patch for patch in cures.FITTED_VARIANCE if is_rate]
     return Verdict(
-        f"{heaviest} keeps directions whose variance is above {least[heaviest]:.3g}; the largest is {data.leading:.3g}",
+        f"{heaviest} keeps directions whose variance is above {least[heaviest]:.3g}; the largest is {leading:.3g}",
         "to code anything costs more than the error that it saves: the best model gives the mean for every sample",
         "let the variance of the likelihood follow the errors" if is_rate else "lower the weight",
         [*fitted, *scaled, cures.lighter(spec, weight, heaviest)],

@@ -121,7 +121,9 @@ def model_figures(
     samples = batches.head(rows)
     outs = [*_passes(network, samples, batch_size, device)]
     output = _output_figures(spec, outs, generator) if judged else None
-    drawn = [*_passes(network, samples, batch_size, device, generator)] if spec.latent.noisy else outs
+    # Drawn when they are asked for, by encoders alone.
+    noisy = _draws(network, samples, batch_size, device, generator)
+    drawn = noisy if spec.latent.noisy else (out.code.z for out in outs)
     code = _code_figures(spec, network, outs, drawn, generator)
     train_fvu = None
     if judged and training is not None and len(training):
@@ -129,12 +131,21 @@ def model_figures(
     return ModelFigures(samples.rows, metrics, baseline, output, code, train_fvu)
 
 
-def _passes(
-    network: Autoencoder, batch: Batch, size: int, device: torch.device, generator: Generator | None = None
-) -> Iterator[Output]:
-    for part in batch.cut(size):
-        fields = {name: value.to(device) for name, value in part.fields.items()}
-        yield network(part.x.to(device), generator=generator, fields=fields)
+def _passes(network: Autoencoder, batch: Batch, size: int, device: torch.device) -> Iterator[Output]:
+    for x, fields in _on(device, batch.cut(size)):
+        yield network(x, generator=None, fields=fields)
+
+
+def _draws(
+    network: Autoencoder, batch: Batch, size: int, device: torch.device, generator: Generator
+) -> Iterator[Tensor]:
+    for x, fields in _on(device, batch.cut(size)):
+        yield network.encode(x, generator, fields).z
+
+
+def _on(device: torch.device, batches: Iterable[Batch]) -> Iterator[Batch]:
+    for x, fields in batches:
+        yield Batch(x.to(device), {name: value.to(device) for name, value in fields.items()})
 
 
 # --- outputs ------------------------------------------------------------------------------------------------
@@ -162,9 +173,9 @@ def _output_figures(spec: Spec, outs: list[Output], generator: Generator) -> Out
     errors = (targets - means).square().flatten(1).mean(dim=0)
     variances = targets.flatten(1).var(dim=0, correction=0)
     varies = variances > 1e-12 * variances.max()
-    variance = _variance(targets)
+    variance = variances.sum().item()
     return OutputFigures(
-        fvu=_fvu(targets, means),
+        fvu=errors.sum().item() / variance if variance > 0 else math.nan,
         columns=errors[varies] / variances[varies],
         variance=variance,
         spread=_variance(means) / variance if variance > 0 else math.nan,
@@ -215,10 +226,11 @@ def _grid(targets: Tensor, means: Tensor) -> float:
 
 def _detail_by_phase(x: Tensor) -> Tensor:
     """Mean square of what a blur takes away, at the four positions within a cell of 2 x 2: [4]."""
-    around = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype) / 4
-    kernel = torch.outer(around, around).expand(x.shape[1], 1, 3, 3)
-    blurred = torch.nn.functional.conv2d(x, kernel, groups=x.shape[1])
-    detail = (x[..., 1:-1, 1:-1] - blurred).square().mean(dim=(0, 1))
+    inner = x[..., 1:-1, 1:-1]
+    # 1 2 1 along each axis, in sums: several times faster than a convolution of float64.
+    down = (x[..., :-2, :] + x[..., 2:, :]).add_(x[..., 1:-1, :], alpha=2)
+    blurred = (down[..., :-2] + down[..., 2:]).add_(down[..., 1:-1], alpha=2).div_(16)
+    detail = (inner - blurred).square_().mean(dim=(0, 1))
     height, width = (side // 2 * 2 for side in detail.shape)
     return torch.stack([detail[i:height:2, j:width:2].mean() for i in (0, 1) for j in (0, 1)])
 
@@ -227,7 +239,7 @@ def _detail_by_phase(x: Tensor) -> Tensor:
 
 
 def _code_figures(
-    spec: Spec, network: Autoencoder, outs: list[Output], drawn: list[Output], generator: Generator
+    spec: Spec, network: Autoencoder, outs: list[Output], drawn: Iterable[Tensor], generator: Generator
 ) -> CodeFigures:
     codes = torch.cat([_exact(out.tap("latent")).flatten(1) for out in outs])
     active = codes != 0
@@ -261,11 +273,11 @@ def _information(spec: Spec, outs: list[Output]) -> float | None:
     return 0.5 * (aggregate.log() - logvar.mean(dim=0)).sum().item()
 
 
-def _misfit(spec: Spec, network: Autoencoder, drawn: list[Output], generator: Generator) -> float | None:
+def _misfit(spec: Spec, network: Autoencoder, drawn: Iterable[Tensor], generator: Generator) -> float | None:
     prior: Any = network.prior
     if prior is None or spec.latent.space or spec.latent.quantized or not bool(getattr(prior, "fitted", True)):
         return None
-    codes = torch.cat([_exact(out.code.z).flatten(1) for out in drawn])
+    codes = torch.cat([_exact(z).flatten(1) for z in drawn])
     draws = _exact(prior.sample(DRAWS, generator)).flatten(1)
     if draws.shape[1] != codes.shape[1] or len(codes) < 2:
         return None

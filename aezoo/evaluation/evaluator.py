@@ -154,7 +154,10 @@ class Evaluator:
         spec = self.spec
         if not spec.decodes or spec.target is not None or spec.mask is not None or not spec.likelihood.quantities:
             return {}
-        moments = baselines.moments_of(training) if training else None
+        # The filter solves for their covariance, and wants all digits of it; axes in other units come from another one.
+        filters = bool(self.corruptions)
+        wanted = filters or self.units.name == "data"
+        moments = baselines.moments_of(training, covariance=wanted, exact=filters) if training else None
         tables: dict[str, Table] = {}
         if training and moments and flat(self.spec.code_shape) < min(moments.count, flat(self.spec.input.shape)):
             tables["pca"] = self._error(self._pca(training, moments)).table(self._span)

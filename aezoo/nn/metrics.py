@@ -290,15 +290,21 @@ class LatentRank:
         return covariance.trace().item() ** 2 / power if power > 0 else 0.0
 
 
+#: Columns of a covariance that are computed at once, where there are more than twice as many.
+STRIPE = 196
+
+
 class Moments:
     """Mean and (co)variance of vectors, divided by N.
 
     Args:
         full: Whether the covariance is accumulated, or the variances alone.
+        products: The type in which the products of a covariance are computed; sums over batches are in float64.
     """
 
-    def __init__(self, *, full: bool = False) -> None:
+    def __init__(self, *, full: bool = False, products: torch.dtype = torch.float64) -> None:
         self.full = full
+        self.products = products
         self.count = 0
         self.weight: float | Tensor = 0.0  # the sum of the weights: of each value, where there are any
         self.origin = self.first = self.second = torch.zeros(0, dtype=torch.float64)
@@ -319,7 +325,18 @@ class Moments:
             return
         self.weight += len(x)
         self.first += x.sum(dim=0)
-        self.second += x.T @ x if self.full else x.square().sum(dim=0)
+        if self.full:
+            self._add_products(x.to(self.products))
+        else:
+            self.second += x.square().sum(dim=0)
+
+    def _add_products(self, x: Tensor) -> None:
+        """Of wide vectors those on the diagonal and to its right alone: the others are the same, and take as long."""
+        width = x.shape[1]
+        stripe = STRIPE if width > 2 * STRIPE else width
+        for start in range(0, width, stripe):
+            stop = start + stripe
+            self.second[start:stop, start:] += x[:, start:stop].T @ x[:, start:]
 
     def _add_weighted(self, x: Tensor, weights: Tensor) -> None:
         self.weight = self.weight + weights.sum(dim=0)
@@ -338,7 +355,10 @@ class Moments:
     def covariance(self) -> Tensor:
         """[F, F]"""
         shift = self.first / self.count
-        return self.second / self.count - torch.outer(shift, shift)
+        second = self.second
+        if len(second) > 2 * STRIPE:
+            second = second.triu() + second.triu(1).T
+        return second / self.count - torch.outer(shift, shift)
 
 
 def active_share(out: Output) -> Tensor:

@@ -10,20 +10,24 @@ from pydantic import BaseModel
 from aezoo.errors import KeyPath
 from aezoo.spec.component import Component
 
+#: What holds no part, told by its type: asking pydantic whether a value is a model takes longer than all else here.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 def parts(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Component]]:
     """Every part in a spec, a part or a list of them, each before those inside it, in the order of their fields."""
     if isinstance(value, Component):
         yield path, value
     for step, item in _entries(value):
-        yield from parts(item, (*path, step))
+        if type(item) not in _PLAIN:
+            yield from parts(item, (*path, step))
 
 
 def _entries(value: Any) -> Iterator[tuple[str | int, Any]]:
     """What a value holds, by the keys that a spec writes."""
-    if isinstance(value, BaseModel):
-        yield from ((field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items())
+    if isinstance(value, (tuple, list)):
+        yield from enumerate(value)
     elif isinstance(value, dict):
         yield from value.items()
-    elif isinstance(value, (tuple, list)):
-        yield from enumerate(value)
+    elif isinstance(value, BaseModel):
+        yield from ((field.alias or name, getattr(value, name)) for name, field in type(value).model_fields.items())

@@ -186,7 +186,7 @@ def _write_pictures(model: Model, stage: Path, scores: Scores | None) -> None:
     for name, picture in _pictures(model, scores):
         folder.mkdir(exist_ok=True)
         buffer = BytesIO()
-        picture.save(buffer, "PNG", optimize=True)
+        picture.save(buffer, "PNG")  # optimized, it is half a percent smaller and takes seven times as long
         atomic_write(folder / f"{name}.png", buffer.getvalue())
 
 

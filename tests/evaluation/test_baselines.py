@@ -57,6 +57,57 @@ def test_wide_samples_get_the_same_axes_by_iteration(monkeypatch: pytest.MonkeyP
     assert error(pca(batched(images), 7), images, images) == pytest.approx(exact, rel=1e-4)
 
 
+@pytest.fixture(scope="module")
+def wide() -> Tensor:
+    """Samples whose variances fall by 5 % from value to value, in float32, as data are, and in a turned frame."""
+    generator = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(baselines.NARROW, baselines.NARROW, generator=generator)).Q
+    return (torch.randn(900, baselines.NARROW, generator=generator) * 0.95 ** torch.arange(baselines.NARROW)) @ turn + 3
+
+
+def test_axes_of_wide_samples_in_float32_have_the_errors_of_exact_ones_to_six_digits(wide: Tensor) -> None:
+    fitted, others = wide[:600], wide[600:]
+    exact = error(pca(batched(fitted), 8, moments=moments_of(batched(fitted))), others, others)
+    rough = moments_of(batched(fitted), exact=False)
+    assert rough.products == torch.float32
+    assert baselines._in_float32(rough.covariance(), 8) is not None
+    assert error(pca(batched(fitted), 8), others, others) == pytest.approx(exact, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        pytest.param(
+            torch.cat([torch.tensor([1e4]), torch.ones(baselines.NARROW - 1)]), id="one value drowns the rest"
+        ),
+        pytest.param(torch.full((baselines.NARROW,), 1e25), id="squares leave float32"),
+        pytest.param(torch.full((baselines.NARROW,), 1e-25), id="squares vanish"),
+    ],
+)
+def test_where_float32_could_be_seen_the_axes_are_exact(wide: Tensor, scale: Tensor) -> None:
+    x = (wide - 3) * scale
+    assert baselines._in_float32(moments_of(batched(x), exact=False).covariance(), 8) is None
+    exact = error(pca(batched(x), 8, moments=moments_of(batched(x))), x, x)
+    assert error(pca(batched(x), 8), x, x) == exact
+
+
+@pytest.mark.parametrize("dim", [1, 8, 20, 39])
+def test_axes_of_fewer_samples_than_values_are_those_of_the_covariance(wide: Tensor, dim: int) -> None:
+    few = torch.cat([wide[:20], wide[:20] + 1])  # of rank 20
+    axes = baselines._leading(moments_of(batched(few)).covariance(), min(dim, 20))
+    mean = few.double().mean(dim=0)
+    exact = Linear(mean, mean, (axes, axes.T))
+    others = wide[20:]
+    assert error(pca(batched(few), dim), few, few) == pytest.approx(error(exact, few, few), rel=1e-9, abs=1e-9)
+    if dim <= 20:
+        assert error(pca(batched(few), dim), others, others) == pytest.approx(error(exact, others, others), rel=1e-9)
+
+
+def test_axes_of_samples_that_are_all_alike_leave_no_error() -> None:
+    x = torch.full((20, baselines.NARROW), 3.0)
+    assert error(pca(batched(x), 8), x, x) == 0.0
+
+
 # --- the Wiener filter -----------------------------------------------------------------------------------
 
 

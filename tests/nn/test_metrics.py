@@ -21,6 +21,7 @@ from aezoo.nn.latent import DiagonalGaussian
 from aezoo.nn.likelihood import SquaredError
 from aezoo.nn.metrics import (
     PSNR,
+    STRIPE,
     ActiveUnits,
     BitsPerValue,
     LatentRank,
@@ -288,6 +289,16 @@ def test_moments_of_three_vectors_are_those_on_paper() -> None:
     torch.testing.assert_close(full.covariance() * 3, torch.tensor([[2.0, 1.0], [1.0, 14.0]]).double())
     torch.testing.assert_close(full.variance() * 3, torch.tensor([2.0, 14.0]).double())
     torch.testing.assert_close(thin.variance() * 3, torch.tensor([2.0, 14.0]).double())
+
+
+@pytest.mark.parametrize("width", [2 * STRIPE, 2 * STRIPE + 1, 3 * STRIPE, 3 * STRIPE + 5])
+def test_a_covariance_of_wide_vectors_is_the_same_in_stripes(width: int) -> None:
+    x = torch.randn(30, width, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 7
+    moments = Moments(full=True)
+    for rows in x.split(12):
+        moments.update(rows)
+    torch.testing.assert_close(moments.covariance(), torch.cov(x.T, correction=0), rtol=0, atol=1e-13)
+    torch.testing.assert_close(moments.variance(), x.var(dim=0, correction=0), rtol=1e-12, atol=0)
 
 
 def test_metrics_hold_no_graph_and_sum_in_double_precision() -> None:
