@@ -733,7 +733,7 @@ def _beyond(samples: Samples, rows: list[int]) -> DataError:
     values = samples.values[rows[0]]
     extent = f"its values go from {float(values.min()):g} to {float(values.max()):g}"
     return DataError(
-        f"{samples.source}: {samples.name(rows[0])}: what the model makes of it is no finite number{more}; {extent}",
+        f"{samples.where(rows[0])}: what the model makes of it is no finite number{more}; {extent}",
         hint="leave it out, or bring it to the scale of what the model was trained on",
     )
 

@@ -48,7 +48,7 @@ from aezoo.spec.kinds import (
 )
 from aezoo.spec.lazy import ConvertedRows, JoinedRows, LazyArray
 from aezoo.spec.mirror import mirror_layers, trace
-from aezoo.spec.samples import Samples
+from aezoo.spec.samples import JoinedFields, Samples
 from aezoo.spec.shape import Shape, conv_length, flat, grid, images, sequence, text, vector
 from aezoo.spec.window import EVERYWHERE, POINTWISE, Window
 
@@ -80,6 +80,7 @@ __all__ = [
     "Frozen",
     "Interval",
     "Ints",
+    "JoinedFields",
     "JoinedRows",
     "LatentSpec",
     "LayerSpec",

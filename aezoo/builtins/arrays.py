@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
+from aezoo.builtins.grouping import GroupedDatasetSpec
 from aezoo.builtins.missing_values import gap_remarks
-from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Samples, Shape, Spec
+from aezoo.plugin import DataError, Field, Remark, Samples, Shape, Spec
 
 if TYPE_CHECKING:
     from aezoo.builtins.array_files import Array
 
 
-class ArraysSpec(FileDatasetSpec):
+class ArraysSpec(GroupedDatasetSpec):
     """An array of samples [N, ...] in a .npy, .npz or .safetensors file, or in a folder of such files: its shards.
 
     .npy and .safetensors are mapped, so they may be larger than memory. uint8 stays uint8 (0..255 spans the
@@ -23,6 +24,8 @@ class ArraysSpec(FileDatasetSpec):
     numbers are refused, since nothing says what their numbers mean. float64
     values beyond float32 are refused, unless `training.precision` is float64.
     Nothing is unpickled.
+
+    `group` and `time` name arrays [N] by which samples are split: `group` keeps those of one patient, say, together.
 
     Of a file of several the samples are `values`, unless `key` names others. The rest are fields of the samples, by
     their names, where a spec declares them. `missing = "mask"` reads NaN as a gap: the value becomes 0, and the field
@@ -51,17 +54,35 @@ class ArraysSpec(FileDatasetSpec):
 
         first = shards(path)[0]
         with self.reading(first), opened(first) as arrays:
-            names = {name: key if key in arrays else None for name, key in (("key", self.key), ("labels", self.labels))}
+            named = {"key": self.key, "labels": self.labels, "group": self.group, "time": self.time}
+            names = {name: key if key in arrays else None for name, key in named.items()}
         return super().at(path).model_copy(update=names)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         from aezoo.builtins.shards import joined, shards
 
         path = self.found()
-        samples = joined([self._read(shard) for shard in shards(path)], path)
+        samples = self._with_splits(joined([self._read(shard) for shard in shards(path)], path))
         values, rows = samples.values, self.picked(len(samples))
         samples = samples.take(rows) if len(rows) < len(values) else samples
         return samples.with_gaps() if self.missing else samples
+
+    def _with_splits(self, samples: Samples) -> Samples:
+        """The samples with the groups and times that arrays of the file hold."""
+        from dataclasses import replace
+
+        def column(name: str) -> Array:
+            array = samples.fields[name]
+            if array.shape != (len(samples),):
+                message = (
+                    f"{samples.source}: {name!r} is {array.shape}, not one value for each of {len(samples)} samples"
+                )
+                raise DataError(message, hint="name an array [N]")
+            return array
+
+        return replace(
+            samples, **self.split_by(len(samples), column, lambda row, name: f"{samples.where(row)}: {name!r}")
+        )
 
     def _read(self, path: Path) -> Samples:
         """All samples of one file."""
@@ -80,10 +101,10 @@ class ArraysSpec(FileDatasetSpec):
 
     def _sample_key(self, arrays: Mapping[str, Array], path: Path) -> str:
         """The name of the array of samples. Raises `DataError` with all names that the file does not have."""
-        named = {"key": self.key, "labels": self.labels}
+        named = {"key": self.key, "labels": self.labels, "group": self.group, "time": self.time}
         absent = {field: name for field, name in named.items() if name is not None and name not in arrays}
         names = ", ".join(arrays) or "none"
-        if self.key is None and "values" in arrays and "labels" not in absent:
+        if self.key is None and "values" in arrays and not absent:
             return "values"
         if self.key is None and len(arrays) != 1:
             raise DataError(f"{path}: holds {len(arrays)} arrays: {names}", hint=self._choice(arrays, ["key"]))

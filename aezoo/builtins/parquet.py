@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
+from aezoo.builtins.grouping import GroupedDatasetSpec
 from aezoo.builtins.missing_values import gap_remarks
-from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Samples, Shape, Spec, Strings, text
+from aezoo.plugin import DataError, Field, Remark, Samples, Shape, Spec, Strings, text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +26,7 @@ IN_MEMORY = 1 << 30
 NAMED = 40
 
 
-class ParquetSpec(FileDatasetSpec):
+class ParquetSpec(GroupedDatasetSpec):
     """Rows of a .parquet, .arrow or .feather file, of a folder of them, or of a saved Hugging Face data set.
 
     Each row is a sample [F] of the numeric columns, in the order of the file, without those of `exclude`, or of
@@ -33,6 +34,8 @@ class ParquetSpec(FileDatasetSpec):
     `label` and `fields` name columns that go along: whole numbers, or words, which are numbered in alphabetical order,
     or numbers; `id` is a column that names the samples. A missing value is refused with its file, row and column, or
     with `missing = "mask"` read as a gap. A model keeps the names of its columns, by which it reads other files.
+
+    `group` and `time` are columns by which samples are split: by whole groups, or with the last ones as the test.
 
     Up to 1 GiB of samples are held. Of a larger set one block of rows (a row group, a batch of Arrow) after another is
     read: blocks are shuffled, and then the rows of those that fill 128 MiB together. Files of Parquet are best written
@@ -118,7 +121,10 @@ class ParquetSpec(FileDatasetSpec):
         found: dict[str, Any] = {} if self.column else {"columns": tuple(names), "exclude": ()}
         if words:
             found["categories"] = words
-        samples = Samples(values, str(path), names=ids, fields=beside, settings=found)
+        splits = self.split_by(
+            len(values), partial(self._column, blocks), lambda row, name: f"{path}: row {row}, {name!r}"
+        )
+        samples = Samples(values, str(path), names=ids, fields=beside, settings=found, **splits)
         rows = self.picked(len(samples))
         samples = samples if len(rows) == len(samples) else self._limited(samples, rows)
         return samples.with_gaps() if self.missing else samples
@@ -130,13 +136,13 @@ class ParquetSpec(FileDatasetSpec):
         return replace(samples.take(rows), settings=samples.settings)
 
     def _single(self) -> dict[str, str | None]:
-        return {"label": self.label, "id": self.id}
+        return {"label": self.label, "id": self.id, "group": self.group, "time": self.time}
 
     def _fields(self) -> dict[str, str]:
         return {**({"label": self.label} if self.label else {}), **(self.fields or {})}
 
     def _beside(self) -> list[str]:
-        return [*self._fields().values(), *([self.id] if self.id else [])]
+        return [*self._fields().values(), *([self.id] if self.id else []), *self.beside_splits()]
 
     def _names(self, schema: Any, path: Path) -> list[str]:
         """The columns of the samples. Raises `DataError` for those that are not there, or hold no numbers."""

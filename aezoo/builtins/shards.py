@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from aezoo.plugin import DataError, JoinedRows, Samples, text
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    Array = npt.NDArray[Any]
+from aezoo.plugin import DataError, JoinedFields, JoinedRows, Samples, text
 
 #: Endings of arrays that may be shards.
 ARRAYS = (".npy", ".npz", ".safetensors")
@@ -53,28 +47,6 @@ def joined(parts: Sequence[Samples], folder: Path) -> Samples:
             raise DataError(f"{part.source} and {first.source}: only one of them has {names}")
     values = JoinedRows([part.values for part in parts])
     return Samples(values, str(folder), fields=JoinedFields([part.fields for part in parts]))
-
-
-class JoinedFields(Mapping[str, "Array"]):
-    """The fields of shards one after another: each is read when it is asked for.
-
-    Args:
-        parts: Of each shard, with the same names.
-    """
-
-    def __init__(self, parts: Sequence[Mapping[str, Array]]) -> None:
-        self._parts = parts
-
-    def __getitem__(self, name: str) -> Array:
-        import numpy as np
-
-        return np.concatenate([part[name] for part in self._parts])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parts[0])
-
-    def __len__(self) -> int:
-        return len(self._parts[0])
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

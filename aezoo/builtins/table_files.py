@@ -92,6 +92,10 @@ class Table(NamedTuple):
         """The number that a cell holds, or None."""
         return number(word, self.decimal)
 
+    def place(self, row: int, name: str) -> str:
+        """Where a cell is, for messages."""
+        return f"{self.path}: {self.unit} {self.lines[row]}, column {name!r}"
+
     def take(self, rows: Sequence[int]) -> Table:
         """Some of the rows."""
         return self._replace(rows=[self.rows[row] for row in rows], lines=[self.lines[row] for row in rows])

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import field_validator
 
 from aezoo.builtins import table_files
+from aezoo.builtins.grouping import GroupedDatasetSpec
 from aezoo.builtins.missing_values import gap_remarks
 from aezoo.builtins.table_files import NAMED, Dialect, Fault, Table
-from aezoo.plugin import DataError, DataWarning, Field, FileDatasetSpec, Remark, Samples, Shape, Spec, Strings
+from aezoo.plugin import DataError, DataWarning, Field, Remark, Samples, Shape, Spec, Strings
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
 
-class TableSpec(FileDatasetSpec):
+class TableSpec(GroupedDatasetSpec):
     """A CSV file with a header: each line is a sample [F] of the numeric columns.
 
     Every value has to be a number: a missing value, a NaN or a word is refused with its line and column. All
@@ -32,6 +33,9 @@ class TableSpec(FileDatasetSpec):
     a value is known and 0 where none is; `gaps` are words that stand for a missing value, too. `categories` lists the
     words of a column, which is then read as their numbers, from 0 on; another word is refused, and in a label or field
     numbered after them.
+
+    Shares of the splits are drawn at random. With `group`, a column, they are of its groups: none is in two splits.
+    With `time`, a column of numbers or dates, or with `split = "chronological"`, the last samples are the test.
 
     A byte order mark says the encoding, and a first line `sep=;` the delimiter, where the spec does not.
 
@@ -96,13 +100,15 @@ class TableSpec(FileDatasetSpec):
     def at_columns(self, names: Sequence[str], source: str) -> Self:
         there = {*names}
         # New samples need no label; where they have one, it must not be read as an input.
-        label, id = (name if name in there else None for name in (self.label, self.id))
+        named = (self.label, self.id, self.group, self.time)
+        label, id, group, time = (name if name in there else None for name in named)
         fields = {name: columns for name, columns in (self.fields or {}).items() if there.issuperset(_listed(columns))}
         exclude = tuple(name for name in self.exclude if name in there)
         beside = [label, *(column for columns in fields.values() for column in _listed(columns))]
         read = {*(self.columns or there), *beside}
         categories = {name: words for name, words in (self.categories or {}).items() if name in read} or None
         found = {"label": label, "id": id, "fields": fields or None, "exclude": exclude, "categories": categories}
+        found |= {"group": group, "time": time}
         return super().at(Path(source)).model_copy(update=found)
 
     def field_names(self) -> frozenset[str]:
@@ -145,8 +151,16 @@ class TableSpec(FileDatasetSpec):
         found = {"columns": tuple(columns), "exclude": (), "categories": self._all_categories(table)}
         shown = ", ".join(columns[:NAMED]) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
         hint = f"data.exclude, data.label or data.id says which columns are no features, of {shown}"
+        splits = self.split_by(len(table.rows), table.column, table.place)
         samples = Samples(
-            values, str(table.path), labels=labels, names=names, fields=fields, settings=found, shape_hint=hint
+            values,
+            str(table.path),
+            labels=labels,
+            names=names,
+            fields=fields,
+            settings=found,
+            shape_hint=hint,
+            **splits,
         )
         return samples.with_gaps() if self.missing else samples
 
@@ -167,7 +181,7 @@ class TableSpec(FileDatasetSpec):
     def _read_columns(self, table: Table) -> Sequence[str]:
         """The columns that are read. Raises `DataError` with all names that the table does not have."""
         beside = [column for columns in (self.fields or {}).values() for column in _listed(columns)]
-        beside += [name for name in (self.label, self.id) if name is not None]
+        beside += [name for name in (self.label, self.id, *self.beside_splits()) if name is not None]
         self._refuse_absent(table, [*(self.columns or ()), *beside, *self.exclude])
         left_out = {*beside, *self.exclude}
         names = self.columns or tuple(name for name in table.header if name not in left_out)

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from aezoo.data.block_order import block_order, window_of
 from aezoo.data.reading_ahead import default_workers, read_ahead
-from aezoo.data.stores import LazyStore, MappedStore, as_tensor
+from aezoo.data.stores import Store, as_tensor, store_of
 from aezoo.randomness import generator
 from aezoo.spec.document import Spec
-from aezoo.spec.lazy import LazyArray, SelectedRows, blocks_of
+from aezoo.spec.lazy import JoinedRows, LazyArray, blocks_of, located
 from aezoo.spec.samples import Array, Samples
 
 T = TypeVar("T")
@@ -92,11 +92,14 @@ class Batches:
         self.device = torch.device(device)
         self.dtype = type_of(spec)
         self.shape = samples.shape
-        self._values, self._rows = _stored(samples.values, rows, self.device, self.dtype)
-        self._lazy = isinstance(self._values, (MappedStore, LazyStore))
-        decodes = isinstance(samples.values, LazyArray) and samples.values.decodes
+        values, inside = located(samples.values, rows)
+        self._values, self._rows = _stored(values, inside, self.device, self.dtype)
+        self._lazy = isinstance(self._values, Store)
+        decodes = isinstance(values, LazyArray) and values.decodes
         self._workers = default_workers(decodes=decodes) if workers is None else workers
-        self._blocks = _blocks(samples.values, rows)
+        # Of a whole set, as it was counted when it was opened: the order of a run depends on it.
+        joined = isinstance(samples.values, JoinedRows)
+        self._blocks = _blocks(values, inside) if joined else _blocks(samples.values, rows)
         self._must_move = self._values.device != self.device
         low, high = spec.input.range or (0.0, 255.0)
         self._scale, self._shift = (high - low) / 255, low
@@ -215,18 +218,14 @@ class Batches:
 
 def _stored(
     values: Array | LazyArray, rows: Rows | None, device: torch.device, dtype: torch.dtype
-) -> tuple[Tensor | MappedStore | LazyStore, Tensor | None]:
+) -> tuple[Tensor | Store, Tensor | None]:
     """What batches are gathered from, and the split's rows in it (None for all).
 
     What is mapped or lazy is not read, and values that would fill the device stay in memory; others are copied to it
     once. On the CPU a large split is not copied.
     """
-    while isinstance(values, SelectedRows):
-        rows = values.rows if rows is None else values.rows[rows]
-        values = values.values
     if isinstance(values, (np.memmap, LazyArray)):
-        store = LazyStore(values) if isinstance(values, LazyArray) else MappedStore(values)
-        return store, None if rows is None else as_tensor(rows)
+        return store_of(values), None if rows is None else as_tensor(rows)
     if rows is not None and device.type == "cpu" and len(rows) * (values.nbytes // max(1, len(values))) > COPIED:
         return as_tensor(values), as_tensor(rows)
     stored = as_tensor(_selected(values, rows))

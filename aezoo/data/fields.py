@@ -109,7 +109,7 @@ def _check_weights(samples: Samples, name: str) -> None:
     if nothing.any():
         row = int(nothing.argmax())
         more = f", nor of {int(nothing.sum()) - 1} more" if nothing.sum() > 1 else ""
-        message = f"{samples.source}: {samples.name(row)}: by field {name!r}, no value of it counts{more}"
+        message = f"{samples.where(row)}: by field {name!r}, no value of it counts{more}"
         raise DataError(message, hint="leave these samples out")
 
 
@@ -119,7 +119,7 @@ def _refuse(samples: Samples, name: str, array: Array, bad: Array, why: str, *, 
     row, *position = (int(index) for index in np.unravel_index(int(bad.argmax()), bad.shape))
     at = f", position {position}" if position else ""
     more = f", as are {int(bad.sum()) - 1} more" if bad.sum() > 1 else ""
-    message = f"{samples.source}: {samples.name(row)}: field {name!r}{at}: {array[(row, *position)]} {why}{more}"
+    message = f"{samples.where(row)}: field {name!r}{at}: {array[(row, *position)]} {why}{more}"
     hint = f"correct the data, or what is declared of fields.{name}"
     if classes is not None:
         hint += f"; {classes} classes are numbered from 0 to {classes - 1}"

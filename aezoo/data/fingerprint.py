@@ -41,6 +41,9 @@ def fingerprint(samples: Samples, fields: Iterable[str] = ()) -> str:
         _add(digest, "values", samples.values)
     for name in sorted(fields):
         _add(digest, f"field {name}", samples.fields[name])
+    for name, array in (("groups", samples.groups), ("times", samples.times)):  # the splits follow from them
+        if array is not None:
+            _add(digest, name, array)
     for name in sorted(samples.splits):
         _add(digest, f"split {name}", np.asarray(samples.splits[name], np.int64))
     return digest.hexdigest()

@@ -62,6 +62,7 @@ def dataset_for(frame: Frame, registry: Registry, own: DatasetSpec | None) -> Fi
     if own is not None and "columns" in type(own).model_fields:  # another file of columns: Parquet
         shared |= type(own).model_fields.keys() - {"type", "path", "limit"}
     kept = own.model_dump(include=shared & part.model_fields.keys(), exclude_defaults=True) if own is not None else {}
+    kept = {name: value for name, value in kept.items() if own is None or name not in own.separate()}
     if own is not None and not type(own).model_fields.keys() >= {"validation", "test"}:
         kept |= dict(zip(("validation", "test"), own.fractions(), strict=True))
     return part.model_validate({**kept, "type": part.tag(), "path": title}).at_columns(names, title)

@@ -21,12 +21,13 @@ from torch import Tensor
 from aezoo.data import frames, objects
 from aezoo.data.fields import check_fields
 from aezoo.data.sample_sizes import check_size, is_resized
+from aezoo.data.split_sources import with_split_sources
 from aezoo.data.values import Survey, check_domains, check_values
 from aezoo.errors import DataError, DataWarning, NotFound, SpecError, UsageError
 from aezoo.files import expanded
 from aezoo.names import utf8
 from aezoo.reading.bounds import MAX_BYTES
-from aezoo.reading.merge import SHARES, STATEMENTS
+from aezoo.reading.merge import STATEMENTS
 from aezoo.reading.reader import check as read_spec
 from aezoo.reading.reader import read_as
 from aezoo.registry.loader import default_registry
@@ -35,8 +36,8 @@ from aezoo.spec.canonical import to_json
 from aezoo.spec.component import field_name
 from aezoo.spec.contracts import samples_of
 from aezoo.spec.document import Spec
-from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
-from aezoo.spec.lazy import LazyArray, WithChannel
+from aezoo.spec.kinds import SHARES, DatasetSpec, FileDatasetSpec
+from aezoo.spec.lazy import with_channel
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, text
 
@@ -78,17 +79,17 @@ def open_samples(
     if isinstance(source, (str, PathLike)):
         source = _dataset_for(Path(source), registry or default_registry(), spec.data if as_input else None)
     if isinstance(source, DatasetSpec):
-        source = _loaded(source, spec, seed, resized=resized)
+        load = partial(_loaded, spec=spec, seed=seed, resized=resized)
+        source = with_split_sources(source, load, registry or default_registry())
     samples = source if isinstance(source, Samples) else _from_array(source)
     shape = (1, *samples.shape)
     fits = spec.input.shape == shape or (resized and len(shape) == 3 and spec.input.shape[0] == 1)
     if as_input and spec.input.kind == "image" and fits:
-        values = samples.values
-        return replace(samples, values=WithChannel(values) if isinstance(values, LazyArray) else values[:, None])
+        return replace(samples, values=with_channel(samples.values))
     return samples
 
 
-def _loaded(dataset: DatasetSpec, spec: Spec, seed: int, *, resized: bool) -> Samples:
+def _loaded(dataset: DatasetSpec, *, spec: Spec, seed: int, resized: bool) -> Samples:
     """The samples of a dataset, of the spec's size or their own."""
     shape = spec.input.shape
     if resized:
@@ -138,7 +139,11 @@ def source_of(
         return path
     registry = registry or default_registry()
     if path is None:
-        return read_as(_own(spec), settings, registry=registry)
+        changed = read_as(_own(spec), settings, registry=registry)
+        if changed.separate().keys() != _own(spec).separate().keys():
+            message = f"a trained model keeps what of its data was held out: {', '.join(settings)}"
+            raise UsageError(message, hint="leave it out; --data FILE, or an INPUT, names other samples")
+        return changed
     path = expanded(path)
     own = spec.data if as_input else None
     if isinstance(own, FileDatasetSpec) and _ending(path) in own.suffixes:
@@ -173,10 +178,21 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
     if frames.library_of(source):
         dataset = frames.dataset_for(source, default_registry(), spec.data)  # type: ignore[arg-type]
     elif isinstance(dataset, FileDatasetSpec):
-        dataset = dataset.model_copy(update={"path": _from_here(Path(dataset.path))})
+        dataset = dataset.moved(lambda path: _from_here(Path(path)))
+    _warn_of_unused(spec, dataset, source)
     other = spec.data is not None and _identity(dataset) != _identity(spec.data)
     dropped = {name: "" for name in STATEMENTS if other and name not in kept}
     return spec.model_copy(update={"data": dataset, **dropped})
+
+
+def _warn_of_unused(spec: Spec, dataset: DatasetSpec | None, source: Source) -> None:
+    """Warn of a source that the spec has for a single split, where other data stand in place of its own."""
+    kept = {} if dataset is None else dataset.separate()
+    for name, settings in (spec.data.separate() if spec.data is not None and source is not None else {}).items():
+        if name not in kept:
+            what = f"data.{name} of the spec, {settings.get('path', settings)}, is not used: the data are others"
+            hint = f"--set data.{name}.path=FILE beside --data names a source for it"
+            warnings.warn(DataWarning(what, hint), stacklevel=4)
 
 
 def with_settings(spec: Spec, samples: Samples) -> Spec:
@@ -254,6 +270,7 @@ def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> Dat
     if isinstance(own, FileDatasetSpec) and suffix in own.suffixes:
         return own.at(path)
     shares = dict(zip(("validation", "test"), own.fractions(), strict=True)) if own is not None else {}
+    shares = {name: share for name, share in shares.items() if own is None or name not in own.separate()}
     known: set[str] = set()
     for part in _file_datasets(registry):
         if suffix in part.suffixes:

@@ -3,6 +3,7 @@
 A store gives what `Batches` asks of a tensor: `index_select(0, rows)`, a slice, its length, type and device.
 
     memory: a tensor         mapped: MappedStore, pages given back as they were read         lazy: LazyStore
+    shards: JoinedStore, of these
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from aezoo.errors import DataError
-from aezoo.spec.lazy import LazyArray, files_of
+from aezoo.spec.lazy import JoinedRows, LazyArray, files_of
 from aezoo.spec.samples import Array
 
 #: Bytes of a mapped file that a process may hold before it gives their pages back: they stay in the system's cache.
@@ -68,16 +69,61 @@ class LazyStore:
     def __init__(self, values: LazyArray) -> None:
         self.values = values
         self.dtype = as_tensor(np.empty(0, values.dtype)).dtype
+        self._pages = [Pages(mapped) for mapped in values.mapped()]
+        self._row = values.nbytes // max(1, len(values))
 
     def __len__(self) -> int:
         return len(self.values)
 
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
-        """These rows. Raises `DataError` where one cannot be read."""
+        """These rows. Raises `DataError` where one cannot be read, or a file was cut short."""
+        for pages in self._pages:
+            pages.touch(len(rows) * max(self._row, AROUND))
         return as_tensor(self.values.read(rows.numpy()))
 
     def __getitem__(self, rows: slice) -> Tensor:
-        return as_tensor(self.values[rows])
+        return self.index_select(0, torch.arange(*rows.indices(len(self))))
+
+
+class JoinedStore:
+    """Samples in several arrays one after another, each gathered in its own way.
+
+    Args:
+        values: Theirs.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, values: JoinedRows) -> None:
+        self.values = values
+        self._stores = [store_of(part) for part in values.parts]
+        self.dtype = self._stores[0].dtype
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def index_select(self, dim: int, rows: Tensor) -> Tensor:
+        """These rows. Raises `DataError` where one cannot be read, or a file was cut short."""
+        result = torch.empty((len(rows), *self.values.shape[1:]), dtype=self.dtype)
+        for part, chosen, inside in self.values.places(rows.numpy()):
+            result[torch.from_numpy(chosen)] = self._stores[part].index_select(0, torch.from_numpy(inside))
+        return result
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        return self.index_select(0, torch.arange(*rows.indices(len(self))))
+
+
+#: What batches are gathered from where samples are not all in memory.
+Store = MappedStore | LazyStore | JoinedStore
+
+
+def store_of(values: Array | LazyArray) -> Tensor | Store:
+    """What rows of an array are gathered from: a tensor of one in memory."""
+    if isinstance(values, JoinedRows):
+        return JoinedStore(values)
+    if isinstance(values, LazyArray):
+        return LazyStore(values)
+    return MappedStore(values) if isinstance(values, np.memmap) else as_tensor(values)
 
 
 class Pages:
@@ -120,6 +166,12 @@ class Pages:
 
 def chunks(values: Array | LazyArray, most: int) -> Iterator[tuple[int, Array]]:
     """All samples in order, so many values at once at most, each with the number of its first row."""
+    if isinstance(values, JoinedRows):
+        first = 0
+        for part in values.parts:
+            yield from ((first + start, chunk) for start, chunk in chunks(part, most))
+            first += len(part)
+        return
     pages = Pages(values)
     rows = max(1, most // max(1, int(np.prod(values.shape[1:], dtype=np.int64))))
     blocks = values.blocks if isinstance(values, LazyArray) else None

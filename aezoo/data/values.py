@@ -96,7 +96,7 @@ def check_values(samples: Samples, interval: Range | None, *, double: bool = Fal
 def _bad_value(samples: Samples, seen: Survey, interval: Range | None, widths: float) -> DataError:
     assert seen.first_bad is not None
     row, position, value = seen.first_bad
-    location = f"{samples.source}: {samples.name(row)}, position {list(position)}: {value}"
+    location = f"{samples.where(row)}, position {list(position)}: {value}"
     if seen.not_finite:
         return DataError(
             f"{location}; {seen.not_finite} of {samples.values.size} values are NaN or infinite,"
@@ -153,7 +153,7 @@ def check_domains(
             feature = position[0]
             others = int(bad[:, feature].sum()) - 1
             more = f", nor are {others} more" if others else ""
-            where = f"{samples.source}: {samples.name(start + row)}, {what + ', ' if what else ''}feature {feature}"
+            where = f"{samples.where(start + row)}, {what + ', ' if what else ''}feature {feature}"
             message = f"{where} (counted from 0): {chunk[(row, *position)]:g} is not {domains[feature]}{more}"
             raise DataError(message, hint="correct the data, or what the spec says of this feature")
 

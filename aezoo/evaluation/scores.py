@@ -168,7 +168,8 @@ def evaluate_split(
         raise DataError(f"{samples.source}: there is no {split} split", hint=f"there are: {known}, all")
     batches = Batches(samples, model.spec, rows[split], device=model.device)
     evaluator = Evaluator(model, batches, seed, batch_size, spec=spec)
-    return _scores(evaluator, samples, split, _training_batches(model.spec, samples, rows["train"]))
+    training = _training_batches(model.spec, samples, rows["train"])
+    return _scores(evaluator, samples, split, training, samples.title_at(int(rows[split][0])))
 
 
 def _with_metrics(spec: Spec, metrics: Sequence[str | Mapping[str, Any]]) -> Spec:
@@ -179,7 +180,7 @@ def _with_metrics(spec: Spec, metrics: Sequence[str | Mapping[str, Any]]) -> Spe
     return check_spec({**document, "metrics": [*document.get("metrics", []), *metrics]}, limits=LIMITS_IN_USE)[0]
 
 
-def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batches | None) -> Scores:
+def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batches | None, title: str = "") -> Scores:
     # Of wide samples fewer at a time: moments take several copies of a batch in float64.
     size = max(1, min(1024, FIT_VALUES // flat(samples.shape)))
     passes = None if training is None else partial(training.sequential, size)
@@ -192,7 +193,7 @@ def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batche
         return Scores(
             metrics=metrics,
             baseline=compared,
-            dataset=samples.title,
+            dataset=title or samples.title,
             split=split,
             n=len(evaluator.batches),
             seed=evaluator.seed,

@@ -13,9 +13,10 @@ from typing import Any
 
 from aezoo.errors import Fault, KeyPath, render_path
 from aezoo.reading.assignments import Assignment, in_order, parse_assignment
-from aezoo.reading.merge import MACROS, SHARES, STATEMENTS, Merger, steps_of, written_out
+from aezoo.reading.merge import MACROS, STATEMENTS, Merger, steps_of, written_out
 from aezoo.reading.provenance import DEFAULT, Node, Origin, Source, plain
 from aezoo.reading.repeats import Repeats
+from aezoo.spec.kinds import SHARES
 from aezoo.spec.limits import Limits
 
 #: What stands in a slot that has a default, so that its settings may be written without its name.

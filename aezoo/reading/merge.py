@@ -22,8 +22,6 @@ SLOTS = frozenset({"latent", "likelihood", "objective", "data", "prior", "optimi
 LISTS = {"input": "shape", "decoder": "layers"}
 #: Keys that describe a model; they hold only for the data that they were written for.
 STATEMENTS = ("description", "license", "paper")
-#: Settings of data that do not change which data they are: how much of them is taken, and for what.
-SHARES = frozenset({"validation", "test", "limit"})
 #: Keys of a table that edits a list, beside positions.
 ENDS = ("prepend", "append")
 

@@ -18,6 +18,7 @@ from aezoo.reading.provenance import Source as Text
 from aezoo.reading.pydantic_errors import ADVISED, faults_of, lenient
 from aezoo.reading.requirements import installed, unmet
 from aezoo.reading.resolver import Resolver, Spelled, locate
+from aezoo.reading.split_sources import source_faults
 from aezoo.registry.attribution import attributed
 from aezoo.registry.entry_points import scanned
 from aezoo.registry.loader import default_registry
@@ -145,6 +146,7 @@ def read_as(
     values["data"] = _with_path(values["data"], path, registry)
     try:
         chosen = _Data.model_validate(values, context={"registry": registry}).data
+        faults += source_faults(chosen, registry)
     except ValidationError as error:
         faults += faults_of(error, values, registry)
     if faults:
@@ -175,7 +177,7 @@ def _examined(
 ) -> list[Fault]:
     """What is wrong between the parts; of a spec with faults, as much as is certain without guessing."""
     if spec is not None:
-        return examine(spec, limits=limits)
+        return [*examine(spec, limits=limits), *source_faults(spec.data, registry)]
     if len(faults) > ADVISED:  # no spec, but something else
         return []
     mended, certain = lenient(document, faults, registry)

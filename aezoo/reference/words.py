@@ -58,6 +58,8 @@ def _type(annotation: Any, wording: Wording, *, many: bool = False) -> str:
         return " or ".join(_type(part, wording, many=many) for part in inner if part is not NoneType)
     if origin in (tuple, list):
         return _list(inner, wording, many=many)
+    if origin is dict and inner[1] is Any:
+        return plural("table", many=many)
     if origin is dict:
         return f"{plural('table', many=many)} of {_type(inner[1], wording, many=True)}"
     return _single(annotation, wording, many=many)

@@ -7,7 +7,7 @@ time it is read, by whichever thread and in whichever order; a row that cannot b
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,11 +51,13 @@ class LazyArray(ABC):
         """The files that it reads."""
         yield from ()
 
+    def mapped(self) -> Iterator[Array]:
+        """The mapped arrays that rows are read from: reading one whose file was cut short would end the process."""
+        yield from ()
+
     def state(self) -> Iterator[str]:
         """What changes when the samples do, a line each, without reading them: names, sizes and times of files."""
-        for path in self.files():
-            stat = path.stat()
-            yield f"{path.name} {stat.st_size} {stat.st_mtime_ns}"
+        yield from _states_of(self.files())
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -132,6 +134,9 @@ class SelectedRows(LazyArray):
     def files(self) -> Iterator[Path]:
         yield from files_of(self.values)
 
+    def mapped(self) -> Iterator[Array]:
+        yield from mapped_in(self.values)
+
     def state(self) -> Iterator[str]:
         yield from self.values.state() if isinstance(self.values, LazyArray) else super().state()
         yield f"rows {self.rows.tobytes().hex() if len(self) < 1000 else _digest(self.rows)}"
@@ -162,6 +167,9 @@ class WithChannel(LazyArray):
     def files(self) -> Iterator[Path]:
         yield from self._values.files()
 
+    def mapped(self) -> Iterator[Array]:
+        yield from self._values.mapped()
+
     def state(self) -> Iterator[str]:
         yield from self._values.state()
 
@@ -181,15 +189,29 @@ class ConvertedRows(LazyArray):
     def read(self, rows: Rows) -> Array:
         return self._convert(self._values[rows])
 
+    @property
+    def decodes(self) -> bool:
+        return isinstance(self._values, LazyArray) and self._values.decodes
+
+    @property
+    def blocks(self) -> Rows | None:
+        return blocks_of(self._values, None)
+
+    def state(self) -> Iterator[str]:
+        yield from self._values.state() if isinstance(self._values, LazyArray) else super().state()
+
     def files(self) -> Iterator[Path]:
         yield from files_of(self._values)
 
+    def mapped(self) -> Iterator[Array]:
+        yield from mapped_in(self._values)
+
 
 class JoinedRows(LazyArray):
-    """The rows of several arrays one after another: the shards of a set.
+    """The rows of several arrays one after another: the shards of a set, or sources of single splits.
 
     Args:
-        parts: Of one shape and type, mapped or lazy.
+        parts: Of one shape and type, in memory, mapped or lazy.
     """
 
     def __init__(self, parts: Sequence[Any]) -> None:
@@ -197,22 +219,60 @@ class JoinedRows(LazyArray):
 
         self._ends: Rows = np.cumsum([len(part) for part in parts], dtype=np.int64)
         super().__init__((int(self._ends[-1]), *parts[0].shape[1:]), parts[0].dtype)
-        self._parts = parts
+        self.parts = parts
 
     def read(self, rows: Rows) -> Array:
         import numpy as np
 
         result = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        shards = np.searchsorted(self._ends, rows, side="right")
-        for shard in np.unique(shards):
-            chosen = np.flatnonzero(shards == shard)
-            start = int(self._ends[shard - 1]) if shard else 0
-            result[chosen] = self._parts[shard][rows[chosen] - start]
+        for part, chosen, inside in self.places(rows):
+            result[chosen] = self.parts[part][inside]
         return result
 
+    def places(self, rows: Rows) -> Iterator[tuple[int, Rows, Rows]]:
+        """Of each part that has some of these rows: its number, which of them these are, and their rows in the part."""
+        import numpy as np
+
+        parts = np.searchsorted(self._ends, rows, side="right")
+        for part in np.unique(parts).tolist():
+            chosen = np.flatnonzero(parts == part)
+            yield part, chosen, rows[chosen] - (int(self._ends[part - 1]) if part else 0)
+
+    @property
+    def decodes(self) -> bool:
+        return any(isinstance(part, LazyArray) and part.decodes for part in self.parts)
+
     def files(self) -> Iterator[Path]:
-        for part in self._parts:
+        for part in self.parts:
             yield from files_of(part)
+
+    def mapped(self) -> Iterator[Array]:
+        for part in self.parts:
+            yield from mapped_in(part)
+
+    def state(self) -> Iterator[str]:
+        for part in self.parts:
+            if isinstance(part, LazyArray):
+                yield from part.state()
+            elif files := files_of(part):
+                yield from _states_of(files)
+            else:
+                yield f"held {part.dtype.str} {part.shape} {_digest(part)}"
+
+
+def with_channel(values: Any) -> Any:
+    """Grey images [N, H, W] as [N, 1, H, W], in memory, mapped or lazy."""
+    if isinstance(values, JoinedRows):
+        return JoinedRows([with_channel(part) for part in values.parts])
+    return WithChannel(values) if isinstance(values, LazyArray) else values[:, None]
+
+
+def mapped_in(values: Any) -> Iterator[Array]:
+    """The mapped arrays that the rows of an array are read from."""
+    if isinstance(values, LazyArray):
+        yield from values.mapped()
+    elif getattr(values, "_mmap", None) is not None:
+        yield values
 
 
 def files_of(values: Any) -> list[Path]:
@@ -238,7 +298,31 @@ def blocks_of(values: Any, rows: Rows | None) -> Rows | None:
     return np.unique(np.searchsorted(rows, starts)) if bool((np.diff(rows) > 0).all()) else None
 
 
-def _digest(rows: Rows) -> str:
+def located(values: Any, rows: Rows | None) -> tuple[Any, Rows | None]:
+    """The array that these rows (None: all) are read from, and their numbers in it: one part of several, if it has all.
+
+    Args:
+        values: In memory, mapped or lazy.
+        rows: Ascending or not.
+    """
+    while True:
+        if isinstance(values, SelectedRows):
+            rows = values.rows if rows is None else values.rows[rows]
+            values = values.values
+        elif isinstance(values, JoinedRows) and rows is not None and len(places := [*values.places(rows)]) == 1:
+            part, _, rows = places[0]
+            values = values.parts[part]
+        else:
+            return values, rows
+
+
+def _states_of(files: Iterable[Path]) -> Iterator[str]:
+    for path in files:
+        stat = path.stat()
+        yield f"{path.name} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _digest(values: Array) -> str:
     from hashlib import sha256
 
-    return sha256(rows.tobytes()).hexdigest()
+    return sha256(values.tobytes()).hexdigest()

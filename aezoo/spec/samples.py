@@ -29,12 +29,16 @@ class Samples:
         source: Where they came from, for messages and records: a path or a name.
         labels: [N] integers or None: the field `label`.
         factors: [N, K] true factors of generated sets, or None: the field `factors`.
-        splits: Row indices by split name where the set fixes them ("train", "validation", "test").
+        splits: Row indices by split name where the set fixes them ("train", "validation", "test"). Without "train",
+            the rows in none of these are split by shares.
         names: One name per sample (file names, row numbers), or empty.
         fields: What goes along with the samples, by name: [N, ...] each. It may be read when it is asked for.
         settings: What the source says of itself, by settings of its dataset: names of columns, by which another
             file is read in the same way.
         shape_hint: What can be done about another shape than the spec's, by whoever reads this source.
+        groups: [N] numbers of the groups that samples are of, each of which is in one split as a whole; or None.
+        times: [N] numbers that rise with time: the last samples are the test; or None.
+        origins: Where several sources stand one after another: the first row of each, and where it came from.
     """
 
     values: Array | LazyArray
@@ -46,6 +50,9 @@ class Samples:
     fields: Mapping[str, Array] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     shape_hint: str = ""
+    groups: Array | None = None
+    times: Array | None = None
+    origins: Sequence[tuple[int, str]] = ()
 
     def __post_init__(self) -> None:
         named = {"label": self.labels, "factors": self.factors}
@@ -64,9 +71,19 @@ class Samples:
     @property
     def title(self) -> str:
         """How records call the set: of a path of this machine the last name, since others will read them."""
-        from aezoo.names import utf8
+        sources = [source for _, source in self.origins] or [self.source]
+        return ", ".join(dict.fromkeys(map(_title, sources)))
 
-        return utf8(os.path.basename(os.path.normpath(self.source)) if os.path.isabs(self.source) else self.source)
+    def title_at(self, row: int) -> str:
+        """How records call the source that a sample came from."""
+        return _title(self._origin(row)[1])
+
+    def where(self, row: int) -> str:
+        """Where a sample came from and how it is called there, for messages."""
+        return f"{self._origin(row)[1]}: {self.name(row)}"
+
+    def _origin(self, row: int) -> tuple[int, str]:
+        return max((origin for origin in self.origins if origin[0] <= row), default=(0, self.source))
 
     def take(self, rows: Any) -> Samples:
         """Some of the samples, by their row numbers, with all that goes along; without splits.
@@ -75,12 +92,15 @@ class Samples:
         """
         from aezoo.spec.lazy import LazyArray, SelectedRows, files_of
 
-        labels, factors = (None if array is None else array[rows] for array in (self.labels, self.factors))
+        beside = (self.labels, self.factors, self.groups, self.times)
+        labels, factors, groups, times = (None if array is None else array[rows] for array in beside)
         names = tuple(self.names[int(row)] for row in rows) if self.names else ()
         fields = SelectedFields(self.fields, rows)
         apart = isinstance(self.values, LazyArray) or files_of(self.values)
         values = SelectedRows(self.values, rows) if apart else self.values[rows]
-        return Samples(values, self.source, labels, factors, names=names, fields=fields)
+        return Samples(
+            values, self.source, labels, factors, names=names, fields=fields, groups=groups, times=times
+        )  # fmt: skip
 
     def with_gaps(self) -> Samples:
         """The samples with 0 for every NaN, and the field `observed`: 1 where a value is known, 0 where none is."""
@@ -97,7 +117,7 @@ class Samples:
         """How messages and files call this sample; bytes of a file's name that are no UTF-8 are spelt out."""
         from aezoo.names import utf8
 
-        return utf8(self.names[row]) if self.names else f"sample {row}"
+        return utf8(self.names[row]) if self.names else f"sample {row - self._origin(row)[0]}"
 
 
 class SelectedFields(Mapping[str, "Array"]):
@@ -120,6 +140,34 @@ class SelectedFields(Mapping[str, "Array"]):
 
     def __len__(self) -> int:
         return len(self._fields)
+
+
+class JoinedFields(Mapping[str, "Array"]):
+    """The fields of several sets one after another, of those that all of them have; each is read when it is asked for.
+
+    Args:
+        parts: Of each set.
+    """
+
+    def __init__(self, parts: Sequence[Mapping[str, Array]]) -> None:
+        self._parts = parts
+
+    def __getitem__(self, name: str) -> Array:
+        import numpy as np
+
+        return np.concatenate([part[name] for part in self._parts])
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._parts[0] if all(name in part for part in self._parts))
+
+    def __len__(self) -> int:
+        return len([*self])
+
+
+def _title(source: str) -> str:
+    from aezoo.names import utf8
+
+    return utf8(os.path.basename(os.path.normpath(source)) if os.path.isabs(source) else source)
 
 
 def __getattr__(name: str) -> object:

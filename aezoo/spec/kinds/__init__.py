@@ -8,7 +8,7 @@ from __future__ import annotations
 from aezoo.spec.component import Component
 from aezoo.spec.kinds.constraint import ConstraintSpec
 from aezoo.spec.kinds.corruption import CorruptionSpec
-from aezoo.spec.kinds.dataset import DatasetSpec, FileDatasetSpec, SplitDatasetSpec
+from aezoo.spec.kinds.dataset import SHARES, DatasetSpec, FileDatasetSpec, SplitDatasetSpec
 from aezoo.spec.kinds.latent import LatentSpec
 from aezoo.spec.kinds.layer import RANGES, Activation, Affine, LayerSpec, Norm, Style, Upsampling, flat_parameters
 from aezoo.spec.kinds.likelihood import LikelihoodSpec
@@ -24,6 +24,7 @@ __all__ = [
     "BEYOND_LATENT",
     "KINDS",
     "RANGES",
+    "SHARES",
     "Activation",
     "Affine",
     "ConstantSpec",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -15,6 +15,11 @@ from aezoo.hints import assigned
 from aezoo.spec.component import AnySpec, Component, Remark
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, text
+
+#: A share of the samples, or the settings of a source of its own: those that differ from the training data's.
+Held = Annotated[float, Field(ge=0, lt=1)] | dict[str, Any]
+#: Settings of data that do not change which data they are: how much of them is taken, and for what.
+SHARES = frozenset({"validation", "test", "limit"})
 
 
 class DatasetSpec(Component):
@@ -34,6 +39,10 @@ class DatasetSpec(Component):
     def fractions(self) -> tuple[float, float]:
         """Shares held out for validation and test, where the samples come without splits of their own."""
         return 0.1, 0.1
+
+    def separate(self) -> dict[str, Any]:
+        """The splits that have a source of their own, and the settings by which each differs from this one."""
+        return {}
 
     def field_names(self) -> frozenset[str] | None:
         """Names of the fields that its samples come with, where they are known without loading anything."""
@@ -64,20 +73,51 @@ class SplitDatasetSpec(DatasetSpec):
         return self.validation, self.test
 
     def remarks(self, spec: AnySpec) -> Iterator[Remark]:
-        if self.validation + self.test >= 1:
-            yield Remark("validation and test leave nothing to train on", hint="let them add up to less than 1")
+        yield from _too_much_held_out(self)
         yield from super().remarks(spec)
 
 
-class FileDatasetSpec(SplitDatasetSpec):
-    """Base of the sets that are read from a file or a folder."""
+class FileDatasetSpec(DatasetSpec):
+    """Base of the sets that are read from a file or a folder.
+
+    `validation` and `test` are shares of the samples, or each a source of its own: a table of the settings that
+    differ from those of the training data, `test = { path = "test.csv" }`.
+    """
 
     #: Endings of the files it reads, for callers that give nothing but a path; "/" stands for a folder.
     suffixes: ClassVar[tuple[str, ...]] = ()
     #: Whether it reads a data frame too: then it has `at_columns` and `load_columns`.
     reads_columns: ClassVar[bool] = False
+    validation: Held = Field(0.1, description="share held out for validation, or settings of a source of its own")
+    test: Held = Field(0.1, description="share held out for the test, or settings of a source of its own")
     path: str = Field(min_length=1, description="file or folder, from the working folder or absolute")
     limit: int | None = Field(None, ge=1, description="take only so many samples, evenly spaced over the source")
+
+    def fractions(self) -> tuple[float, float]:
+        """The shares held out of this source: 0 of a split that has a source of its own."""
+        validation, test = (0.0 if isinstance(held, dict) else held for held in (self.validation, self.test))
+        return validation, test
+
+    def separate(self) -> dict[str, Any]:
+        held = {"validation": self.validation, "test": self.test}
+        return {name: settings for name, settings in held.items() if isinstance(settings, dict)}
+
+    def alone(self) -> Self:
+        """The set without sources of their own for validation and test, of which it then holds out shares."""
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in self.separate()})
+
+    def moved(self, to: Callable[[str], str]) -> Self:
+        """The set with every path in it, those of sources of their own too, replaced."""
+        held = {
+            name: {**settings, "path": to(settings["path"])}
+            for name, settings in self.separate().items()
+            if isinstance(settings.get("path"), str)
+        }
+        return self.model_copy(update={"path": to(self.path), **held})
+
+    def remarks(self, spec: AnySpec) -> Iterator[Remark]:
+        yield from _too_much_held_out(self)
+        yield from super().remarks(spec)
 
     def found(self) -> Path:
         """The path, or `NotFound`."""
@@ -87,8 +127,11 @@ class FileDatasetSpec(SplitDatasetSpec):
         return path
 
     def at(self, path: Path) -> Self:
-        """The set at another path, all of it, read in the same way; names that only this file has are dropped."""
-        return self.model_copy(update={"path": str(path), "limit": None})
+        """The set at another path, all of it, read in the same way; names that only this file has are dropped.
+
+        Sources of their own for validation and test are not those of another path.
+        """
+        return self.alone().model_copy(update={"path": str(path), "limit": None})
 
     def at_columns(self, names: Sequence[str], source: str) -> Self:
         """The set of a data frame with these columns, read in the same way; names that it does not have are dropped.
@@ -123,3 +166,8 @@ class FileDatasetSpec(SplitDatasetSpec):
         """Which of `n` samples to take: all, or `limit` of them, from all over the source (it may be sorted)."""
         limit = self.limit or n
         return range(n) if limit >= n else [row * n // limit for row in range(limit)]
+
+
+def _too_much_held_out(dataset: DatasetSpec) -> Iterator[Remark]:
+    if sum(dataset.fractions()) >= 1:
+        yield Remark("validation and test leave nothing to train on", hint="let them add up to less than 1")

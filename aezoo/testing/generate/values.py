@@ -74,7 +74,9 @@ def draw_value(generator: PartSource, annotation: Any, metadata: Iterable[Any], 
     if origin is Literal:
         return generator.draw(st.sampled_from(args))
     if origin in (Union, UnionType):
-        chosen = generator.draw(st.sampled_from([arg for arg in args if arg is not NoneType]))
+        # Settings of another table are a table of anything: none are drawn.
+        known = [arg for arg in args if arg is not NoneType and arg != dict[str, Any]]
+        chosen = generator.draw(st.sampled_from(known))
         return draw_value(generator, chosen, (), hints)
     if origin in (tuple, list):
         return _entries(generator, args, bounds, hints)

@@ -98,7 +98,7 @@ def _data_of(spec: Spec, data: Any) -> dict[str, Any]:
     noted: dict[str, Any] = {}
     if isinstance(source, FileDatasetSpec):
         noted = _noted_path(source.path)
-        source = source.model_copy(update={"path": noted.get("path", ".")})
+        source = source.moved(lambda path: _noted_path(path).get("path", "."))
     if isinstance(source, DatasetSpec):
         return {**noted, "dataset": spec.model_copy(update={"data": source}).document()["data"]}
     return {"python": type(source).__name__}
