@@ -1,8 +1,10 @@
-"""Arrays in .npy, .npz and .safetensors files: opened or mapped, and never unpickled."""
+"""Arrays in .npy, .npz, .safetensors, idx and HDF5 files: opened or mapped, and never unpickled."""
 
 from __future__ import annotations
 
+import gzip
 import json
+import math
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,23 +17,29 @@ import numpy.typing as npt
 from aezoo.plugin import ConvertedRows, DataError, FileDatasetSpec, LazyArray, Shape
 
 Array = npt.NDArray[Any]
+HDF5 = (".h5", ".hdf5")
+#: Endings of the files that are read.
+SUFFIXES = (".npy", ".npz", ".safetensors", ".idx", *HDF5)
+#: Types of idx files by their codes; numbers are written with the largest byte first.
+_IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 #: Bytes of a file whose values are converted at once; of a larger one, rows are when they are read.
 HELD = 256 << 20
 
 
-def as_samples(values: Array, path: Path) -> Array:
+def as_samples(values: Array | LazyArray, path: Path) -> Array | LazyArray:
     """The array, if it can be a set of samples [N, ...] or of discrete codes, which are integers, perhaps [N]."""
-    if not isinstance(values, np.ndarray):
+    if not isinstance(values, (np.ndarray, LazyArray)):
         raise DataError(f"{path}: holds something that is not an array")
     if values.ndim < 1:
         raise DataError(f"{path}: an array {values.shape} is not a set of samples; one is [N, ...]")
     if not len(values):
         raise DataError(f"{path}: holds no samples: {values.shape}")
-    if narrow_type(values) is not None:
+    if isinstance(values, np.ndarray) and narrow_type(values) is not None:
         return values
     if values.dtype.kind not in "iuf":
         hint = "save uint8 (0..255 spans the declared range) or float32"
-        raise DataError(f"{path}: values are {type_name(values)}", hint=hint)
+        name = type_name(values) if isinstance(values, np.ndarray) else str(values.dtype)
+        raise DataError(f"{path}: values are {name}", hint=hint)
     return values
 
 
@@ -47,11 +55,13 @@ def narrow_type(values: Array) -> str | None:
     return next((name for name, bits in _NARROW.values() if values.dtype == np.dtype([(name, bits)])), None)
 
 
-def readable(values: Array) -> Array | LazyArray:
+def readable(values: Array | LazyArray) -> Array | LazyArray:
     """The values as torch can read them: a copy, or of a large mapped file one that is made of the rows that are read.
 
     torch reads neither another byte order nor unaligned memory, and numpy has no bfloat16.
     """
+    if isinstance(values, LazyArray):
+        return values
     plain = values.dtype.isnative and values.flags.aligned
     if plain and narrow_type(values) is None:
         return values
@@ -78,9 +88,9 @@ def widened(values: Array) -> Array:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Mapping[str, Array]]:
+def opened(path: Path) -> Iterator[Mapping[str, Array | LazyArray]]:
     """The arrays of a file by name; those of .npz are read at access."""
-    suffix = path.suffix.lower()
+    suffix = FileDatasetSpec.ending(path)
     if suffix == ".npy":
         yield {path.stem: _npy(path)}
     elif suffix == ".npz":
@@ -89,8 +99,16 @@ def opened(path: Path) -> Iterator[Mapping[str, Array]]:
             yield stored
     elif suffix == ".safetensors":
         yield _safetensors(path)
+    elif suffix == ".idx":
+        yield {path.name.partition(".")[0]: _idx(path)}
+    elif suffix in HDF5:
+        from aezoo.builtins.hdf5_files import Datasets
+
+        yield Datasets(path)
     else:
-        raise DataError(f"{path}: is not a .npy, .npz or .safetensors file", hint="rename it to its format")
+        raise DataError(
+            f"{path}: is not a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file", hint="rename it to its format"
+        )
 
 
 class OtherArrays(Mapping[str, Array]):
@@ -113,7 +131,7 @@ class OtherArrays(Mapping[str, Array]):
                 array = arrays[name]
                 if not array.ndim:
                     raise DataError(f"{self._path}: {name!r} is one number, not one for each sample")
-                self._read[name] = widened(array)
+                self._read[name] = widened(np.asarray(array) if isinstance(array, LazyArray) else array)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -132,6 +150,25 @@ def _npy(path: Path) -> Array:
     if dtype.hasobject:
         raise DataError(f"{path}: holds Python objects, which would have to be unpickled", hint="save plain numbers")
     return _mapped(path, dtype, shape, start, order="F" if fortran else "C", ends=True)
+
+
+def _idx(path: Path) -> Array:
+    """The array of an idx file, as MNIST comes: mapped, or decompressed."""
+    compressed = path.suffix.lower() == ".gz"
+    with gzip.open(path) if compressed else path.open("rb") as file:
+        zeros, code, axes = struct.unpack(">HBB", file.read(4))
+        if zeros or code not in _IDX_TYPES or not axes:
+            raise DataError(f"{path}: is no idx file", hint="it is damaged, or not what its name says")
+        shape = struct.unpack(f">{axes}I", file.read(4 * axes))
+        dtype = np.dtype(_IDX_TYPES[code])
+        if not compressed:
+            return _mapped(path, dtype, shape, 4 + 4 * axes, ends=True)
+        needed = math.prod(shape) * dtype.itemsize
+        values = file.read(needed + 1)
+    if len(values) != needed:
+        more = "more" if len(values) > needed else f"{len(values)}"
+        raise DataError(f"{path}: damaged: its header announces {needed} bytes, {more} follow")
+    return np.frombuffer(values, dtype).reshape(shape)
 
 
 def _mapped(

@@ -1,4 +1,4 @@
-"""Samples from arrays in files: .npy, .npz and .safetensors, mapped where the format allows it."""
+"""Samples from arrays in files: .npy, .npz, .safetensors, idx and HDF5, mapped where the format allows it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from aezoo.plugin import DataError, Field, Remark, Samples, Shape, Spec
 
 if TYPE_CHECKING:
     from aezoo.builtins.array_files import Array
+    from aezoo.plugin import LazyArray
 
 
 class ArraysSpec(GroupedDatasetSpec):
-    """An array of samples [N, ...] in a .npy, .npz or .safetensors file, or in a folder of such files: its shards.
+    """An array of samples [N, ...] in a .npy, .npz, .safetensors, idx or HDF5 file, or in a folder of shards.
 
     .npy and .safetensors are mapped, so they may be larger than memory. uint8 stays uint8 (0..255 spans the
     declared range), floats keep their width; bfloat16 and floats of 8 bits in .safetensors become float32, which is
@@ -26,6 +27,10 @@ class ArraysSpec(GroupedDatasetSpec):
     Nothing is unpickled.
 
     `group` and `time` name arrays [N] by which samples are split: `group` keeps those of one patient, say, together.
+
+    An idx file, as MNIST comes (train-images-idx3-ubyte, perhaps .gz), is mapped or decompressed; its labels are a file
+    beside it, which `labels` names. Of HDF5 files, read by h5py (pip install 'aezoo[hdf5]'), names are paths such as
+    group/images; what lies there in one piece is mapped, chunks are held up to 1 GiB and else read block by block.
 
     Of a file of several the samples are `values`, unless `key` names others. The rest are fields of the samples, by
     their names, where a spec declares them. `missing = "mask"` reads NaN as a gap: the value becomes 0, and the field
@@ -38,11 +43,13 @@ class ArraysSpec(GroupedDatasetSpec):
         key = "images"
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".safetensors")
+    suffixes: ClassVar[tuple[str, ...]] = (".npy", ".npz", ".safetensors", ".idx", ".h5", ".hdf5")
     type: Literal["arrays"] = "arrays"
     key: str | None = Field(None, description="name of the array; `values`, or that of the only one, unless said")
     labels: str | None = Field(
-        None, description="name of an array of integer labels [N] in the same file: the field `label`"
+        None,
+        description="name of an array of integer labels [N] in the same file, or of a file beside it that holds one:"
+        " the field `label`",
     )
     missing: Literal["mask"] | None = Field(
         None, description="mask: NaN are gaps, filled with 0, and the field `observed` is 0 there; refused unless said"
@@ -56,6 +63,7 @@ class ArraysSpec(GroupedDatasetSpec):
         with self.reading(first), opened(first) as arrays:
             named = {"key": self.key, "labels": self.labels, "group": self.group, "time": self.time}
             names = {name: key if key in arrays else None for name, key in named.items()}
+        names["labels"] = self.labels if self._beside(first) else names["labels"]
         return super().at(path).model_copy(update=names)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
@@ -99,9 +107,10 @@ class ArraysSpec(GroupedDatasetSpec):
         yield from gap_remarks(self.missing, spec)
         yield from super().remarks(spec)
 
-    def _sample_key(self, arrays: Mapping[str, Array], path: Path) -> str:
+    def _sample_key(self, arrays: Mapping[str, Array | LazyArray], path: Path) -> str:
         """The name of the array of samples. Raises `DataError` with all names that the file does not have."""
-        named = {"key": self.key, "labels": self.labels, "group": self.group, "time": self.time}
+        labels = None if self._beside(path) else self.labels
+        named = {"key": self.key, "labels": labels, "group": self.group, "time": self.time}
         absent = {field: name for field, name in named.items() if name is not None and name not in arrays}
         names = ", ".join(arrays) or "none"
         if self.key is None and "values" in arrays and not absent:
@@ -113,17 +122,33 @@ class ArraysSpec(GroupedDatasetSpec):
             raise DataError(f"{path}: holds no array {missing}; it holds: {names}", hint=self._choice(arrays, absent))
         return self.key or next(iter(arrays))
 
+    def _beside(self, path: Path) -> Path | None:
+        """The file of labels in the folder of the samples, if `labels` names one."""
+        name = Path(self.labels or "")
+        if self.labels != name.name or self.ending(name) not in self.suffixes:
+            return None
+        beside = path.parent / name
+        return beside if beside.is_file() else None
+
     def _choice(self, arrays: Iterable[str], fields: Iterable[str]) -> str:
         """A hint with the settings that name other arrays, such as the first ones."""
         named = " ".join(self.setting(field, name) for field, name in zip(fields, arrays, strict=False))
         return f"name one of them: {named} (in Python, pass the array itself)" if named else ""
 
-    def _labels(self, arrays: Mapping[str, Array], path: Path, n: int) -> Array | None:
+    def _labels(self, arrays: Mapping[str, Array | LazyArray], path: Path, n: int) -> Array | None:
         if self.labels is None:
             return None
-        from aezoo.builtins.array_files import type_name
+        import numpy as np
 
-        labels = arrays[self.labels]
+        from aezoo.builtins.array_files import opened, type_name
+
+        if (beside := self._beside(path)) is not None:
+            with self.reading(beside), opened(beside) as others:
+                if len(others) != 1:
+                    raise DataError(f"{beside}: holds {len(others)} arrays, not one of labels")
+                labels = np.asarray(next(iter(others.values())))
+        else:
+            labels = np.asarray(arrays[self.labels])
         if labels.dtype.kind not in "iu" or labels.shape != (n,):
             raise DataError(f"{path}: labels {self.labels!r} are {type_name(labels)} {labels.shape}, not {n} integers")
         if n and int(labels.max()) >= 2**63:

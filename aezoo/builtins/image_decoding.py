@@ -123,6 +123,15 @@ def be_strict_in_threads() -> None:
         warnings.filterwarnings("error", category=category, module=r"PIL\.")
 
 
+def frames_of(path: Path) -> int:
+    """How many images a file holds; one, where it cannot be opened, which is told when it is read."""
+    try:
+        with opened(path) as image:
+            return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+    except DataError:
+        return 1
+
+
 def unreadable(path: Path, *, alone: bool = False) -> DataError | None:
     """Why an image cannot be decoded; None if it can."""
     try:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import math
-import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
 from aezoo.builtins.depths import eight_bits
-from aezoo.builtins.image_decoding import be_strict_in_threads, opened, unreadable
+from aezoo.builtins.grouping import GroupedDatasetSpec
+from aezoo.builtins.image_decoding import be_strict_in_threads, frames_of, opened, unreadable
+from aezoo.builtins.image_folders import (
+    GREY,
+    SUFFIXES,
+    Picture,
+    common,
+    common_shape,
+    listed,
+    say_skipped,
+    upright_size,
+)
+from aezoo.builtins.image_labels import LabelTable, classes_of, numbered, read_labels
 from aezoo.plugin import (
     DataError,
-    DataWarning,
     Field,
-    FileDatasetSpec,
     Ints,
     LazyArray,
     Remark,
@@ -36,14 +44,12 @@ if TYPE_CHECKING:
 
     from aezoo.builtins.image_index import Header, ImageIndex
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-GREY = {"1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N"}
 #: Bytes of decoded images that are held, unless a spec says otherwise.
 IN_MEMORY = 1 << 30
 
 
-class ImagesSpec(FileDatasetSpec):
+class ImagesSpec(GroupedDatasetSpec):
     """A folder of images, searched through all sub-folders and sorted by path; or one image.
 
     The input's channels decide the mode: 1 grey, 3 RGB, 4 RGBA. Without alpha in the input, transparent
@@ -54,10 +60,15 @@ class ImagesSpec(FileDatasetSpec):
 
     Files of another ending are skipped, as are hidden files and folders, `__MACOSX`, `@eaDir` and the recycle bins
     of network storages. Links are followed; a folder that several paths lead to counts once, with a warning, and
-    a link that leads nowhere is refused. Truncated, animated or several images in a file are refused by name, as
-    are more than 10^9 pixels or more than memory holds. If every image lies in a sub-folder, and there are
+    a link that leads nowhere is refused. Truncated images are refused by name, as are more than 10^9 pixels or more
+    than memory holds. Several images in a file, such as a stack of TIFF, are refused unless `frames = "each"` makes each of
+    them a sample, called stack.tif:0, stack.tif:1 ... If every image lies in a sub-folder, and there are
     several, the first sub-folder's name is its class. A model keeps these names, so that they mean the same classes in
     another folder; others are numbered after them.
+
+    `labels` is a table (.csv, .tsv) in place of that: its column `id` names the files, `label` has words, or whole
+    numbers. Every image must have a line; lines without an image are told. `group` and `time` are columns of it by
+    which images are split.
 
     Up to 1 GiB of pixels are decoded once and held. Of a larger folder the headers are read once, into an index in the
     cache folder of aezoo, and images are decoded by threads as they are needed, with the same result;
@@ -72,6 +83,7 @@ class ImagesSpec(FileDatasetSpec):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ("/", *SUFFIXES)
+    path_settings: ClassVar[tuple[str, ...]] = ("path", "labels")
     type: Literal["images"] = "images"
     resize: Literal["refuse", "fit", "crop"] = Field(
         "refuse",
@@ -83,6 +95,12 @@ class ImagesSpec(FileDatasetSpec):
         None, description="names of the sub-folders that are classes, in their order; by default all, alphabetically"
     )
 
+    labels: str | None = Field(None, min_length=1, description="table of labels, from the working folder or absolute")
+    label: str | None = Field(None, description="its column of labels; by default `label`, or the only one but the id")
+    id: str | None = Field(None, description="its column of names of files; by default one called so, or the first")
+    frames: Literal["refuse", "each"] = Field(
+        "refuse", description="several images in a file, such as a stack of TIFF: refuse, or each is a sample"
+    )
     in_memory: bool | None = Field(
         None, description="whether all images are decoded and held; by default up to 1 GiB of pixels"
     )
@@ -104,60 +122,126 @@ class ImagesSpec(FileDatasetSpec):
             yield Remark(f"images give samples [C, H, W], the input is {text(spec.input.shape)}", hint=hint)
         if not all(0 <= value <= 255 for value in self.background):
             yield Remark(f"data.background: {list(self.background)} is not a colour", hint="three values from 0 to 255")
+        for key in ("label", "id", "group", "time") if self.labels is None else ():
+            if getattr(self, key) is not None:
+                yield Remark(f"`{key}` is a column of a table of labels", 'labels = "labels.csv", say', at=key)
         yield from super().remarks(spec)
+
+    def at(self, path: Path) -> Self:
+        # The table names the images of its own folder.
+        none = dict.fromkeys(("labels", "label", "id", "group", "time"))
+        return super().at(path).model_copy(update=none)
+
+    def at_split(self, path: Path) -> Self:
+        named = {key: getattr(self, key) for key in ("labels", "label", "id", "group", "time")}
+        return super().at(path).model_copy(update=named)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         import numpy as np
 
         folder = self.found()
-        paths = _listed(folder)
-        paths = [paths[row] for row in self.picked(len(paths))]
-        if self._is_large(len(paths), shape, paths):
-            return self._lazy(folder, paths, shape)
+        paths = listed(folder)
+        lines = self._lines(folder, paths)
+        pictures, files = self._pictures(paths)
+        if self._is_large(len(pictures), shape, paths):
+            return self._lazy(folder, pictures, shape, lines and lines.take(files))
         if self.on_bad_sample == "skip":
-            errors = {row: error for row, path in enumerate(paths) if (error := unreadable(path, alone=True))}
-            _say_skipped(folder, len(paths), errors)
-            paths = [path for row, path in enumerate(paths) if row not in errors]
-        shape = shape or _common(paths)
+            paths = [*dict.fromkeys(picture.path for picture in pictures)]
+            errors = {path: error for path in paths if (error := unreadable(path, alone=True))}
+            say_skipped(folder, len(paths), errors)
+            good = [place for place, picture in enumerate(pictures) if picture.path not in errors]
+            pictures, files = [pictures[place] for place in good], [files[place] for place in good]
+        shape = shape or common([picture.path for picture in pictures])
         if len(shape) != 3 or shape[0] not in MODES:
             raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
-        values = np.empty((len(paths), *shape), dtype=np.uint8)
-        self._fill(values, paths, shape)
-        return self._samples(folder, values, paths)
+        values = np.empty((len(pictures), *shape), dtype=np.uint8)
+        self._fill(values, pictures, shape)
+        return self._samples(folder, values, pictures, lines and lines.take(files))
 
-    def _samples(self, folder: Path, values: npt.NDArray[np.uint8] | LazyArray, paths: Sequence[Path]) -> Samples:
-        names = tuple(str(path.relative_to(folder)) if path != folder else path.name for path in paths)
-        classes = _classes(names, self.classes)
-        labels = None if classes is None else _numbered(names, classes)
+    def _samples(
+        self,
+        folder: Path,
+        values: npt.NDArray[np.uint8] | LazyArray,
+        pictures: Sequence[Picture],
+        lines: LabelTable | None,
+    ) -> Samples:
+        """The samples with their names and labels, and what they are split by."""
+        names = tuple(picture.name(folder) for picture in pictures)
+        if lines is not None:
+            labels, classes = lines.labels(self.classes)
+            splits = self.split_by(len(names), lines.table.column, lines.table.place)
+        else:
+            classes = classes_of(names, self.classes)
+            labels = None if classes is None else numbered(names, classes)
+            splits = self.split_by(len(names), lambda name: (), lambda row, name: names[row])
         found = {"classes": classes} if classes else {}
-        return Samples(values, str(folder), labels=labels, names=names, settings=found)
+        return Samples(values, str(folder), labels=labels, names=names, settings=found, **splits)
+
+    def _lines(self, folder: Path, paths: Sequence[Path]) -> LabelTable | None:
+        """The lines of the table of labels, one for each file."""
+        if self.labels is None:
+            return None
+        table = self.model_copy(update={"path": self.labels}).found()
+        with self.reading(table):
+            root = folder if folder.is_dir() else folder.parent
+            lines = read_labels(table, root, paths, self.id, self.label)
+            for name in self.beside_splits():
+                if name not in lines.table.header:
+                    there = ", ".join(lines.table.header)
+                    raise DataError(f"{table}: has no column {name!r}; it has: {there}")
+        return lines
+
+    def _pictures(self, paths: Sequence[Path]) -> tuple[list[Picture], list[int]]:
+        """The images that are samples, and the number of the file of each."""
+        found: list[tuple[Picture, int]] = []
+        for file, path in enumerate(paths):
+            count = frames_of(path) if self.frames == "each" else 1
+            numbers = [None] if count == 1 else range(count)
+            found += ((Picture(path, frame), file) for frame in numbers)
+        chosen = [found[row] for row in self.picked(len(found))]
+        return [picture for picture, _ in chosen], [file for _, file in chosen]
 
     def _is_large(self, count: int, shape: Shape | None, paths: Sequence[Path]) -> bool:
         """Whether images are decoded as they are needed."""
         if self.in_memory is not None or count < 2:
             return self.in_memory is False
         if shape is None:
-            with opened(paths[0]) as image:
-                shape = (1, *_upright_size(image))
+            shape = (1, *self._first_size(paths))
         return count * math.prod(shape) > IN_MEMORY
 
-    def _lazy(self, folder: Path, paths: Sequence[Path], shape: Shape | None) -> Samples:
+    def _first_size(self, paths: Sequence[Path]) -> tuple[int, int]:
+        """Width and height of the first image that can be opened; others are refused or left out later."""
+        for path in paths[:-1] if self.on_bad_sample == "skip" else ():
+            try:
+                with opened(path) as image:
+                    return upright_size(image)
+            except DataError:
+                continue
+        with opened(paths[-1] if self.on_bad_sample == "skip" else paths[0]) as image:
+            return upright_size(image)
+
+    def _lazy(
+        self, folder: Path, pictures: Sequence[Picture], shape: Shape | None, lines: LabelTable | None
+    ) -> Samples:
         """The images of a large folder, by its index."""
         from aezoo.builtins.image_index import BAD, DECODED, ImageIndex
         from aezoo.builtins.image_rows import ImageRows
 
         be_strict_in_threads()
+        paths = [*dict.fromkeys(picture.path for picture in pictures)]
         index = ImageIndex(folder, [str(path.relative_to(folder)) for path in paths])
         if self.on_bad_sample == "skip":
             index.test(_can_be_decoded)
             damaged = (index.facts[:, DECODED] == BAD).nonzero()[0].tolist()
-            _say_skipped(folder, len(paths), {row: unreadable(paths[row]) for row in damaged})
-            bad = {*damaged}
-            paths = [path for row, path in enumerate(paths) if row not in bad]
+            say_skipped(folder, len(paths), {paths[row]: unreadable(paths[row]) for row in damaged})
+            bad = {paths[row] for row in damaged}
+            good = [place for place, picture in enumerate(pictures) if picture.path not in bad]
+            pictures, lines = [pictures[place] for place in good], lines and lines.take(good)
+            paths = [path for path in paths if path not in bad]
             index = ImageIndex(folder, [str(path.relative_to(folder)) for path in paths])
         if shape is None:
             index.fill(_header)
-            shape = _common_shape(index)
+            shape = common_shape(index)
         if len(shape) != 3 or shape[0] not in MODES:
             raise DataError(f"{folder}: images give samples [C, H, W] with 1, 3 or 4 channels, not {text(shape)}")
         if self.resize == "refuse":
@@ -165,7 +249,10 @@ class ImagesSpec(FileDatasetSpec):
             self._refuse_other_sizes(index, shape)
         decode = partial(self._pixels, shape=shape, alone=False)
         settings = f"{self.resize} {list(self.background)} {list(shape)}"
-        return self._samples(folder, ImageRows(index, range(len(paths)), shape, decode, settings), paths)
+        files = {path: row for row, path in enumerate(paths)}
+        rows = [files[picture.path] for picture in pictures]
+        frames = [picture.frame for picture in pictures] if self.frames == "each" else None
+        return self._samples(folder, ImageRows(index, rows, shape, decode, settings, frames), pictures, lines)
 
     def _refuse_other_sizes(self, index: ImageIndex, shape: Shape) -> None:
         from aezoo.builtins.image_index import HEIGHT, WIDTH
@@ -177,25 +264,36 @@ class ImagesSpec(FileDatasetSpec):
             more = f", as are {count - 1} more of another size" if count > 1 else ""
             raise DataError(f"{error.message}{more}", hint=error.hint)
 
-    def _fill(self, values: npt.NDArray[np.uint8], paths: Sequence[Path], shape: Shape) -> None:
+    def _fill(self, values: npt.NDArray[np.uint8], pictures: Sequence[Picture], shape: Shape) -> None:
         """Read each file into its row. Raises `DataError` with all files that cannot be read."""
         errors: list[DataError] = []
-        for row, path in enumerate(paths):
+        for row, picture in enumerate(pictures):
             try:
-                values[row] = self._pixels(path, shape)
+                values[row] = self._pixels(*picture, shape=shape)
             except DataError as error:
                 errors.append(error)
         if errors:
             raise DataError.several(errors)
 
-    def _pixels(self, path: Path, shape: Shape, *, alone: bool = True) -> npt.NDArray[np.uint8]:
+    def _pixels(self, path: Path, frame: int | None, *, shape: Shape, alone: bool = True) -> npt.NDArray[np.uint8]:
         import numpy as np
 
         channels, height, width = shape
         with opened(path, None if self.resize == "refuse" else (width, height), alone=alone) as image:
+            if frame is None:
+                self._refuse_frames(image, path)
+            else:
+                image.seek(frame)
+                path = path.with_name(f"{path.name}:{frame}")  # as messages call it
             plain = _converted(image, MODES[channels], self.background, path)
             pixels = np.asarray(self._sized(plain, (width, height), path), dtype=np.uint8)
         return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+    def _refuse_frames(self, image: Image, path: Path) -> None:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG, a photo and its previews
+            hint = f"{self.setting('frames', 'each')} makes each of them a sample"
+            raise DataError(f"{path}: holds {frames} frames; a sample is one image", hint=hint)
 
     def _sized(self, image: Image, size: tuple[int, int], path: Path) -> Image:
         from PIL import ImageOps
@@ -216,45 +314,12 @@ class ImagesSpec(FileDatasetSpec):
         return DataError(f"{path}: is {got}, not {wanted}", hint=hint)
 
 
-def _listed(folder: Path) -> list[Path]:
-    """The images under a folder by path, or the one image itself."""
-    from aezoo.builtins.folders import files_under
-
-    if folder.is_file():
-        return [folder]
-    paths = files_under(folder, SUFFIXES)
-    if not paths:
-        raise DataError(f"{folder}: holds no images", hint=f"files are read that end in {' '.join(SUFFIXES)}")
-    return paths
-
-
-def _class(name: str) -> str:
-    """The first sub-folder of an image; bytes of it that are no UTF-8 are spelt out."""
-    return os.fsencode(Path(name).parts[0]).decode(errors="backslashreplace")
-
-
-def _classes(names: Sequence[str], known: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Names of the first sub-folders, known ones first; None unless all images have one, and there are several."""
-    folders = [_class(name) for name in names if len(Path(name).parts) > 1]
-    if len(folders) < len(names) or (known is None and len(set(folders)) < 2):
-        return None
-    return (*(known or ()), *sorted(set(folders) - {*(known or ())}))
-
-
-def _numbered(names: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.int64]:
-    """The class of each image, by its first sub-folder."""
-    import numpy as np
-
-    places = {name: place for place, name in enumerate(classes)}
-    return np.array([places[_class(name)] for name in names], dtype=np.int64)
-
-
 def _header(path: Path) -> Header:
     """Of an image, in any thread."""
     from aezoo.builtins.image_index import Header
 
     with opened(path, alone=False) as image:
-        return Header(*_upright_size(image), image.mode in GREY or image.mode == "I")
+        return Header(*upright_size(image), image.mode in GREY or image.mode == "I")
 
 
 def _can_be_decoded(path: Path) -> bool:
@@ -262,55 +327,11 @@ def _can_be_decoded(path: Path) -> bool:
     return unreadable(path) is None
 
 
-def _say_skipped(folder: Path, total: int, errors: Mapping[int, DataError | None]) -> None:
-    """Warn of the images that are left out, naming the first. Raises `DataError` where none is left."""
-    if not errors:
-        return
-    reason = next((error.message for error in errors.values() if error is not None), "")
-    if len(errors) == total:
-        raise DataError(f"{folder}: none of {total:,} images can be decoded; {reason}")
-    message = f"{folder}: {len(errors):,} of {total:,} images cannot be decoded and are left out, the first: {reason}"
-    warnings.warn(DataWarning(message), stacklevel=4)
-
-
-def _common_shape(index: ImageIndex) -> Shape:
-    """`_common` of an index."""
-    from aezoo.builtins.image_index import GREY as IS_GREY
-    from aezoo.builtins.image_index import HEIGHT, WIDTH
-
-    first = index.facts[0]
-    return 1 if index.facts[:, IS_GREY].all() else 3, int(first[HEIGHT]), int(first[WIDTH])
-
-
-def _common(paths: Sequence[Path]) -> Shape:
-    """The one shape of all images: grey if all of them are, else RGB. Reads headers only."""
-    sizes: dict[tuple[int, int], Path] = {}
-    grey = True
-    for path in paths:
-        with opened(path) as image:
-            sizes.setdefault(_upright_size(image), path)
-            grey = grey and (image.mode in GREY or image.mode == "I")
-    if len(sizes) > 1:
-        (size, path), (other, another) = list(sizes.items())[:2]
-        raise DataError(f"images differ in size: {path} {text(size)}, {another} {text(other)} (width x height)")
-    width, height = next(iter(sizes))
-    return 1 if grey else 3, height, width
-
-
-def _upright_size(image: Image) -> tuple[int, int]:
-    # Orientations from 5 on change width and height; Pillow applies a TIFF's by itself.
-    turned = image.format != "TIFF" and image.getexif().get(0x0112, 1) >= 5
-    return (image.size[1], image.size[0]) if turned else image.size
-
-
 def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -> Image:
     """The image upright, in one of our modes, over the background unless the mode has alpha."""
     import PIL.Image
     from PIL import ImageOps
 
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG, a photo and its previews
-        raise DataError(f"{path}: holds {frames} frames; a sample is one image")
     image = ImageOps.exif_transpose(eight_bits(image, path))
     if not image.has_transparency_data:
         return image.convert(mode)

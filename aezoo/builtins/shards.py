@@ -9,7 +9,7 @@ from pathlib import Path
 from aezoo.plugin import DataError, JoinedFields, JoinedRows, Samples, text
 
 #: Endings of arrays that may be shards.
-ARRAYS = (".npy", ".npz", ".safetensors")
+ARRAYS = (".npy", ".npz", ".safetensors", ".h5", ".hdf5")
 
 
 def shards(path: Path, suffixes: Sequence[str] = ARRAYS) -> list[Path]:

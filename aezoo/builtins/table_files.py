@@ -6,12 +6,14 @@ import codecs
 import csv
 import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from aezoo.plugin import DataError, FileDatasetSpec
+from aezoo.plugin import DataError, DataWarning, FileDatasetSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 _LARGEST = (2 - 2.0**-23) * 2.0**127
 #: Lines that are named of equal faults in a column, and columns or words that are named in a message.
 _LINES, NAMED = 5, 40
+#: Endings of text that has no usual delimiter.
+LOOKED_INTO = (".txt", ".data", ".dat", ".tab")
 #: What people write for a missing value, in small letters.
 MARKS = frozenset({"na", "n/a", "#n/a", "n.a.", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".", "*"})
 #: Byte order marks, the longer ones first: that of UTF-16 begins that of UTF-32.
@@ -41,7 +45,8 @@ class Dialect(NamedTuple):
     """How a table is written, as far as a spec says it.
 
     Attributes:
-        delimiter: Between columns; None for a tab in .tsv, a comma elsewhere, or what a line `sep=;` says.
+        delimiter: Between columns; a space stands for any number of them. None for a tab in .tsv, a comma in .csv, or
+            what is found elsewhere, or what a line `sep=;` says.
         encoding: Of the text; None for UTF-8, or what a byte order mark says.
         decimal: Sign before the decimals.
         header: Whether the first line has the names; None refuses a first line of numbers.
@@ -137,8 +142,9 @@ def _lines(path: Path, dialect: Dialect) -> Iterator[Iterator[tuple[int, list[st
             declared = _SEPARATOR.fullmatch(file.readline().rstrip("\r\n"))
             if declared is None:
                 file.seek(0)
-            delimiter = dialect.delimiter or (declared and declared[1]) or default_delimiter(path)
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            delimiter = dialect.delimiter or (declared and declared[1]) or _found(path, file)
+            lines = (line.strip() for line in file) if delimiter == " " else file
+            reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=delimiter == " ")
             yield ((reader.line_num + (declared is not None), row) for row in reader if row)
     except UnicodeError as error:
         line = _undecodable(path, encoding)
@@ -173,6 +179,24 @@ def default_delimiter(path: Path) -> str:
     return "\t" if path.suffix.lower() == ".tsv" else ","
 
 
+def _found(path: Path, file: TextIO) -> str:
+    """The delimiter of a file: of text without a usual one, the sign that cuts its first lines into as many columns."""
+    if path.suffix.lower() not in LOOKED_INTO:
+        return default_delimiter(path)
+    start = file.tell()
+    lines = [line.strip("\r\n") for line in islice(file, 2 * NAMED) if line.strip()]
+    file.seek(start)
+    for sign in (",", "\t", ";", "|", " "):
+        cut = [line.strip() for line in lines] if sign == " " else lines
+        try:
+            counts = {len(row) for row in csv.reader(cut, delimiter=sign, strict=True, skipinitialspace=sign == " ")}
+        except csv.Error:
+            continue
+        if len(counts) == 1 and counts != {1}:
+            return sign
+    return ","
+
+
 def _names(first: Sequence[str], dialect: Dialect) -> list[str]:
     """The names in the first line; without a header, the positions from 0."""
     if dialect.header is False:
@@ -190,6 +214,11 @@ def _check_header(path: Path, header: list[str], dialect: Dialect) -> None:
         raise DataError(f"{path}: its first line holds numbers", hint=hint)
     if any("\0" in name for name in header):
         raise DataError(f"{path}: holds zero bytes", hint=f"perhaps it is UTF-16: {setting('encoding', 'utf-16-le')}")
+    written = [name for name in header if number(name, dialect.decimal) is not None and not name.isdecimal()]
+    if dialect.header is None and written:
+        message = f"{path}: its first line is taken as names of columns, {written[0]!r} among them"
+        hint = f"{setting('header', False)} reads it as a sample, {setting('header', True)} says that these are names"
+        warnings.warn(DataWarning(message, hint), stacklevel=4)
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise DataError(f"{path}: more than one column is called {', '.join(map(repr, twice))}")

@@ -1,4 +1,4 @@
-"""Samples from tables: comma-separated text."""
+"""Samples from tables: text with a delimiter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TableSpec(GroupedDatasetSpec):
-    """A CSV file with a header: each line is a sample [F] of the numeric columns.
+    """A CSV, TSV or other text file of columns: each line is a sample [F] of the numeric columns.
 
     Every value has to be a number: a missing value, a NaN or a word is refused with its line and column. All
     columns but the label, the id and the fields are read unless `columns` says which, or `exclude` which not; a column
@@ -37,7 +37,9 @@ class TableSpec(GroupedDatasetSpec):
     Shares of the splits are drawn at random. With `group`, a column, they are of its groups: none is in two splits.
     With `time`, a column of numbers or dates, or with `split = "chronological"`, the last samples are the test.
 
-    A byte order mark says the encoding, and a first line `sep=;` the delimiter, where the spec does not.
+    A byte order mark says the encoding, and a first line `sep=;` the delimiter, where the spec does not. Of .txt,
+    .data, .dat and .tab it is the sign that cuts the first lines into equally many columns: comma, tab, semicolon, bar, or any
+    number of spaces.
 
     Example:
         [data]
@@ -46,7 +48,7 @@ class TableSpec(GroupedDatasetSpec):
         label = "quality"
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv")
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".txt", ".data", ".dat", ".tab")
     reads_columns: ClassVar[bool] = True
     type: Literal["table"] = "table"
     columns: Strings | None = Field(None, description="names of the columns to read, in this order")
@@ -64,7 +66,10 @@ class TableSpec(GroupedDatasetSpec):
         None, description="by column, the words that it holds: each is read as its place in this list, from 0 on"
     )
     delimiter: str | None = Field(
-        None, min_length=1, max_length=1, description="by default a tab in .tsv, else a comma"
+        None,
+        min_length=1,
+        max_length=1,
+        description="a space: any number of them; by default a tab in .tsv, a comma in .csv, else what is found",
     )
     decimal: Literal[".", ","] = Field(".", description="sign before the decimals")
     encoding: str | None = Field(None, description="of the text, such as cp1252 or utf-16; UTF-8 by default")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aezoo.spec.document import Spec
 
 #: Endings of the keys that name a file or a folder, in any dataset.
-KEYS = ("path", "file", "folder", "dir", "directory", "root")
+KEYS = ("path", "file", "folder", "dir", "directory", "root", "labels")
 
 
 def refuse_outside(spec: Spec, *, pulled: bool) -> None:

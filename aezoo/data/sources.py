@@ -286,7 +286,7 @@ def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> Dat
 
 def _ending(path: Path) -> str:
     """The ending of a file's name, by which its dataset is chosen; "/" of a folder."""
-    return "/" if path.is_dir() else path.suffix.lower()
+    return "/" if path.is_dir() else FileDatasetSpec.ending(path)
 
 
 def _file_datasets(registry: Registry) -> Iterator[type[FileDatasetSpec]]:

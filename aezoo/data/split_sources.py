@@ -47,7 +47,7 @@ def with_split_sources(dataset: DatasetSpec, load: Callable[[DatasetSpec], Sampl
         other = dataset.alone().model_copy(update=settings)
         if "path" in own:
             other.model_copy(update={"path": own["path"]}).found()
-            other = other.at(expanded(Path(own["path"])))
+            other = other.at_split(expanded(Path(own["path"])))
         part = load(source_of_split(other, name, own, registry))
         _refuse_other_kind(part, parts[0], name)
         parts.append(part)

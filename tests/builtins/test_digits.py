@@ -227,7 +227,7 @@ def test_nothing_is_unpickled(tmp_path):
 
 def test_other_files_are_refused_by_name(tmp_path):
     (tmp_path / "a.mat").write_bytes(b"MATLAB")
-    with pytest.raises(DataError, match=r"is not a \.npy, \.npz or \.safetensors"):
+    with pytest.raises(DataError, match=r"is not a \.npy, \.npz, \.safetensors, \.idx, \.h5 or \.hdf5 file"):
         ArraysSpec(path=str(tmp_path / "a.mat")).load()
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("readme.txt", "hello")

@@ -566,3 +566,132 @@ def test_an_input_that_is_no_image_is_refused(tmp_path):
 
 def spec_of(shape):
     return SimpleNamespace(input=SimpleNamespace(shape=shape), fields={})
+
+
+# --- labels by a table, stacks -------------------------------------------------------------------------------
+
+
+def photos(folder, *names):
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((2, 2), 10 * number, np.uint8)).save(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["file,label", "a.png,cat", "sub/b.png,dog", "c.png,cat"],
+        ["label,image", "dog,sub/b", "cat,c", "cat,a"],  # without endings, the column known by its name
+        ["x,y", "b.png,dog", "a.png,cat", "c.png,cat"],  # names alone; the first column
+        ["file,label", "photos/a.png,cat", ".\\photos\\sub\\b.png,dog", "photos/c.png,cat"],  # beside the table
+    ],
+)
+def test_a_table_names_the_labels_of_images(tmp_path, lines):
+    photos(tmp_path / "photos", "a.png", "c.png", "sub/b.png")
+    (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n")
+    samples = ImagesSpec(path=str(tmp_path / "photos"), labels=str(tmp_path / "labels.csv")).load()
+    assert dict(zip(samples.names, samples.labels.tolist(), strict=True)) == {"a.png": 0, "c.png": 0, "sub/b.png": 1}
+    assert samples.settings["classes"] == ("cat", "dog")
+
+
+def test_whole_numbers_are_labels_and_known_words_keep_their_numbers(tmp_path):
+    photos(tmp_path / "p", "a.png", "b.png")
+    table = tmp_path / "t.csv"
+    data = {"path": str(tmp_path / "p"), "labels": str(table)}
+    table.write_text("id,label\na,7\nb,3\n")
+    assert ImagesSpec(**data).load().labels.tolist() == [7, 3]
+    table.write_text("id,label\na,cat\nb,ant\n")
+    known = ImagesSpec(**data, classes=("dog", "cat")).load()
+    assert known.labels.tolist() == [1, 2]
+    assert known.settings["classes"] == ("dog", "cat", "ant")
+
+
+def test_an_image_without_a_line_is_refused_and_a_line_without_an_image_is_told(tmp_path):
+    photos(tmp_path / "p", "a.png", "b.png", "c.png")
+    table = tmp_path / "t.csv"
+    spec = ImagesSpec(path=str(tmp_path / "p"), labels=str(table))
+    table.write_text("file,label\na.png,1\n")
+    with pytest.raises(DataError, match=r"t\.csv: column 'file' has no line for b\.png, nor for 1 more"):
+        spec.load()
+    table.write_text("file,label\na.png,1\nb.png,2\nc.png,1\nz.png,5\n")
+    with pytest.warns(DataWarning, match=r"1 of 4 lines name no image of .*p, the first: line 5, 'z\.png'"):
+        assert spec.load().labels.tolist() == [1, 2, 1]
+    table.write_text("file,label\na.png,1\nb.png,2\nc.png,1\na.png,1\n")
+    with pytest.raises(DataError, match=r"line 5, column 'file': 'a\.png' stands in line 2 already"):
+        spec.load()
+    table.write_text("file,label\na.png,1\nb.png,\nc.png,1\n")
+    with pytest.raises(DataError, match=r"line 3, column 'label': no label"):
+        spec.load()
+    table.write_text("file,age,weight\na.png,1,2\nb.png,1,2\nc.png,1,2\n")
+    with pytest.raises(DataError, match="which column is the label is not said"):
+        spec.load()
+    assert spec.model_copy(update={"label": "weight"}).load().labels.tolist() == [2, 2, 2]
+
+
+def test_names_that_two_folders_share_name_no_image(tmp_path):
+    photos(tmp_path / "p", "x/a.png", "y/a.png")
+    (tmp_path / "t.csv").write_text("file,label\na.png,1\n")
+    with pytest.raises(DataError, match="has no line for x/a.png"):
+        ImagesSpec(path=str(tmp_path / "p"), labels=str(tmp_path / "t.csv")).load()
+
+
+def test_a_column_of_the_table_keeps_patients_together(tmp_path):
+    photos(tmp_path / "p", *(f"{number}.png" for number in range(9)))
+    lines = [f"{number}.png,{number % 2},p{number // 3}" for number in range(9)]
+    (tmp_path / "t.csv").write_text("\n".join(["file,label,patient", *lines]) + "\n")
+    spec = ImagesSpec(path=str(tmp_path / "p"), labels=str(tmp_path / "t.csv"), group="patient", label="label")
+    assert spec.load().groups.tolist() == [number // 3 for number in range(9)]
+    assert (
+        spec.model_copy(update={"in_memory": False}).load(shape=(1, 2, 2)).groups.tolist()
+        == [0] * 3 + [1] * 3 + [2] * 3
+    )
+    other = spec.at(tmp_path / "q")
+    assert (other.labels, other.group) == (None, None)
+    assert spec.at_split(tmp_path / "q").labels == spec.labels
+    with pytest.raises(DataError, match="has no column 'ward'"):
+        spec.model_copy(update={"group": "ward"}).load()
+
+
+def stack(path, *greys, size=(2, 3)):
+    images = [Image.fromarray(np.full(size, grey, np.uint8)) for grey in greys]
+    images[0].save(path, save_all=True, append_images=images[1:])
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_the_frames_of_a_stack_are_samples(tmp_path, in_memory):
+    stack(tmp_path / "b.tif", 1, 2, 3)
+    stack(tmp_path / "c.tiff", 9)
+    Image.fromarray(np.full((2, 3), 7, np.uint8)).save(tmp_path / "a.png")
+    spec = ImagesSpec(path=str(tmp_path), in_memory=in_memory)
+    if in_memory:
+        with pytest.raises(DataError, match=r"b\.tif: holds 3 frames; a sample is one image") as refused:
+            spec.load()
+        assert "--set data.frames=each" in refused.value.hint
+    samples = spec.model_copy(update={"frames": "each"}).load()
+    assert np.asarray(samples.values[:])[:, 0, 0, 0].tolist() == [7, 1, 2, 3, 9]
+    assert list(samples.names) == ["a.png", "b.tif:0", "b.tif:1", "b.tif:2", "c.tiff"]
+    few = spec.model_copy(update={"frames": "each", "limit": 2}).load()
+    assert np.asarray(few.values[:])[:, 0, 0, 0].tolist() == [7, 2]
+
+
+def test_a_frame_of_another_size_is_called_by_its_number(tmp_path):
+    images = [Image.fromarray(np.zeros((2, side), np.uint8)) for side in (3, 4)]
+    images[0].save(tmp_path / "a.tif", save_all=True, append_images=images[1:])
+    with pytest.raises(DataError, match=r"a\.tif:1: is 4 wide and 2 high, not 3 wide"):
+        ImagesSpec(path=str(tmp_path), frames="each").load()
+
+
+def test_each_frame_of_16_bits_keeps_its_depth(tmp_path):
+    images = [Image.fromarray(np.full((2, 2), grey, np.uint16)) for grey in (0, 65535)]
+    images[0].save(tmp_path / "a.tif", save_all=True, append_images=images[1:])
+    samples = ImagesSpec(path=str(tmp_path / "a.tif"), frames="each").load()
+    assert samples.values[:, 0, 0, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("damaged", [0, 1])
+def test_the_first_image_may_be_the_damaged_one(tmp_path, damaged):
+    photos(tmp_path, "a.png", "b.png", "c.png")
+    (tmp_path / "abc"[damaged]).with_suffix(".png").write_bytes(b"no image")
+    with pytest.warns(DataWarning, match="1 of 3 images cannot be decoded"):
+        assert len(ImagesSpec(path=str(tmp_path), on_bad_sample="skip").load()) == 2

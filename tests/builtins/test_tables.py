@@ -9,8 +9,10 @@ import pytest
 
 import aezoo
 from aezoo.builtins.tables import TableSpec
+from aezoo.data.sources import open_samples
 from aezoo.errors import DataError, DataWarning, SpecError
 
+SPEC = aezoo.read({"name": "t", "input": [2], "latent": {"type": "deterministic", "dim": 1}})
 TABLE = "age,sex,n\n1,f,2\n,m,3\n4,,1\n5, x,0\n"
 
 
@@ -367,3 +369,45 @@ def test_a_mark_for_a_gap_is_no_category(tmp_path):
     hint = hint_of(written(tmp_path, "a,d\n5,u\n2,v\n3,NA\n9,u\n"))[1]
     assert """--set 'data.categories={"d" = ["u", "v"]}' numbers words""" in hint
     assert """--set 'data.gaps=["NA"]' --set data.missing=mask reads gaps as such""" in hint
+
+
+# --- text with other delimiters -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["txt", "data", "dat", "tab"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,2\n3,4\n",
+        "a\tb\n1\t2\n3\t4\n",
+        "a;b\n1;2\n3;4\n",
+        "a|b\n1|2\n3|4\n",
+        "  a   b\n 1  2  \n\n3 4\n",
+        '"a" "b"\n1 2\n3 4\n',
+    ],
+)
+def test_the_delimiter_of_a_text_file_is_found(tmp_path, suffix, text):
+    path = tmp_path / f"t.{suffix}"
+    path.write_text(text)
+    samples = open_samples(path, SPEC)  # as --data names it
+    assert samples.values.tolist() == [[1, 2], [3, 4]]
+    assert samples.settings["columns"] == ("a", "b")
+
+
+def test_quoted_commas_do_not_hide_a_delimiter(tmp_path):
+    (tmp_path / "t.txt").write_text('a;b\n"1";2\n3;"4"\n')
+    assert TableSpec(path=str(tmp_path / "t.txt")).load().values.tolist() == [[1, 2], [3, 4]]
+    (tmp_path / "t.csv").write_text("a  b\n1   2\n")
+    assert TableSpec(path=str(tmp_path / "t.csv"), delimiter=" ").load().values.tolist() == [[1, 2]]
+
+
+def test_a_first_line_that_looks_like_a_sample_is_told(tmp_path):
+    (tmp_path / "iris.data").write_text("5.1,3.5,setosa\n4.9,3.0,setosa\n6.2,2.9,other\n")
+    with pytest.warns(DataWarning, match=r"its first line is taken as names of columns, '5\.1' among them"):
+        TableSpec(path=str(tmp_path / "iris.data"), label="setosa").load()
+    samples = TableSpec(path=str(tmp_path / "iris.data"), label="2", header=False).load()
+    assert len(samples) == 3
+    (tmp_path / "years.csv").write_text("x,2020,2021\n1,2,3\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        TableSpec(path=str(tmp_path / "years.csv")).load()

@@ -532,9 +532,9 @@ def test_codes_of_another_width_are_refused(aezoo: Run, work: Path) -> None:
     assert "5" in result.err
 
 
-def test_codes_in_a_text_file_are_a_usage_error(aezoo: Run, work: Path) -> None:
-    (work / "codes.txt").write_text("1 2 3")
-    assert aezoo("decode", "runs/tiny", work / "codes.txt", "--out", work / "a.npy").code == 2
+def test_codes_in_a_file_that_nothing_reads_are_a_usage_error(aezoo: Run, work: Path) -> None:
+    (work / "codes.doc").write_text("1 2 3")
+    assert aezoo("decode", "runs/tiny", work / "codes.doc", "--out", work / "a.npy").code == 2
 
 
 def test_an_output_in_a_folder_that_is_not_there_exits_3(aezoo: Run, work: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from aezoo.spec.component import AnySpec, Component, Remark
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, text
 
+#: Names of idx files: train-images-idx3-ubyte, train-images.idx3-ubyte.gz, x.idx.
+_IDX = re.compile(r"([.-]idx\d-\w+|\.idx)(\.gz)?$", re.IGNORECASE)
 #: A share of the samples, or the settings of a source of its own: those that differ from the training data's.
 Held = Annotated[float, Field(ge=0, lt=1)] | dict[str, Any]
 #: Settings of data that do not change which data they are: how much of them is taken, and for what.
@@ -88,6 +91,8 @@ class FileDatasetSpec(DatasetSpec):
     suffixes: ClassVar[tuple[str, ...]] = ()
     #: Whether it reads a data frame too: then it has `at_columns` and `load_columns`.
     reads_columns: ClassVar[bool] = False
+    #: Settings that name a file or a folder.
+    path_settings: ClassVar[tuple[str, ...]] = ("path",)
     validation: Held = Field(0.1, description="share held out for validation, or settings of a source of its own")
     test: Held = Field(0.1, description="share held out for the test, or settings of a source of its own")
     path: str = Field(min_length=1, description="file or folder, from the working folder or absolute")
@@ -108,12 +113,13 @@ class FileDatasetSpec(DatasetSpec):
 
     def moved(self, to: Callable[[str], str]) -> Self:
         """The set with every path in it, those of sources of their own too, replaced."""
-        held = {
-            name: {**settings, "path": to(settings["path"])}
-            for name, settings in self.separate().items()
-            if isinstance(settings.get("path"), str)
-        }
-        return self.model_copy(update={"path": to(self.path), **held})
+
+        def changed(settings: Mapping[str, Any]) -> dict[str, Any]:
+            named = {key: settings.get(key) for key in self.path_settings}
+            return {key: to(path) for key, path in named.items() if isinstance(path, str)}
+
+        held = {name: {**settings, **changed(settings)} for name, settings in self.separate().items()}
+        return self.model_copy(update={**changed({key: getattr(self, key) for key in self.path_settings}), **held})
 
     def remarks(self, spec: AnySpec) -> Iterator[Remark]:
         yield from _too_much_held_out(self)
@@ -133,6 +139,10 @@ class FileDatasetSpec(DatasetSpec):
         """
         return self.alone().model_copy(update={"path": str(path), "limit": None})
 
+    def at_split(self, path: Path) -> Self:
+        """The set of a single split that has another path: as `at`, with what names samples of both."""
+        return self.at(path)
+
     def at_columns(self, names: Sequence[str], source: str) -> Self:
         """The set of a data frame with these columns, read in the same way; names that it does not have are dropped.
 
@@ -143,6 +153,11 @@ class FileDatasetSpec(DatasetSpec):
     def load_columns(self, columns: Mapping[str, Sequence[Any]], source: str) -> Samples:
         """The samples of a data frame: the values of each column by its name. Raises `DataError`."""
         raise NotImplementedError
+
+    @staticmethod
+    def ending(path: Path) -> str:
+        """The ending of a file's name, by which its dataset is chosen; ".idx" of idx files, compressed or not."""
+        return ".idx" if _IDX.search(path.name) else path.suffix.lower()
 
     @staticmethod
     def setting(key: str, value: object) -> str:
