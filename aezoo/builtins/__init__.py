@@ -34,7 +34,7 @@ MODULES = {
     "optimizer": (f"{__name__}.adam", f"{__name__}.optimizers", f"{__name__}.muon", f"{__name__}.schedule_free"),
     "dataset": tuple(
         f"{__name__}.{name}"
-        for name in ("digits", "arrays", "image_files", "tables", "parquet", "recordings", "generated")
+        for name in ("digits", "arrays", "image_files", "tables", "parquet", "recordings", "webdataset", "generated")
     ),
     "metric": (f"{__name__}.metrics",),
 }

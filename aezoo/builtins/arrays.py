@@ -55,6 +55,12 @@ class ArraysSpec(GroupedDatasetSpec):
         None, description="mask: NaN are gaps, filled with 0, and the field `observed` is 0 there; refused unless said"
     )
 
+    @classmethod
+    def knows(cls, folder: Path) -> bool:
+        from aezoo.builtins.shards import ARRAYS, holds
+
+        return holds(folder, ARRAYS)
+
     def at(self, path: Path) -> Self:
         from aezoo.builtins.array_files import opened
         from aezoo.builtins.shards import shards
@@ -77,7 +83,6 @@ class ArraysSpec(GroupedDatasetSpec):
 
     def _with_splits(self, samples: Samples) -> Samples:
         """The samples with the groups and times that arrays of the file hold."""
-        from dataclasses import replace
 
         def column(name: str) -> Array:
             array = samples.fields[name]
@@ -88,9 +93,7 @@ class ArraysSpec(GroupedDatasetSpec):
                 raise DataError(message, hint="name an array [N]")
             return array
 
-        return replace(
-            samples, **self.split_by(len(samples), column, lambda row, name: f"{samples.where(row)}: {name!r}")
-        )
+        return self.with_splits(samples, column, lambda row, name: f"{samples.where(row)}: {name!r}")
 
     def _read(self, path: Path) -> Samples:
         """All samples of one file."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Spec
+from aezoo.plugin import DataError, Field, FileDatasetSpec, Remark, Samples, Spec
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
+    Values = Sequence[Any] | npt.NDArray[Any]
 
 #: From here on dates are counted.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,38 +47,36 @@ class GroupedDatasetSpec(FileDatasetSpec):
         """The columns by which samples are split: they are no features."""
         return [name for name in (self.group, self.time) if name is not None]
 
-    def split_by(
-        self, count: int, column: Callable[[str], Sequence[Any]], where: Callable[[int, str], str]
-    ) -> dict[str, Array | None]:
-        """The groups and the times of samples, as `Samples` takes them.
+    def with_splits(
+        self, samples: Samples, column: Callable[[str], Values], where: Callable[[int, str], str]
+    ) -> Samples:
+        """The samples with the groups and times by which they are split.
 
         Args:
-            count: Of the samples.
+            samples: All of them.
             column: Gives the values of a column.
             where: Says where a row of a column is, for messages.
 
         Raises:
             DataError: A value is missing, or is no time.
         """
-        groups = times = None
-        if self.group is not None:
-            groups = groups_of(column(self.group), lambda row: where(row, self.group or ""))
-        if self.time is not None:
-            times = times_of(column(self.time), lambda row: where(row, self.time or ""))
+        import numpy as np
+
+        if (group := self.group) is not None:
+            samples = replace(samples, groups=groups_of(column(group), lambda row: where(row, group)))
+        if (time := self.time) is not None:
+            samples = replace(samples, times=times_of(column(time), lambda row: where(row, time)))
         elif self.split == "chronological":
-            import numpy as np
-
-            times = np.arange(count)
-        return {"groups": groups, "times": times}
+            samples = replace(samples, times=np.arange(len(samples)))
+        return samples
 
 
-def groups_of(values: Sequence[Any], where: Callable[[int], str]) -> npt.NDArray[np.int64]:
+def groups_of(values: Values, where: Callable[[int], str]) -> npt.NDArray[np.int64]:
     """A number for each group: [N]. Raises `DataError` where a value is missing."""
     import numpy as np
 
-    if isinstance(values, np.ndarray):
-        values = values.tolist()
-    names = [value.strip() if isinstance(value, str) else value for value in values]
+    listed: Sequence[Any] = values.tolist() if isinstance(values, np.ndarray) else values
+    names = [value.strip() if isinstance(value, str) else value for value in listed]
     for row, name in enumerate(names):
         if name is None or name == "" or name != name:
             raise DataError(f"{where(row)}: no group", hint="give each sample a group, of its own if it has none")
@@ -84,7 +84,7 @@ def groups_of(values: Sequence[Any], where: Callable[[int], str]) -> npt.NDArray
     return np.array([places[name] for name in names], np.int64)
 
 
-def times_of(values: Sequence[Any], where: Callable[[int], str]) -> Array:
+def times_of(values: Values, where: Callable[[int], str]) -> Array:
     """Times as numbers that rise: [N].
 
     Args:
@@ -96,19 +96,20 @@ def times_of(values: Sequence[Any], where: Callable[[int], str]) -> Array:
     """
     import numpy as np
 
-    if isinstance(values, np.ndarray):
-        if values.dtype.kind == "M":
-            values = values.astype("datetime64[us]")
-        values = values.tolist()
-    found = [_time(value) for value in values]
-    for row, (value, time) in enumerate(zip(values, found, strict=True)):
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        values = values.astype("datetime64[us]")
+    listed: Sequence[Any] = values.tolist() if isinstance(values, np.ndarray) else values
+    found: list[tuple[str, int | float]] = []
+    for row, value in enumerate(listed):
+        time = _time(value)
         if time is None:
             hint = "times are numbers, or dates such as 2026-05-31 or 2026-05-31T12:00:00"
             raise DataError(f"{where(row)}: {value!r:.60} is no time", hint=hint)
-        if time[0] != found[0][0]:  # type: ignore[index]
-            message = f"{where(row)}: {value!r:.60} is {time[0]}, the first one is {found[0][0]}"  # type: ignore[index]
+        if found and time[0] != found[0][0]:
+            message = f"{where(row)}: {value!r:.60} is {time[0]}, the first one is {found[0][0]}"
             raise DataError(message, hint="write all times in one way")
-    return np.array([time[1] for time in found if time is not None])
+        found.append(time)
+    return np.array([number for _, number in found])
 
 
 def _time(value: Any) -> tuple[str, int | float] | None:

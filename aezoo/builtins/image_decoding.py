@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,9 @@ DRAFTED = 2**26
 
 
 @contextmanager
-def opened(path: Path, resized: Shape | None = None, *, alone: bool = True) -> Iterator[ImageFile]:
+def opened(
+    path: Path, resized: Shape | None = None, *, alone: bool = True, content: bytes | None = None
+) -> Iterator[ImageFile]:
     """An image, its header read and its size known to be within `PIXELS`.
 
     Pillow reads strictly: truncated files and its warnings are errors. Its own limit of pixels is off, since
@@ -34,21 +37,23 @@ def opened(path: Path, resized: Shape | None = None, *, alone: bool = True) -> I
         path: The file.
         resized: Width and height that it will be resized to, or None: a huge JPEG is then decoded at a fraction.
         alone: Whether no other thread opens images; else `be_strict_in_threads` was called.
+        content: Of the image, where it is no file of its own: `path` is then for messages.
 
     Raises:
         DataError: It is damaged, too large, or not an image.
     """
     from PIL import Image, ImageFile
 
+    source = path if content is None else BytesIO(content)
     if not alone:
-        with _naming_errors(path), Image.open(path, formats=FORMATS) as image:
+        with _naming_errors(path, content), Image.open(source, formats=FORMATS) as image:
             _prepare(image, path, resized)
             yield image
         return
     before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
     ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, None
     try:
-        with warnings.catch_warnings(), _naming_errors(path), Image.open(path, formats=FORMATS) as image:
+        with warnings.catch_warnings(), _naming_errors(path, content), Image.open(source, formats=FORMATS) as image:
             for category in (UserWarning, RuntimeWarning):
                 warnings.simplefilter("error", category)
             _prepare(image, path, resized)
@@ -65,7 +70,7 @@ def _prepare(image: ImageFile, path: Path, resized: Shape | None) -> None:
 
 
 @contextmanager
-def _naming_errors(path: Path) -> Iterator[None]:
+def _naming_errors(path: Path, content: bytes | None) -> Iterator[None]:
     """Turn a decoder's exceptions into a `DataError` with the file's name and the true reason."""
     from PIL import UnidentifiedImageError
 
@@ -76,14 +81,14 @@ def _naming_errors(path: Path) -> Iterator[None]:
         if isinstance(error.__cause__, MemoryError):
             hint = "scale it down first, or cut it into tiles"
             raise DataError(f"{path}: there is not enough memory to decode it", hint=hint) from error
-        if isinstance(error.__cause__, UnidentifiedImageError) and _is_tiff(path):
+        if isinstance(error.__cause__, UnidentifiedImageError) and _is_tiff(path, content):
             hint = "save it as PNG; TIFF files of floats with channels, of 64 bits or of rare layouts are not read"
             raise DataError(f"{path}: is damaged, or a TIFF of a kind that is not read", hint=hint) from error
         raise
 
 
-def _is_tiff(path: Path) -> bool:
-    with path.open("rb") as file:
+def _is_tiff(path: Path, content: bytes | None) -> bool:
+    with path.open("rb") if content is None else BytesIO(content) as file:
         return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
-from aezoo.builtins.depths import eight_bits
 from aezoo.builtins.grouping import GroupedDatasetSpec
 from aezoo.builtins.image_decoding import be_strict_in_threads, frames_of, opened, unreadable
 from aezoo.builtins.image_folders import (
@@ -24,6 +23,7 @@ from aezoo.builtins.image_folders import (
     upright_size,
 )
 from aezoo.builtins.image_labels import LabelTable, classes_of, numbered, read_labels
+from aezoo.builtins.image_pixels import MODES, PixelReader, other_size
 from aezoo.plugin import (
     DataError,
     Field,
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from aezoo.builtins.image_index import Header, ImageIndex
 
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 #: Bytes of decoded images that are held, unless a spec says otherwise.
 IN_MEMORY = 1 << 30
 
@@ -61,8 +60,8 @@ class ImagesSpec(GroupedDatasetSpec):
     Files of another ending are skipped, as are hidden files and folders, `__MACOSX`, `@eaDir` and the recycle bins
     of network storages. Links are followed; a folder that several paths lead to counts once, with a warning, and
     a link that leads nowhere is refused. Truncated images are refused by name, as are more than 10^9 pixels or more
-    than memory holds. Several images in a file, such as a stack of TIFF, are refused unless `frames = "each"` makes each of
-    them a sample, called stack.tif:0, stack.tif:1 ... If every image lies in a sub-folder, and there are
+    than memory holds. Several images in a file, such as a stack of TIFF, are refused unless `frames = "each"` makes
+    each of them a sample, called stack.tif:0, stack.tif:1 ... If every image lies in a sub-folder, and there are
     several, the first sub-folder's name is its class. A model keeps these names, so that they mean the same classes in
     another folder; others are numbered after them.
 
@@ -167,15 +166,17 @@ class ImagesSpec(GroupedDatasetSpec):
     ) -> Samples:
         """The samples with their names and labels, and what they are split by."""
         names = tuple(picture.name(folder) for picture in pictures)
+        found: npt.NDArray[np.int64] | None
         if lines is not None:
-            labels, classes = lines.labels(self.classes)
-            splits = self.split_by(len(names), lines.table.column, lines.table.place)
+            found, classes = lines.labels(self.classes)
         else:
             classes = classes_of(names, self.classes)
-            labels = None if classes is None else numbered(names, classes)
-            splits = self.split_by(len(names), lambda name: (), lambda row, name: names[row])
-        found = {"classes": classes} if classes else {}
-        return Samples(values, str(folder), labels=labels, names=names, settings=found, **splits)
+            found = None if classes is None else numbered(names, classes)
+        settings, words = ({"classes": classes}, {"label": classes}) if classes else ({}, {})
+        samples = Samples(values, str(folder), labels=found, names=names, settings=settings, class_names=words)
+        if lines is None:  # then only the order of the files can say how they are split
+            return self.with_splits(samples, lambda name: (), lambda row, name: names[row])
+        return self.with_splits(samples, lines.table.column, lines.table.place)
 
     def _lines(self, folder: Path, paths: Sequence[Path]) -> LabelTable | None:
         """The lines of the table of labels, one for each file."""
@@ -260,7 +261,7 @@ class ImagesSpec(GroupedDatasetSpec):
         other = (index.facts[:, WIDTH] != shape[2]) | (index.facts[:, HEIGHT] != shape[1])
         if other.any():
             row, count = int(other.argmax()), int(other.sum())
-            error = self._other_size(index.path(row), tuple(index.facts[row, [WIDTH, HEIGHT]].tolist()), shape[:0:-1])
+            error = other_size(index.path(row), tuple(index.facts[row, [WIDTH, HEIGHT]].tolist()), shape[:0:-1])
             more = f", as are {count - 1} more of another size" if count > 1 else ""
             raise DataError(f"{error.message}{more}", hint=error.hint)
 
@@ -276,42 +277,20 @@ class ImagesSpec(GroupedDatasetSpec):
             raise DataError.several(errors)
 
     def _pixels(self, path: Path, frame: int | None, *, shape: Shape, alone: bool = True) -> npt.NDArray[np.uint8]:
-        import numpy as np
-
-        channels, height, width = shape
-        with opened(path, None if self.resize == "refuse" else (width, height), alone=alone) as image:
+        reader = PixelReader(self.resize, self.background)
+        with opened(path, reader.size_of(shape), alone=alone) as image:
             if frame is None:
                 self._refuse_frames(image, path)
             else:
                 image.seek(frame)
                 path = path.with_name(f"{path.name}:{frame}")  # as messages call it
-            plain = _converted(image, MODES[channels], self.background, path)
-            pixels = np.asarray(self._sized(plain, (width, height), path), dtype=np.uint8)
-        return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+            return reader.pixels(image, shape, path)
 
     def _refuse_frames(self, image: Image, path: Path) -> None:
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG, a photo and its previews
             hint = f"{self.setting('frames', 'each')} makes each of them a sample"
             raise DataError(f"{path}: holds {frames} frames; a sample is one image", hint=hint)
-
-    def _sized(self, image: Image, size: tuple[int, int], path: Path) -> Image:
-        from PIL import ImageOps
-        from PIL.Image import Resampling
-
-        if image.size == size:
-            return image
-        if self.resize == "crop":
-            return ImageOps.fit(image, size, method=Resampling.BICUBIC)
-        if self.resize == "fit":
-            # Pillow widens the filter when it shrinks, so that nothing aliases.
-            return image.resize(size, Resampling.BICUBIC)
-        raise self._other_size(path, image.size, size)
-
-    def _other_size(self, path: Path, size: Shape, wanted_size: Shape) -> DataError:
-        got, wanted = (f"{width} wide and {height} high" for width, height in (size, wanted_size))
-        hint = f"{self.setting('resize', 'fit')} (or crop) makes them one size; in Python, write it in the spec's data"
-        return DataError(f"{path}: is {got}, not {wanted}", hint=hint)
 
 
 def _header(path: Path) -> Header:
@@ -325,18 +304,3 @@ def _header(path: Path) -> Header:
 def _can_be_decoded(path: Path) -> bool:
     """Whether an image can be decoded at all, whatever its size, in any thread."""
     return unreadable(path) is None
-
-
-def _converted(image: Image, mode: str, background: Sequence[int], path: Path) -> Image:
-    """The image upright, in one of our modes, over the background unless the mode has alpha."""
-    import PIL.Image
-    from PIL import ImageOps
-
-    image = ImageOps.exif_transpose(eight_bits(image, path))
-    if not image.has_transparency_data:
-        return image.convert(mode)
-    image = image.convert("RGBA")
-    if mode == "RGBA":
-        return image
-    ground = PIL.Image.new("RGBA", image.size, (*background, 255))
-    return PIL.Image.alpha_composite(ground, image).convert(mode)

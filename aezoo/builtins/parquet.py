@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from aezoo.builtins.grouping import GroupedDatasetSpec
+from aezoo.builtins.image_pixels import PixelReader
 from aezoo.builtins.missing_values import gap_remarks
+from aezoo.builtins.parquet_images import holds_images, pixels_of
 from aezoo.plugin import DataError, Field, Remark, Samples, Shape, Spec, Strings, text
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ class ParquetSpec(GroupedDatasetSpec):
     """Rows of a .parquet, .arrow or .feather file, of a folder of them, or of a saved Hugging Face data set.
 
     Each row is a sample [F] of the numeric columns, in the order of the file, without those of `exclude`, or of
-    `columns`; or, with `column`, what one column of lists holds: all of one length, read in the input's shape.
+    `columns`; or, with `column`, what one column holds: lists, all of one length, read in the input's shape, or encoded
+    images (bytes, or a table of `bytes` and `path`, as Hugging Face has them), read as those of `images`.
     `label` and `fields` name columns that go along: whole numbers, or words, which are numbered in alphabetical order,
     or numbers; `id` is a column that names the samples. A missing value is refused with its file, row and column, or
     with `missing = "mask"` read as a gap. A model keeps the names of its columns, by which it reads other files.
@@ -50,7 +53,8 @@ class ParquetSpec(GroupedDatasetSpec):
 
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".arrow", ".feather")
     type: Literal["parquet"] = "parquet"
-    column: str | None = Field(None, description="the column of lists of numbers that holds the samples")
+    column: str | None = Field(None, description="the column of lists of numbers, or of images, that holds the samples")
+    resize: Literal["refuse", "fit", "crop"] = Field("refuse", description="images of another size, as in `images`")
     columns: Strings | None = Field(None, description="names of the columns to read, in this order")
     exclude: Strings = Field((), description="names of columns that are not read")
     id: str | None = Field(None, description="name of the column that holds the names of the samples")
@@ -63,6 +67,12 @@ class ParquetSpec(GroupedDatasetSpec):
         None, description="mask: gaps are filled with 0, and the field `observed` is 0 there; refused unless said"
     )
     in_memory: bool | None = Field(None, description="whether all samples are held; by default up to 1 GiB of them")
+
+    @classmethod
+    def knows(cls, folder: Path) -> bool:
+        from aezoo.builtins.shards import holds
+
+        return (folder / "state.json").is_file() or holds(folder, cls.suffixes)
 
     def at(self, path: Path) -> Self:
         from aezoo.builtins.parquet_files import files, schema_of
@@ -110,7 +120,7 @@ class ParquetSpec(GroupedDatasetSpec):
             raise DataError(f"{path}: holds no rows")
         first = self._values(blocks[0], names, shape)
         decode = partial(self._values, names=names, shape=first.shape[1:] if self.column else None)
-        settings = f"{names} {self.missing}"
+        settings = f"{names} {self.missing}" + (f" {self.resize}" if self.resize != "refuse" else "")
         lazy = BlockRows(blocks, first.shape[1:], first.dtype, decode, settings)
         held = lazy.nbytes <= IN_MEMORY if self.in_memory is None else self.in_memory
         values = np.concatenate([decode(block) for block in blocks]) if held or self.missing else lazy
@@ -121,10 +131,11 @@ class ParquetSpec(GroupedDatasetSpec):
         found: dict[str, Any] = {} if self.column else {"columns": tuple(names), "exclude": ()}
         if words:
             found["categories"] = words
-        splits = self.split_by(
-            len(values), partial(self._column, blocks), lambda row, name: f"{path}: row {row}, {name!r}"
+        named = {key: words[name] for key, name in self._fields().items() if name in words}
+        samples = Samples(values, str(path), names=ids, fields=beside, settings=found, class_names=named)
+        samples = self.with_splits(
+            samples, partial(self._column, blocks), lambda row, name: f"{path}: row {row}, {name!r}"
         )
-        samples = Samples(values, str(path), names=ids, fields=beside, settings=found, **splits)
         rows = self.picked(len(samples))
         samples = samples if len(rows) == len(samples) else self._limited(samples, rows)
         return samples.with_gaps() if self.missing else samples
@@ -158,9 +169,10 @@ class ParquetSpec(GroupedDatasetSpec):
         others = [name for name in names if not _is_number(schema.field(name).type)]
         if others:
             kind = schema.field(others[0]).type
-            lists = [name for name in others if _is_list(schema.field(name).type)]
+            kinds = {name: schema.field(name).type for name in others}
+            lists = [name for name, kind in kinds.items() if _is_list(kind) or holds_images(kind)]
             hint = (
-                f"{self.setting('column', lists[0])} reads its lists as samples"
+                f"{self.setting('column', lists[0])} reads what it holds as samples"
                 if lists
                 else f"{self.setting('exclude', [*self.exclude, *others])} leaves out what is no number"
             )
@@ -177,7 +189,10 @@ class ParquetSpec(GroupedDatasetSpec):
         with self.reading(block.path):
             table = block.read(names)
             if self.column:
-                return self._lists(block, table.column(0).combine_chunks(), shape)
+                column = table.column(0).combine_chunks()
+                if holds_images(column.type):
+                    return pixels_of(block, self.column, column, shape, PixelReader(self.resize))
+                return self._lists(block, column, shape)
             columns = [self._numbers(block, name, table.column(name)) for name in names]
             return np.stack([np.asarray(column) for column in columns], axis=1)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,8 +37,8 @@ class Recording(NamedTuple):
 
 def header(path: Path) -> Recording:
     """What a recording is. Raises `DataError`, and whatever a damaged file makes a reader raise."""
-    if _is_plain(path):
-        with wave.open(str(path)) as file:
+    with _plain(path) as file:
+        if file is not None:
             found = Recording(path, file.getframerate(), file.getnchannels(), file.getnframes())
             there = path.stat().st_size
             if there < found.frames * found.channels * file.getsampwidth():
@@ -50,14 +52,14 @@ def read(path: Path, start: int, count: int) -> Floats:
     """Some frames of a recording: [channels, count]. Raises `DataError` where it ends before."""
     import numpy as np
 
-    if _is_plain(path):
-        with wave.open(str(path)) as file:
+    with _plain(path) as file:
+        if file is not None:
             file.setpos(start)
             values = _floats(file.readframes(count), file.getsampwidth()).reshape(-1, file.getnchannels())
-    else:
-        with _soundfile(path).SoundFile(path) as file:
-            file.seek(start)
-            values = file.read(count, dtype="float32", always_2d=True)
+    if file is None:
+        with _soundfile(path).SoundFile(path) as other:
+            other.seek(start)
+            values = other.read(count, dtype="float32", always_2d=True)
     if len(values) != count:
         raise DataError(f"{path}: ends at frame {start + len(values):,}, before its header says", hint="it was cut")
     return np.ascontiguousarray(values.T)
@@ -77,17 +79,18 @@ def _floats(raw: bytes, width: int) -> Floats:
     return (values / 2.0 ** (8 * width - 1)).astype(np.float32)
 
 
-def _is_plain(path: Path) -> bool:
-    """Whether it is a WAV of whole numbers, which the standard library reads."""
-    if path.suffix.lower() != ".wav":
-        return False
-    try:
-        with wave.open(str(path)):
-            return True
-    except wave.Error as error:
-        if "unknown format" in str(error):  # floats, or compressed
-            return False
-        raise
+@contextmanager
+def _plain(path: Path) -> Iterator[wave.Wave_read | None]:
+    """A WAV of whole numbers, which the standard library reads, opened; None of another recording."""
+    with ExitStack() as stack:
+        file = None
+        if path.suffix.lower() == ".wav":
+            try:
+                file = stack.enter_context(wave.open(str(path)))
+            except wave.Error as error:
+                if "unknown format" not in str(error):  # floats, or compressed
+                    raise
+        yield file
 
 
 def _soundfile(path: Path) -> Any:

@@ -51,6 +51,12 @@ class RecordingsSpec(FileDatasetSpec):
         "refuse", description="files that cannot be read or hold no window: refuse, or leave them out and say how many"
     )
 
+    @classmethod
+    def knows(cls, folder: Path) -> bool:
+        from aezoo.builtins.shards import holds
+
+        return holds(folder, cls.suffixes)
+
     def field_names(self) -> frozenset[str]:
         return frozenset({"file", "start"})
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from aezoo.plugin import DataError, JoinedFields, JoinedRows, Samples, text
+from aezoo.plugin import DataError, FileDatasetSpec, JoinedFields, JoinedRows, Samples, text
 
 #: Endings of arrays that may be shards.
 ARRAYS = (".npy", ".npz", ".safetensors", ".h5", ".hdf5")
@@ -31,6 +32,16 @@ def shards(path: Path, suffixes: Sequence[str] = ARRAYS) -> list[Path]:
             f"{path}: holds files that end in {' and '.join(kinds)}", hint="keep those of one set in a folder"
         )
     return sorted(files, key=lambda file: _natural(file.name))
+
+
+def holds(folder: Path, suffixes: Sequence[str]) -> bool:
+    """Whether the first file of a folder that is not hidden, in the order of names, has one of these endings."""
+    try:
+        with os.scandir(folder) as entries:
+            first = min((entry.name for entry in entries if entry.is_file() and entry.name[0] != "."), default="")
+    except OSError:  # told by whatever reads it
+        return False
+    return FileDatasetSpec.ending(Path(first)) in suffixes
 
 
 def joined(parts: Sequence[Samples], folder: Path) -> Samples:

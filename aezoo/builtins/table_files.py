@@ -347,14 +347,31 @@ def classes(table: Table, column: str, known: Sequence[str] | None = None) -> np
 
     words = [word.strip() for word in table.column(column)]
     values = [table.number(word) for word in words]
-    missing = [not word or (value is not None and math.isnan(value)) for word, value in zip(words, values, strict=True)]
+    missing = [_is_gap(table, word) for word in words]
     table.faults.extend(Fault(line, column, "no label") for line, gap in zip(table.lines, missing, strict=True) if gap)
     if known is None and all(gap or value is not None for gap, value in zip(missing, values, strict=True)):
         cells = zip(table.lines, words, values, strict=True)
         return np.array([_whole(table, column, *cell) for cell in cells], dtype=np.int64)
-    others = sorted({word for word, gap in zip(words, missing, strict=True) if not gap} - {*(known or ())})
-    places = {word: place for place, word in enumerate([*(known or ()), *others])}
+    places = {word: place for place, word in enumerate(words_in_order(table, column, known or ()))}
     return np.array([places.get(word, 0) for word in words], dtype=np.int64)
+
+
+def words_in_order(table: Table, column: str, known: Sequence[str]) -> list[str]:
+    """The words of a column of classes, in the order of their numbers: known ones, then others alphabetically."""
+    return [
+        *known,
+        *sorted({word for word in map(str.strip, table.column(column)) if not _is_gap(table, word)} - {*known}),
+    ]
+
+
+def holds_words(table: Table, column: str) -> bool:
+    """Whether a column of classes has a word that is no number."""
+    return any(table.number(word) is None for word in map(str.strip, table.column(column)) if word)
+
+
+def _is_gap(table: Table, word: str) -> bool:
+    value = table.number(word)
+    return not word or (value is not None and math.isnan(value))
 
 
 def _whole(table: Table, column: str, line: int, word: str, value: float | None) -> int:

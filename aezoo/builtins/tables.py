@@ -38,8 +38,8 @@ class TableSpec(GroupedDatasetSpec):
     With `time`, a column of numbers or dates, or with `split = "chronological"`, the last samples are the test.
 
     A byte order mark says the encoding, and a first line `sep=;` the delimiter, where the spec does not. Of .txt,
-    .data, .dat and .tab it is the sign that cuts the first lines into equally many columns: comma, tab, semicolon, bar, or any
-    number of spaces.
+    .data, .dat and .tab it is the sign that cuts the first lines into equally many columns: comma, tab, semicolon, bar,
+    or any number of spaces.
 
     Example:
         [data]
@@ -69,7 +69,7 @@ class TableSpec(GroupedDatasetSpec):
         None,
         min_length=1,
         max_length=1,
-        description="a space: any number of them; by default a tab in .tsv, a comma in .csv, else what is found",
+        description="by default a tab in .tsv, a comma in .csv, else what is found; a space is any number of them",
     )
     decimal: Literal[".", ","] = Field(".", description="sign before the decimals")
     encoding: str | None = Field(None, description="of the text, such as cp1252 or utf-16; UTF-8 by default")
@@ -156,17 +156,11 @@ class TableSpec(GroupedDatasetSpec):
         found = {"columns": tuple(columns), "exclude": (), "categories": self._all_categories(table)}
         shown = ", ".join(columns[:NAMED]) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
         hint = f"data.exclude, data.label or data.id says which columns are no features, of {shown}"
-        splits = self.split_by(len(table.rows), table.column, table.place)
         samples = Samples(
-            values,
-            str(table.path),
-            labels=labels,
-            names=names,
-            fields=fields,
-            settings=found,
-            shape_hint=hint,
-            **splits,
-        )
+            values, str(table.path), labels=labels, names=names, fields=fields, settings=found, shape_hint=hint,
+            class_names=self._class_names(table),
+        )  # fmt: skip
+        samples = self.with_splits(samples, table.column, table.place)
         return samples.with_gaps() if self.missing else samples
 
     def _dialect(self) -> Dialect:
@@ -177,6 +171,16 @@ class TableSpec(GroupedDatasetSpec):
         found = {name: table_files.classes_of(table, name) for name in self._classed()}
         categories = {**{name: tuple(words) for name, words in found.items() if words}, **(self.categories or {})}
         return categories or None
+
+    def _class_names(self, table: Table) -> dict[str, Strings]:
+        """The words of label and fields, by the names of the fields."""
+        columns = {**({"label": self.label} if self.label else {}), **(self.fields or {})}
+        known = {name: (self.categories or {}).get(name, ()) for name in columns.values() if isinstance(name, str)}
+        return {
+            field: tuple(table_files.words_in_order(table, column, known[column]))
+            for field, column in columns.items()
+            if isinstance(column, str) and (known[column] or table_files.holds_words(table, column))
+        }
 
     def _classed(self) -> list[str]:
         """Columns that may hold classes beside the samples."""

@@ -100,12 +100,15 @@ def companions(samples: Samples, model: Model) -> dict[str, Array]:
     import numpy as np
 
     names = {"names": np.array([samples.name(row) for row in range(len(samples))])}
-    wanted = dict.fromkeys(["label", *model.spec.fields])
-    return names | {name: samples.fields[name] for name in wanted if name in samples.fields}
+    wanted = [name for name in dict.fromkeys(["label", *model.spec.fields]) if name in samples.fields]
+    words = {f"{name}_names": np.array(found) for name in wanted if (found := samples.words(name)) is not None}
+    return names | {name: samples.fields[name] for name in wanted} | words
 
 
-def labels_of(samples: Samples) -> list[int] | None:
-    """The labels, if there are any: whole numbers, one for each sample."""
+def labels_of(samples: Samples) -> list[int] | list[str] | None:
+    """The labels, if there are any, one for each sample: words where the data have words, else whole numbers."""
+    if (words := samples.words("label")) is not None:
+        return words
     labels = samples.fields.get("label")
     whole = labels is not None and labels.shape == (len(samples),) and labels.dtype.kind in "iu"
     return labels.tolist() if whole and labels is not None else None

@@ -82,7 +82,7 @@ def score(
         result(f"{visible(str(out))}: {len(rows):,} scores")
 
 
-def _csv(rows: list[tuple[str, float]], labels: list[int] | None) -> str:
+def _csv(rows: list[tuple[str, float]], labels: list[int] | list[str] | None) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     if labels is None:

@@ -42,7 +42,9 @@ def with_fields(samples: Samples, given: Fields | None, spec: Spec) -> Samples:
             hint = did_you_mean(name, spec.fields, f"its fields: {there}")
             raise UsageError(f"{spec.name} has no field {name!r}", hint=hint)
     arrays = {name: _for_all(name, value, spec.fields[name], len(samples)) for name, value in given.items()}
-    return replace(samples, labels=None, fields=ChainMap(arrays, samples.fields))  # type: ignore[arg-type]
+    words = {name: known for name, known in samples.class_names.items() if name not in given}
+    fields = ChainMap(arrays, samples.fields)  # type: ignore[arg-type]
+    return replace(samples, labels=None, fields=fields, class_names=words)
 
 
 def _for_all(name: str, value: Any, field: FieldSpec, n: int) -> Array:

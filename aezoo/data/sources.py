@@ -146,8 +146,9 @@ def source_of(
         return changed
     path = expanded(path)
     own = spec.data if as_input else None
-    if isinstance(own, FileDatasetSpec) and _ending(path) in own.suffixes:
+    if _reads(own, path):
         # Before `_dataset_for`, too: it drops names (of keys, columns) that the file does not have.
+        assert isinstance(own, FileDatasetSpec)
         own = _of_file(own.model_copy(update={"path": str(path)}), path, settings, registry)
     return _of_file(_dataset_for(path, registry, own), path, settings, registry)
 
@@ -267,13 +268,15 @@ def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> Dat
     if not path.exists():
         raise NotFound(f"{path.absolute()}: no such file or folder")
     suffix = _ending(path)
-    if isinstance(own, FileDatasetSpec) and suffix in own.suffixes:
+    if isinstance(own, FileDatasetSpec) and _reads(own, path):
         return own.at(path)
     shares = dict(zip(("validation", "test"), own.fractions(), strict=True)) if own is not None else {}
     shares = {name: share for name, share in shares.items() if own is None or name not in own.separate()}
     known: set[str] = set()
-    for part in _file_datasets(registry):
-        if suffix in part.suffixes:
+    parts = [*_file_datasets(registry)]
+    # A folder of shards or recordings before one of images, which any folder may be.
+    for part in sorted(parts, key=lambda part: not (path.is_dir() and part.knows(path))):
+        if suffix in part.suffixes or (path.is_dir() and part.knows(path)):
             # pydantic refuses strings that are not UTF-8; a file name may be one.
             dataset = part.model_validate({"type": part.tag(), "path": utf8(str(path)), **shares})
             return dataset.model_copy(update={"path": str(path)})
@@ -282,6 +285,13 @@ def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> Dat
         f"{path}: no dataset reads {suffix or 'a file without an ending'}",
         hint=f"these are read: {' '.join(sorted(known - {'/'}))}, and folders",
     )
+
+
+def _reads(own: DatasetSpec | None, path: Path) -> bool:
+    """Whether the spec's own kind of data reads a path."""
+    if not isinstance(own, FileDatasetSpec):
+        return False
+    return _ending(path) in own.suffixes or (path.is_dir() and own.knows(path))
 
 
 def _ending(path: Path) -> str:

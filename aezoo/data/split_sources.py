@@ -68,6 +68,8 @@ def _joined(parts: list[Samples], names: list[str], settings: dict[str, object])
         fields=JoinedFields([part.fields for part in parts]),
         settings=settings,
         shape_hint=parts[0].shape_hint,
+        # Words that only a later part has are numbered after the others.
+        class_names={name: words for part in parts for name, words in part.class_names.items()},
         groups=_padded(parts[0].groups, int(ends[-1])),
         times=_padded(parts[0].times, int(ends[-1])),
         origins=[(int(end) - len(part), part.source) for part, end in zip(parts, ends, strict=True)],

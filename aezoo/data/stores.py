@@ -13,13 +13,14 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from aezoo.errors import DataError
-from aezoo.spec.lazy import JoinedRows, LazyArray, files_of
+from aezoo.spec.lazy import JoinedRows, LazyArray, files_of, mapped_in
 from aezoo.spec.samples import Array
 
 #: Bytes of a mapped file that a process may hold before it gives their pages back: they stay in the system's cache.
@@ -97,7 +98,7 @@ class JoinedStore:
     def __init__(self, values: JoinedRows) -> None:
         self.values = values
         self._stores = [store_of(part) for part in values.parts]
-        self.dtype = self._stores[0].dtype
+        self.dtype = as_tensor(np.empty(0, values.dtype)).dtype
 
     def __len__(self) -> int:
         return len(self.values)
@@ -139,7 +140,7 @@ class Pages:
         private = getattr(values, "mode", None) == "c"
         self._advice = None if private else getattr(mmap, "MADV_DONTNEED", None)
         self._files = files_of(values) if self._map is not None else []
-        self._least = [_size(path) for path in self._files]
+        self._least = _end_of(values) if self._map is not None else 0
         self._touched = 0
 
     def touch(self, count: int) -> None:
@@ -148,8 +149,8 @@ class Pages:
         Raises:
             DataError: The file is shorter than it was: reading on would end the process.
         """
-        for path, least in zip(self._files, self._least, strict=True):
-            if 0 <= _size(path) < least:
+        for path in self._files:
+            if 0 <= _size(path) < self._least:
                 raise DataError(
                     f"{path} was cut short while it was read", hint="put back the data that the run began with"
                 )
@@ -172,21 +173,28 @@ def chunks(values: Array | LazyArray, most: int) -> Iterator[tuple[int, Array]]:
             yield from ((first + start, chunk) for start, chunk in chunks(part, most))
             first += len(part)
         return
-    pages = Pages(values)
+    mapped = [Pages(each) for each in mapped_in(values)]
     rows = max(1, most // max(1, int(np.prod(values.shape[1:], dtype=np.int64))))
     blocks = values.blocks if isinstance(values, LazyArray) else None
     starts = range(0, len(values), rows) if blocks is None else _cut(blocks.tolist(), len(values), rows)
     for start, stop in zip(starts, [*starts[1:], len(values)], strict=True):
-        chunk = values[start:stop]
-        pages.touch(chunk.nbytes)
-        yield start, chunk
-    pages.release()
+        for pages in mapped:
+            pages.touch((stop - start) * values.nbytes // max(1, len(values)))
+        yield start, values[start:stop]
+    for pages in mapped:
+        pages.release()
 
 
 def _cut(blocks: list[int], count: int, rows: int) -> list[int]:
     """The first rows of pieces of at most so many rows, none of which reaches over a block."""
     ends = [*blocks[1:], count]
     return [start for first, end in zip(blocks, ends, strict=True) for start in range(first, end, rows)]
+
+
+def _end_of(values: Any) -> int:
+    """The first byte of the file behind a mapped array: a mapping begins at a whole page."""
+    offset = int(getattr(values, "offset", 0) or 0)
+    return offset - offset % mmap.ALLOCATIONGRANULARITY + len(values._mmap)
 
 
 def _size(path: Path) -> int:

@@ -38,6 +38,7 @@ class Samples:
         shape_hint: What can be done about another shape than the spec's, by whoever reads this source.
         groups: [N] numbers of the groups that samples are of, each of which is in one split as a whole; or None.
         times: [N] numbers that rise with time: the last samples are the test; or None.
+        class_names: By the name of a field of classes, the words that its numbers stand for, from 0 on.
         origins: Where several sources stand one after another: the first row of each, and where it came from.
     """
 
@@ -52,6 +53,7 @@ class Samples:
     shape_hint: str = ""
     groups: Array | None = None
     times: Array | None = None
+    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     origins: Sequence[tuple[int, str]] = ()
 
     def __post_init__(self) -> None:
@@ -99,8 +101,24 @@ class Samples:
         apart = isinstance(self.values, LazyArray) or files_of(self.values)
         values = SelectedRows(self.values, rows) if apart else self.values[rows]
         return Samples(
-            values, self.source, labels, factors, names=names, fields=fields, groups=groups, times=times
-        )  # fmt: skip
+            values,
+            self.source,
+            labels,
+            factors,
+            names=names,
+            fields=fields,
+            groups=groups,
+            times=times,
+            class_names=self.class_names,
+        )
+
+    def words(self, name: str) -> list[str] | None:
+        """The class of each sample as the data have it, of a field whose classes are words; None of another."""
+        known = self.class_names.get(name)
+        if known is None or name not in self.fields:
+            return None
+        numbers = self.fields[name].tolist()
+        return [known[number] if 0 <= number < len(known) else str(number) for number in numbers]
 
     def with_gaps(self) -> Samples:
         """The samples with 0 for every NaN, and the field `observed`: 1 where a value is known, 0 where none is."""

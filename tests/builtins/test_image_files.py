@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageFile
 
 import aezoo
-from aezoo.builtins import image_decoding, image_files
+from aezoo.builtins import image_decoding, image_pixels
 from aezoo.builtins.image_files import ImagesSpec
 from aezoo.errors import DataError, DataWarning, NotFound
 
@@ -373,7 +373,7 @@ def test_an_image_that_memory_does_not_hold_is_refused_for_its_size(tmp_path, mo
     def exhausted(*_):
         raise MemoryError
 
-    monkeypatch.setattr(image_files, "_converted", exhausted)
+    monkeypatch.setattr(image_pixels, "_converted", exhausted)
     with pytest.raises(DataError, match=r"a\.png: there is not enough memory"):
         load(tmp_path, (1, 64, 64))
 
@@ -632,7 +632,7 @@ def test_an_image_without_a_line_is_refused_and_a_line_without_an_image_is_told(
 def test_names_that_two_folders_share_name_no_image(tmp_path):
     photos(tmp_path / "p", "x/a.png", "y/a.png")
     (tmp_path / "t.csv").write_text("file,label\na.png,1\n")
-    with pytest.raises(DataError, match="has no line for x/a.png"):
+    with pytest.raises(DataError, match=r"has no line for x/a\.png"):
         ImagesSpec(path=str(tmp_path / "p"), labels=str(tmp_path / "t.csv")).load()
 
 

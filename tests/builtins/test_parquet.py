@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import aezoo
 from aezoo.builtins import parquet as parquet_module
@@ -16,6 +18,7 @@ from aezoo.builtins import parquet_files
 from aezoo.builtins.parquet import ParquetSpec
 from aezoo.builtins.parquet_files import BlockRows
 from aezoo.data.batches import Batches
+from aezoo.data.sources import open_samples
 from aezoo.errors import DataError
 
 pa = pytest.importorskip("pyarrow")
@@ -196,3 +199,45 @@ def test_names_and_limits_go_along(path) -> None:
     assert len(samples) == 6
     assert [*samples.names] == KIND[::10]
     assert parquet_module.IN_MEMORY == 1 << 30
+
+
+# --- encoded images -------------------------------------------------------------------------------------------
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, 3, 4, 5), dtype=np.uint8)
+
+
+def encoded(pixels):
+    out = io.BytesIO()
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(out, "png")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("as_table", [True, False])
+def test_a_column_of_encoded_images_is_read_as_hugging_face_saves_it(tmp_path, as_table):
+    content = [encoded(image) for image in IMAGES]
+    values = [{"bytes": one, "path": f"{row}.png"} for row, one in enumerate(content)] if as_table else content
+    table = pa.table({"image": values, "label": [row % 2 for row in range(7)]})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=3)
+    spec = aezoo.read({"name": "t", "input": [3, 4, 5], "latent": {"type": "deterministic", "dim": 1}})
+    data = ParquetSpec(path=str(tmp_path / "t.parquet"), column="image", label="label")
+    held = open_samples(data, spec)
+    assert np.array_equal(held.values, IMAGES)
+    assert held.fields["label"].tolist() == [row % 2 for row in range(7)]
+    lazy = open_samples(data.model_copy(update={"in_memory": False}), spec)
+    assert np.array_equal(lazy.values[[6, 0, 3]], IMAGES[[6, 0, 3]])
+    assert data.load().shape == (3, 4, 5)  # as the first image is
+    with pytest.raises(DataError, match=r"row 0, column 'image': is 5 wide and 4 high, not 2 wide"):
+        data.load(shape=(3, 2, 2))
+    assert data.model_copy(update={"resize": "crop"}).load(shape=(1, 2, 2)).values.shape == (7, 1, 2, 2)
+    with pytest.raises(DataError, match="no numbers are in column 'image'") as refused:
+        ParquetSpec(path=str(tmp_path / "t.parquet"), label="label").load()
+    assert refused.value.hint == "--set data.column=image reads what it holds as samples"
+
+
+def test_an_image_that_is_damaged_or_missing_is_refused_with_its_row(tmp_path):
+    for bad, message in ((b"none", "row 5, column 'image': cannot be read"), (None, "row 5, column 'image': holds no")):
+        content = [encoded(image) for image in IMAGES]
+        content[5] = bad
+        pq.write_table(pa.table({"image": content}), tmp_path / "t.parquet", row_group_size=3)
+        with pytest.raises(DataError, match=message):
+            ParquetSpec(path=str(tmp_path / "t.parquet"), column="image").load(shape=(3, 4, 5))

@@ -133,3 +133,12 @@ def test_a_model_is_trained_on_windows_and_reads_another_recording(folder, tmp_p
     again = run.model.encode(torch.from_numpy(frames(folder / "0.wav")[:, :32].astype(np.float32))[None])
     np.testing.assert_allclose(codes[0], again[0].numpy(), rtol=1e-5)  # a batch of one rounds otherwise
     assert len(codes) == (100 - 32) // 16 + 1
+
+
+def test_a_window_opens_its_file_once(folder, monkeypatch) -> None:
+    monkeypatch.setattr(module, "IN_MEMORY", 0)
+    samples = RecordingsSpec(path=str(folder)).load(shape=(2, 64))
+    opened, real = [], wave.open
+    monkeypatch.setattr(wave, "open", lambda path: opened.append(path) or real(path))
+    samples.values.read(np.array([0]))
+    assert len(opened) == 1

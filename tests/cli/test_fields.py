@@ -96,3 +96,25 @@ def test_evaluate_takes_fields_too(aezoo: Run, folder: Path) -> None:
     np.savez("whole.npz", x=X, seen=np.ones_like(SEEN))
     held = aezoo("evaluate", "runs/gaps", "--data", "whole.npz", "--json")
     assert json.loads(given.out)["metrics"] == json.loads(held.out)["metrics"]
+
+
+def test_words_of_classes_stand_in_results(aezoo: Run, folder: Path, tmp_path: Path) -> None:
+    lines = "".join(f"{a},{b},{'dog' if row % 3 else 'cat'}\n" for row, (a, b, *_) in enumerate(X))
+    (folder / "animals.csv").write_text(f"a,b,kind\n{lines}")
+    (folder / "animals.toml").write_text(
+        'name = "animals"\ninput = [2]\nlatent = { type = "deterministic", dim = 1 }\ntraining = { epochs = 1 }\n'
+        'data = { type = "table", path = "animals.csv", label = "kind", split = "chronological" }\n'
+    )
+    assert aezoo("train", "animals.toml").code == 0
+    wanted = ["dog" if row % 3 else "cat" for row in range(36, 40)]
+    assert [one["label"] for one in json.loads(aezoo("score", "runs/animals", "--json").out)] == wanted
+    assert aezoo("score", "runs/animals", "--out", tmp_path / "scores.csv").code == 0
+    table = list(csv.reader((tmp_path / "scores.csv").read_text().splitlines()))
+    assert [(row[0], row[2]) for row in table[1:]] == [
+        (f"sample {36 + place}", word) for place, word in enumerate(wanted)
+    ]
+    assert aezoo("encode", "runs/animals", "--out", tmp_path / "codes.npz").code == 0
+    with np.load(tmp_path / "codes.npz") as stored:
+        assert stored["label"].tolist() == [int(word == "dog") for word in wanted]
+        assert stored["label_names"].tolist() == wanted
+    assert aezoo("decode", "runs/animals", tmp_path / "codes.npz", "--out", tmp_path / "again.npy").code == 0

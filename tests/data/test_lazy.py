@@ -241,3 +241,31 @@ def test_images_with_a_lazy_array_and_no_channel_axis_get_one() -> None:
     grey = Decoded(np.zeros((4, 5, 6), np.uint8))
     images = aezoo.read({"name": "g", "input": [1, 5, 6], "latent": {"type": "deterministic", "dim": 2}, "encoder": []})
     assert open_samples(Samples(grey, "grey"), images).values[:2].shape == (2, 1, 5, 6)
+
+
+@pytest.mark.parametrize("kind", ["shards", "converted", "limited"])
+def test_a_shard_that_is_cut_short_is_an_error_and_gives_its_pages_back(tmp_path, monkeypatch, kind) -> None:
+    monkeypatch.setattr(stores, "HELD", 1)
+    if kind == "converted":
+        monkeypatch.setattr("aezoo.builtins.array_files.HELD", 0)
+        np.save(tmp_path / "all.npy", VALUES.astype(">f4"))
+        path, cut = tmp_path / "all.npy", tmp_path / "all.npy"
+    else:
+        path = write_shards(tmp_path / "shards")
+        cut = sorted(path.iterdir())[-1]
+    samples = ArraysSpec(path=str(path), limit=40 if kind == "limited" else None).load()
+    released = []
+    monkeypatch.setattr(stores.Pages, "release", lambda pages: released.append(pages))
+    batches = Batches(samples, spec())
+    count = len(samples)
+    first = batches.gather(torch.arange(count))
+    assert released
+    np.testing.assert_array_equal(first.x.numpy(), samples.values[:])
+    os.truncate(cut, 200)
+    for read in (
+        lambda: batches.gather(torch.arange(count)),
+        lambda: [*batches.sequential(count)],
+        lambda: fingerprint(samples),
+    ):
+        with pytest.raises(DataError, match=f"{cut.name} was cut short while it was read"):
+            read()

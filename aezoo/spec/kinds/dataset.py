@@ -125,6 +125,11 @@ class FileDatasetSpec(DatasetSpec):
         yield from _too_much_held_out(self)
         yield from super().remarks(spec)
 
+    @classmethod
+    def knows(cls, folder: Path) -> bool:
+        """Whether a folder is one of its sets, for callers that give nothing but a path."""
+        return False
+
     def found(self) -> Path:
         """The path, or `NotFound`."""
         path = expanded(Path(self.path))

@@ -76,6 +76,23 @@ def _parquet(path: Path, dataset: FileDatasetSpec) -> None:
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
+def _tar(path: Path, dataset: FileDatasetSpec) -> None:
+    import io
+    import tarfile
+
+    import numpy as np
+    from PIL import Image
+
+    with tarfile.open(path, "w") as file:
+        for i in range(8):
+            picture = io.BytesIO()
+            Image.fromarray(np.full((8, 8), 30 * i, np.uint8)).save(picture, "png")
+            for ending, content in (("png", picture.getvalue()), ("cls", b"%d" % (i % 2))):
+                member = tarfile.TarInfo(f"{i:04}.{ending}")
+                member.size = len(content)
+                file.addfile(member, io.BytesIO(content))
+
+
 def _table(path: Path, dataset: FileDatasetSpec) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -89,4 +106,5 @@ MAKERS: dict[str, Callable[[Path, FileDatasetSpec], None]] = {
     "": _folder,
     ".csv": _table,
     ".parquet": _parquet,
+    ".tar": _tar,
 }
