@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: From here on dates are counted.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+#: Microseconds of a day.
+DAY = 86_400_000_000
 
 
 class GroupedDatasetSpec(FileDatasetSpec):
@@ -110,6 +112,12 @@ def times_of(values: Values, where: Callable[[int], str]) -> Array:
             raise DataError(message, hint="write all times in one way")
         found.append(time)
     return np.array([number for _, number in found])
+
+
+def days_of(word: str) -> tuple[str, float] | None:
+    """Whether a text is a date in a zone or without one, and its days since 1970-01-01; None if it is no date."""
+    found = _time(word)
+    return None if found is None or found[0] == "a number" else (found[0], found[1] / DAY)
 
 
 def _time(value: Any) -> tuple[str, int | float] | None:

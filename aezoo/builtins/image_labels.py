@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from aezoo.builtins import table_files
-from aezoo.builtins.table_files import NAMED, Dialect, Table, setting
+from aezoo.builtins.table_classes import classes
+from aezoo.builtins.table_files import NAMED, Dialect, Table, read_table, setting
 from aezoo.plugin import DataError, DataWarning
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class LabelTable(NamedTuple):
         """
         words = [word.strip() for word in self.table.column(self.label)]
         in_words = known is not None or any(self.table.number(word) is None for word in words)
-        found = table_files.classes(self.table, self.label, known)
+        found = classes(self.table, self.label, known)
         if self.table.faults:
             raise DataError(table_files.line_of(self.table, self.table.faults), hint="correct the table of labels")
         return found, (*(known or ()), *sorted({*words} - {*(known or ())})) if in_words else None
@@ -70,7 +71,7 @@ def read_labels(path: Path, folder: Path, images: Sequence[Path], id: str | None
     Raises:
         DataError: It cannot be read, or an image has no line, or several.
     """
-    table = table_files.read_table(path, Dialect())
+    table = read_table(path, Dialect())
     if table.faults:
         raise DataError(table_files.line_of(table, table.faults[:1]))
     id = _column(table, "id", id, [name for name in table.header if name.lower() in NAMES] or table.header[:1])

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from aezoo.builtins.grouping import GroupedDatasetSpec
+from aezoo.builtins.grouping import DAY, GroupedDatasetSpec
 from aezoo.builtins.image_pixels import PixelReader
 from aezoo.builtins.missing_values import gap_remarks
 from aezoo.builtins.parquet_images import holds_images, pixels_of
@@ -63,6 +63,7 @@ class ParquetSpec(GroupedDatasetSpec):
     categories: dict[str, Strings] | None = Field(
         None, description="the words of columns of words, in the order of their numbers; a model keeps them"
     )
+    dates: Strings = Field((), description="columns of dates or times: each is read as days since 1970-01-01")
     missing: Literal["mask"] | None = Field(
         None, description="mask: gaps are filled with 0, and the field `observed` is 0 there; refused unless said"
     )
@@ -82,8 +83,8 @@ class ParquetSpec(GroupedDatasetSpec):
             there = {*schema_of(first).names}
         kept: dict[str, Any] = {key: name if name in there else None for key, name in self._single().items()}
         fields = {name: column for name, column in (self.fields or {}).items() if column in there}
-        exclude = tuple(name for name in self.exclude if name in there)
-        return super().at(path).model_copy(update={**kept, "fields": fields or None, "exclude": exclude})
+        listed = {key: tuple(name for name in getattr(self, key) if name in there) for key in ("exclude", "dates")}
+        return super().at(path).model_copy(update={**kept, **listed, "fields": fields or None})
 
     def field_names(self) -> frozenset[str]:
         named = {"label": self.label, "observed": self.missing}
@@ -158,7 +159,7 @@ class ParquetSpec(GroupedDatasetSpec):
     def _names(self, schema: Any, path: Path) -> list[str]:
         """The columns of the samples. Raises `DataError` for those that are not there, or hold no numbers."""
         there = [*schema.names]
-        wanted = [*([self.column] if self.column else self.columns or ()), *self._beside(), *self.exclude]
+        wanted = [*([self.column] if self.column else self.columns or ()), *self._beside(), *self.exclude, *self.dates]
         if absent := [name for name in dict.fromkeys(wanted) if name not in there]:
             shown = ", ".join(there[:NAMED])
             raise DataError(f"{path}: has no column {', '.join(map(repr, absent))}; it has: {shown}")
@@ -166,11 +167,17 @@ class ParquetSpec(GroupedDatasetSpec):
             return [self.column]
         left_out = {*self._beside(), *self.exclude}
         names = [*(self.columns or (name for name in there if name not in left_out))]
-        others = [name for name in names if not _is_number(schema.field(name).type)]
+        others = [
+            name for name in names if not (_is_date if name in self.dates else _is_number)(schema.field(name).type)
+        ]
         if others:
             kind = schema.field(others[0]).type
             kinds = {name: schema.field(name).type for name in others}
             lists = [name for name, kind in kinds.items() if _is_list(kind) or holds_images(kind)]
+            dates = [name for name, kind in kinds.items() if _is_date(kind)]
+            if dates and len(dates) == len(others):
+                hint = f"{self.setting('dates', [*self.dates, *dates])} reads dates as days"
+                raise DataError(f"{path}: column {', '.join(map(repr, dates))} holds dates", hint=hint)
             hint = (
                 f"{self.setting('column', lists[0])} reads what it holds as samples"
                 if lists
@@ -200,6 +207,8 @@ class ParquetSpec(GroupedDatasetSpec):
         """A column of numbers as floats: float32 where that is what they are, else float64; a gap is NaN."""
         import numpy as np
 
+        if name in self.dates:
+            column = _days(column)
         values = np.asarray(column.to_numpy())
         gaps = values != values if values.dtype.kind == "f" else np.zeros(len(values), bool)
         if column.null_count or gaps.any():
@@ -297,6 +306,21 @@ def _is_number(kind: Any) -> bool:
     from pyarrow import types
 
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
+
+
+def _is_date(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_date(kind) or types.is_timestamp(kind))
+
+
+def _days(column: Any) -> Any:
+    """Dates and times as days since 1970-01-01, of UTC where they have a zone."""
+    import pyarrow
+    from pyarrow import compute
+
+    microseconds = compute.cast(compute.cast(column, pyarrow.timestamp("us"), safe=False), pyarrow.int64())
+    return compute.divide(compute.cast(microseconds, pyarrow.float64()), float(DAY))
 
 
 def _is_list(kind: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Comma-separated text: its lines, its columns as numbers or classes, and all that is wrong with them."""
+"""Text of columns: its lines, its columns as numbers, and all that is wrong with them."""
 
 from __future__ import annotations
 
@@ -7,26 +7,22 @@ import csv
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 from aezoo.plugin import DataError, DataWarning, FileDatasetSpec
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 #: The largest float32: 24 bits of ones.
 _LARGEST = (2 - 2.0**-23) * 2.0**127
 #: Lines that are named of equal faults in a column, and columns or words that are named in a message.
 _LINES, NAMED = 5, 40
-#: Endings of text that has no usual delimiter.
-LOOKED_INTO = (".txt", ".data", ".dat", ".tab")
 #: What people write for a missing value, in small letters.
 MARKS = frozenset({"na", "n/a", "#n/a", "n.a.", "null", "none", "nil", "missing", "unknown", "?", "-", "--", ".", "*"})
+#: Endings of text that has no usual delimiter.
+LOOKED_INTO = (".txt", ".data", ".dat", ".tab")
 #: Byte order marks, the longer ones first: that of UTF-16 begins that of UTF-32.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -321,83 +317,6 @@ def _fault(word: str, value: float | None, decimal: str) -> tuple[str, str] | No
     if not math.isfinite(value):
         return f"{word!r} is not a finite number", "nan" if math.isnan(value) else "infinite"
     return (f"{word!r} is too large for 32 bits", "large") if abs(value) > _LARGEST else None
-
-
-def field(table: Table, columns: str | Sequence[str], known: Mapping[str, Sequence[str]]) -> npt.NDArray[np.generic]:
-    """A field of one column, [N], or of several, [N, K]; words are classes."""
-    import numpy as np
-
-    if not isinstance(columns, str):
-        return np.stack([np.array(numbers(table, name), dtype=np.float64) for name in columns], axis=1)
-    values = [table.number(word) for word in table.column(columns) if word.strip()]
-    if columns in known or all(value is None or value.is_integer() for value in values):
-        return classes(table, columns, known.get(columns))
-    return np.array(numbers(table, columns), dtype=np.float64)
-
-
-def classes(table: Table, column: str, known: Sequence[str] | None = None) -> npt.NDArray[np.int64]:
-    """A column of whole numbers, or of words, which are numbered: [N].
-
-    Args:
-        table: Takes the faults.
-        column: Its name.
-        known: Words with numbers of their own, from 0 on; others are numbered after these, in alphabetical order.
-    """
-    import numpy as np
-
-    words = [word.strip() for word in table.column(column)]
-    values = [table.number(word) for word in words]
-    missing = [_is_gap(table, word) for word in words]
-    table.faults.extend(Fault(line, column, "no label") for line, gap in zip(table.lines, missing, strict=True) if gap)
-    if known is None and all(gap or value is not None for gap, value in zip(missing, values, strict=True)):
-        cells = zip(table.lines, words, values, strict=True)
-        return np.array([_whole(table, column, *cell) for cell in cells], dtype=np.int64)
-    places = {word: place for place, word in enumerate(words_in_order(table, column, known or ()))}
-    return np.array([places.get(word, 0) for word in words], dtype=np.int64)
-
-
-def words_in_order(table: Table, column: str, known: Sequence[str]) -> list[str]:
-    """The words of a column of classes, in the order of their numbers: known ones, then others alphabetically."""
-    return [
-        *known,
-        *sorted({word for word in map(str.strip, table.column(column)) if not _is_gap(table, word)} - {*known}),
-    ]
-
-
-def holds_words(table: Table, column: str) -> bool:
-    """Whether a column of classes has a word that is no number."""
-    return any(table.number(word) is None for word in map(str.strip, table.column(column)) if word)
-
-
-def _is_gap(table: Table, word: str) -> bool:
-    value = table.number(word)
-    return not word or (value is not None and math.isnan(value))
-
-
-def _whole(table: Table, column: str, line: int, word: str, value: float | None) -> int:
-    """The whole number of a label, exact as far as 64 bits go; what is none becomes a fault, and 0."""
-    if value is None or math.isnan(value):  # no label: that is a fault already
-        return 0
-    if not (math.isfinite(value) and value.is_integer()):
-        table.faults.append(Fault(line, column, f"{word!r} is no class: a label is a whole number or a word", "class"))
-        return 0
-    exact = int(word) if word.lstrip("+-").isdecimal() else int(value)
-    if not -(2**63) <= exact < 2**63:
-        table.faults.append(Fault(line, column, f"{word!r} is too large for 64 bits", "long"))
-        return 0
-    return exact
-
-
-def classes_of(table: Table, column: str) -> list[str] | None:
-    """The words of a column of classes in alphabetical order, which are numbered by it.
-
-    None for a column of numbers, or of words that hardly repeat: these are names, which no model should keep.
-    """
-    words = [word.strip() for word in table.column(column)]
-    distinct = {*words} - {""}
-    if all(table.number(word) is not None for word in distinct) or 2 * len(distinct) > len(words):
-        return None
-    return sorted(distinct)
 
 
 def line_of(table: Table, faults: Sequence[Fault]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import field_validator
 
-from aezoo.builtins import table_files
+from aezoo.builtins import table_classes, table_files
 from aezoo.builtins.grouping import GroupedDatasetSpec
 from aezoo.builtins.missing_values import gap_remarks
 from aezoo.builtins.table_files import NAMED, Dialect, Fault, Table
@@ -33,6 +33,9 @@ class TableSpec(GroupedDatasetSpec):
     a value is known and 0 where none is; `gaps` are words that stand for a missing value, too. `categories` lists the
     words of a column, which is then read as their numbers, from 0 on; another word is refused, and in a label or field
     numbered after them.
+
+    `dates` names columns of dates or times, as 2026-05-31 or 2026-05-31T12:00, all with or all without a zone: each is
+    read as days since 1970-01-01, with decimals.
 
     Shares of the splits are drawn at random. With `group`, a column, they are of its groups: none is in two splits.
     With `time`, a column of numbers or dates, or with `split = "chronological"`, the last samples are the test.
@@ -64,6 +67,12 @@ class TableSpec(GroupedDatasetSpec):
     gaps: Strings = Field((), description='words that stand for a missing value, such as "NA"; with `missing`')
     categories: dict[str, Strings] | None = Field(
         None, description="by column, the words that it holds: each is read as its place in this list, from 0 on"
+    )
+    dates: Strings = Field(
+        (), description="columns of dates, such as 2026-05-31: each is read as days since 1970-01-01"
+    )
+    on_bad_sample: Literal["refuse", "skip"] = Field(
+        "refuse", description="lines with a value that cannot be read: refuse, or leave them out and say how many"
     )
     delimiter: str | None = Field(
         None,
@@ -113,7 +122,7 @@ class TableSpec(GroupedDatasetSpec):
         read = {*(self.columns or there), *beside}
         categories = {name: words for name, words in (self.categories or {}).items() if name in read} or None
         found = {"label": label, "id": id, "fields": fields or None, "exclude": exclude, "categories": categories}
-        found |= {"group": group, "time": time}
+        found |= {"group": group, "time": time, "dates": tuple(name for name in self.dates if name in there)}
         return super().at(Path(source)).model_copy(update=found)
 
     def field_names(self) -> frozenset[str]:
@@ -144,14 +153,26 @@ class TableSpec(GroupedDatasetSpec):
         return self._samples(table_of(columns, source))
 
     def _samples(self, table: Table) -> Samples:
-        table = table.take(self.picked(len(table.rows)))
+        return self._read(table.take(self.picked(len(table.rows))))
+
+    def _read(self, table: Table, left_out: int = 0) -> Samples:
+        """The samples of a table; without its bad lines, if they are left out."""
         columns = self._read_columns(table)
         known = self.categories or {}
-        labels = None if self.label is None else table_files.classes(table, self.label, known.get(self.label))
-        fields = {name: table_files.field(table, named, known) for name, named in (self.fields or {}).items()}
+        labels = None if self.label is None else table_classes.classes(table, self.label, known.get(self.label))
+        fields = {name: table_classes.field(table, named, known) for name, named in (self.fields or {}).items()}
         values = self._values(table, columns)
-        if table.faults:
+        if table.faults and (self.on_bad_sample == "refuse" or left_out):
             raise self._error(table, columns)
+        if table.faults:
+            bad = {fault.line for fault in table.faults}
+            good = [row for row, line in enumerate(table.lines) if line not in bad]
+            if not good:
+                raise self._error(table, columns)
+            first = table_files.line_of(table, sorted(table.faults)[:1])
+            message = f"{len(bad):,} of {len(good) + len(bad):,} {table.unit}s are left out, the first: {first}"
+            warnings.warn(DataWarning(f"{table.path}: {message}"), stacklevel=4)
+            return self._read(table.take(good)._replace(faults=[]), left_out=len(bad))
         names = () if self.id is None else tuple(word.strip() for word in table.column(self.id))
         found = {"columns": tuple(columns), "exclude": (), "categories": self._all_categories(table)}
         shown = ", ".join(columns[:NAMED]) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
@@ -168,7 +189,7 @@ class TableSpec(GroupedDatasetSpec):
 
     def _all_categories(self, table: Table) -> dict[str, Strings] | None:
         """The words of read columns, and those of labels and fields as they are numbered here."""
-        found = {name: table_files.classes_of(table, name) for name in self._classed()}
+        found = {name: table_classes.classes_of(table, name) for name in self._classed()}
         categories = {**{name: tuple(words) for name, words in found.items() if words}, **(self.categories or {})}
         return categories or None
 
@@ -177,9 +198,9 @@ class TableSpec(GroupedDatasetSpec):
         columns = {**({"label": self.label} if self.label else {}), **(self.fields or {})}
         known = {name: (self.categories or {}).get(name, ()) for name in columns.values() if isinstance(name, str)}
         return {
-            field: tuple(table_files.words_in_order(table, column, known[column]))
+            field: tuple(table_classes.words_in_order(table, column, known[column]))
             for field, column in columns.items()
-            if isinstance(column, str) and (known[column] or table_files.holds_words(table, column))
+            if isinstance(column, str) and (known[column] or table_classes.holds_words(table, column))
         }
 
     def _classed(self) -> list[str]:
@@ -191,7 +212,7 @@ class TableSpec(GroupedDatasetSpec):
         """The columns that are read. Raises `DataError` with all names that the table does not have."""
         beside = [column for columns in (self.fields or {}).values() for column in _listed(columns)]
         beside += [name for name in (self.label, self.id, *self.beside_splits()) if name is not None]
-        self._refuse_absent(table, [*(self.columns or ()), *beside, *self.exclude])
+        self._refuse_absent(table, [*(self.columns or ()), *beside, *self.exclude, *self.dates])
         left_out = {*beside, *self.exclude}
         names = self.columns or tuple(name for name in table.header if name not in left_out)
         unread = [name for name in self.categories or () if name not in {*names, *self._classed()}]
@@ -232,7 +253,12 @@ class TableSpec(GroupedDatasetSpec):
         import numpy as np
 
         gaps, categories = ("", *self.gaps) if self.missing else (), self.categories or {}
-        columns = (table_files.numbers(table, name, gaps=gaps, words=categories.get(name)) for name in names)
+        columns = (
+            table_classes.days(table, name, gaps=gaps)
+            if name in self.dates
+            else table_files.numbers(table, name, gaps=gaps, words=categories.get(name))
+            for name in names
+        )
         return np.stack([np.array(column, dtype=np.float64) for column in columns], axis=1)
 
     def _error(self, table: Table, columns: Sequence[str]) -> DataError:
@@ -260,6 +286,10 @@ class TableSpec(GroupedDatasetSpec):
             settings = [self.setting("gaps", [*self.gaps, *marks])] if marks else []
             settings += [self.setting("missing", "mask")] if self.missing is None else []
             ways.append(f"{' '.join(settings)} reads gaps as such")
+        if dates := [
+            name for name in bad if name not in self.dates and table_classes.holds_dates(table, name, self.gaps)
+        ]:
+            ways.append(f"{self.setting('dates', [*self.dates, *dates])} reads dates as days")
         words = [name for name in bad if table_files.is_of_words(table, name) and name not in (self.categories or {})]
         return "; or ".join([*ways, *self._ways_with_words(table, columns, words)])
 

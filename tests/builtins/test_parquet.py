@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -241,3 +242,22 @@ def test_an_image_that_is_damaged_or_missing_is_refused_with_its_row(tmp_path):
         pq.write_table(pa.table({"image": content}), tmp_path / "t.parquet", row_group_size=3)
         with pytest.raises(DataError, match=message):
             ParquetSpec(path=str(tmp_path / "t.parquet"), column="image").load(shape=(3, 4, 5))
+
+
+def test_dates_and_times_are_days_since_1970(tmp_path):
+    moments = [datetime(1970, 1, 3, 12), datetime(1970, 1, 2), None]
+    zoned = pa.array([datetime(1970, 1, 2, tzinfo=UTC)] * 3, pa.timestamp("ns", "Europe/Berlin"))
+    columns = {
+        "at": moments,
+        "day": pa.array([date(1970, 1, 11)] * 3, pa.date32()),
+        "zoned": zoned,
+        "x": [1.0, 2.0, 3.0],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    data = ParquetSpec(path=str(tmp_path / "t.parquet"), dates=("at", "day", "zoned"), missing="mask")
+    assert data.load().values.tolist() == [[2.5, 10, 1, 1], [1, 10, 1, 2], [0, 10, 1, 3]]
+    with pytest.raises(DataError, match="column 'at', 'day', 'zoned' holds dates") as refused:
+        ParquetSpec(path=str(tmp_path / "t.parquet")).load()
+    assert refused.value.hint == """--set 'data.dates=["at", "day", "zoned"]' reads dates as days"""
+    with pytest.raises(DataError, match="row 2, column 'at': the value is missing"):
+        data.model_copy(update={"missing": None}).load()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from datetime import date
 
 import numpy as np
 import pytest
@@ -411,3 +412,52 @@ def test_a_first_line_that_looks_like_a_sample_is_told(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         TableSpec(path=str(tmp_path / "years.csv")).load()
+
+
+# --- dates ----------------------------------------------------------------------------------------------------
+
+
+def test_dates_are_days_since_1970(tmp_path):
+    (tmp_path / "t.csv").write_text("day,x\n1970-01-02,1\n1970-01-03T12:00,5\n2026-05-31,2\n,3\n")
+    spec = TableSpec(path=str(tmp_path / "t.csv"), dates=("day",), missing="mask")
+    samples = spec.load()
+    assert samples.values[:, 0].tolist() == [1, 2.5, (date(2026, 5, 31) - date(1970, 1, 1)).days, 0]
+    assert samples.fields["observed"][:, 0].tolist() == [1, 1, 1, 0]
+    with pytest.raises(DataError, match="line 5, column 'day': the value is missing"):
+        spec.model_copy(update={"missing": None}).load()
+    with pytest.raises(DataError, match="line 2, column 'day': '1970-01-02' is not a number") as refused:
+        TableSpec(path=str(tmp_path / "t.csv"), missing="mask").load()
+    assert """--set 'data.dates=["day"]' reads dates as days""" in refused.value.hint
+    (tmp_path / "other.csv").write_text("x\n1\n")
+    assert spec.at(tmp_path / "other.csv").dates == ()
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        ("31.05.2026", r"line 3, column 'day': '31\.05\.2026' is no date such as 2026-05-31"),
+        ("5", "line 3, column 'day': '5' is no date"),
+        ("2026-05-31T12:00+00:00", "is a time in a zone, dates before are a time without a zone"),
+    ],
+)
+def test_what_is_no_date_is_refused_with_its_line(tmp_path, second, message):
+    (tmp_path / "t.csv").write_text(f"day,x\n1970-01-02,1\n{second},5\n")
+    with pytest.raises(DataError, match=message):
+        TableSpec(path=str(tmp_path / "t.csv"), dates=("day",)).load()
+
+
+# --- bad lines ------------------------------------------------------------------------------------------------
+
+
+def test_bad_lines_are_left_out_and_counted_with_the_first(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,y\n1,2,u\nx,2,v\n3,4\n5,,w\n7,8,v\n")
+    spec = TableSpec(path=str(tmp_path / "t.csv"), label="y", on_bad_sample="skip")
+    message = r"t\.csv: 3 of 5 lines are left out, the first: .*t\.csv: line 3, column 'a': 'x' is not a number"
+    with pytest.warns(DataWarning, match=message):
+        samples = spec.load()
+    assert samples.values.tolist() == [[1, 2], [7, 8]]
+    assert samples.class_names["label"] == ("u", "v")  # a word that only a bad line has is no class
+    assert samples.labels.tolist() == [0, 1]
+    (tmp_path / "t.csv").write_text("a,b,y\nx,2,v\n")
+    with pytest.raises(DataError, match="line 2, column 'a'"):
+        spec.load()
