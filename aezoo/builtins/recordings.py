@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from aezoo.builtins.recording_files import SUFFIXES, Recording, header, read
 from aezoo.plugin import DataError, DataWarning, Field, FileDatasetSpec, LazyArray, Remark, Samples, Shape, Spec, rng
@@ -32,7 +32,8 @@ class RecordingsSpec(FileDatasetSpec):
 
     Splits are of whole files, so that no window of a training file is evaluated. Of fewer than three files each is cut
     in time: its last windows are the test, those before for validation, and windows that reach over a border are left
-    out. The name of a sample is its file and first frame; the fields `file` and `start` number the file and that frame.
+    out. With `group = "folder"` they are of whole sub-folders, one for each speaker or machine. The name of a sample is
+    its file and first frame; the fields `file` and `start` number the file and that frame.
 
     WAV of whole numbers is read without any library, all else needs soundfile: pip install 'aezoo[audio]'.
 
@@ -47,6 +48,9 @@ class RecordingsSpec(FileDatasetSpec):
     type: Literal["recordings"] = "recordings"
     hop: int | None = Field(None, ge=1, description="frames from one window to the next; by default its length")
     rate: int | None = Field(None, ge=1, description="frames a second of all files; by default that of the first")
+    group: Literal["folder"] | None = Field(
+        None, description="folder: all recordings of a sub-folder, such as those of a speaker, are in one split"
+    )
     on_bad_sample: Literal["refuse", "skip"] = Field(
         "refuse", description="files that cannot be read or hold no window: refuse, or leave them out and say how many"
     )
@@ -56,6 +60,10 @@ class RecordingsSpec(FileDatasetSpec):
         from aezoo.builtins.shards import holds
 
         return holds(folder, cls.suffixes)
+
+    def at(self, path: Path) -> Self:
+        # Recordings that are used need not be split.
+        return super().at(path).model_copy(update={"group": None})
 
     def field_names(self) -> frozenset[str]:
         return frozenset({"file", "start"})
@@ -80,11 +88,15 @@ class RecordingsSpec(FileDatasetSpec):
         files, first = files[rows], first[rows]
         values = Windows(recordings, files, first, shape)
         names = WindowNames([_name(each.path, folder) for each in recordings], files, first)
-        splits = _splits(files, first, length, len(recordings), self.fractions(), seed)
+        groups, splits = None, {}
+        if self.group is not None:
+            groups = _folders([each.path for each in recordings], folder)[files]
+        else:
+            splits = _splits(files, first, length, len(recordings), self.fractions(), seed)
         rate = recordings[0].rate
         return Samples(
             values, str(folder), names=names, splits=splits, fields={"file": files, "start": first},
-            settings={"rate": rate, "hop": hop},
+            settings={"rate": rate, "hop": hop}, groups=groups,
         )  # fmt: skip
 
     def _recordings(self, folder: Path, shape: Shape) -> list[Recording]:
@@ -201,6 +213,18 @@ class WindowNames(Sequence[str]):
         if isinstance(row, slice):
             return [self[place] for place in range(*row.indices(len(self)))]
         return f"{self._names[int(self._files[row])]}:{int(self._starts[row])}"
+
+
+def _folders(paths: Sequence[Path], folder: Path) -> Rows:
+    """The number of the first sub-folder that each recording lies in. Raises `DataError` for one that lies in none."""
+    import numpy as np
+
+    names = [path.relative_to(folder).parts[0] if path.parent != folder and path != folder else "" for path in paths]
+    if "" in names:
+        hint = "put those of one group into a folder, or leave data.group out: splits are of whole files then"
+        raise DataError(f"{paths[names.index('')]}: lies in no sub-folder, which says its group", hint=hint)
+    places = {name: place for place, name in enumerate(sorted({*names}))}
+    return np.array([places[name] for name in names], np.int64)
 
 
 def _splits(

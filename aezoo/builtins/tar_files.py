@@ -72,6 +72,8 @@ def index_of(path: Path) -> TarIndex:
         stem, _, ending = name.partition(".")
         if not member.isreg() or not ending or not stem:  # a folder, a link, or hidden
             continue
+        if member.issparse():
+            raise DataError(f"{path}: {member.name!r} is stored with holes", hint="write it without --sparse")
         if member.offset_data + member.size > state[0]:
             raise DataError(f"{path}: damaged: {member.name!r} reaches beyond its end", hint="it was cut short")
         key = f"{folder}/{stem}".lstrip("./") if folder else stem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from os.path import normpath
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,10 +26,15 @@ def source_faults(dataset: DatasetSpec | None, registry: Registry) -> Iterator[F
     for name, settings in dataset.separate().items():
         found, faults = _merged(dataset, name, settings, registry)
         yield from faults
-        if found is not None and found.model_dump(exclude={*SHARES}) == dataset.model_dump(exclude={*SHARES}):
+        if found is not None and _identity(found) == _identity(dataset):
             message = "names the very samples that are trained on"
             hint = f'say which others: data.{name} = {{ path = "{name}.csv" }}, or a share such as 0.1'
             yield Fault(("data", name), "AZ535", message, hint)
+
+
+def _identity(dataset: FileDatasetSpec) -> dict[str, Any]:
+    """The settings that say which samples these are."""
+    return {**dataset.model_dump(exclude={*SHARES}), "path": normpath(dataset.path)}
 
 
 def source_of_split(

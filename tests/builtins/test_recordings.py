@@ -15,6 +15,7 @@ import aezoo
 from aezoo.builtins import recordings as module
 from aezoo.builtins.recordings import RecordingsSpec, _splits
 from aezoo.data.fingerprint import fingerprint
+from aezoo.data.splits import split
 from aezoo.errors import DataError, DataWarning
 
 
@@ -142,3 +143,22 @@ def test_a_window_opens_its_file_once(folder, monkeypatch) -> None:
     monkeypatch.setattr(wave, "open", lambda path: opened.append(path) or real(path))
     samples.values.read(np.array([0]))
     assert len(opened) == 1
+
+
+def test_recordings_of_one_folder_stay_together(tmp_path) -> None:
+    values = np.arange(400).reshape(-1, 1)
+    for number in range(12):
+        speaker = tmp_path / "rec" / f"s{number % 4}"
+        speaker.mkdir(parents=True, exist_ok=True)
+        write(speaker / f"{number}.wav", values)
+    dataset = RecordingsSpec(path=str(tmp_path / "rec"), group="folder", validation=0.25, test=0.25)
+    samples = dataset.load(shape=(1, 100))
+    rows = split(samples, dataset, 0)
+    of = {name: {samples.names[row].partition("/")[0] for row in part} for name, part in rows.items()}
+    assert sorted(len(speakers) for speakers in of.values()) == [1, 1, 2]
+    assert len(set.union(*of.values())) == 4
+    assert sum(len(part) for part in rows.values()) == 48
+    write(tmp_path / "rec" / "alone.wav", values)
+    assert len(dataset.at(tmp_path / "rec" / "alone.wav").load(shape=(1, 100))) == 4
+    with pytest.raises(DataError, match=r"alone\.wav: lies in no sub-folder"):
+        dataset.load(shape=(1, 100))

@@ -201,6 +201,7 @@ def test_a_run_notes_where_all_of_its_sources_are(tables, tmp_path, monkeypatch)
         ({"path": "test.csv", "validation": 0.1}, r"AZ203\]: data\.test\.validation: unknown key"),
         ({"limit": 3}, r"AZ535\]: data\.test: names the very samples that are trained on"),
         ({}, r"AZ535\]"),
+        ({"path": "./train.csv"}, r"AZ535\]"),
         (1.5, r"AZ201\]: data\.test: takes less than 1\.0, or a table, got 1\.5"),
         ("test.csv", r"AZ201\]: data\.test: takes a number, or a table, got 'test\.csv'"),
     ],

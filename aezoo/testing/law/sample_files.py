@@ -84,9 +84,10 @@ def _tar(path: Path, dataset: FileDatasetSpec) -> None:
     from PIL import Image
 
     with tarfile.open(path, "w") as file:
-        for i in range(8):
+        for i in range(30):
             picture = io.BytesIO()
-            Image.fromarray(np.full((8, 8), 30 * i, np.uint8)).save(picture, "png")
+            pixels = np.random.default_rng(i).integers(0, 256, (8, 8), dtype=np.uint8)
+            Image.fromarray(pixels).save(picture, "png")
             for ending, content in (("png", picture.getvalue()), ("cls", b"%d" % (i % 2))):
                 member = tarfile.TarInfo(f"{i:04}.{ending}")
                 member.size = len(content)
