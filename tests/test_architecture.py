@@ -73,7 +73,10 @@ MAY_IMPORT = {
         *("hardware", "errors", "files", "names", "randomness"),
     },
     "stacking": {"training", "modules", "data", "nn", "spec", "errors"},
-    "sweeps": {"stacking", "training", "storage", "data", "reading", "registry", "spec", "errors", "files", "hints"},
+    "sweeps": {
+        *("stacking", "training", "storage", "data", "reading", "registry"),
+        *("spec", "hardware", "errors", "files", "hints"),
+    },
     "zoo": {"storage", "model", "reading", "registry", "spec", "errors", "files", "hints", "names"},
     "testing": {
         *("storage", "training", "building", "data", "schema", "reference", "reading", "registry", "plugin"),

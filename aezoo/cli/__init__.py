@@ -21,7 +21,7 @@ import click
 
 from aezoo.cli import output
 from aezoo.errors import UsageError
-from aezoo.hardware.processes import is_first
+from aezoo.hardware.processes import is_first, refuse_several, several
 from aezoo.hints import did_you_mean
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "completion": ("completion", "Print the script for tab completion."),
     },
 }
+#: Commands that write, or train, as one process alone does; of several each would do it.
+ALONE = frozenset({"init", "sweep", "cure", "push", "zoo", "plugins"})
 TABLE = {name: row for section in COMMANDS.values() for name, row in section.items()}
 
 
@@ -138,6 +140,10 @@ def group(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+    elif ctx.invoked_subcommand in ALONE and several():
+        if not is_first():  # which says it for all
+            raise click.exceptions.Exit(UsageError.exit_code)
+        refuse_several(f"aezoo {ctx.invoked_subcommand}")
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

@@ -8,6 +8,7 @@ import click
 
 from aezoo.cli import model_io, options
 from aezoo.cli.output_files import ARRAYS, PICTURE, claim
+from aezoo.hardware.processes import is_first
 
 
 @click.command()
@@ -42,8 +43,12 @@ def decode(
     from aezoo.data.sources import open_samples, source_of
 
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
-    loaded = model_io.load(model, device)
-    code_samples = open_samples(source_of(codes, loaded.spec, settings, as_input=False), loaded.spec, as_input=False)
-    samples = loaded.decode(code_samples, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
+    with model_io.together(device):
+        loaded = model_io.load(model, device)
+        spec = loaded.spec
+        code_samples = open_samples(source_of(codes, spec, settings, as_input=False), spec, as_input=False)
+        samples = loaded.decode(code_samples, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
+    if not is_first():
+        return
     files = model_io.write_samples(out, samples, loaded)
     model_io.report_output(out, samples, "samples", as_json, files=files)

@@ -8,6 +8,7 @@ import click
 
 from aezoo.cli import model_io, options
 from aezoo.cli.output_files import ARRAYS, PICTURE, claim
+from aezoo.hardware.processes import is_first
 
 
 @click.command()
@@ -42,8 +43,11 @@ def reconstruct(
     A .png compares the first samples with their reconstructions, a folder takes one picture for each.
     """
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
-    loaded = model_io.load(model, device)
-    originals = model_io.samples_for(loaded, source, split, settings)
-    samples = loaded.reconstruct(originals, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
+    with model_io.together(device):
+        loaded = model_io.load(model, device)
+        originals = model_io.samples_for(loaded, source, split, settings)
+        samples = loaded.reconstruct(originals, fields=fields, batch_size=batch_size, tile=tile, overlap=overlap)
+    if not is_first():
+        return
     files = model_io.write_samples(out, samples, loaded, originals=originals)
     model_io.report_output(out, samples, "reconstructions", as_json, most=model_io.PAIRS, files=files)

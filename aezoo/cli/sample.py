@@ -8,6 +8,7 @@ import click
 
 from aezoo.cli import model_io, options
 from aezoo.cli.output_files import ARRAYS, PICTURE, claim
+from aezoo.hardware.processes import is_first
 
 
 @click.command()
@@ -32,7 +33,10 @@ def sample(
 ) -> None:
     """Write new samples, drawn from the prior of MODEL; the same seed draws the same."""
     claim(out, force=force, suffixes=(*ARRAYS, PICTURE), folder=True)
-    loaded = model_io.load(model, device)
-    samples = loaded.sample(count, seed=seed or 0, fields=fields)
+    with model_io.together(device):
+        loaded = model_io.load(model, device)
+        samples = loaded.sample(count, seed=seed or 0, fields=fields)
+    if not is_first():
+        return
     files = model_io.write_samples(out, samples, loaded)
     model_io.report_output(out, samples, "samples", as_json, files=files)

@@ -11,6 +11,7 @@ from aezoo.data.fields import Fields
 from aezoo.data.sources import restated
 from aezoo.errors import AezooError, Interrupted, Resumable, UsageError
 from aezoo.files import expanded
+from aezoo.hardware.processes import refuse_several
 from aezoo.hints import did_you_mean
 from aezoo.reading.reader import Source, SpecWarning
 from aezoo.registry.attribution import attributed
@@ -92,6 +93,7 @@ def sweep(
     if jobs < 1:
         raise UsageError(f"jobs={jobs}: it takes 1 or more")
     out = expanded(Path(out))
+    refuse_several("a sweep")
     how = Settings(data, fields, device, threads, force, limits)
     shown = progress or Silent()
     if search:

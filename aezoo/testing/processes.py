@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +86,7 @@ def _compare(job: Path) -> None:
     """The work of one of the processes."""
     from aezoo.training.distributed.ranks import joined
 
+    warnings.simplefilter("ignore")
     task = json.loads(job.read_text())
     with joined("cpu") as ranks:
         assert ranks is not None
@@ -99,22 +103,28 @@ def _faults(spec: Spec, ranks: Any) -> Iterator[str]:
     from aezoo.errors import AezooError
     from aezoo.training.distributed.agreement import Agreement
     from aezoo.training.history import History
+    from aezoo.training.nonfinite.rollback import Steps
     from aezoo.training.setup import assemble, set_up
     from aezoo.training.signals import Stop
 
-    histories, outcomes = (History(), History()), []
+    histories, outcomes, facts = (History(), History()), [], []
     for history in histories:
         stop = Stop()
         agreement = Agreement(ranks, stop, None) if history is histories[1] else None
+        begin = partial(assemble, spec, setup := set_up(spec), history, None, stop, agreement=agreement)
         try:
-            outcomes.append(assemble(spec, set_up(spec), history, None, stop, agreement=agreement)[1].run())
+            loop = begin()[1]
+            steps = Steps(loop, lambda begin=begin: begin()[1], None, setup.samples, setup.rows["train"])  # type: ignore[misc]
+            outcome = steps.after(loop.run())
         except AezooError as error:
             yield str(error)
             return
+        outcomes.append(outcome)
+        ended = outcome.stop_reason, outcome.step, outcome.epoch, outcome.best_step, _words(str(outcome.failure))
+        facts.append((*ended, *(_words(str(event)) for event in (loop.recovery.events if loop.recovery else ()))))
     one, several = outcomes
-    facts = [(each.stop_reason, each.step, each.epoch, each.best_step) for each in outcomes]
     if facts[0] != facts[1]:
-        yield f"it ended as {facts[1]}, not {facts[0]}: {several.failure}"
+        yield f"it ended as {facts[1]}, not {facts[0]}"
     for known, shared in ((one.state, several.state), (one.auxiliary_state, several.auxiliary_state)):
         for name, value in known.items():
             if not _alike(value, shared[name]):
@@ -125,6 +135,11 @@ def _faults(spec: Spec, ranks: Any) -> Iterator[str]:
         for name, value in record.items():
             if not _same_number(value, other.get(name)):
                 yield f"{record['split']} {name} after step {record['step']} is {other.get(name)}, not {value}"
+
+
+def _words(text: str) -> str:
+    """What is said of a fault, without the numbers that a process has of its own samples."""
+    return re.sub(r"(NaN|infinity)( and infinity)? in [\d,]+ of [\d,]+ values|, the largest [^;']*", "", text)
 
 
 def _alike(value: Any, other: Any) -> bool:

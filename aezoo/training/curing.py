@@ -10,6 +10,7 @@ from aezoo.diagnosis.finding import Finding, Patch, read_findings
 from aezoo.diagnosis.joint_patches import treatment
 from aezoo.errors import AnswerNo
 from aezoo.files import expanded
+from aezoo.hardware.processes import refuse_several
 from aezoo.registry.attribution import attributed
 from aezoo.storage import config_json, layout
 from aezoo.storage.score_files import numbers
@@ -70,6 +71,7 @@ def cure(
         NotFound: There is no run.
         RunFailed, Interrupted, DataError: As for `train`.
     """
+    refuse_several("a cure")
     folder = expanded(Path(folder))
     spec = config_json.read_manifest(folder)
     metrics, record = (read_facts(folder, name) or {} for name in (layout.METRICS, layout.TRAINING))

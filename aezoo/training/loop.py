@@ -29,7 +29,7 @@ from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
 from aezoo.training.meter import Means, Meter
 from aezoo.training.modes import evaluating, with_modes
-from aezoo.training.nonfinite.detection import WAYS_OUT, NotFinite, finite
+from aezoo.training.nonfinite.detection import WAYS_OUT, NotFinite, faults_of
 from aezoo.training.nonfinite.good_states import EVERY, Recovery
 from aezoo.training.outcome import Outcome
 from aezoo.training.plateau import Plateau
@@ -270,21 +270,36 @@ class Loop:
         if self.average:
             self.average.update(self.step)
 
+    def agree(self) -> None:
+        """Let several processes agree on what signals and clocks have said; to be called by all after a step."""
+        if self.agreement:
+            self.agreement.reach(self.step)
+
+    def agreed(self, flag: bool) -> bool:
+        """A flag; of several processes, whether any has it set. To be called by all of them."""
+        return self.ranks.agreed(flag)[0] if self.ranks else flag
+
+    def finite(self, terms: Means) -> Means:
+        """The terms, which are finite in every process. Raises `NotFinite`, in all of them."""
+        bad = faults_of(terms)
+        if self.agreed(bool(bad)):
+            raise NotFinite(bad or "in another process")
+        return terms
+
     def log(self) -> None:
         """Record the means of this epoch so far."""
-        self.history.add({"step": self.step, "split": "train", **finite(self.means())})
+        self.history.add({"step": self.step, "split": "train", **self.finite(self.means())})
 
     def _after_step(self, timer: Timer) -> None:
         """After the players' turns: what each step needs, progress and history."""
         self.advance()
-        if self.agreement:
-            self.agreement.reach(self.step)
+        self.agree()
         if timer.due() or self.step == self.steps:
-            self.progress.show(self.step, finite(self._peek()))
+            self.progress.show(self.step, self.finite(self._peek()))
         if self.step % self.training.log_every == 0:
             self.log()
         if self.validates_at_step:
-            self._judge({"step": self.step}, finite(self._peek()))
+            self._judge({"step": self.step}, self.finite(self._peek()))
         if self.recovery and self.step % EVERY == 0:
             self._keep_good_state()
         if self.checkpoints and self.checkpoints.due(self.step):
@@ -292,15 +307,15 @@ class Loop:
 
     def _keep_good_state(self) -> None:
         """Keep a copy of the state in memory, to go back to; its losses and weights are read, which this waits for."""
-        finite(self._peek())
-        if not all(bool(p.isfinite().all()) for p in self.objective.parameters()):
+        self.finite(self._peek())
+        if self.agreed(not all(bool(p.isfinite().all()) for p in self.objective.parameters())):
             raise NotFinite("weights are not finite")
         if self.recovery:
             self.recovery.keep(self.state(), len(self.history.records))
 
     def save(self) -> None:
         """Keep the state of the run, unless its losses are not finite: it could not go on from there."""
-        finite(self._peek())
+        self.finite(self._peek())
         if self.checkpoints:
             self.checkpoints.save((self.step, self.outcome.epoch), self.state())
 
@@ -354,7 +369,7 @@ class Loop:
         outcome.epoch += 1
         if not self.players[0].meter.count:
             return
-        terms = finite(self.means())
+        terms = self.finite(self.means())
         for player in self.players:
             player.meter.clear()
         if self.ranks:
@@ -378,7 +393,7 @@ class Loop:
         with self.averaged():
             if self.validation is not None:
                 judged = self.validate(self.validation) if validated is None else validated
-                terms = self.judged = finite(judged)
+                terms = self.judged = self.finite(judged)
                 self.history.add({**position, "split": "validation", **terms})
             else:
                 terms = self._at_final_weights(terms)

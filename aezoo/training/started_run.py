@@ -104,7 +104,7 @@ class StartedRun(NamedTuple):
     Attributes:
         model: What it trains.
         loop: Its steps.
-        steps: Repeats steps where a loss is not finite; None of several processes.
+        steps: Repeats steps where a loss is not finite.
         setup: Its data and device.
         writer: Of its folder, which is locked.
         stop: Whether the user asked to stop.
@@ -116,7 +116,7 @@ class StartedRun(NamedTuple):
 
     model: Model
     loop: Loop
-    steps: Steps | None
+    steps: Steps
     setup: Setup
     writer: Writer | None
     stop: Stop
@@ -127,7 +127,7 @@ class StartedRun(NamedTuple):
 
     def ended(self, outcome: Outcome) -> Outcome:
         """How the run ended, once steps were repeated where its loss was not finite."""
-        return self.steps.after(outcome) if self.steps else outcome
+        return self.steps.after(outcome)
 
 
 @contextmanager
@@ -186,24 +186,26 @@ def started(
             if choice and (note := getattr(shown, "note", None)):
                 note(str(choice))
             model, loop = assemble(spec, setup, history, shown, stop, keeper, start, picture, agreement)
-            if past.checkpoint:
-                restore_loop(loop, past.checkpoint, setup.device.device)
-            elif keeper and start:  # what it starts from may be gone when it is to go on
+            _go_on(loop, past.checkpoint, ranks)
+            if keeper and start and not past.checkpoint:  # what it starts from may be gone when it is to go on
                 keeper.save((0, 0), loop.state())
-
-            if ranks:
-                replicate(loop, ranks, goes_on=past.checkpoint is not None)
 
             def again() -> Loop:
                 """A loop at the newest state that is kept, or at the beginning."""
-                _, repeated = assemble(spec, setup, History(), None, stop, start=start)
-                if writer and (newest := writer.checkpoints.newest()[0]):
-                    restore_loop(repeated, newest, setup.device.device)
+                _, repeated = assemble(spec, setup, History(), None, stop, start=start, agreement=agreement)
+                _go_on(repeated, _by_first(ranks, lambda: writer.checkpoints.newest()[0] if writer else None), ranks)
                 return repeated
 
-            # Several processes end where a loss is not finite: none of them repeats steps by itself.
-            after = None if ranks else Steps(loop, again, keeper, setup.samples, setup.rows["train"])
+            after = Steps(loop, again, keeper, setup.samples, setup.rows["train"])
             yield StartedRun(model, loop, after, setup, writer, stop, past, asked, options, agreement)
+
+
+def _go_on(loop: Loop, checkpoint: Checkpoint | None, ranks: Ranks | None) -> None:
+    """Give a loop the state that the first process has read, if there is one, in every process."""
+    device = loop.batches.device
+    _by_first(ranks, lambda: restore_loop(loop, checkpoint, device) if checkpoint else None)
+    if ranks:
+        replicate(loop, ranks, goes_on=checkpoint is not None)
 
 
 def _tracking(

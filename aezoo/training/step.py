@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -150,6 +150,14 @@ class Player:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
+    def passes(self, batch: Batch, step: int, streams: Streams) -> Iterator[tuple[Batch, Noise]]:
+        """The passes of a step: the batch or parts of it, each with the noise that it draws."""
+        if self.micro_batch is None or batch.rows <= self.micro_batch:
+            yield batch, streams.start("train", step, self.position)
+            return
+        for i, part in enumerate(batch.parted(self.micro_batch)):
+            yield part, streams.start("train", step, self.position, i)
+
     def state(self) -> dict[str, Any]:
         """What its optimizer knows, its rates, its losses of this epoch, and the scale of its gradient."""
         state = {"optimizer": optimizer_state(self.optimizer), "rates": self.rates.state(), "meter": self.meter.state()}
@@ -166,8 +174,7 @@ class Player:
     def _accumulate(self, objective: Objective, batch: Batch, step: int, streams: Streams) -> Losses:
         """The losses and the gradient of a batch, by passes over parts of it that draw noise of their own."""
         passes = []
-        for i, part in enumerate(batch.parted(self.micro_batch or batch.rows)):
-            noise = streams.start("train", step, self.position, i)
+        for part, noise in self.passes(batch, step, streams):
             losses = part.losses(objective, self.name, step, noise)
             share = part.rows / batch.rows
             self._differentiate(objective, losses.total * share)

@@ -88,7 +88,7 @@ class AgreedKeeper:
     def __init__(self, agreement: Agreement, keeper: Keeper | None) -> None:
         self.agreement = agreement
         self.keeper = keeper
-        self.keeps_last = keeper is not None and keeper.keeps_last
+        (self.keeps_last,) = agreement.ranks.agreed(keeper is not None and keeper.keeps_last)
 
     def due(self, step: int) -> bool:
         """Whether it was agreed on."""

@@ -38,9 +38,6 @@ def dealt_out(
     Raises:
         UsageError: A part of it would not compute what it computes in one process.
     """
-    if training.on_nonfinite == "rollback":
-        message = f'training.on_nonfinite = "rollback" is not there for {ranks.size} processes'
-        raise UsageError(message, hint="--set training.on_nonfinite=stop, or train in one process")
     normalize_globally(objective)
     micro = training.most_in_a_pass
     shares = {
@@ -126,7 +123,9 @@ def _outputs(objective: Objective) -> Iterator[dict[str, Tensor]]:
 
 
 def _fault(shared: _Pass, whole: _Pass, *, place: Any) -> str | None:
-    """What differs first, in words; None if nothing does."""
+    """What differs first, in words; None if nothing does, or the losses of one process are not finite already."""
+    if not whole.losses["total"].isfinite():
+        return None  # the first step says which part made them so
     own = slice(place.start, place.start + place.rows)
     for name, value in whole.outputs.items():
         if name in shared.outputs and _differ(shared.outputs[name], value[own]):

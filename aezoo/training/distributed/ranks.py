@@ -53,7 +53,8 @@ def joined(device: str = "auto") -> Iterator[Ranks | None]:
         torch.accelerator.set_device_index(chosen)
         backend = f"cpu:gloo,{chosen.type}:{dist.get_default_backend_for_device(chosen)}"
     try:
-        dist.init_process_group(backend, timeout=timedelta(seconds=PATIENCE))
+        store, rank, size = _meeting_place(timeout := timedelta(seconds=PATIENCE))
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
         ranks = Ranks(chosen)
         with together(ranks.rank, ranks.size):
             yield ranks
@@ -62,6 +63,18 @@ def joined(device: str = "auto") -> Iterator[Ranks | None]:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _meeting_place(timeout: timedelta) -> tuple[Any, int, int]:
+    """Where processes find each other, with the rank of this one and their number.
+
+    torchrun's store outlives a group: one that meets there again would read the addresses of the one before.
+    """
+    from torch.distributed import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    store, rank, size = next(rendezvous("env://", timeout=timeout))
+    return PrefixStore(f"aezoo/{store.add(f'aezoo/times/{rank}', 1)}", store), rank, size
 
 
 def explained(error: BaseException) -> BaseException:

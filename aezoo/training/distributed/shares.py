@@ -61,6 +61,12 @@ class Share(Batch):
             return objective(self.x, player, step, noise, self.fields, _Caller(layout))
 
 
+def first_row(batch: Batch) -> int:
+    """The place of its first sample in the batch that several processes share."""
+    layout = batch.layouts[0][1] if isinstance(batch, Share) else None
+    return layout.start if layout else 0
+
+
 class _Caller:
     """Calls the terms of an objective: a mean over samples with those of this process, any other with all.
 

@@ -18,10 +18,8 @@ class NotFinite(Exception):
     """Terms of a loss are not finite; the message names them."""
 
 
-def finite(terms: Means) -> Means:
-    """The terms. Raises `NotFinite`, which names those that are not finite."""
+def faults_of(terms: Means) -> str:
+    """The terms that are not finite, in words; empty if all are."""
     bad = [name for name, value in terms.items() if not math.isfinite(value)]
-    if bad:
-        parts = [name for name in bad if name != "total" and not name.endswith(".weighted")] or bad
-        raise NotFinite(", ".join(f"{name} = {terms[name]}" for name in parts))
-    return terms
+    parts = [name for name in bad if name != "total" and not name.endswith(".weighted")] or bad
+    return ", ".join(f"{name} = {terms[name]}" for name in parts)

@@ -5,6 +5,8 @@
 
 The first pass reads losses and weights after each step; the second puts hooks on all modules, in that step and the one
 before it.
+
+Several processes repeat a step together, each with its own samples, and hold what they saw against each other.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 
 from aezoo.data.batches import Batch
 from aezoo.nn.objective import Losses
+from aezoo.training.distributed.shares import first_row
 from aezoo.training.loop import Loop
 
 
@@ -61,9 +64,10 @@ def first_fault(restart: Callable[[], Loop], until: int, stopped: Callable[[], b
         with _losses(loop) as losses:
             loop.move(batch)
             loop.advance()
+        loop.agree()
         if stopped():
             return None
-        if not (all(map(_is_finite, losses)) and _weights_finite(loop)):
+        if loop.agreed(not (all(map(_is_finite, losses)) and _weights_finite(loop))):
             failed = loop.step - 1  # before `restart`, which may move this very loop
             return _watched(restart(), failed)
     return _validated(loop)
@@ -112,11 +116,12 @@ def _validated(loop: Loop) -> Fault | None:
             loop.validate(loop.validation)
         finally:
             watch.close()
-    if not watch.terms:
+    seen = _earliest(loop, watch.seen("", ""))
+    if not seen.terms:
         return None
     step = loop.step - 1
     epoch, batch = divmod(step, loop.steps_per_epoch)
-    return Fault(step, epoch, batch, _cause(watch, "", ""), watch.terms, validation=True)
+    return Fault(step, epoch, batch, seen.cause, seen.terms, validation=True)
 
 
 def spoils(loop: Loop, fault: Fault) -> bool:
@@ -125,12 +130,36 @@ def spoils(loop: Loop, fault: Fault) -> bool:
     batch = next(loop.epoch_batches(fault.epoch))
     with _losses(loop) as losses, torch.no_grad():
         for player in loop.players:
-            noise = loop.streams.start("train", fault.step, player.position)
-            loop.objective(batch.x, player.name, fault.step, noise, batch.fields)
-    return not all(map(_is_finite, losses))
+            for part, noise in player.passes(batch, fault.step, loop.streams):
+                part.losses(loop.objective, player.name, fault.step, noise)
+    return loop.agreed(not all(map(_is_finite, losses)))
 
 
 # --- the step in which it happens --------------------------------------------------------------------------
+
+
+class _Seen(NamedTuple):
+    """What was not finite first in a pass, as one process saw it.
+
+    Attributes:
+        order: How early it was, to be compared with what other processes saw.
+        cause: As of the fault.
+        terms: As of the fault.
+        rows: As of the fault.
+    """
+
+    order: tuple[int, int]
+    cause: str
+    terms: str
+    rows: tuple[int, ...]
+
+
+def _earliest(loop: Loop, seen: _Seen) -> _Seen:
+    """What the process saw that saw it first, with the rows of all that saw the same: the fault began there."""
+    everyone: list[_Seen] = loop.ranks.everything(seen) if loop.ranks else [seen]
+    first = min(everyone, key=lambda each: each.order)
+    rows = {row for each in everyone if each.order == first.order for row in each.rows}
+    return first._replace(rows=tuple(sorted(rows)))
 
 
 class _Watch:
@@ -145,6 +174,7 @@ class _Watch:
         self.output = self.gradient = ""
         self.rows: tuple[int, ...] = ()
         self.terms = ""
+        self.calls = self.called = 0
         self.spoilt: set[str] = set()
         self._ordinary = ordinary
         self._handles = [objective.register_forward_hook(self._see_losses)]
@@ -161,14 +191,34 @@ class _Watch:
         for handle in self._handles:
             handle.remove()
 
+    def seen(self, moved: str, projected: str, first: int = 0) -> _Seen:
+        """The first of what was seen: values on the way forward, the loss, gradients, weights.
+
+        Args:
+            moved: What is not finite in the weights after the optimizer's step.
+            projected: The same after the constraints.
+            first: The place in the batch of the first sample.
+        """
+        rows = tuple(first + row for row in self.rows)
+        if self.terms:
+            cause = self.output or "every layer gave finite values, and the term did not"
+            return _Seen((0, self.called or self.calls + 1), cause, self.terms, rows)
+        if self.gradient:
+            return _Seen((1, 0), f"the loss is finite, {self.gradient}", "", rows)
+        if moved:
+            return _Seen((2, 0), f"loss and gradients are finite, the optimizer's step made {moved}", "", rows)
+        return _Seen((3, 0), f"loss and gradients are finite, a constraint made {projected}", "", rows)
+
     def _seeing(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def see(module: nn.Module, args: Any, output: Any) -> None:
+            self.calls += 1
             bad = [value for value in _tensors(output) if not value.isfinite().all()]
             if not bad:
                 return
             self.spoilt.add(name)
             if not self.output and name not in self._ordinary:
                 inputs = [value for value in _tensors(args) if value.numel()]
+                self.called = self.calls
                 self.rows = _spoilt_rows(bad[0])
                 self.output = f"{_shown(name)} ({type(module).__name__}) gave {_described(bad[0])}{_from(inputs)}"
 
@@ -208,21 +258,11 @@ def _watched(loop: Loop, step: int) -> Fault | None:
             ordinary = frozenset(watch.spoilt)
             continue
         epoch = loop.outcome.epoch
-        rows = watch.rows if len(watch.rows) < batch.rows else ()
-        cause = _cause(watch, moved, _first_spoilt_weight(loop))
-        return Fault(step, epoch, step - epoch * loop.steps_per_epoch, cause, watch.terms, rows)
+        seen = _earliest(loop, watch.seen(moved, _first_spoilt_weight(loop), first_row(batch)))
+        whole = batch.rows <= (loop.players[0].micro_batch or batch.rows)  # else rows are those of a part of it
+        rows = seen.rows if whole and len(seen.rows) < batch.rows else ()
+        return Fault(step, epoch, step - epoch * loop.steps_per_epoch, seen.cause, seen.terms, rows)
     return None
-
-
-def _cause(watch: _Watch, moved: str, projected: str) -> str:
-    """The first of what was seen: values on the way forward, the loss, gradients, weights."""
-    if watch.terms:
-        return watch.output or "every layer gave finite values, and the term did not"
-    if watch.gradient:
-        return f"the loss is finite, {watch.gradient}"
-    if moved:
-        return f"loss and gradients are finite, the optimizer's step made {moved}"
-    return f"loss and gradients are finite, a constraint made {projected}"
 
 
 def _first_spoilt_weight(loop: Loop) -> str:

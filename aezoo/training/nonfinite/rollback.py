@@ -9,6 +9,7 @@ from aezoo.data.batches import Rows
 from aezoo.errors import AezooError, DivergenceWarning, RunFailed
 from aezoo.spec.samples import Samples
 from aezoo.storage.checkpoints import Position
+from aezoo.training.distributed.ranks import explained
 from aezoo.training.loop import Loop
 from aezoo.training.nonfinite.detection import WAYS_OUT
 from aezoo.training.nonfinite.first_fault import Fault, first_fault, spoils
@@ -57,8 +58,10 @@ class Steps:
         recovery = self.loop.recovery
         try:
             return first_fault(self._rewound if recovery else self._again, until, lambda: self.loop.stop.requested)
-        except (AezooError, RuntimeError, MemoryError, OSError):  # it serves a message: the run has ended without it
-            return None
+        except (AezooError, RuntimeError, MemoryError, OSError) as error:
+            if self.loop.ranks and not isinstance(error, AezooError):  # the others would wait for this process
+                raise explained(error) from error
+            return None  # it serves a message: the run has ended without it
 
     def _rewound(self) -> Loop:
         """The loop at the oldest state that it can go back to."""
