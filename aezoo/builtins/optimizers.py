@@ -131,6 +131,8 @@ class SGDSpec(OptimizerSpec):
         return int(self.momentum > 0)
 
     def build(self, parameters: Sequence[Tensor], *, lr: float) -> Optimizer:
+        from torch import Tensor, nn
+
         from aezoo.nn.optimizers import SGD
 
         return SGD(
@@ -139,7 +141,8 @@ class SGDSpec(OptimizerSpec):
             momentum=self.momentum,
             nesterov=self.nesterov,
             weight_decay=self.weight_decay,
-            fused=fusible(parameters),
+            # Of weights that are sharded torch has no fused step.
+            fused=fusible(parameters) and all(type(p) in (Tensor, nn.Parameter) for p in parameters),
         )
 
 

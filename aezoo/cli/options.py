@@ -190,6 +190,11 @@ threads = click.option("--threads", type=click.IntRange(1), help="Of the CPU; an
 #: The length of a run, instead of what the spec says.
 epochs = click.option("--epochs", type=click.IntRange(1), help="Passes over the data, instead of what the spec says.")
 steps = click.option("--steps", type=click.IntRange(1), help="Optimizer steps, instead of epochs.")
+shard = click.option(
+    "--shard/--no-shard",
+    default=None,
+    help="Whether, of several processes, each keeps a part of the weights and of the optimizer's state.",
+)
 keep_state = click.option(
     "--keep-state/--no-state",
     default=True,

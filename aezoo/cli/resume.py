@@ -25,6 +25,7 @@ from aezoo.cli.train import let_threads_sleep, progress, report
 @options.keep_state
 @options.preview
 @options.track
+@options.shard
 @options.as_json
 def resume(
     folder: Path,
@@ -40,6 +41,7 @@ def resume(
     keep_state: bool,
     preview: bool,
     track: tuple[str, ...],
+    shard: bool | None,
     as_json: bool,
 ) -> None:
     """Go on with the run that was stopped in DIR, to the bits that it would have ended in.
@@ -63,5 +65,6 @@ def resume(
         keep_state=keep_state,
         preview=preview,
         track=track,
+        shard=shard,
     )
     report(run, folder, as_json=as_json)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 @options.keep_state
 @options.preview
 @options.track
+@options.shard
 @options.as_json
 def train(
     source: str,
@@ -69,6 +70,7 @@ def train(
     keep_state: bool,
     preview: bool,
     track: tuple[str, ...],
+    shard: bool | None,
     as_json: bool,
 ) -> None:
     """Train the model of SPEC and keep weights, metrics and pictures in a folder.
@@ -97,6 +99,7 @@ def train(
         keep_state=keep_state,
         preview=preview,
         track=track,
+        shard=bool(shard),
     )
     report(run, folder, as_json=as_json)
 

@@ -3,7 +3,7 @@
     FOLDER/.aezoo-checkpoints/run.json              the spec of the run and where its data come from
                              /finished.json         of a run that is at its end: its fingerprint
                              /1200.3/               one state: after 1,200 steps, with 3 epochs done
-                                    /*.safetensors  its tensors
+                                    /*.safetensors  its tensors; of a sharded run a file of each process
                                     /state.json     its numbers, and where each tensor belongs
                                     /manifest.json  sha256 and size of each file, the conditions of the run, run.json
                              /metrics.jsonl         the records, where those of an older model are in the folder
@@ -18,7 +18,7 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,14 +27,19 @@ from aezoo.errors import AezooError, Refused, RunFailed
 from aezoo.files import atomic_write, digest_of, sync
 from aezoo.spec.amounts import size as spelled
 from aezoo.spec.canonical import to_json
-from aezoo.storage import layout, weights
+from aezoo.storage import layout, tensor_parts, weights
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    #: Writes tensors into the folder of a state, by their names.
+    WriteTensors = Callable[[Path, Mapping[str, Tensor]], None]
+
 #: Of the folder of checkpoints, inside a model's folder: it is never published.
 NAME = layout.CHECKPOINTS
 RUN, STATE, MANIFEST, FINISHED = "run.json", "state.json", "manifest.json", "finished.json"
+#: Of a manifest: the tensors are in parts, each with its place in the header of its file.
+IN_PARTS = "parts"
 #: States that are kept.
 KEPT = 2
 FORMAT = 1
@@ -77,10 +82,14 @@ class Checkpoints:
 
     Args:
         folder: Of the model; whoever writes holds its lock.
+
+    Attributes:
+        write_tensors: Writes the tensors of a state in parts, with other processes; None where this one has them whole.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / NAME
+        self.write_tensors: WriteTensors | None = None
 
     def positions(self) -> list[Position]:
         """Where the states are from, the newest first, be they whole or damaged."""
@@ -142,7 +151,12 @@ class Checkpoints:
             stage = self.folder / f"{_ASIDE}{secrets.token_hex(4)}"
             stage.mkdir(parents=True)
             try:
-                _fill(stage, document, tensors, {**facts, "position": position._asdict()})
+                if self.write_tensors:
+                    self.write_tensors(stage, tensors)
+                    facts = {**facts, IN_PARTS: True}
+                else:
+                    _write_groups(stage, tensors)
+                _sign(stage, document, {**facts, "position": position._asdict()})
                 sync(stage)
                 stage.rename(self.folder / position.name)
             finally:
@@ -208,16 +222,23 @@ class Checkpoints:
         if Position(**facts["position"]) != position or STATE not in facts["files"]:
             raise Refused(f"{folder} is not as it was written")
         tensors: dict[str, Tensor] = {}
-        for name in facts["files"]:
-            if name != STATE:
-                tensors |= weights.read_weights(folder / name)
+        if facts.get(IN_PARTS):
+            tensors = tensor_parts.read_parts(folder)
+        else:
+            for name in facts["files"]:
+                if name != STATE:
+                    tensors |= weights.read_weights(folder / name)
         document = json.loads((folder / STATE).read_bytes())
         return Checkpoint(position, document, tensors, facts)
 
 
-def _fill(stage: Path, document: Any, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+def _write_groups(stage: Path, tensors: Mapping[str, Tensor]) -> None:
     for group, members in _grouped(tensors):
         weights.write_weights(stage / f"{group}.safetensors", members, "")
+
+
+def _sign(stage: Path, document: Any, facts: Mapping[str, Any]) -> None:
+    """Write what is beside the tensors, and the digest of each file."""
     atomic_write(stage / STATE, json.dumps(document, allow_nan=True, separators=(",", ":")))
     files = {path.name: {"size": path.stat().st_size, "sha256": digest_of(path)} for path in sorted(stage.iterdir())}
     atomic_write(stage / MANIFEST, _signed({**facts, "files": files}))

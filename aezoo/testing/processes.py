@@ -31,7 +31,7 @@ TOLERANCE = 1e-6
 
 
 def faults_of_processes(
-    specs: Mapping[str, Spec], *, processes: int = 2, overrides: Sequence[str] = ()
+    specs: Mapping[str, Spec], *, processes: int = 2, overrides: Sequence[str] = (), shard: bool = False
 ) -> dict[str, list[str]]:
     """What differs between a run of one process and one of several, a line each, by the name of the spec.
 
@@ -39,6 +39,7 @@ def faults_of_processes(
         specs: Of few steps each, and small: all run one after another.
         processes: How many share a run.
         overrides: Changes of all specs, as `read` takes them.
+        shard: Whether each of several keeps a part of the weights.
 
     Raises:
         RuntimeError: A process did not end well.
@@ -46,7 +47,7 @@ def faults_of_processes(
     with tempfile.TemporaryDirectory() as folder:
         job = Path(folder) / "job.json"
         documents = {name: spec.document() for name, spec in specs.items()}
-        job.write_text(json.dumps({"specs": documents, "overrides": [*overrides]}))
+        job.write_text(json.dumps({"specs": documents, "overrides": [*overrides], "shard": shard}))
         run_processes(["-m", "aezoo.testing.processes", str(job)], processes)
         return json.loads((Path(folder) / "faults.json").read_text())  # type: ignore[no-any-return]
 
@@ -82,13 +83,13 @@ def environment(rank: int, processes: int, place: Any) -> dict[str, str]:
     return {**os.environ, **words, **{name: str(value) for name, value in numbers.items()}}
 
 
-def _compare(job: Path) -> None:
-    """The work of one of the processes."""
+def compare(job: Path) -> None:
+    """The work of one of the processes: runs a job of `faults_of_processes`, and writes what it found beside it."""
     from aezoo.training.distributed.ranks import joined
 
     warnings.simplefilter("ignore")
     task = json.loads(job.read_text())
-    with joined("cpu") as ranks:
+    with joined("cpu", shards=task["shard"]) as ranks:
         assert ranks is not None
         faults = {}
         for name, document in task["specs"].items():
@@ -102,6 +103,7 @@ def _compare(job: Path) -> None:
 def _faults(spec: Spec, ranks: Any) -> Iterator[str]:
     from aezoo.errors import AezooError
     from aezoo.training.distributed.agreement import Agreement
+    from aezoo.training.distributed.parts import whole
     from aezoo.training.history import History
     from aezoo.training.nonfinite.rollback import Steps
     from aezoo.training.setup import assemble, set_up
@@ -126,9 +128,10 @@ def _faults(spec: Spec, ranks: Any) -> Iterator[str]:
     if facts[0] != facts[1]:
         yield f"it ended as {facts[1]}, not {facts[0]}"
     for known, shared in ((one.state, several.state), (one.auxiliary_state, several.auxiliary_state)):
+        together = whole(shared)
         for name, value in known.items():
-            if not _alike(value, shared[name]):
-                yield f"{name} is off by {_apart(value, shared[name]):.1e}"
+            if not _alike(value, together[name]):
+                yield f"{name} is off by {_apart(value, together[name]):.1e}"
     if len(histories[0].records) != len(histories[1].records):
         yield "it has other records"
     for record, other in zip(histories[0].records, histories[1].records, strict=False):
@@ -160,4 +163,4 @@ def _same_number(value: Any, other: Any) -> bool:
 
 
 if __name__ == "__main__":
-    _compare(Path(sys.argv[1]))
+    compare(Path(sys.argv[1]))

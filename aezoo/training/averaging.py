@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from aezoo.training.distributed.parts import part_of
+
 #: Steps between two updates: decay**STRIDE at every STRIDE-th step is the same average for an eighth of the cost.
 STRIDE = 8
 
@@ -55,7 +57,7 @@ class Average:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         for shadow, value in zip(self.shadow, state["shadow"], strict=True):
-            shadow.copy_(value)
+            shadow.copy_(part_of(value, shadow))
         self.begun = state["begun"]
 
     @torch.no_grad()

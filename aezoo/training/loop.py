@@ -24,6 +24,7 @@ from aezoo.spec.training import TrainingSpec
 from aezoo.training.averaging import Average, snapshot
 from aezoo.training.compilation import compiling
 from aezoo.training.distributed.agreement import Agreement
+from aezoo.training.distributed.parts import part_of
 from aezoo.training.distributed.ranks import explained
 from aezoo.training.early_stopping import EarlyStopping
 from aezoo.training.history import History
@@ -211,8 +212,9 @@ class Loop:
             self.plateau.restore(state["plateau"])
         position, best = state["position"], state["best"]
         self.step = position["step"]
+        current = self.objective.model.state_dict()
         self._outcome = Outcome(
-            _copy(best["model"]),
+            _copy({name: part_of(value, current.get(name, value)) for name, value in best["model"].items()}),
             _copy(best["auxiliary"]),
             epoch=position["epoch"],
             best_step=best["step"],

@@ -71,11 +71,11 @@ class Meter:
         pending = torch.stack(self.pending) if self.pending else None
         return {"names": self.names, "sums": self.sums, "pending": pending, "count": self.count}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` gave."""
+    def restore(self, state: Mapping[str, Any], device: torch.device | None = None) -> None:
+        """Go on from what `state` gave, on the device that further losses come from; by default where it is."""
         self.names, self.count = list(state["names"]), state["count"]
         self.sums = None if state["sums"] is None else state["sums"].clone()
-        self.pending = [] if state["pending"] is None else list(state["pending"].clone().unbind())
+        self.pending = [] if state["pending"] is None else list(state["pending"].to(device, copy=True).unbind())
 
     def _over_count(self, sums: Tensor | None) -> Means:
         return {} if sums is None else dict(zip(self.names, (sums / self.count).tolist(), strict=True))

@@ -10,6 +10,7 @@ from aezoo.data.fields import Fields
 from aezoo.data.sources import restated
 from aezoo.errors import UsageError
 from aezoo.files import expanded
+from aezoo.hardware.processes import several
 from aezoo.model import Model
 from aezoo.reading.reader import Source, read
 from aezoo.registry.attribution import attributed
@@ -25,6 +26,7 @@ from aezoo.training.states.resuming import (
     Request,
     check_start,
     requested,
+    was_sharded,
 )
 
 
@@ -49,6 +51,7 @@ def train(
     keep_state: bool = True,
     preview: bool = False,
     track: str | Sequence[str] | None = None,
+    shard: bool = False,
 ) -> Run:
     """Train the model of a spec.
 
@@ -80,6 +83,8 @@ def train(
         preview: Whether `preview.png` in `out` shows reconstructions, renewed at each validation.
         track: Trackers that get the records, too: `tensorboard`, `wandb`, `mlflow`, `trackio`; `none` for none. By
             default what AEZOO_TRACK says. One that fails ends no run.
+        shard: Whether, of several processes, each keeps a part of the weights, of their gradients and of what the
+            optimizer knows, in place of all of them.
 
     Raises:
         RunFailed, PluginError: A loss turned not finite, a part failed, or something after the last step did; the
@@ -101,8 +106,11 @@ def train(
             return finished
         refuse_without_state(Path(out), spec)
     spacing = Spacing(checkpoint_every, checkpoint_steps)
+    if shard and not several():
+        message = "shard deals weights out to several processes, and there is one"
+        raise UsageError(message, hint="torchrun --nproc-per-node N -m aezoo train ... --shard")
     options = StartOptions(
-        resume is not None, force, allow_inexact, spacing, keep_state, start, preview=preview, track=track
+        resume is not None, force, allow_inexact, spacing, keep_state, start, preview=preview, track=track, shard=shard
     )
     with started(Request(spec, data, fields, device, threads, workers), out, progress, options) as run:
         with run.stop.deferred():  # the first signal ends the loop, and waits until the weights are saved
@@ -128,6 +136,7 @@ def resume(
     keep_state: bool = True,
     preview: bool = False,
     track: str | Sequence[str] | None = None,
+    shard: bool | None = None,
 ) -> Run:
     """Go on with the run that was stopped in a folder, to the bits that it would have ended in.
 
@@ -149,6 +158,7 @@ def resume(
         keep_state: As for `train`.
         preview: As for `train`.
         track: As for `train`; by default those of the run.
+        shard: As for `train`; by default as the run was, where there are several processes.
 
     Raises:
         NotFound: No run was stopped there, or its data are gone.
@@ -169,7 +179,8 @@ def resume(
             return finished
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads, workers=workers)
     spacing = Spacing(checkpoint_every, checkpoint_steps)
-    options = StartOptions(True, False, allow_inexact, spacing, keep_state, preview=preview, track=track)
+    shard = several() and (was_sharded(folder) if shard is None else shard)
+    options = StartOptions(True, False, allow_inexact, spacing, keep_state, preview=preview, track=track, shard=shard)
     with started(asked, folder, progress, options) as run:
         with run.stop.deferred():
             trained = save_trained(run, run.ended(run.loop.run()))

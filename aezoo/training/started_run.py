@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from aezoo.building.builder import skeleton
+import torch
+
+from aezoo.building.builder import build, skeleton
 from aezoo.data.sources import with_settings
 from aezoo.errors import Interrupted, Resumable, UsageError
 from aezoo.hardware.processes import several
@@ -25,6 +27,7 @@ from aezoo.trackers.choice import chosen
 from aezoo.trackers.following import following
 from aezoo.trackers.tracker import TrackedRun
 from aezoo.training.distributed.agreement import Agreement
+from aezoo.training.distributed.parts import whole
 from aezoo.training.distributed.ranks import Ranks, joined
 from aezoo.training.fast_precision import chosen as chosen_arithmetic
 from aezoo.training.history import History
@@ -50,7 +53,7 @@ from aezoo.training.states.resuming import (
     check_start,
     find,
     history_of,
-    replicate,
+    replicated,
     restore_loop,
     resumable,
 )
@@ -75,6 +78,7 @@ class StartOptions(NamedTuple):
             the same bits.
         preview: Whether reconstructions are drawn at each validation.
         track: The trackers that are asked for.
+        shard: Whether each process keeps a part of the weights, of several.
     """
 
     resumes: bool
@@ -86,16 +90,19 @@ class StartOptions(NamedTuple):
     stacked: int = 0
     preview: bool = False
     track: str | Sequence[str] | None = None
+    shard: bool = False
 
     @property
     def conditions(self) -> dict[str, str]:
         """What the bits of the run depend on beside spec, data and machine."""
-        return {"stacked": "yes"} if self.stacked else {}
+        facts = {"stacked": bool(self.stacked), "sharded": self.shard}
+        return {name: "yes" for name, holds in facts.items() if holds}
 
     @property
     def record(self) -> dict[str, Any]:
         """What the record of the run says of it."""
-        return {"stacked": self.stacked} if self.stacked else {}
+        facts: dict[str, Any] = {"stacked": self.stacked, "sharded": self.shard}
+        return {name: value for name, value in facts.items() if value}
 
 
 class StartedRun(NamedTuple):
@@ -152,7 +159,7 @@ def started(
         raise UsageError("track: trackers note in the run's folder what they have", hint="name a folder: out=...")
     with (
         nullcontext(stop) if stop else stoppable() as stop,
-        joined(asked.device) as ranks,
+        joined(asked.device, shards=options.shard) as ranks,
         _output_writer(out, options, ranks) as writer,
         _hinting_at_resume(writer, stop, elsewhere=writer is None and out is not None) as checkpointed,
         ExitStack() as inner,
@@ -186,9 +193,9 @@ def started(
             if choice and (note := getattr(shown, "note", None)):
                 note(str(choice))
             model, loop = assemble(spec, setup, history, shown, stop, keeper, start, picture, agreement)
-            _go_on(loop, past.checkpoint, ranks)
-            if keeper and start and not past.checkpoint:  # what it starts from may be gone when it is to go on
-                keeper.save((0, 0), loop.state())
+            goes_on = _go_on(loop, past.checkpoint, ranks)
+            if loop.checkpoints and start and not goes_on:  # what it starts from may be gone when it is to go on
+                loop.checkpoints.save((0, 0), loop.state())
 
             def again() -> Loop:
                 """A loop at the newest state that is kept, or at the beginning."""
@@ -200,12 +207,14 @@ def started(
             yield StartedRun(model, loop, after, setup, writer, stop, past, asked, options, agreement)
 
 
-def _go_on(loop: Loop, checkpoint: Checkpoint | None, ranks: Ranks | None) -> None:
-    """Give a loop the state that the first process has read, if there is one, in every process."""
-    device = loop.batches.device
-    _by_first(ranks, lambda: restore_loop(loop, checkpoint, device) if checkpoint else None)
+def _go_on(loop: Loop, checkpoint: Checkpoint | None, ranks: Ranks | None) -> bool:
+    """Give a loop the state that the first process has read, in every process; whether there is one."""
     if ranks:
-        replicate(loop, ranks, goes_on=checkpoint is not None)
+        checkpoint = replicated(checkpoint, ranks)
+    if checkpoint:
+        # Of a sharded run each process takes its part of a state that lies in the memory of its machine.
+        restore_loop(loop, checkpoint, torch.device("cpu") if ranks and ranks.shards else loop.batches.device)
+    return checkpoint is not None
 
 
 def _tracking(
@@ -264,6 +273,7 @@ def _records_and_checkpoints(
     # Of several processes each has a device of its own, of the same kind.
     device = setup.device.device.type if several() else setup.device.device
     noted = asked._replace(device=str(device), threads=setup.threads).document()
+    noted |= {"shard": True} if options.shard else {}
     if checkpoint is None:
         past = begun
         writer.checkpoints.begin({**noted, "start": options.start.source} if options.start else noted)
@@ -311,8 +321,9 @@ def _output_writer(out: str | Path | None, options: StartOptions, ranks: Ranks |
 
 def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
     """Give the model its weights, and write them to disk before anything else is tried, signals included."""
-    model, setup, writer, history = started.model, started.setup, started.writer, started.loop.history
+    setup, writer, history = started.setup, started.writer, started.loop.history
     with started.stop.shielded():
+        model, outcome = _put_together(started, outcome)
         if outcome.failure:
             outcome.failure = advised(outcome.failure, started.asked.spec, setup.device.device)
         restore(model, outcome)
@@ -328,6 +339,19 @@ def save_trained(started: StartedRun, outcome: Outcome) -> Trained:
             started.agreement.ranks if started.agreement else None, lambda: save_weights(run, outcome, writer)
         )
         return Trained(run, outcome, saved or SavedWeights(), history)
+
+
+def _put_together(started: StartedRun, outcome: Outcome) -> tuple[Model, Outcome]:
+    """The model, and the outcome with its whole weights: of a run that is sharded both are made anew."""
+    if started.agreement is None or not started.agreement.ranks.shards:
+        return started.model, outcome
+    if outcome.stop_reason == "failed" and outcome.failure:  # in this process, and the others do not wait for it
+        raise outcome.failure
+    model = build(started.model.spec).to(started.setup.device.device)
+    if model.spec.training.precision == "float64":
+        model.network.double()
+    state, auxiliary_state = whole(outcome.state), whole(outcome.auxiliary_state)
+    return model, replace(outcome, state=state, auxiliary_state=auxiliary_state)
 
 
 def finish(started: StartedRun, trained: Trained) -> Run:

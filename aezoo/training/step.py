@@ -16,6 +16,7 @@ from aezoo.nn.objective import Losses, Noise, Objective, averaged
 from aezoo.randomness import derive
 from aezoo.spec.kinds import PlayerSpec
 from aezoo.spec.training import TrainingSpec
+from aezoo.training.distributed.parts import is_sharded
 from aezoo.training.distributed.ranks import Ranks
 from aezoo.training.loss_scaling import loss_scaler
 from aezoo.training.meter import Meter
@@ -87,6 +88,8 @@ class Player:
         self.position = objective.players.index(name)
         self.turn = turn
         self.parameters = list(objective.parameters_of(name))
+        # Gradients of weights that are sharded come from the backward pass as the mean over processes.
+        self.averaged = [p for p in self.parameters if not is_sharded(p)]
         # With several players, gradients of the others' weights are not even computed. A single player has all weights.
         self.inputs = self.parameters if len(objective.players) > 1 else None
         optimizer = turn.optimizer or training.optimizer
@@ -127,7 +130,7 @@ class Player:
             else:
                 losses = self._accumulate(objective, batch, step, streams)
             if self.ranks is not None:
-                losses = self.ranks.averaged(losses, self.parameters)
+                losses = self.ranks.averaged(losses, self.averaged)
             self._limit_gradient(objective)
             if not evaluations:
                 self.meter.add(losses)
@@ -167,7 +170,7 @@ class Player:
         """Go on from what `state` gave. Raises `Unfitting`."""
         restore_optimizer(self.optimizer, state["optimizer"])
         self.rates.restore(state["rates"])
-        self.meter.restore(state["meter"])
+        self.meter.restore(state["meter"], self.parameters[0].device)
         if self.scaler:
             self.scaler.load_state_dict(dict(state["scaler"]))
 

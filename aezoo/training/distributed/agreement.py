@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from aezoo.errors import RunFailed
+from aezoo.storage.tensor_parts import refuse_missing, write_parts
 from aezoo.training.distributed.ranks import Ranks
 from aezoo.training.signals import Stop
 from aezoo.training.states.checkpointing import Keeper
+from aezoo.training.states.state import UnknownState, flattened
 
 
 class Agreement:
@@ -78,7 +84,7 @@ class AgreedStop(Stop):
 
 
 class AgreedKeeper:
-    """Keeps states when the first process's clock says so; in the others it keeps none, but knows when.
+    """Keeps states when the first process's clock says so; of a run that is sharded each process writes its parts.
 
     Args:
         agreement: Says when.
@@ -87,8 +93,12 @@ class AgreedKeeper:
 
     def __init__(self, agreement: Agreement, keeper: Keeper | None) -> None:
         self.agreement = agreement
+        self.ranks = agreement.ranks
         self.keeper = keeper
-        (self.keeps_last,) = agreement.ranks.agreed(keeper is not None and keeper.keeps_last)
+        (self.keeps_last,) = self.ranks.agreed(keeper is not None and keeper.keeps_last)
+        self._written = False
+        if keeper is not None and self.ranks.shards:
+            keeper.store.write_tensors = self._write_parts
 
     def due(self, step: int) -> bool:
         """Whether it was agreed on."""
@@ -99,9 +109,26 @@ class AgreedKeeper:
         return False
 
     def save(self, position: tuple[int, int], state: dict[str, Any]) -> None:
-        """Keep a state, in the first process."""
+        """Keep a state."""
+        self._written = False
         if self.keeper is not None:
             self.keeper.save(position, state)
+        if self.ranks.shards and not self._written:
+            tensors: Mapping[str, Tensor] = {}
+            with suppress(UnknownState):  # which the first has found, too
+                tensors = {} if self.ranks.is_first else flattened(state)[1]
+            self._write_parts(None, tensors)
+
+    def _write_parts(self, folder: Path | None, tensors: Mapping[str, Tensor]) -> None:
+        """Write the parts of tensors where the first process says; nowhere, where it writes no state after all."""
+        self._written = True
+        folder = self.ranks.told(folder)
+        if folder is None:
+            return
+        with nullcontext() if self.ranks.is_first else suppress(RunFailed):  # which says so
+            write_parts(folder, tensors)
+        if self.ranks.is_first:
+            refuse_missing(folder, tensors)
 
 
 class AgreedTimer:

@@ -20,6 +20,7 @@ from aezoo.nn.global_norm import normalize_globally
 from aezoo.nn.objective import Losses, Objective
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.distributed.ranks import Ranks
+from aezoo.training.distributed.sharding import shard
 from aezoo.training.distributed.shares import SharedBatches
 from aezoo.training.states.state import module_state, restore_module
 from aezoo.training.step import Streams
@@ -44,6 +45,8 @@ def dealt_out(
         name: SharedBatches(part, rank=ranks.rank, size=ranks.size, micro_batch=micro) for name, part in batches.items()
     }
     _refuse_differing(objective, shares["train"], training, ranks)
+    if ranks.shards:
+        shard(objective, training, ranks)
     return dict(shares)
 
 

@@ -21,6 +21,7 @@ from aezoo.hardware.device import choose
 from aezoo.hardware.processes import several
 from aezoo.nn.distributed import by_itself, together
 from aezoo.nn.objective import Losses
+from aezoo.training.distributed.parts import is_sharded
 
 T = TypeVar("T")
 
@@ -31,13 +32,14 @@ _BACKENDS = ("gloo", "Gloo", "NCCL", "ProcessGroup", "Connection closed by peer"
 
 
 @contextmanager
-def joined(device: str = "auto") -> Iterator[Ranks | None]:
+def joined(device: str = "auto", *, shards: bool = False) -> Iterator[Ranks | None]:
     """The processes that torchrun started with this one, connected; None where there is one alone.
 
     Within, every process has all samples, unless a batch is dealt out: see `aezoo.nn.distributed`.
 
     Args:
         device: Where they compute.
+        shards: Whether each is to keep a part of a run's weights.
 
     Raises:
         RunFailed: They cannot be reached, or one of them is lost within.
@@ -55,7 +57,7 @@ def joined(device: str = "auto") -> Iterator[Ranks | None]:
     try:
         store, rank, size = _meeting_place(timeout := timedelta(seconds=PATIENCE))
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timeout)
-        ranks = Ranks(chosen)
+        ranks = Ranks(chosen, shards=shards)
         with together(ranks.rank, ranks.size):
             yield ranks
     except RuntimeError as error:
@@ -70,11 +72,12 @@ def _meeting_place(timeout: timedelta) -> tuple[Any, int, int]:
 
     torchrun's store outlives a group: one that meets there again would read the addresses of the one before.
     """
-    from torch.distributed import PrefixStore
+    import torch.distributed as dist
     from torch.distributed.rendezvous import rendezvous
 
     store, rank, size = next(rendezvous("env://", timeout=timeout))
-    return PrefixStore(f"aezoo/{store.add(f'aezoo/times/{rank}', 1)}", store), rank, size
+    prefixed: Any = vars(dist)["PrefixStore"]  # which torch's types leave out
+    return prefixed(f"aezoo/{store.add(f'aezoo/times/{rank}', 1)}", store), rank, size
 
 
 def explained(error: BaseException) -> BaseException:
@@ -90,13 +93,15 @@ class Ranks:
 
     Args:
         device: Where this one computes.
+        shards: Whether each keeps a part of the weights: see `aezoo.training.distributed.sharding`.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, shards: bool = False) -> None:
         import torch.distributed as dist
 
         self._dist: Any = dist
         self.device = device
+        self.shards = shards
         self.rank: int = dist.get_rank()
         self.size: int = dist.get_world_size()
         self._flags: dict[tuple[Any, ...], Tensor] = {}
@@ -209,11 +214,14 @@ class Ranks:
         return box
 
     def refuse_differing(self, tensors: dict[str, Tensor]) -> None:
-        """Compare tensors that are to be the same everywhere, by a sum of their bits.
+        """Compare tensors that are to be the same everywhere, by a sum of their bits; not those that are sharded.
 
         Raises:
             RunFailed: One is not.
         """
+        tensors = {name: tensor for name, tensor in tensors.items() if not is_sharded(tensor)}
+        if not tensors:
+            return
         sums = torch.stack([_bits(tensor) for tensor in tensors.values()]).cpu()
         low, high = sums.clone(), sums.clone()
         self._dist.all_reduce(low, op=self._dist.ReduceOp.MIN)

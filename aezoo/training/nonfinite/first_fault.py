@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from aezoo.data.batches import Batch
 from aezoo.nn.objective import Losses
+from aezoo.training.distributed.parts import is_sharded, own
 from aezoo.training.distributed.shares import first_row
 from aezoo.training.loop import Loop
 
@@ -102,7 +103,7 @@ def _is_finite(losses: Losses) -> bool:
 
 
 def _weights_finite(loop: Loop) -> bool:
-    return all(bool(p.isfinite().all()) for p in loop.objective.parameters())
+    return all(bool(own(p).isfinite().all()) for p in loop.objective.parameters())
 
 
 def _validated(loop: Loop) -> Fault | None:
@@ -226,10 +227,16 @@ class _Watch:
 
     def _seeing_gradient(self, name: str) -> Callable[[Tensor], None]:
         def see(p: Tensor) -> None:
-            if not self.gradient and p.grad is not None and not p.grad.isfinite().all():
-                self.gradient = f"the gradient of {_shown(name)} has {_described(p.grad)}"
+            if not self.gradient and p.grad is not None and not own(p.grad).isfinite().all():
+                self.gradient = f"the gradient of {_shown(name)} has {_described(own(p.grad))}"
 
         return see
+
+    def see_parts(self, objective: nn.Module) -> None:
+        """Look at the gradients of weights that are sharded: they have no hook."""
+        for name, p in objective.named_parameters():
+            if is_sharded(p) and p.grad is not None:
+                self._seeing_gradient(name)(p)
 
     def _see_losses(self, module: nn.Module, args: Any, losses: Losses) -> None:
         values = {name: float(value.detach()) for name, value in losses.raw.items()}
@@ -252,6 +259,7 @@ def _watched(loop: Loop, step: int) -> Fault | None:
             loop.move(batch)
         finally:
             watch.close()
+        watch.see_parts(loop.objective)
         moved = _first_spoilt_weight(loop)
         loop.advance()
         if at < step:
@@ -267,8 +275,8 @@ def _watched(loop: Loop, step: int) -> Fault | None:
 
 def _first_spoilt_weight(loop: Loop) -> str:
     for name, p in loop.objective.named_parameters():
-        if not p.isfinite().all():
-            return f"{_described(p.detach())} in {_shown(name)}"
+        if not own(p).isfinite().all():
+            return f"{_described(own(p).detach())} in {_shown(name)}"
     return ""
 
 

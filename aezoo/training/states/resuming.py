@@ -34,7 +34,7 @@ from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop
 from aezoo.training.states.conditions import changed, spec_changes
 from aezoo.training.states.finished import differ_in_length, refuse_length
-from aezoo.training.states.state import Unfitting, flattened, rebuilt
+from aezoo.training.states.state import Unfitting, rebuilt
 
 #: Of a spec that was trained before: how large its model may be was settled then.
 _LIMITS = DEFAULT_LIMITS._replace(parameters=NO_LIMIT, activations=NO_LIMIT, modules=NO_LIMIT)
@@ -232,20 +232,23 @@ def restore_loop(loop: Loop, checkpoint: Checkpoint, device: torch.device) -> No
         raise Refused(message, hint="a part has changed; `aezoo train SPEC --out DIR --force` begins anew") from error
 
 
-def replicate(loop: Loop, ranks: Ranks, *, goes_on: bool) -> None:
-    """Give the loops of all processes the state of the first one's, if it goes on from one."""
-    (goes_on,) = ranks.agreed(goes_on)
-    if not goes_on:
-        return
-    document, tensors = flattened(loop.state()) if ranks.is_first else (None, {})
-    forms = [(name, tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()]
-    document, forms = ranks.told((document, forms))
-    values = {
-        name: tensors[name] if ranks.is_first else torch.empty(shape, dtype=dtype) for name, dtype, shape in forms
-    }
-    ranks.shared([*values.values()])
+def replicated(checkpoint: Checkpoint | None, ranks: Ranks) -> Checkpoint | None:
+    """The state that the first process has read, in every process; None where it has none."""
+    tensors = checkpoint.tensors if checkpoint else {}
+    forms = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
+    known = (checkpoint.position, checkpoint.document, forms, checkpoint.facts) if checkpoint else None
+    if (known := ranks.told(known)) is None:
+        return None
+    position, document, forms, facts = known
     if not ranks.is_first:
-        loop.restore(rebuilt(document, values, ranks.device))
+        tensors = {name: torch.empty(shape, dtype=dtype) for name, (dtype, shape) in forms.items()}
+    ranks.shared([*tensors.values()])
+    return Checkpoint(position, document, tensors, facts)
+
+
+def was_sharded(folder: Path) -> bool:
+    """Whether the run in a folder was begun, or last gone on with, by processes that each have a part of it."""
+    return bool((Checkpoints(folder).run() or {}).get("shard"))
 
 
 # --- how it goes on ----------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from aezoo.training.distributed.parts import part_of
+
 #: What tells the forms of a document apart: the only key of a table.
 _TENSOR, _DICT, _LIST, _TUPLE = "tensor", "dict", "list", "tuple"
 #: Of a tensor: that it lies on an accelerator; its axes from the outermost in memory to the innermost, if not in order.
@@ -118,7 +120,7 @@ def restore_module(module: nn.Module, state: Mapping[str, Tensor]) -> None:
     for name, value in state.items():
         tensor = current[name]
         if _alike(tensor, value) or (isinstance(tensor, nn.Parameter) and tensor.shape == value.shape):
-            tensor.copy_(value)
+            tensor.copy_(part_of(value, tensor))
         elif isinstance(tensor, nn.Parameter):
             raise Unfitting(f"{name} is {list(tensor.shape)}, not {list(value.shape)}")
         else:  # a buffer that was replaced in training, by one of another shape or order
@@ -167,12 +169,17 @@ def restore_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
         weight = weights[number]
         # A count of steps stays on the CPU, unless a fused update wants all on the weight's device.
         known[weight] = {
-            name: _copied(value, None if name == "step" and not _is_fused(optimizer) else weight.device)
+            name: _copied(_part(value, weight), None if name == "step" and not _is_fused(optimizer) else weight.device)
             for name, value in values.items()
         }
     settings = [{**old, **new} for old, new in zip(optimizer.param_groups, groups, strict=True)]
     # As `load_state_dict` ends: what an optimizer has derived from its state is derived anew.
     optimizer.__setstate__({"state": known, "param_groups": settings})
+
+
+def _part(value: Any, weight: Tensor) -> Any:
+    """What an optimizer knows of a weight: of each number of it, then that of the part that is here."""
+    return part_of(value, weight) if isinstance(value, Tensor) and value.shape == weight.shape else value
 
 
 def _weights(optimizer: Optimizer) -> list[Tensor]:
