@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from aezoo import errors as errors
     from aezoo.building.builder import build
     from aezoo.evaluation.scores import Scores, evaluate
+    from aezoo.fitting.results import Fit
+    from aezoo.fitting.run import fit
     from aezoo.model import Model
     from aezoo.reading.reader import read
     from aezoo.spec.document import Spec
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 #: Every public name and the module that it is fetched from.
 _HOMES = {
+    "Fit": "aezoo.fitting.results",
     "Model": "aezoo.model",
     "Run": "aezoo.training.results",
     "Scores": "aezoo.evaluation.scores",
@@ -36,6 +39,7 @@ _HOMES = {
     "Sweep": "aezoo.sweeps.results",
     "build": "aezoo.building.builder",
     "evaluate": "aezoo.evaluation.scores",
+    "fit": "aezoo.fitting.run",
     "load": "aezoo.zoo.loading",
     "pull": "aezoo.zoo.pulling",
     "push": "aezoo.zoo.pushing",
@@ -47,6 +51,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Fit",
     "Model",
     "Run",
     "Scores",
@@ -56,6 +61,7 @@ __all__ = [
     "build",
     "errors",
     "evaluate",
+    "fit",
     "load",
     "pull",
     "push",

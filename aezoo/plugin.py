@@ -18,6 +18,7 @@ from aezoo.randomness import rng
 from aezoo.registry.hookspecs import API
 from aezoo.registry.lazy import LazyModule
 from aezoo.spec.component import Component, Floats, Frozen, Interval, Ints, Matrix, Range, Remark, Strings, as_tuple
+from aezoo.spec.description import Column, Description
 from aezoo.spec.document import Spec
 from aezoo.spec.domain import Domain, Domains
 from aezoo.spec.kinds import (
@@ -64,6 +65,7 @@ __all__ = [
     "RANGES",
     "Activation",
     "Affine",
+    "Column",
     "Component",
     "ConstantSpec",
     "ConstraintSpec",
@@ -72,6 +74,7 @@ __all__ = [
     "DataError",
     "DataWarning",
     "DatasetSpec",
+    "Description",
     "Domain",
     "Domains",
     "Field",

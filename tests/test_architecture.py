@@ -77,17 +77,22 @@ MAY_IMPORT = {
         *("stacking", "training", "storage", "data", "reading", "registry"),
         *("spec", "hardware", "errors", "files", "hints"),
     },
+    "fitting": {
+        *("sweeps", "training", "storage", "diagnosis", "evaluation", "modules", "model", "data", "reading"),
+        *("registry", "nn", "spec", "errors", "files", "names", "randomness"),
+    },
     "zoo": {"storage", "model", "reading", "registry", "spec", "errors", "files", "hints", "names"},
     "testing": {
         *("storage", "training", "building", "data", "schema", "reference", "reading", "registry", "plugin"),
         *("nn", "spec", "hardware", "errors", "files"),
     },
-    "aezoo": {"zoo", "sweeps", "storage", "training", "evaluation", "building", "model", "reading", "spec", "errors"},
+    "aezoo": {"zoo", "fitting", "sweeps", "storage", "training", "evaluation", "building", "model", "reading", "spec", "errors"},
     "cli": {
         *(
             "aezoo",
             "testing",
             "zoo",
+            "fitting",
             "sweeps",
             "storage",
             "training",
@@ -105,6 +110,7 @@ MAY_IMPORT = {
 
 #: Who looks up the registry of the process where none is handed in: verbs, commands and what reads a spec or its data.
 LOOKS_UP = {
+    "fitting/source.py",
     *("reading/reader.py", "data/sources.py", "evaluation/scores.py", "registry/loader.py"),
     *("testing/__init__.py", "testing/law/under_test.py", "testing/law/overfitting.py"),
 }

@@ -10,6 +10,7 @@ import pytest
 import aezoo
 
 PUBLIC = [
+    "Fit",
     "Model",
     "Run",
     "Scores",
@@ -19,6 +20,7 @@ PUBLIC = [
     "build",
     "errors",
     "evaluate",
+    "fit",
     "load",
     "pull",
     "push",

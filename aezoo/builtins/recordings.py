@@ -10,7 +10,19 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from aezoo.builtins.recording_files import SUFFIXES, Recording, header, read
-from aezoo.plugin import DataError, DataWarning, Field, FileDatasetSpec, LazyArray, Remark, Samples, Shape, Spec, rng
+from aezoo.plugin import (
+    DataError,
+    DataWarning,
+    Description,
+    Field,
+    FileDatasetSpec,
+    LazyArray,
+    Remark,
+    Samples,
+    Shape,
+    Spec,
+    rng,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +31,9 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
     Rows = npt.NDArray[np.int64]
 
+#: Of a window that nobody chose: its length in frames, at most which part of a second it is, and fewer than how many
+#: windows are few.
+LENGTHS, PART_OF_A_SECOND, FEW = (1024, 512, 256, 128, 64), 15, 1000
 #: Bytes of recordings, as floats, that are held; of more, windows are read from their files.
 IN_MEMORY = 1 << 30
 
@@ -72,6 +87,27 @@ class RecordingsSpec(FileDatasetSpec):
         if len(spec.input.shape) != 2:
             yield Remark("recordings give samples [C, L]", hint="write input.shape = [1, 4096], say")
         yield from super().remarks(spec)
+
+    def describe(self, *, label: str | None = None) -> Description:
+        from aezoo.builtins.folders import files_under
+
+        folder = self.found()
+        headers = [header(path) for path in ([folder] if folder.is_file() else files_under(folder, SUFFIXES))]
+        if not headers:
+            raise DataError(f"{folder}: holds no recordings", hint=f"files are read that end in {' '.join(SUFFIXES)}")
+        rate, channels = headers[0].rate, headers[0].channels
+        length = next((size for size in LENGTHS if size <= rate / PART_OF_A_SECOND), LENGTHS[-1])
+        frames = sum(each.frames for each in headers)
+        settings: dict[str, Any] = {}
+        reasons: dict[str, str] = {}
+        if frames < FEW * length:
+            settings["hop"] = max(1, length // 4)
+            reasons["hop"] = f"so few windows fill {frames:,} frames that each overlaps with the next by three quarters"
+        if short := sum(each.frames < length for each in headers):
+            settings["on_bad_sample"] = "skip"
+            reasons["on_bad_sample"] = f"{short:,} of {len(headers):,} files are shorter than a window"
+        why = f"windows of {length} frames, {1000 * length / rate:.0f} ms at {rate:,} frames a second"
+        return Description(settings, reasons, shape=(channels, length), shape_reason=why)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         import numpy as np

@@ -13,7 +13,17 @@ from aezoo.builtins import table_classes, table_files
 from aezoo.builtins.grouping import GroupedDatasetSpec
 from aezoo.builtins.missing_values import gap_remarks
 from aezoo.builtins.table_files import NAMED, Dialect, Fault, Table
-from aezoo.plugin import DataError, DataWarning, Field, Remark, Samples, Shape, Spec, Strings
+from aezoo.plugin import (
+    DataError,
+    DataWarning,
+    Description,
+    Field,
+    Remark,
+    Samples,
+    Shape,
+    Spec,
+    Strings,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -140,6 +150,13 @@ class TableSpec(GroupedDatasetSpec):
             )
         yield from gap_remarks(self.missing, spec)
         yield from super().remarks(spec)
+
+    def describe(self, *, label: str | None = None) -> Description:
+        from aezoo.builtins.table_descriptions import describe
+
+        path = self.found()
+        with self.reading(path):
+            return describe(path, label)
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         path = self.found()

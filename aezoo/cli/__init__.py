@@ -39,6 +39,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "explain": ("explain", "Explain a fault by its code."),
     },
     "Training": {
+        "fit": ("fit", "Fit a model to samples, and judge it."),
         "train": ("train", "Train the model of a spec and keep it in a folder."),
         "resume": ("resume", "Go on with a run that was stopped."),
         "sweep": ("sweep", "Train a spec with many values, and compare."),

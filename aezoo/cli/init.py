@@ -7,17 +7,22 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from aezoo.cli import fit as of_fit
 from aezoo.cli import options
 from aezoo.cli.output import emit
 from aezoo.cli.output_files import claim
 from aezoo.errors import NotFound, PluginError, SpecError, UsageError
 from aezoo.files import atomic_write
-from aezoo.names import visible
+from aezoo.names import inert, visible
 from aezoo.spec.shape import Shape, flat, text
+
+if TYPE_CHECKING:
+    from aezoo.fitting.purposes import Purpose
 
 #: Families whose bundled spec is copied, the first that is asked for; any other family is a variant of what it says.
 BASES = {
@@ -104,18 +109,40 @@ def _shape(ctx: click.Context, param: click.Parameter, value: str) -> Shape:
     show_default=True,
     help="Of one sample: 784, 1x64, 3x64x64, 1x16x16x16.",
 )
+@click.option("--data", help="A file or folder of samples: the spec is written for these.")
+@of_fit.purpose
+@of_fit.label
+@of_fit.width
 @click.option("--out", type=options.AnyPath, help="The file, NAME.toml by default; - is stdout.")
 @options.force
 @options.as_json
-def init(name: str, variants: tuple[str, ...], shape: Shape, out: Path | None, force: bool, as_json: bool) -> None:
-    """Write a commented starter spec called NAME, for any mixture of families."""
+@click.pass_context
+def init(
+    ctx: click.Context,
+    name: str,
+    variants: tuple[str, ...],
+    shape: Shape,
+    data: str | None,
+    purpose: Purpose,
+    label: str | None,
+    width: int | None,
+    out: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write a commented starter spec called NAME, for any mixture of families, or for samples of yours."""
     from aezoo.reading.reader import check
     from aezoo.reading.text import parse
 
+    _refuse_mixed(ctx, data)
     name, out = _name_and_file(name, out)
     if str(out) != "-":
         claim(out, force=force)
-    written = starter(name, variants, shape, file=f"{name}.toml" if str(out) == "-" else str(out))
+    file = f"{name}.toml" if str(out) == "-" else str(out)
+    if data is None:
+        written = starter(name, variants, shape, file=file)
+    else:
+        written = _for_samples(name, data, purpose, label, width, file)
     try:
         spec, _ = check(parse(written.encode(), "starter.toml"))
     except PluginError:
@@ -130,6 +157,36 @@ def init(name: str, variants: tuple[str, ...], shape: Shape, out: Path | None, f
         return
     atomic_write(out, written)
     emit({"name": name, "arch": spec.arch, "path": out}) if as_json else click.echo(str(out))
+
+
+def _refuse_mixed(ctx: click.Context, data: str | None) -> None:
+    """Refuse options that do not go together: a spec is written for samples, or by what is said of them."""
+    given = {
+        name
+        for name in ("variants", "shape", "purpose", "label", "width")
+        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    shown = {"variants": "--variant", "shape": "--input", "purpose": "--for", "label": "--label", "width": "--width"}
+    wrong = given & {"variants", "shape"} if data is not None else given & {"purpose", "label", "width"}
+    if wrong:
+        names = ", ".join(shown[name] for name in shown if name in wrong)
+        message = f"{names} and --data exclude each other" if data is not None else f"{names} goes with --data"
+        raise UsageError(message, hint="--data says what the samples are; without it --input does")
+
+
+def _for_samples(name: str, data: str, purpose: Purpose, label: str | None, width: int | None, file: str) -> str:
+    """The text of a spec that suits samples, with the reason for each statement."""
+    from aezoo.fitting.facts import look, reads_words
+    from aezoo.fitting.proposal import starter as proposed
+
+    facts = look(data, label=label, words=reads_words())
+    shown = visible(shlex.quote(file))
+    head = [
+        f"Written for {facts.source} by aezoo init; yours to change.",
+        f"Check it:  aezoo check {shown}",
+        f"Train it:  aezoo train {shown} (into runs/{name})",
+    ]
+    return proposed(facts, purpose, name=name, width=width).text([inert(line, 300) for line in head])
 
 
 def _name_and_file(name: str, out: Path | None) -> tuple[str, Path]:

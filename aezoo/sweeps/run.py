@@ -124,18 +124,50 @@ def _grid(
     tell: Tell,
 ) -> Sweep:
     """A model for every combination of values."""
-    data, force = how.data, how.force
+    data = how.data
     trials, lints = trials_of(source, points(axes_of(settings)), out, limits=limits)
     for lint in lints:
         warnings.warn(SpecWarning(str(lint)), stacklevel=3)
     trials = [trial._replace(spec=restated(trial.spec, data)) for trial in trials]
+    return train_trials(trials, how, out=out, by=by, jobs=jobs, stack=stack, progress=progress, tell=tell)
+
+
+def train_trials(
+    trials: Sequence[Trial],
+    how: Settings,
+    *,
+    out: Path,
+    by: str = "total",
+    jobs: int = 1,
+    stack: bool = True,
+    progress: Progress | None = None,
+    tell: Tell = lambda line: None,
+) -> Sweep:
+    """Train the trials that are not finished, and tabulate all of them.
+
+    Args:
+        trials: Each with a spec and a folder of its own.
+        how: What is the same for all of them.
+        out: Where the table is written.
+        by: As for `sweep`.
+        jobs: As for `sweep`.
+        stack: As for `sweep`.
+        progress: As for `sweep`.
+        tell: As for `sweep`.
+
+    Raises:
+        Refused: Folders hold trials of other specs.
+        Resumable: By a signal; the same call goes on.
+        UsageError: No trial has the term `by`.
+    """
+    force = how.force
     if force:
         forget_others(trials, out)
     else:
         refuse_others(trials, out)
     make_folder(out)
     Sweep([row_of(trial) for trial in trials], f"validation.{by}", out).write()  # says whose folders these are
-    trained = _Trainer(how, progress, tell)
+    trained = _Trainer(how, progress or Silent(), tell)
     try:
         trained.train([trial for trial in trials if force or not trial.finished], jobs, stack=stack)
     except Interrupted as error:

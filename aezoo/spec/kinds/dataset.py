@@ -14,6 +14,7 @@ from aezoo.errors import DataError, NotFound
 from aezoo.files import expanded
 from aezoo.hints import assigned
 from aezoo.spec.component import AnySpec, Component, Remark
+from aezoo.spec.description import Description
 from aezoo.spec.samples import Samples
 from aezoo.spec.shape import Shape, text
 
@@ -129,6 +130,13 @@ class FileDatasetSpec(DatasetSpec):
     def knows(cls, folder: Path) -> bool:
         """Whether a folder is one of its sets, for callers that give nothing but a path."""
         return False
+
+    def describe(self, *, label: str | None = None) -> Description:
+        """What the file holds, and the settings with which it can be read: for specs that are written from data.
+
+        `label` names what is known of the samples and is no input. Raises `DataError`, `NotFound`.
+        """
+        return Description()
 
     def found(self) -> Path:
         """The path, or `NotFound`."""

@@ -1,0 +1,237 @@
+"""Facts: what samples are, as far as a look at some thousands of them tells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from aezoo.errors import DataError
+from aezoo.fitting.dimensions import components, intrinsic
+from aezoo.fitting.source import described
+from aezoo.registry.entry_points import disabled, installed
+from aezoo.spec.description import Column, Description
+from aezoo.spec.kinds import DatasetSpec
+from aezoo.spec.samples import Array, Samples
+from aezoo.spec.shape import Shape, flat, text
+
+#: The namespace of the plugin that has a density for classes.
+TABLES = "tables"
+Kind = Literal["table", "vector", "signal", "image", "volume"]
+#: Samples that are looked at, evenly spaced, and values of them all.
+ROWS, VALUES = 2000, 1 << 24
+#: Fewer samples than these cannot be split into three parts that mean anything.
+FEWEST = 20
+#: Shares of the variance for which principal components are counted.
+SHARES = (0.9, 0.95, 0.99)
+#: The least side of an array that may be an image, and how many times longer the other one is at most.
+SIDE, LONGER = 8, 4
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What samples are.
+
+    Attributes:
+        source: How they are called.
+        dataset: What reads them.
+        description: What their source says of itself.
+        kind: What one sample is.
+        n: How many there are.
+        shape: Of one, as a spec's input.
+        stored: The type of their values: uint8, float32.
+        least: The smallest value.
+        most: The largest.
+        deviation: Root mean square deviation of a value about its mean over samples.
+        spread: Largest deviation of a value over the smallest, of those that vary.
+        constant: How many values never change.
+        gaps: Share of the values that are missing.
+        binary: Whether all values are 0 or 1.
+        counts: Whether most columns hold counts, whole numbers from 0 on.
+        linear: Principal components that have 90, 95 and 99 % of the variance, by the share.
+        intrinsic: Dimension by nearest neighbours; NaN where it cannot be told.
+        classes: How many different labels there are; 0 without labels.
+    """
+
+    source: str
+    dataset: DatasetSpec
+    description: Description
+    kind: Kind
+    n: int
+    shape: Shape
+    stored: str
+    least: float
+    most: float
+    deviation: float
+    spread: float
+    constant: int
+    gaps: float
+    binary: bool
+    counts: bool
+    linear: Mapping[float, int]
+    intrinsic: float
+    classes: int = 0
+    remarks: tuple[str, ...] = field(default=())
+
+    @property
+    def width(self) -> int:
+        """How many values a sample has."""
+        return flat(self.shape)
+
+    @property
+    def words(self) -> tuple[Column, ...]:
+        """The columns of words among those that are read."""
+        return tuple(column for column in self.description.columns if column.holds == "words")
+
+
+def look(data: str | Path, *, label: str | None = None, words: bool = True, seed: int = 0) -> Facts:
+    """What the samples of a file, a folder or a bundled set are.
+
+    Args:
+        data: A path, or the name of a bundled set.
+        label: What is known of the samples and is no input.
+        words: Whether columns of words are read; else they are left out.
+        seed: Passed to the dataset.
+
+    Raises:
+        NotFound, UsageError: There is no such file, or nothing reads it.
+        DataError: It cannot be read, or nothing can be learnt of it.
+    """
+    dataset, description = described(data, label=label)
+    if not words:
+        dataset, description = _without_words(dataset, description)
+    samples = dataset.load(shape=description.shape, seed=seed)
+    return facts_of(samples, dataset, description)
+
+
+def facts_of(samples: Samples, dataset: DatasetSpec, description: Description | None = None) -> Facts:
+    """What samples are that were loaded. Raises `DataError` where nothing can be learnt of them."""
+    description = description or Description()
+    if len(samples) < FEWEST:
+        raise DataError(f"{samples.source}: {len(samples)} samples are too few to fit and judge a model",
+                        hint=f"give {FEWEST} or more, better some hundreds")  # fmt: skip
+    kind, shape = _kind(samples, description)
+    rows = _rows(len(samples), flat(shape))
+    values = np.asarray(samples.values[rows])
+    known = np.asarray(samples.fields["observed"][rows]) == 1 if "observed" in samples.fields else None
+    x = values.reshape(len(rows), -1).astype(np.float64)
+    seen = np.ones_like(x, bool) if known is None else known.reshape(x.shape)
+    return _looked_at(samples, dataset, description, kind, shape, x, seen)
+
+
+def _looked_at(
+    samples: Samples,
+    dataset: DatasetSpec,
+    description: Description,
+    kind: Kind,
+    shape: Shape,
+    x: Array,
+    seen: Array,
+) -> Facts:
+    if not np.isfinite(x[seen]).all():
+        raise DataError(f"{samples.source}: values are NaN or infinite", hint="fill them in, or leave their rows out")
+    if x.dtype.kind == "f" and samples.values.dtype == np.uint8:
+        x = x / 255
+    counts = seen.sum(axis=0).clip(1)
+    means = (x * seen).sum(axis=0) / counts
+    deviations = np.sqrt((((x - means) * seen) ** 2).sum(axis=0) / counts)
+    varies = deviations > 1e-12 * max(1.0, float(np.abs(means).max()))
+    if not varies.any():
+        raise DataError(f"{samples.source}: no value differs between {len(samples):,} samples", hint="give other data")
+    filled = np.where(seen, x, means)
+    by_column = kind in ("table", "vector")
+    scaled = (filled - means)[:, varies] / (deviations[varies] if by_column else 1.0)
+    labels = samples.fields.get("label")
+    values = x[seen]
+    return Facts(
+        source=samples.title,
+        dataset=dataset,
+        description=description,
+        kind=kind,
+        n=len(samples),
+        shape=shape,
+        stored=str(samples.values.dtype),
+        least=float(values.min()),
+        most=float(values.max()),
+        deviation=float(np.sqrt((deviations**2).mean())),
+        spread=float(deviations[varies].max() / deviations[varies].min()),
+        constant=int((~varies).sum()),
+        gaps=float(1 - seen.mean()),
+        binary=bool(np.isin(values, (0.0, 1.0)).all()),
+        counts=_are_counts(x, seen, varies),
+        linear=dict(zip(SHARES, components(scaled, SHARES), strict=True)),
+        intrinsic=intrinsic(scaled),
+        classes=0 if labels is None else len(np.unique(np.asarray(labels))),
+    )
+
+
+def reads_words() -> bool:
+    """Whether columns of words can be features: the plugin that has a density for them is installed."""
+    return TABLES in installed() and not disabled(TABLES)
+
+
+def _rows(n: int, width: int) -> Array:
+    count = min(n, ROWS, max(FEWEST, VALUES // width))
+    return np.arange(count) * n // count
+
+
+def _kind(samples: Samples, description: Description) -> tuple[Kind, Shape]:
+    """What a sample is, and its shape in a spec. Raises `DataError` for what is none."""
+    shape = samples.shape
+    if len(shape) == 1:
+        return ("table" if description.columns else "vector"), shape
+    if len(shape) == 2:
+        short, long = sorted(shape)
+        if short >= SIDE and long <= LONGER * short:
+            return "image", (1, *shape)
+        return "signal", shape
+    if len(shape) == 3:
+        if shape[2] in (1, 3, 4) and shape[0] > 4:
+            hint = "numpy.moveaxis(values, -1, 1) brings them first"
+            raise DataError(f"{samples.source}: samples {text(shape)} have their channels last", hint=hint)
+        return "image", shape
+    if len(shape) == 4:
+        return "volume", shape
+    raise DataError(
+        f"{samples.source}: samples are {text(shape) or 'single numbers'}", hint="give [N, ...], 1 to 4 axes"
+    )
+
+
+def _are_counts(x: Array, seen: Array, varies: Array) -> bool:
+    """As the diagnosis AZ714 sees them: most columns that vary hold small whole numbers, more than bits."""
+    whole = (((x >= 0) & (x == np.rint(x))) | ~seen).all(axis=0)
+    counts = whole & (x.std(axis=0) < 20) & (x.max(axis=0) > 1) & varies
+    return bool(2 * counts.sum() > varies.sum())
+
+
+def _without_words(dataset: DatasetSpec, description: Description) -> tuple[DatasetSpec, Description]:
+    """Without the columns of words: they are no features of a model of numbers."""
+    words = [column.name for column in description.columns if column.holds == "words"]
+    left = tuple(column for column in description.columns if column.holds != "words")
+    if not words:
+        return dataset, description
+    if not left:
+        hint = "pip install aezoo-tables: it has a density for classes"
+        raise DataError(f"all columns hold words: {', '.join(words)}", hint=hint)
+    settings = {**description.settings, "exclude": (*description.settings.get("exclude", ()), *words)}
+    settings.pop("categories", None)
+    why = f"{', '.join(words)}: words, which need pip install aezoo-tables"
+    reasons = {**description.reasons, "exclude": "; ".join(filter(None, (description.reasons.get("exclude"), why)))}
+    reasons.pop("categories", None)
+    missing = any(column.gaps for column in left)
+    if not missing:
+        for name in ("missing", "gaps"):
+            settings.pop(name, None)
+            reasons.pop(name, None)
+    changed = {name: settings.get(name, type(dataset).model_fields[name].default)
+               for name in ("exclude", "categories", "missing", "gaps")}  # fmt: skip
+    return dataset.model_copy(update=changed), replace(description, settings=settings, reasons=reasons, columns=left)
+
+
+def rounded(value: float) -> str:
+    """A figure as a comment shows it."""
+    return "unknown" if math.isnan(value) else f"{value:.3g}"
