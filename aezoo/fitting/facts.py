@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from aezoo.data.stores import chunks
 from aezoo.errors import DataError
 from aezoo.fitting.dimensions import components, intrinsic
 from aezoo.fitting.source import described
@@ -24,6 +25,8 @@ TABLES = "tables"
 Kind = Literal["table", "vector", "signal", "image", "volume"]
 #: Samples that are looked at, evenly spaced, and values of them all.
 ROWS, VALUES = 2000, 1 << 24
+#: Values that are searched for gaps at once.
+CHUNK = 1 << 22
 #: Fewer samples than these cannot be split into three parts that mean anything.
 FEWEST = 20
 #: Shares of the variance for which principal components are counted.
@@ -105,7 +108,20 @@ def look(data: str | Path, *, label: str | None = None, words: bool = True, seed
     if not words:
         dataset, description = _without_words(dataset, description)
     samples = dataset.load(shape=description.shape, seed=seed)
+    if _has_gaps(samples, dataset):
+        dataset = dataset.model_copy(update={"missing": "mask"})
+        settings = {**description.settings, "missing": "mask"}
+        reasons = {**description.reasons, "missing": "values that are NaN are missing"}
+        description = replace(description, settings=settings, reasons=reasons)
+        samples = dataset.load(shape=description.shape, seed=seed)
     return facts_of(samples, dataset, description)
+
+
+def _has_gaps(samples: Samples, dataset: DatasetSpec) -> bool:
+    """Whether values are NaN that the dataset could read as gaps, and does not yet."""
+    if getattr(dataset, "missing", "mask") is not None or samples.values.dtype.kind != "f":
+        return False
+    return any(bool(np.isnan(part).any()) for _, part in chunks(samples.values, CHUNK))
 
 
 def facts_of(samples: Samples, dataset: DatasetSpec, description: Description | None = None) -> Facts:

@@ -20,6 +20,8 @@ from aezoo.spec.shape import text
 Document = dict[str, Any]
 #: Widest code that is proposed.
 WIDEST = 256
+#: Widest code of a model that is to be a density.
+DENSITY = 64
 #: Values of a full batch up to which a linear model is trained by L-BFGS, to many digits.
 HELD = 2_000_000
 #: Passes over the samples, and the steps that these are at least and at most.
@@ -120,10 +122,20 @@ def code_width(facts: Facts, purpose: Purpose) -> tuple[int, str]:
         dim = min(dim, own)
     if purpose == "denoise":
         return dim, "wide enough to keep all that is not noise"
+    if purpose == "anomaly":
+        return _of_densities(facts)
     if dim > min(most, WIDEST):
         dim = min(most, WIDEST)
         why += f"; {dim} is half of the values, beyond which a code is all but a copy" if dim == most else ""
     return dim, why
+
+
+def _of_densities(facts: Facts) -> tuple[int, str]:
+    """A code that may hold every direction: the rate shuts off those that tell nothing."""
+    if facts.width - 1 <= DENSITY:
+        return facts.width - 1, "one value less than a sample: its rate shuts off what tells nothing"
+    dim = min(DENSITY, facts.linear[0.99])
+    return dim, f"{facts.linear[0.99]} principal components have 99% of the variance, and {DENSITY} values are the most"
 
 
 def _refuse(facts: Facts, purpose: Purpose, width: int | None) -> None:
@@ -161,7 +173,7 @@ def _variants(facts: Facts, purpose: Purpose, network: Network) -> list[Variant]
     if network.name == "linear":
         return [Variant("", 1e-2, 0.0)]
     if facts.n < 5000:  # few samples: what restrains a network decides
-        return [Variant("", 2e-3, 0.03), Variant("decay", 2e-3, 0.5)]
+        return [Variant("", 5e-3, 0.03), Variant("decay", 5e-3, 0.5)]
     return [Variant("", 1e-3, 0.01), Variant("fast", 3e-3, 0.01)]
 
 
