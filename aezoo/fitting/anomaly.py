@@ -38,8 +38,8 @@ class AnomalyJudge:
     def __init__(self, held_out: HeldOut) -> None:
         self.held_out = held_out
 
-    def choose(self, model: Model) -> float:
-        return float(np.mean(self._scores(model, self._samples("validation"))))
+    def choose(self, model: Model) -> Tensor:
+        return torch.from_numpy(self._scores(model, self._samples("validation")))
 
     def compare(self, model: Model) -> list[Compared]:
         found = []

@@ -15,6 +15,7 @@ from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.results import Row, Sweep
 from aezoo.sweeps.run import train_trials
 from aezoo.sweeps.trials import Trial
+from aezoo.training.initial_weights import Start
 from aezoo.training.progress import Progress
 from aezoo.training.run import train
 
@@ -103,10 +104,20 @@ def train_candidates(
     clock: Clock,
     how: Settings,
     *,
+    start: Callable[[Proposal], Start | None] = lambda proposal: None,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Trained:
     """Train one network after the other, the linear one first, until the time is over.
+
+    Args:
+        proposals: Those of one network beside each other.
+        out: The folder of the fit.
+        clock: The budget.
+        how: What is the same for all of them.
+        start: Gives the first weights of a network; None for random ones.
+        progress: Is shown the losses.
+        tell: Is told of what happens.
 
     Raises:
         Resumable: By a signal; the same call goes on.
@@ -119,6 +130,8 @@ def train_candidates(
         if trials and clock.over and not all(trial.finished for trial in new):
             left_out += [trial.name for trial in new]
             continue
+        first = start(group[0])
+        new = [trial._replace(start=first) for trial in new]
         tell(f"{name}: {len(group)} of {group[0].spec.training.steps:,} steps")
         trials += new
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -60,6 +61,28 @@ class Compared(NamedTuple):
         rival = self.rivals[0]
         scale = rival.value if self.better == "lower" else 1 - rival.value
         return rival.verdict(scale)
+
+
+def simplest(values: Sequence[Tensor]) -> int:
+    """The first of candidates, the simplest first, that is no worse than the best by more than a standard error.
+
+    The rule of Breiman et al. 1984, "Classification and regression trees", section 3.4.3, with the error of the
+    difference, pair by pair.
+
+    Args:
+        values: Of each candidate, what each sample contributes to its figure; lower is better. NaN is worst.
+
+    Shape:
+        values: [N] each
+    """
+    means = [value.mean().nan_to_num(math.inf).item() for value in values]
+    best = values[means.index(min(means))]
+    for place, value in enumerate(values):
+        behind = value - best
+        error = behind.std().item() / math.sqrt(len(behind)) if len(behind) > 1 else 0.0
+        if behind.mean().item() <= error:
+            return place
+    return means.index(min(means))
 
 
 def by_samples(figure: str, own: Tensor, others: dict[str, Tensor], *, better: Literal["lower", "higher"]) -> Compared:

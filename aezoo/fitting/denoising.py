@@ -32,9 +32,9 @@ class DenoisingJudge:
         self.held_out = held_out
         self._batches: dict[Split, Batch] = {}
 
-    def choose(self, model: Model) -> float:
+    def choose(self, model: Model) -> Tensor:
         clean, noisy = self._pair(model, "validation")
-        return self._errors(clean, reconstructed(model, noisy)).mean().item()
+        return self._errors(clean, reconstructed(model, noisy))
 
     def compare(self, model: Model) -> list[Compared]:
         clean, noisy = self._pair(model, "test")

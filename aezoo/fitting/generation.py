@@ -31,9 +31,8 @@ class GenerationJudge:
         self._kernel: Kernel | None = None
         self._wide: Principal | None = None
 
-    def choose(self, model: Model) -> float:
-        x = self._x(model, "validation")
-        return discrepancies(x, self._drawn(model), self._kernel_of(model)).mean().item()
+    def choose(self, model: Model) -> Tensor:
+        return discrepancies(self._x(model, "validation"), self._drawn(model), self._kernel_of(model))
 
     def compare(self, model: Model) -> list[Compared]:
         x, kernel = self._x(model, "test"), self._kernel_of(model)

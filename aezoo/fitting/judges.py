@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from torch import Tensor
+
 from aezoo.errors import DataError
 from aezoo.fitting.anomaly import AnomalyJudge
 from aezoo.fitting.comparison import Compared
@@ -18,8 +20,8 @@ from aezoo.model import Model
 class Judge(Protocol):
     """Judges models of one fit."""
 
-    def choose(self, model: Model) -> float:
-        """The figure on validation samples by which candidates are compared; the lower, the better."""
+    def choose(self, model: Model) -> Tensor:
+        """What each validation sample contributes to the figure by which candidates are compared; lower is better."""
         ...
 
     def compare(self, model: Model) -> list[Compared]:

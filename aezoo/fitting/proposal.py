@@ -20,6 +20,8 @@ from aezoo.spec.shape import text
 Document = dict[str, Any]
 #: Widest code that is proposed.
 WIDEST = 256
+#: Widest samples of which a linear filter of all values is a candidate.
+FILTERED = 1024
 #: Widest code of a model that is to be a density.
 DENSITY = 64
 #: Values of a full batch up to which a linear model is trained by L-BFGS, to many digits.
@@ -159,8 +161,8 @@ def _networks(facts: Facts, purpose: Purpose, dim: int) -> list[Network]:
     hidden = 64 if facts.n < 1000 else 128 if facts.width <= 256 else 256
     convolves = networks.can_convolve(facts)
     if purpose == "denoise" and convolves:
-        small = networks.filtering(facts, "filter", 16)
-        return [small, networks.filtering(facts, "filter-wide", 32)]
+        filters = [networks.filtering(facts, "filter", 16), networks.filtering(facts, "filter-wide", 32)]
+        return [networks.linear(facts), *filters] if facts.width <= FILTERED else filters
     found = [networks.linear(facts), networks.dense(facts, "dense", hidden, dim)]
     if convolves:
         found.append(networks.convolutional(facts, "conv", 32 if len(facts.shape) == 3 else 48))
@@ -171,7 +173,7 @@ def _networks(facts: Facts, purpose: Purpose, dim: int) -> list[Network]:
 
 def _variants(facts: Facts, purpose: Purpose, network: Network) -> list[Variant]:
     if network.name == "linear":
-        return [Variant("", 1e-2, 0.0)]
+        return [Variant("", 1e-3, 0.0)]
     if facts.n < 5000:  # few samples: what restrains a network decides
         return [Variant("", 5e-3, 0.03), Variant("decay", 5e-3, 0.5)]
     return [Variant("", 1e-3, 0.01), Variant("fast", 3e-3, 0.01)]
@@ -270,6 +272,8 @@ def _layers(
         document["encoder"] = layers
     variational = purpose == "anomaly" or (purpose == "generate" and network.name != "linear")
     latent: Document = {"type": "gaussian" if variational else "deterministic", "dim": dim}
+    if purpose == "denoise" and network.name == "linear":
+        latent["dim"] = facts.width  # a filter of all values
     if network.spatial:
         latent |= {"dim": max(4, document_channels(network) // 4), "layout": "spatial"}
     if purpose == "generate" and not variational:

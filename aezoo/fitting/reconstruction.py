@@ -30,8 +30,8 @@ class ReconstructionJudge:
         self._guess: Guess | None = None
         self._principal: dict[int, Principal] = {}
 
-    def choose(self, model: Model) -> float:
-        return self._shares(model, "validation").mean().item()
+    def choose(self, model: Model) -> Tensor:
+        return self._shares(model, "validation")
 
     def compare(self, model: Model) -> list[Compared]:
         pca = self._pca(model)

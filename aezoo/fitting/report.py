@@ -44,7 +44,8 @@ def _lines(fit: Fit) -> Iterator[str]:
     yield from ("", "## Figures", "")
     yield from _figures(fit)
     yield from ("", "## The candidates", "")
-    yield "Compared on validation samples, by the figure of the purpose; the lower, the better."
+    yield "Compared on validation samples, by the figure of the purpose; the lower, the better. Of those that are no"
+    yield "worse than the best by more than a standard error the simplest is chosen."
     yield from ("", "| candidate | validation figure | steps | seconds | ended |", "|---|---|---|---|---|")
     for each in fit.candidates:
         chosen = " (chosen)" if each.name == fit.chosen.name else ""

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from aezoo.data.sources import restated
 from aezoo.diagnosis.finding import Finding, read_findings
 from aezoo.errors import RunFailed, UsageError
 from aezoo.files import atomic_write, expanded
 from aezoo.fitting.candidates import Clock, lengths, train_candidates
+from aezoo.fitting.comparison import simplest
 from aezoo.fitting.facts import Facts, look, reads_words
 from aezoo.fitting.held_out import HeldOut
-from aezoo.fitting.judges import judge_of
+from aezoo.fitting.judges import Judge, judge_of
 from aezoo.fitting.plan import Asked, Plan, keep, kept
 from aezoo.fitting.proposal import Proposal, proposals
 from aezoo.fitting.purposes import MEANINGS, Purpose
 from aezoo.fitting.report import report
 from aezoo.fitting.results import MODEL, REPORT, SPEC, Fit, Judged
+from aezoo.fitting.starts import FOLDER as STARTS
+from aezoo.fitting.starts import start_of
 from aezoo.model import Model
 from aezoo.registry.attribution import attributed
 from aezoo.storage import layout
 from aezoo.storage.loading import model_of
 from aezoo.storage.model_files import ModelFiles
 from aezoo.storage.verification import read_facts, verify
-from aezoo.storage.writer import current
+from aezoo.storage.writer import current, holds_model
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.results import Row
 from aezoo.sweeps.trials import make_folder
@@ -88,12 +91,23 @@ def fit(
     make_folder(out)
     if plan is None:
         if force:
-            shutil.rmtree(out / "candidates", ignore_errors=True)
+            for name in ("candidates", STARTS):
+                shutil.rmtree(out / name, ignore_errors=True)
         plan = Plan(asked, lengths(found, clock, how))
         keep(out, plan)
     found = [each.lasting(plan.steps[each.shape]) for each in found]
-    trained = train_candidates(found, out, clock, how._replace(force=False), progress=progress, tell=tell)
-    done = _judged(facts, asked, found, trained.rows, out, clock)
+    held_out = HeldOut.of(found[0].spec)
+    judge = judge_of(purpose, held_out)
+    trained = train_candidates(
+        found,
+        out,
+        clock,
+        how._replace(force=False),
+        start=partial(start_of, purpose=purpose, held_out=held_out, out=out),
+        progress=progress,
+        tell=tell,
+    )
+    done = _judged(facts, asked, found, trained.rows, judge, out, clock)
     if trained.left_out:
         done.remarks.append(f"no time was left for {', '.join(trained.left_out)}: give it more --minutes")
     _write(done, plan)
@@ -111,25 +125,21 @@ def _told(facts: Facts, first: Proposal) -> str:
     return f"{facts.source}: {facts.n:,} samples, each a {facts.kind} of {shape}; a code of {width}"
 
 
-def _judged(facts: Facts, asked: Asked, found: list[Proposal], rows: list[Row], out: Path, clock: Clock) -> Fit:
+def _judged(
+    facts: Facts, asked: Asked, found: list[Proposal], rows: list[Row], judge: Judge, out: Path, clock: Clock
+) -> Fit:
     """The best of the candidates, judged on test samples."""
     by_name = {each.name: each for each in found}
     good = [row for row in rows if not row.failure]
     if not good:
         raise RunFailed(f"no candidate could be trained; {rows[0].trial.name}: {rows[0].failure}")
-    held_out = HeldOut.of(restated(by_name[good[0].trial.name].spec, None))
-    judge = judge_of(asked.purpose, held_out)
-    figures: list[tuple[float, Row, Model]] = []
-    for row in good:
-        model = _loaded(row.trial.folder)
-        figures.append((judge.choose(model), row, model))
-    figures.sort(key=lambda each: each[0])
-    _, best, model = figures[0]
-    candidates = [
-        Judged(row.trial.name, value, int(row.record.get("steps", 0)), float(row.record.get("seconds", 0)),
-               str(row.record.get("ended", "")))
-        for value, row, _ in figures
-    ]  # fmt: skip
+    models = [_loaded(row.trial.folder) for row in good]
+    figures = [judge.choose(model) for model in models]
+    order = sorted(range(len(good)), key=lambda i: (good[i].trial.spec.parameters, i))
+    chosen = order[simplest([figures[i] for i in order])]
+    best, model = good[chosen], models[chosen]
+    candidates = [_described(row, figure.mean().item()) for row, figure in zip(good, figures, strict=True)]
+    candidates.sort(key=lambda each: each.chosen_by)
     return Fit(
         asked,
         facts,
@@ -141,6 +151,12 @@ def _judged(facts: Facts, asked: Asked, found: list[Proposal], rows: list[Row], 
         clock.passed,
         [f"{row.trial.name} failed: {row.failure}" for row in rows if row.failure],
     )
+
+
+def _described(row: Row, figure: float) -> Judged:
+    record = row.record
+    steps, seconds = int(record.get("steps", 0)), float(record.get("seconds", 0))
+    return Judged(row.trial.name, figure, steps, seconds, str(record.get("ended", "")))
 
 
 def _loaded(folder: Path) -> Model:
@@ -164,9 +180,10 @@ def _write(done: Fit, plan: Plan) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(chosen, staged, ignore=shutil.ignore_patterns(".*"))
     staged.rename(model)
+    start = f" --from {STARTS}/{done.chosen.shape}" if holds_model(done.out / STARTS / done.chosen.shape) else ""
     head = [
         f"{done.facts.source}, for {MEANINGS[done.asked.purpose].wish}. Written by aezoo fit; yours to change.",
-        f"Check it: aezoo check {SPEC}    Train it: aezoo train {SPEC}",
+        f"Check it: aezoo check {SPEC}    Train it: aezoo train {SPEC}{start}",
     ]
     atomic_write(done.out / SPEC, done.chosen.text(head))
     atomic_write(done.out / REPORT, report(done))

@@ -245,6 +245,7 @@ class _Trainer:
                 threads=settings.threads,
                 force=settings.force,
                 progress=self.progress,
+                start_from=trial.start,
                 resume="auto",
                 keep_state=False,
             )

@@ -76,7 +76,7 @@ def _attempt(trials: Sequence[Trial], settings: Settings, progress: Progress) ->
         closing: dict[str, ExitStack] = {}
         for trial in trials:
             own = closing[trial.name] = folders.enter_context(ExitStack())
-            options = StartOptions(True, settings.force, False, CHEAP, keep_state=False, stacked=len(trials))
+            options = StartOptions(True, settings.force, False, CHEAP, False, trial.start, stacked=len(trials))
             runs[trial.name] = own.enter_context(
                 started(settings.request(trial.spec), trial.folder, Silent(), options, stop)
             )

@@ -14,6 +14,7 @@ from aezoo.spec.limits import DEFAULT_LIMITS, Limits
 from aezoo.storage import checkpoints, layout
 from aezoo.storage.verification import read_facts
 from aezoo.sweeps.grid import Point
+from aezoo.training.initial_weights import Start
 
 #: Of the sweep, in its folder.
 SWEEP = "sweep.json"
@@ -29,12 +30,14 @@ class Trial(NamedTuple):
         settings: What varies, as it was written.
         spec: What is trained.
         folder: Where.
+        start: The model whose weights it starts from.
     """
 
     name: str
     settings: dict[str, str]
     spec: Spec
     folder: Path
+    start: Start | None = None
 
     @property
     def finished(self) -> bool:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from aezoo.fitting.comparison import Compared, Kernel, Rival, auroc, by_ranking, by_samples, discrepancies
+from aezoo.fitting.comparison import Compared, Kernel, Rival, auroc, by_ranking, by_samples, discrepancies, simplest
 from aezoo.fitting.wording import verdict
 
 
@@ -72,6 +72,16 @@ def test_a_bootstrap_gives_an_error_that_shrinks_with_the_samples() -> None:
         assert compared.rivals[0].value == pytest.approx(0.5, abs=4 / math.sqrt(n) / 2)
         errors.append(compared.rivals[0].error)
     assert errors[0] / errors[1] == pytest.approx(4, rel=0.3)  # the root of sixteen; 200 draws tell it to 5 %
+
+
+def test_the_simplest_is_chosen_that_is_no_worse_than_chance_makes_it() -> None:
+    best = torch.zeros(100)
+    noise = torch.arange(100) % 2 - 0.5  # of a mean of 0, and a standard error of 0.05
+    assert simplest([best + 0.2 + noise, best + 0.04 + noise, best]) == 1
+    assert simplest([best + 0.2 + noise, best + 0.06 + noise, best]) == 2
+    assert simplest([best, best - 1]) == 1
+    assert simplest([torch.full((3,), math.nan), torch.ones(3)]) == 1
+    assert simplest([torch.ones(3)]) == 0
 
 
 def test_discrepancies_have_the_mean_that_the_closed_form_has() -> None:
