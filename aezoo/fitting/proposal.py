@@ -26,6 +26,8 @@ FILTERED = 1024
 DENSITY = 64
 #: Values of a full batch up to which a linear model is trained by L-BFGS, to many digits.
 HELD = 2_000_000
+#: Values of a sample up to which learning rates are as they are.
+NARROW = 64
 #: Passes over the samples, and the steps that these are at least and at most.
 EPOCHS, LEAST, MOST = 60, 1500, 20_000
 #: Deviation of the noise that a denoising model is trained with, as a share of that of the samples.
@@ -173,10 +175,17 @@ def _networks(facts: Facts, purpose: Purpose, dim: int) -> list[Network]:
 
 def _variants(facts: Facts, purpose: Purpose, network: Network) -> list[Variant]:
     if network.name == "linear":
-        return [Variant("", 1e-3, 0.0)]
+        return [Variant("", 2e-4, 0.0)]
+    # Adam moves every weight by its rate: of maps of many values, which add up, the same rate moves the sum farther.
+    slower = 1.0 if network.outputs is None else math.sqrt(NARROW / max(NARROW, facts.width))
     if facts.n < 5000:  # few samples: what restrains a network decides
-        return [Variant("", 5e-3, 0.03), Variant("decay", 5e-3, 0.5)]
-    return [Variant("", 1e-3, 0.01), Variant("fast", 3e-3, 0.01)]
+        return [Variant("", _digits(5e-3 * slower), 0.03), Variant("decay", _digits(5e-3 * slower), 0.5)]
+    return [Variant("", _digits(1e-3 * slower), 0.01), Variant("fast", _digits(3e-3 * slower), 0.01)]
+
+
+def _digits(rate: float) -> float:
+    """A rate as one would write it."""
+    return float(f"{rate:.1g}")
 
 
 # --- statements ---------------------------------------------------------------------------------------------
