@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aezoo.errors import Resumable
 from aezoo.fitting.proposal import Proposal
-from aezoo.spec.kinds import SplitDatasetSpec
+from aezoo.spec.kinds import FileDatasetSpec, SplitDatasetSpec
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.results import Row, Sweep
 from aezoo.sweeps.run import train_trials
@@ -25,6 +25,8 @@ FOLDER = "candidates"
 SHARE = 0.75
 #: Steps by which the pace is measured: of L-BFGS, of which one is hundreds of passes, fewer.
 MEASURED, OF_LBFGS = 40, 2
+#: Samples by which it is measured: of all of them a validation would take as long as the steps.
+SOME = 4000
 #: Fewer steps than these are no training.
 LEAST = 20
 
@@ -56,10 +58,12 @@ class Trained(NamedTuple):
 
     Attributes:
         rows: Of each that was trained.
+        proposals: What each of them was, with the length that it was trained for, by its name.
         left_out: Names of those for which no time was left.
     """
 
     rows: list[Row]
+    proposals: dict[str, Proposal]
     left_out: list[str]
 
 
@@ -69,33 +73,30 @@ def shapes(proposals: Sequence[Proposal]) -> Iterator[tuple[str, list[Proposal]]
         yield name, list(group)
 
 
-def lengths(proposals: Sequence[Proposal], clock: Clock, how: Settings) -> dict[str, int]:
-    """How many steps each network gets: as many as it wants, or as its share of the budget holds.
+def length_of(group: Sequence[Proposal], seconds: float, how: Settings) -> int:
+    """How many steps the candidates of a network get: as many as they want, or as the time holds.
 
-    The pace is that of some first steps of its own, with what validation they bring, on the machine as loaded as it is.
+    The pace is that of some first steps on some of the samples, on the machine as loaded as it is.
+
+    Args:
+        group: Candidates of one network; each is taken to need a time of its own, trained as one or not.
+        seconds: For all of them.
+        how: What is the same for all of them.
     """
-    groups = list(shapes(proposals))
-    share = SHARE * clock.seconds / len(groups)
-    return {name: min(_wanted(group[0]), _affordable(group, share, how)) for name, group in groups}
-
-
-def _wanted(proposal: Proposal) -> int:
-    return int(proposal.document["training"]["steps"])
-
-
-def _affordable(group: Sequence[Proposal], seconds: float, how: Settings) -> int:
-    """Steps for which the time is enough, if each candidate of the group takes its own."""
     first = group[0]
-    measured = OF_LBFGS if first.document["training"]["optimizer"]["type"] == "lbfgs" else MEASURED
+    by_lbfgs = first.document["training"]["optimizer"]["type"] == "lbfgs"
+    measured = OF_LBFGS if by_lbfgs else MEASURED
     short = first.lasting(measured)
     data = dict(short.document["data"])
     if isinstance(first.spec.data, SplitDatasetSpec):
-        data["test"] = 0.0  # nothing is evaluated
+        data |= {"test": 0.0, "validation": 0.01}  # nothing is evaluated, and little validated
+    if isinstance(first.spec.data, FileDatasetSpec) and not by_lbfgs:
+        data["limit"] = SOME
     spec = short._replace(document={**short.document, "data": data}).spec
     record = train(spec, how.data, device=how.device, threads=how.threads).record
-    return max(
-        LEAST if measured == MEASURED else 1, int(seconds / len(group) * measured / max(record["seconds"], 1e-3))
-    )
+    affordable = int(seconds / len(group) * measured / max(record["seconds"], 1e-3))
+    wanted = int(first.document["training"]["steps"])
+    return min(wanted, max(1 if by_lbfgs else LEAST, affordable))
 
 
 def train_candidates(
@@ -104,6 +105,8 @@ def train_candidates(
     clock: Clock,
     how: Settings,
     *,
+    steps: dict[str, int],
+    decided: Callable[[], None],
     start: Callable[[Proposal], Start | None] = lambda proposal: None,
     progress: Progress | None = None,
     tell: Callable[[str], None] = lambda line: None,
@@ -115,6 +118,8 @@ def train_candidates(
         out: The folder of the fit.
         clock: The budget.
         how: What is the same for all of them.
+        steps: Of each network, by its name; those that are not known yet are added.
+        decided: Called when one was added.
         start: Gives the first weights of a network; None for random ones.
         progress: Is shown the losses.
         tell: Is told of what happens.
@@ -123,27 +128,29 @@ def train_candidates(
         Resumable: By a signal; the same call goes on.
     """
     trials: list[Trial] = []
+    trained: dict[str, Proposal] = {}
     left_out: list[str] = []
     done: Sweep | None = None
-    for name, group in shapes(proposals):
-        new = [Trial(each.name, {"candidate": each.name}, each.spec, out / FOLDER / each.name) for each in group]
-        if trials and clock.over and not all(trial.finished for trial in new):
-            left_out += [trial.name for trial in new]
+    groups = list(shapes(proposals))
+    for position, (name, group) in enumerate(groups):
+        if trials and clock.over and name not in steps:
+            left_out += [each.name for each in group]
             continue
+        if name not in steps:
+            # What a network leaves of its share goes to those after it.
+            seconds = (SHARE * clock.seconds - clock.passed) / (len(groups) - position)
+            steps[name] = length_of(group, seconds, how)
+            decided()
+        group = [each.lasting(steps[name]) for each in group]
         first = start(group[0])
-        new = [trial._replace(start=first) for trial in new]
-        tell(f"{name}: {len(group)} of {group[0].spec.training.steps:,} steps")
-        trials += new
+        trials += [
+            Trial(each.name, {"candidate": each.name}, each.spec, out / FOLDER / each.name, first) for each in group
+        ]
+        trained |= {each.name: each for each in group}
+        tell(f"{name}: {len(group)} of {steps[name]:,} steps")
         try:
             done = train_trials(trials, how, out=out / FOLDER, progress=progress, tell=tell)
         except Resumable as error:
-            raise Resumable(
-                f"{error.message}; what is finished is kept in {out}", hint="the same command goes on"
-            ) from error
-    return Trained(done.rows if done else [], left_out)
-
-
-def facts_of(row: Row) -> dict[str, Any]:
-    """What a report says of a candidate."""
-    names = ("steps", "best_step", "seconds", "ended", "parameters")
-    return {name: row.record[name] for name in names if name in row.record}
+            message = f"{error.message}; what is finished is kept in {out}"
+            raise Resumable(message, hint="the same command goes on") from error
+    return Trained(done.rows if done else [], trained, left_out)

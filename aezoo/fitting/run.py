@@ -10,7 +10,7 @@ from pathlib import Path
 from aezoo.diagnosis.finding import Finding, read_findings
 from aezoo.errors import RunFailed, UsageError
 from aezoo.files import atomic_write, expanded
-from aezoo.fitting.candidates import Clock, lengths, train_candidates
+from aezoo.fitting.candidates import Clock, Trained, train_candidates
 from aezoo.fitting.comparison import simplest
 from aezoo.fitting.facts import Facts, look, reads_words
 from aezoo.fitting.held_out import HeldOut
@@ -93,9 +93,8 @@ def fit(
         if force:
             for name in ("candidates", STARTS):
                 shutil.rmtree(out / name, ignore_errors=True)
-        plan = Plan(asked, lengths(found, clock, how))
+        plan = Plan(asked, {})
         keep(out, plan)
-    found = [each.lasting(plan.steps[each.shape]) for each in found]
     held_out = HeldOut.of(found[0].spec)
     judge = judge_of(purpose, held_out)
     trained = train_candidates(
@@ -103,11 +102,13 @@ def fit(
         out,
         clock,
         how._replace(force=False),
+        steps=plan.steps,
+        decided=partial(keep, out, plan),
         start=partial(start_of, purpose=purpose, held_out=held_out, out=out),
         progress=progress,
         tell=tell,
     )
-    done = _judged(facts, asked, found, trained.rows, judge, out, clock)
+    done = _judged(facts, asked, trained, judge, out, clock)
     if trained.left_out:
         done.remarks.append(f"no time was left for {', '.join(trained.left_out)}: give it more --minutes")
     _write(done, plan)
@@ -125,11 +126,9 @@ def _told(facts: Facts, first: Proposal) -> str:
     return f"{facts.source}: {facts.n:,} samples, each a {facts.kind} of {shape}; a code of {width}"
 
 
-def _judged(
-    facts: Facts, asked: Asked, found: list[Proposal], rows: list[Row], judge: Judge, out: Path, clock: Clock
-) -> Fit:
+def _judged(facts: Facts, asked: Asked, trained: Trained, judge: Judge, out: Path, clock: Clock) -> Fit:
     """The best of the candidates, judged on test samples."""
-    by_name = {each.name: each for each in found}
+    rows = trained.rows
     good = [row for row in rows if not row.failure]
     if not good:
         raise RunFailed(f"no candidate could be trained; {rows[0].trial.name}: {rows[0].failure}")
@@ -143,7 +142,7 @@ def _judged(
     return Fit(
         asked,
         facts,
-        by_name[best.trial.name],
+        trained.proposals[best.trial.name],
         candidates,
         judge.compare(model),
         _findings(best.trial.folder),

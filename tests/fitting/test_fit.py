@@ -14,7 +14,7 @@ import pytest
 import aezoo
 from aezoo.cli import main
 from aezoo.errors import Interrupted, Refused, Resumable, UsageError
-from aezoo.fitting import candidates, run
+from aezoo.fitting import candidates, generation, run
 from aezoo.fitting.facts import look
 from aezoo.fitting.proposal import proposals
 from aezoo.reading.reader import read
@@ -25,6 +25,8 @@ from tests.fitting.samples import SAMPLES
 STEPS = {"linear": 3, "dense": 60, "dense-wide": 4, "conv": 4, "filter": 4, "filter-wide": 2}
 
 
+#: The function itself, which tests replace.
+LENGTH_OF = candidates.length_of
 #: Candidates that most tests do with.
 FEW = ("linear", "dense", "filter")
 
@@ -32,7 +34,8 @@ FEW = ("linear", "dense", "filter")
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trains few candidates, for a known length."""
-    monkeypatch.setattr(run, "lengths", lambda proposals, *_: {p.shape: STEPS[p.shape] for p in proposals})
+    monkeypatch.setattr(candidates, "length_of", lambda group, *_: STEPS[group[0].shape])
+    monkeypatch.setattr(generation, "COMPARED", 200)
     monkeypatch.setattr(
         run, "proposals", lambda *args, **named: [p for p in proposals(*args, **named) if p.name in FEW]
     )
@@ -116,7 +119,6 @@ def test_what_is_linear_is_told_to_be_no_better_than_pca(tmp_path: Path) -> None
         ("signals", "compress", "share of the variance unexplained", "PCA of equal width"),
         ("table with gaps", "features", "share of the variance unexplained", "PCA of equal width"),
         ("vectors", "generate", "squared MMD from held-out samples", "a Gaussian of the samples' moments"),
-        ("bits", "generate", "squared MMD from held-out samples", "a Gaussian of the samples' moments"),
     ],
 )
 def test_each_purpose_has_its_figure_and_its_linear_baseline(
@@ -133,7 +135,7 @@ def test_each_purpose_has_its_figure_and_its_linear_baseline(
 def test_words_are_fitted_beside_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("aezoo_tables")
     monkeypatch.setitem(STEPS, "dense", 4)
-    for purpose in ("features", "anomaly", "generate"):
+    for purpose in ("features", "generate"):
         done = aezoo.fit(
             SAMPLES["table with words"](tmp_path), purpose, out=tmp_path / purpose, device="cpu", threads=1
         )  # type: ignore[arg-type]
@@ -213,13 +215,17 @@ def test_a_budget_that_is_over_leaves_the_linear_model_and_says_so(tmp_path: Pat
     assert done.remarks[0] in (tmp_path / "out" / "report.md").read_text()
 
 
-def test_lengths_hold_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Of forty steps, or of two.
+@pytest.mark.parametrize(
+    ("name", "seconds", "steps"),
+    # Of forty steps in two seconds, for two candidates; of two steps of L-BFGS, for one; none gets more than it wants.
+    [("dense", 30.0, 300), ("dense", 1e6, 1500), ("dense", 0.1, 20), ("linear", 10.0, 10), ("linear", 0.1, 1)],
+)
+def test_a_length_holds_the_time_that_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, seconds: float, steps: int
+) -> None:
     monkeypatch.setattr(candidates, "train", lambda *_, **__: SimpleNamespace(record={"seconds": 2.0}))
-    found = proposals(look(ball(tmp_path)), "features")
-    steps = candidates.lengths(found, candidates.Clock(2.0), Settings())
-    # Three networks share three quarters of 120 seconds, 30 each: at 1 step a second, and at 20 for each of two.
-    assert steps == {"linear": 30, "dense": 300, "dense-wide": 300}
+    found = dict(candidates.shapes(proposals(look(ball(tmp_path)), "features")))
+    assert LENGTH_OF(found[name], seconds, Settings()) == steps
 
 
 # --- the command line ---------------------------------------------------------------------------------------
