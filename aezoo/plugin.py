@@ -18,7 +18,7 @@ from aezoo.randomness import rng
 from aezoo.registry.hookspecs import API
 from aezoo.registry.lazy import LazyModule
 from aezoo.spec.component import Component, Floats, Frozen, Interval, Ints, Matrix, Range, Remark, Strings, as_tuple
-from aezoo.spec.description import Column, Description
+from aezoo.spec.description import Column, ColumnDensity, Description
 from aezoo.spec.document import Spec
 from aezoo.spec.domain import Domain, Domains
 from aezoo.spec.kinds import (
@@ -66,6 +66,7 @@ __all__ = [
     "Activation",
     "Affine",
     "Column",
+    "ColumnDensity",
     "Component",
     "ConstantSpec",
     "ConstraintSpec",

@@ -78,7 +78,8 @@ MAY_IMPORT = {
         *("spec", "hardware", "errors", "files", "hints"),
     },
     "fitting": {
-        *("sweeps", "training", "storage", "diagnosis", "evaluation", "modules", "model", "data", "reading"),
+        *("sweeps", "training", "storage", "building", "diagnosis", "evaluation", "modules", "model", "data"),
+        "reading",
         *("registry", "nn", "spec", "errors", "files", "names", "randomness"),
     },
     "zoo": {"storage", "model", "reading", "registry", "spec", "errors", "files", "hints", "names"},
@@ -86,7 +87,19 @@ MAY_IMPORT = {
         *("storage", "training", "building", "data", "schema", "reference", "reading", "registry", "plugin"),
         *("nn", "spec", "hardware", "errors", "files"),
     },
-    "aezoo": {"zoo", "fitting", "sweeps", "storage", "training", "evaluation", "building", "model", "reading", "spec", "errors"},
+    "aezoo": {
+        "zoo",
+        "fitting",
+        "sweeps",
+        "storage",
+        "training",
+        "evaluation",
+        "building",
+        "model",
+        "reading",
+        "spec",
+        "errors",
+    },
     "cli": {
         *(
             "aezoo",

@@ -70,7 +70,7 @@ def test_a_slip_of_the_hand_is_understood(word: str, known: Any, meant: str) -> 
 @pytest.mark.parametrize(
     ("word", "known"),
     [
-        *((word, TABLE) for word in ("fit", "report", "export", "predict", "test", "infer")),
+        *((word, TABLE) for word in ("learn", "report", "export", "predict", "test", "infer")),
         *((word, TABLE) for word in ("restore", "generate", "checkpoint", "download", "delete", "serve", "x", "")),
         *((word, OPTIONS) for word in ("--resume", "--label", "--lr", "--gpu", "--cpu", "--workers", "--batch-size")),
         *((word, OPTIONS) for word in ("--tensorboard", "--name", "--model", "--threshold", "--path", "--test")),

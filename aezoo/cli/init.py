@@ -176,10 +176,10 @@ def _refuse_mixed(ctx: click.Context, data: str | None) -> None:
 
 def _for_samples(name: str, data: str, purpose: Purpose, label: str | None, width: int | None, file: str) -> str:
     """The text of a spec that suits samples, with the reason for each statement."""
-    from aezoo.fitting.facts import look, reads_words
+    from aezoo.fitting.facts import look
     from aezoo.fitting.proposal import starter as proposed
 
-    facts = look(data, label=label, words=reads_words())
+    facts = look(data, label=label)
     shown = visible(shlex.quote(file))
     head = [
         f"Written for {facts.source} by aezoo init; yours to change.",

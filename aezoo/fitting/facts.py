@@ -12,16 +12,14 @@ import numpy as np
 
 from aezoo.data.stores import chunks
 from aezoo.errors import DataError
+from aezoo.fitting.classes import density_of
 from aezoo.fitting.dimensions import components, intrinsic
 from aezoo.fitting.source import described
-from aezoo.registry.entry_points import disabled, installed
 from aezoo.spec.description import Column, Description
 from aezoo.spec.kinds import DatasetSpec
 from aezoo.spec.samples import Array, Samples
 from aezoo.spec.shape import Shape, flat, text
 
-#: The namespace of the plugin that has a density for classes.
-TABLES = "tables"
 Kind = Literal["table", "vector", "signal", "image", "volume"]
 #: Samples that are looked at, evenly spaced, and values of them all.
 ROWS, VALUES = 2000, 1 << 24
@@ -29,6 +27,8 @@ ROWS, VALUES = 2000, 1 << 24
 CHUNK = 1 << 22
 #: Fewer samples than these cannot be split into three parts that mean anything.
 FEWEST = 20
+#: What reads columns of words.
+NEEDED = "a plugin with a density for classes"
 #: Shares of the variance for which principal components are counted.
 SHARES = (0.9, 0.95, 0.99)
 #: The least side of an array that may be an image, and how many times longer the other one is at most.
@@ -91,13 +91,14 @@ class Facts:
         return tuple(column for column in self.description.columns if column.holds == "words")
 
 
-def look(data: str | Path, *, label: str | None = None, words: bool = True, seed: int = 0) -> Facts:
+def look(data: str | Path, *, label: str | None = None, words: bool | None = None, seed: int = 0) -> Facts:
     """What the samples of a file, a folder or a bundled set are.
 
     Args:
         data: A path, or the name of a bundled set.
         label: What is known of the samples and is no input.
-        words: Whether columns of words are read; else they are left out.
+        words: Whether columns of words are read, or left out; by default they are where an installed plugin has a
+            density for them.
         seed: Passed to the dataset.
 
     Raises:
@@ -105,7 +106,8 @@ def look(data: str | Path, *, label: str | None = None, words: bool = True, seed
         DataError: It cannot be read, or nothing can be learnt of it.
     """
     dataset, description = described(data, label=label)
-    if not words:
+    in_words = any(column.holds == "words" for column in description.columns)
+    if in_words and not (density_of(description.columns) if words is None else words):
         dataset, description = _without_words(dataset, description)
     samples = dataset.load(shape=description.shape, seed=seed)
     if _has_gaps(samples, dataset):
@@ -185,11 +187,6 @@ def _looked_at(
     )
 
 
-def reads_words() -> bool:
-    """Whether columns of words can be features: the plugin that has a density for them is installed."""
-    return TABLES in installed() and not disabled(TABLES)
-
-
 def _rows(n: int, width: int) -> Array:
     count = min(n, ROWS, max(FEWEST, VALUES // width))
     return np.arange(count) * n // count
@@ -231,11 +228,11 @@ def _without_words(dataset: DatasetSpec, description: Description) -> tuple[Data
     if not words:
         return dataset, description
     if not left:
-        hint = "pip install aezoo-tables: it has a density for classes"
+        hint = f"{NEEDED}: `aezoo plugins` lists those that are here"
         raise DataError(f"all columns hold words: {', '.join(words)}", hint=hint)
     settings = {**description.settings, "exclude": (*description.settings.get("exclude", ()), *words)}
     settings.pop("categories", None)
-    why = f"{', '.join(words)}: words, which need pip install aezoo-tables"
+    why = f"{', '.join(words)} of words, which need {NEEDED}"
     reasons = {**description.reasons, "exclude": "; ".join(filter(None, (description.reasons.get("exclude"), why)))}
     reasons.pop("categories", None)
     missing = any(column.gaps for column in left)

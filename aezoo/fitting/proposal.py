@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from aezoo.errors import UsageError
 from aezoo.fitting import networks
+from aezoo.fitting.classes import Density, density_of
 from aezoo.fitting.commented import commented
 from aezoo.fitting.facts import Facts, rounded
 from aezoo.fitting.networks import Network
@@ -197,15 +197,16 @@ def _proposal(
     document: Document = {"aezoo": 1, "name": name}
     document["description"] = f"{facts.source}: {MEANINGS[purpose].wish}"
     comments: dict[str, str] = {}
-    if facts.words:
-        document["requires"] = ["aezoo-tables"]
+    density = density_of(facts.description.columns) if facts.words else None
+    if density is not None:
+        document["requires"] = [density.requires]
         comments["requires"] = "Columns of words need a density for classes."
     _input(facts, document, comments)
     _corruption(facts, purpose, document, comments)
-    _layers(facts, purpose, network, dim, document, comments)
+    _layers(facts, purpose, network, dim, density, document, comments)
     comments["encoder"] = f"{network.why[0].upper()}{network.why[1:]}."
     comments["latent"] = f"The code: {why}."
-    _losses(facts, purpose, network, document, comments)
+    _losses(facts, density, document, comments)
     _data(facts, document, comments)
     _training(facts, purpose, network, variant, seed, document, comments)
     full = "-".join(filter(None, (network.name, variant.name)))
@@ -270,11 +271,17 @@ def _corruption(facts: Facts, purpose: Purpose, document: Document, comments: di
 
 
 def _layers(
-    facts: Facts, purpose: Purpose, network: Network, dim: int, document: Document, comments: dict[str, str]
+    facts: Facts,
+    purpose: Purpose,
+    network: Network,
+    dim: int,
+    density: Density | None,
+    document: Document,
+    comments: dict[str, str],
 ) -> None:
     before: list[Document] = []
-    if facts.words:
-        before.append({"type": "tables:columns", "columns": columns_of(facts)})
+    if density is not None:
+        before += [{**layer} for layer in density.parts.encoder]
     if facts.gaps and network.name != "linear":
         before.append({"type": "join", "reads": "fields.observed"})
     if layers := [*before, *network.encoder]:
@@ -284,19 +291,13 @@ def _layers(
     if purpose == "denoise" and network.name == "linear":
         latent["dim"] = facts.width  # a filter of all values
     if network.spatial:
-        latent |= {"dim": max(4, document_channels(network) // 4), "layout": "spatial"}
+        latent |= {"dim": max(4, int(network.encoder[-1]["channels"]) // 4), "layout": "spatial"}
     if purpose == "generate" and not variational:
         latent["prior"] = "fitted_gaussian"
     document["latent"] = latent
     if before and network.outputs is not None:
-        given = sum(_given(column) for column in columns_of(facts)) if facts.words else facts.width
-        document["decoder"] = _filled(network.outputs, given)
+        document["decoder"] = _filled(network.outputs, facts.width if density is None else density.parts.outputs)
         comments["decoder"] = "Of its own: not every layer of the encoder has a mirror."
-
-
-def document_channels(network: Network) -> int:
-    """Channels of the last convolution."""
-    return int(network.encoder[-1]["channels"])
 
 
 def _filled(outputs: list[Document], given: int) -> list[Document]:
@@ -307,24 +308,10 @@ def _filled(outputs: list[Document], given: int) -> list[Document]:
     return [*outputs[:-1], {**outputs[-1], "body": [*body, {**last, "features": given}]}]
 
 
-def columns_of(facts: Facts) -> list[Document]:
-    """The columns of a table as aezoo-tables describes them."""
-    kinds: list[Document] = [
-        {"kind": "categorical", "classes": len(column.words)} if column.words else {"kind": "gaussian"}
-        for column in facts.description.columns
-    ]
-    groups = ((kind, len(list(alike))) for kind, alike in groupby(kinds))
-    return [{**kind, "count": count} if count > 1 else kind for kind, count in groups]
-
-
-def _given(column: Document) -> int:
-    return int(column.get("classes", 1)) * int(column.get("count", 1))
-
-
-def _losses(facts: Facts, purpose: Purpose, network: Network, document: Document, comments: dict[str, str]) -> None:
+def _losses(facts: Facts, density: Density | None, document: Document, comments: dict[str, str]) -> None:
     variational = document["latent"]["type"] == "gaussian"
-    if facts.words:
-        document["likelihood"] = {"type": "tables:mixed", "columns": columns_of(facts)}
+    if density is not None:
+        document["likelihood"] = {**density.parts.likelihood}
         comments["likelihood"] = "A density for each column: numbers around a mean, classes by their probabilities."
     elif _in_bits(facts):
         document["likelihood"] = {"type": "bernoulli"}

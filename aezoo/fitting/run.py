@@ -12,7 +12,7 @@ from aezoo.errors import RunFailed, UsageError
 from aezoo.files import atomic_write, expanded
 from aezoo.fitting.candidates import Clock, Trained, train_candidates
 from aezoo.fitting.comparison import simplest
-from aezoo.fitting.facts import Facts, look, reads_words
+from aezoo.fitting.facts import Facts, look
 from aezoo.fitting.held_out import HeldOut
 from aezoo.fitting.judges import Judge, judge_of
 from aezoo.fitting.plan import Asked, Plan, keep, kept
@@ -84,7 +84,7 @@ def fit(
     out = expanded(Path(out))
     asked = Asked(str(data), purpose, label, width, minutes, seed)
     plan = kept(out, asked, force=force)
-    facts = look(data, label=label, words=reads_words(), seed=seed)
+    facts = look(data, label=label, seed=seed)
     found = proposals(facts, purpose, name=_name(facts), width=width, seed=seed)
     tell(_told(facts, found[0]))
     how = Settings(device=device, threads=threads, force=force)

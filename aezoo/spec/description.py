@@ -26,6 +26,20 @@ class Column(NamedTuple):
     gaps: int = 0
 
 
+class ColumnDensity(NamedTuple):
+    """Parts of a spec that read columns of several kinds and have a density for them.
+
+    Attributes:
+        likelihood: Its table.
+        encoder: Layers that come before all others.
+        outputs: How many numbers the decoder gives.
+    """
+
+    likelihood: Mapping[str, Any]
+    encoder: tuple[Mapping[str, Any], ...]
+    outputs: int
+
+
 @dataclass(frozen=True)
 class Description:
     """What a source holds, and how it has to be read.

@@ -45,7 +45,7 @@ def test_words_are_features_where_they_can_be(tmp_path: Path) -> None:
     without = look(table(tmp_path), words=False)
     assert without.words == ()
     assert "arm" in without.description.settings["exclude"]
-    assert "pip install aezoo-tables" in without.description.reasons["exclude"]
+    assert "a plugin with a density for classes" in without.description.reasons["exclude"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from aezoo.spec.component import AnySpec, Component, Range, Remark
+from aezoo.spec.description import Column, ColumnDensity
 from aezoo.spec.domain import Domains
 from aezoo.spec.shape import Shape
 
@@ -54,6 +55,14 @@ class LikelihoodSpec(Component):
     def for_counts(cls, counts: Sequence[bool]) -> str:
         """A likelihood of features of which these are counts, as TOML in one line; empty if it is none for counts."""
         return ""
+
+    @classmethod
+    def for_columns(cls, columns: Sequence[Column]) -> ColumnDensity | None:
+        """Parts of a spec for these columns of a table, some of which hold words; None if it has no density for them.
+
+        Words are read as their places, from 0 on.
+        """
+        return None
 
     def parameters(self, shape: Shape) -> int:
         """How many weights it has (counted without torch)."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aezoo.plugin import Domains, Field, LikelihoodSpec, Shape
+from aezoo.plugin import Column, ColumnDensity, Domains, Field, LikelihoodSpec, Shape
 from aezoo_tables.columns import CLASSES, COUNTS, Columns, refuse_misfit, single
 
 if TYPE_CHECKING:
@@ -68,6 +68,18 @@ class MixedSpec(LikelihoodSpec):
         kinds = {True: "negative_binomial", False: "gaussian"}
         columns = ", ".join(f'{{kind = "{kinds[counted]}", count = {count}}}' for counted, count in runs)
         return f'{{type = "{cls.tag()}", columns = [{columns}]}}'
+
+    @classmethod
+    def for_columns(cls, columns: Sequence[Column]) -> ColumnDensity | None:
+        kinds = [{"kind": "categorical", "classes": len(c.words)} if c.words else {"kind": "gaussian"} for c in columns]
+        if any(kind.get("classes", 2) == 1 for kind in kinds):
+            return None
+        runs = ((kind, len([*run])) for kind, run in groupby(kinds))
+        table = [{**kind, "count": count} if count > 1 else kind for kind, count in runs]
+        outputs = sum(int(kind.get("classes", 1)) for kind in kinds)
+        namespace = cls.tag().removesuffix("mixed")
+        reading = {"type": f"{namespace}columns", "columns": table}
+        return ColumnDensity({"type": cls.tag(), "columns": table}, (reading,), outputs)
 
     def raw_shape(self, shape: Shape) -> Shape:
         refuse_misfit(self.columns, shape)
