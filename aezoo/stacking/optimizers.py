@@ -128,7 +128,7 @@ class StackedOptimizers:
         if all(clip is None for clip in self.clips):
             return
         there = {name: gradient for name, gradient in gradients.items() if gradient is not None}
-        squares = [gradient.flatten(1).square().sum(1) for gradient in there.values()]
+        squares = [gradient.reshape(len(gradient), -1).square().sum(1) for gradient in there.values()]
         norms = torch.stack(squares).sum(0).sqrt()
         most = norms.new_tensor([float("inf") if clip is None else clip for clip in self.clips])
         factors = (most / (norms + 1e-6)).clamp(max=1.0)  # as `torch.nn.utils.clip_grad_norm_`

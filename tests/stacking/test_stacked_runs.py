@@ -70,6 +70,10 @@ CASES = {
     "weights of terms": (GAUSSIAN, [[f"regularizers.kl.weight={w}", "training.seed=2"] for w in (1, 0.5, 4)]),
     "latent noise": (GAUSSIAN, SEEDS),
     "clip and average": (GAUSSIAN, [["training.clip=0.5", "training.ema=0.9"], ["training.ema=0.8"], []]),
+    "clip of a single number": (
+        {**GAUSSIAN, "likelihood": {"type": "gaussian", "variance": "learned"}},
+        [["training.clip=0.5"], ["training.clip=2.0"]],
+    ),
     "patience": (
         {**PLAIN, "training": {"epochs": 6, "batch_size": 16}},
         [["training.optimizer.lr=0.3", "training.patience=1"], []],
