@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from aezoo.errors import Resumable
 from aezoo.fitting.proposal import Proposal
+from aezoo.fitting.starts import CLOSED
 from aezoo.spec.kinds import FileDatasetSpec, SplitDatasetSpec
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.results import Row, Sweep
@@ -58,11 +59,13 @@ class Trained(NamedTuple):
 
     Attributes:
         rows: Of each that was trained.
+        closed: The folder of each that was not, since its first weights are the optimum, by its name.
         proposals: What each of them was, with the length that it was trained for, by its name.
         left_out: Names of those for which no time was left.
     """
 
     rows: list[Row]
+    closed: dict[str, Path]
     proposals: dict[str, Proposal]
     left_out: list[str]
 
@@ -130,10 +133,15 @@ def train_candidates(
     trials: list[Trial] = []
     trained: dict[str, Proposal] = {}
     left_out: list[str] = []
+    closed: dict[str, Path] = {}
     done: Sweep | None = None
     groups = list(shapes(proposals))
     for position, (name, group) in enumerate(groups):
-        if trials and clock.over and name not in steps:
+        if name == CLOSED and (first := start(group[0])) is not None:
+            tell(f"{name}: in closed form")
+            closed[name], trained[name] = Path(first.source), group[0]
+            continue
+        if (trials or closed) and clock.over and name not in steps:
             left_out += [each.name for each in group]
             continue
         if name not in steps:
@@ -153,4 +161,4 @@ def train_candidates(
         except Resumable as error:
             message = f"{error.message}; what is finished is kept in {out}"
             raise Resumable(message, hint="the same command goes on") from error
-    return Trained(done.rows if done else [], trained, left_out)
+    return Trained(done.rows if done else [], closed, trained, left_out)

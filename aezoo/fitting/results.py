@@ -43,6 +43,7 @@ class Fit:
         asked: What it was asked for.
         facts: What the samples are.
         chosen: The best candidate.
+        folder: Its own folder, of which `model` is a copy.
         candidates: All that were trained, the best first.
         compared: Figures of the chosen one on test samples; the first one is the purpose's own.
         findings: Of the diagnosis.
@@ -54,6 +55,7 @@ class Fit:
     asked: Asked
     facts: Facts
     chosen: Proposal
+    folder: Path
     candidates: list[Judged]
     compared: list[Compared]
     findings: list[Finding]

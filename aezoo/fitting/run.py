@@ -128,34 +128,38 @@ def _told(facts: Facts, first: Proposal) -> str:
 
 def _judged(facts: Facts, asked: Asked, trained: Trained, judge: Judge, out: Path, clock: Clock) -> Fit:
     """The best of the candidates, judged on test samples."""
-    rows = trained.rows
-    good = [row for row in rows if not row.failure]
-    if not good:
-        raise RunFailed(f"no candidate could be trained; {rows[0].trial.name}: {rows[0].failure}")
-    models = [_loaded(row.trial.folder) for row in good]
-    figures = [judge.choose(model) for model in models]
-    order = sorted(range(len(good)), key=lambda i: (good[i].trial.spec.parameters, i))
-    chosen = order[simplest([figures[i] for i in order])]
-    best, model = good[chosen], models[chosen]
-    candidates = [_described(row, figure.mean().item()) for row, figure in zip(good, figures, strict=True)]
+    good = {row.trial.name: row for row in trained.rows if not row.failure}
+    folders = {**trained.closed, **{name: row.trial.folder for name, row in good.items()}}
+    if not folders:
+        row = trained.rows[0]
+        raise RunFailed(f"no candidate could be trained; {row.trial.name}: {row.failure}")
+    # Sorted as they were proposed, where weights are as many.
+    names = sorted(folders, key=lambda name: trained.proposals[name].spec.parameters)
+    models = {name: _loaded(folders[name]) for name in names}
+    figures = {name: judge.choose(models[name]) for name in names}
+    chosen = names[simplest([*figures.values()])]
+    candidates = [_described(name, figures[name].mean().item(), good.get(name)) for name in names]
     candidates.sort(key=lambda each: each.chosen_by)
     return Fit(
         asked,
         facts,
-        trained.proposals[best.trial.name],
+        trained.proposals[chosen],
+        folders[chosen],
         candidates,
-        judge.compare(model),
-        _findings(best.trial.folder),
+        judge.compare(models[chosen]),
+        _findings(folders[chosen]),
         out,
         clock.passed,
-        [f"{row.trial.name} failed: {row.failure}" for row in rows if row.failure],
+        [f"{row.trial.name} failed: {row.failure}" for row in trained.rows if row.failure],
     )
 
 
-def _described(row: Row, figure: float) -> Judged:
+def _described(name: str, figure: float, row: Row | None) -> Judged:
+    if row is None:
+        return Judged(name, figure, 0, 0.0, "in closed form")
     record = row.record
     steps, seconds = int(record.get("steps", 0)), float(record.get("seconds", 0))
-    return Judged(row.trial.name, figure, steps, seconds, str(record.get("ended", "")))
+    return Judged(name, figure, steps, seconds, str(record.get("ended", "")))
 
 
 def _loaded(folder: Path) -> Model:
@@ -173,7 +177,7 @@ def _findings(folder: Path) -> list[Finding]:
 
 def _write(done: Fit, plan: Plan) -> None:
     """Write the model, the spec that is the user's to keep, and the report."""
-    chosen = current(done.out / "candidates" / done.chosen.name)
+    chosen = current(done.folder)
     model, staged = done.out / MODEL, done.out / f".{MODEL}-staged"
     for folder in (staged, model):
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from aezoo.building.builder import build
-from aezoo.fitting.held_out import HeldOut, in_units
+from aezoo.evaluation.scores import evaluate_split
+from aezoo.fitting.held_out import HeldOut, encoded, in_units
 from aezoo.fitting.linear import principal
 from aezoo.fitting.proposal import Proposal
 from aezoo.fitting.purposes import Purpose
@@ -31,6 +32,8 @@ from aezoo.training.initial_weights import Start
 
 #: The folder of the starts.
 FOLDER = "starts"
+#: The network of which the first weights are the optimum: it is not trained.
+CLOSED = "linear"
 #: Networks that hold a linear map from end to end.
 LINEAR = ("linear", "dense", "dense-wide")
 #: Least standard deviation of what a code leaves, in units of the loss.
@@ -69,7 +72,12 @@ def start_of(proposal: Proposal, purpose: Purpose, held_out: HeldOut, out: Path)
     maps = _filter(model, x) if purpose == "denoise" else _principal(model, x, known)
     if not _give(model, maps) or not _is(model, maps, held_out):
         return None
-    save(model, folder)
+    scores = None
+    if proposal.shape == CLOSED:  # it is a candidate as it is
+        if model.network.prior is not None and spec.latent.prior is not None:
+            model.network.prior.fit(encoded(model, held_out.batch("train")).float())
+        scores = evaluate_split(model, held_out.samples, held_out.rows, "test")
+    save(model, folder, scores=scores)
     return Start.of(folder)
 
 
