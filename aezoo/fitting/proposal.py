@@ -26,6 +26,8 @@ FILTERED = 1024
 DENSITY = 64
 #: Values of a full batch up to which a linear model is trained by L-BFGS, to many digits.
 HELD = 2_000_000
+#: Share of the values that a code for new samples has at most.
+NEARLY = 0.85
 #: Values of a sample up to which learning rates are as they are.
 NARROW = 64
 #: Passes over the samples, and the steps that these are at least and at most.
@@ -128,9 +130,12 @@ def code_width(facts: Facts, purpose: Purpose) -> tuple[int, str]:
         return dim, "wide enough to keep all that is not noise"
     if purpose == "anomaly":
         return _of_densities(facts)
+    share = "half of the values"
+    if purpose == "generate":  # what a code leaves out, draws lack
+        most, share = max(most, int(NEARLY * facts.width)), f"{NEARLY:.0%} of the values"
     if dim > min(most, WIDEST):
         dim = min(most, WIDEST)
-        why += f"; {dim} is half of the values, beyond which a code is all but a copy" if dim == most else ""
+        why += f"; {dim} is {share}, beyond which a code is all but a copy" if dim == most else ""
     return dim, why
 
 

@@ -71,12 +71,11 @@ class MixedSpec(LikelihoodSpec):
 
     @classmethod
     def for_columns(cls, columns: Sequence[Column]) -> ColumnDensity | None:
-        kinds = [{"kind": "categorical", "classes": len(c.words)} if c.words else {"kind": "gaussian"} for c in columns]
-        if any(kind.get("classes", 2) == 1 for kind in kinds):
+        classes = [len(column.words) for column in columns]  # 0 of numbers
+        if 1 in classes:
             return None
-        runs = ((kind, len([*run])) for kind, run in groupby(kinds))
-        table = [{**kind, "count": count} if count > 1 else kind for kind, count in runs]
-        outputs = sum(int(kind.get("classes", 1)) for kind in kinds)
+        table = [_stated(count, len([*run])) for count, run in groupby(classes)]
+        outputs = sum(count or 1 for count in classes)
         namespace = cls.tag().removesuffix("mixed")
         reading = {"type": f"{namespace}columns", "columns": table}
         return ColumnDensity({"type": cls.tag(), "columns": table}, (reading,), outputs)
@@ -94,3 +93,9 @@ class MixedSpec(LikelihoodSpec):
 
         refuse_misfit(self.columns, shape)
         return Mixed([(column.kind, column.classes) for column in single(self.columns)])
+
+
+def _stated(classes: int, count: int) -> dict[str, str | int]:
+    """So many columns alike, as a spec states them: of classes, or of numbers where there are none."""
+    kind: dict[str, str | int] = {"kind": "categorical", "classes": classes} if classes else {"kind": "gaussian"}
+    return {**kind, "count": count} if count > 1 else kind
