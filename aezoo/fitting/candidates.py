@@ -91,7 +91,7 @@ def length_of(group: Sequence[Proposal], seconds: float, how: Settings) -> int:
     measured = OF_LBFGS if by_lbfgs else MEASURED
     short = first.lasting(measured)
     data = dict(short.document["data"])
-    if isinstance(first.spec.data, SplitDatasetSpec):
+    if isinstance(first.spec.data, (FileDatasetSpec, SplitDatasetSpec)):
         data |= {"test": 0.0, "validation": 0.01}  # nothing is evaluated, and little validated
     if isinstance(first.spec.data, FileDatasetSpec) and not by_lbfgs:
         data["limit"] = SOME
