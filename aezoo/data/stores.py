@@ -9,10 +9,8 @@ A store gives what `Batches` asks of a tensor: `index_select(0, rows)`, a slice,
 from __future__ import annotations
 
 import mmap
-import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -153,11 +151,12 @@ class Pages:
         Raises:
             DataError: The file is shorter than it was: reading on would end the process.
         """
-        for path in self._files:
-            if 0 <= _size(path) < self._least:
-                raise DataError(
-                    f"{path} was cut short while it was read", hint="put back the data that the run began with"
-                )
+        # The size of the very file that is mapped, whatever lies at its path by now.
+        if self._map is not None and self._map.size() < self._least:
+            raise DataError(
+                f"{', '.join(map(str, self._files))} was cut short while it was read",
+                hint="put back the data that the run began with",
+            )
         self._touched += count
         if self._touched > HELD:
             self.release()
@@ -199,14 +198,6 @@ def _end_of(values: Any) -> int:
     """The first byte of the file behind a mapped array: a mapping begins at a whole page."""
     offset = int(getattr(values, "offset", 0) or 0)
     return offset - offset % mmap.ALLOCATIONGRANULARITY + len(values._mmap)
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file; -1 if it is gone, which a mapping outlives."""
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return -1
 
 
 def as_tensor(values: Array) -> Tensor:

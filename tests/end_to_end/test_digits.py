@@ -12,7 +12,12 @@ from aezoo.reading.bundled import bundled_specs
 
 
 @pytest.mark.parametrize(
-    ("name", "epochs"), [("vanilla-digits", 24), ("convolutional-digits", 9), ("variational-digits", 15)]
+    ("name", "epochs"),
+    [
+        ("vanilla-digits", 24),
+        pytest.param("convolutional-digits", 9, marks=pytest.mark.slow),
+        ("variational-digits", 15),
+    ],
 )
 def test_a_bundled_spec_reconstructs_better_than_pca_of_the_same_width(name: str, epochs: int) -> None:
     run = aezoo.train(aezoo.read(name, overrides=[f"training.epochs={epochs}"]))
