@@ -71,7 +71,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 #: Commands that write, or train, as one process alone does; of several each would do it.
-ALONE = frozenset({"init", "sweep", "cure", "push", "zoo", "plugins"})
+ALONE = frozenset({"init", "fit", "sweep", "cure", "push", "zoo", "plugins"})
 TABLE = {name: row for section in COMMANDS.values() for name, row in section.items()}
 
 
@@ -166,7 +166,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-#: Commands that are too short to need garbage collection.
+#: Commands that are too short to need garbage collection; `init` of --data looks at them.
 QUICK = frozenset({*COMMANDS["Specs"], *COMMANDS["What is there"], "list", "pull", "cache"}) - {"plugins"}  # laws train
 
 
@@ -180,7 +180,7 @@ def _hurry(words: Sequence[str]) -> None:
     # The Hub's client logs each attempt, with signed addresses; aezoo reports the outcome once.
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     atexit.register(gc.freeze)
-    if words and words[0] in QUICK:
+    if words and words[0] in QUICK and not any(word.partition("=")[0] == "--data" for word in words):
         gc.disable()
 
 

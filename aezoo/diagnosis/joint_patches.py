@@ -10,23 +10,23 @@ from aezoo.reading.reader import check
 from aezoo.spec.document import Spec
 
 
-def treatment(findings: Sequence[Finding], spec: Spec) -> tuple[Spec, Patch]:
+def joint_patch(findings: Sequence[Finding], spec: Spec) -> tuple[Spec, Patch]:
     """The spec with every patch that goes with those before it, and what was changed.
 
     A patch of a value that was changed already, or of a penalty that was, is left out, and so is one with which the
     spec cannot be read.
     """
-    treated = spec
+    patched = spec
     taken: Patch = ()
     for finding in findings:
         if not finding.patch or _meet(finding.patch, taken):
             continue
         try:
-            treated = check(spec.document(), overrides=(*taken, *finding.patch))[0]
+            patched = check(spec.document(), overrides=(*taken, *finding.patch))[0]
         except AezooError:
             continue
         taken += finding.patch
-    return treated, taken
+    return patched, taken
 
 
 def _meet(patch: Patch, taken: Patch) -> bool:

@@ -27,8 +27,8 @@ WIDEST = 2048
 #: Narrowest samples whose axes are sought in float32 first: of narrower ones float64 takes no time to speak of.
 NARROW = 256
 #: Of a covariance in float32 the rounding, as a share of its largest eigenvalue, and the most that this may change an
-#: error by, as a share of that: in the 33 cases by which this
-#: was set the estimate was 6 to 14,000 times what was found; a card has six digits.
+#: error by, as a share of that: in the 33 cases by which this was set the estimate was 6 to 14,000 times what was
+#: found; a card has six digits.
 ROUNDING, UNSEEN = 1e-6, 5e-6
 #: Rounds of the iteration, and how many axes it computes beyond those that are returned.
 ROUNDS, SPARE = 8, 16

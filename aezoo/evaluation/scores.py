@@ -176,6 +176,8 @@ def _with_metrics(spec: Spec, metrics: Sequence[str | Mapping[str, Any]]) -> Spe
     """The spec with more metrics, checked as if they stood in it."""
     if not metrics:
         return spec
+    if isinstance(metrics, str):
+        metrics = (metrics,)
     document = spec.document()
     return check_spec({**document, "metrics": [*document.get("metrics", []), *metrics]}, limits=LIMITS_IN_USE)[0]
 

@@ -219,6 +219,9 @@ class Checkpoints:
             path = folder / name
             if not path.is_file() or path.stat().st_size != noted["size"] or digest_of(path) != noted["sha256"]:
                 raise Refused(f"{path} is not as it was written")
+        stray = {path.name for path in folder.iterdir()} - {*facts["files"], MANIFEST}
+        if stray:  # parts are read by what lies there
+            raise Refused(f"{folder} holds what no run wrote: {', '.join(sorted(stray)[:3])}")
         if Position(**facts["position"]) != position or STATE not in facts["files"]:
             raise Refused(f"{folder} is not as it was written")
         tensors: dict[str, Tensor] = {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aezoo.errors import RunFailed
+from aezoo.errors import Refused, RunFailed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,8 +47,13 @@ def refuse_missing(folder: Path, tensors: Mapping[str, Tensor]) -> None:
 
 
 def read_parts(folder: Path) -> dict[str, Tensor]:
-    """The whole tensors, put together in this process; whoever calls it has seen that no file is missing."""
+    """The whole tensors, put together in this process; whoever calls it has seen that no file is missing.
+
+    Raises:
+        Refused: A part cannot be read.
+    """
     import torch
+    from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
     from torch.distributed.checkpoint.state_dict_loader import load
 
@@ -56,7 +61,10 @@ def read_parts(folder: Path) -> dict[str, Tensor]:
     tensors = {name: torch.empty(entry.size, dtype=entry.properties.dtype) for name, entry in entries.items()}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "torch.distributed is disabled", UserWarning)
-        load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=True)
+        try:
+            load(tensors, storage_reader=HuggingFaceStorageReader(str(folder)), no_dist=True)
+        except CheckpointException as error:  # which is no `Exception`
+            raise Refused(f"{folder} cannot be read: {error}") from error
     return tensors
 
 

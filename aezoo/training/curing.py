@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from aezoo.data.fields import Fields
 from aezoo.diagnosis.finding import Finding, Patch, read_findings
-from aezoo.diagnosis.joint_patches import treatment
+from aezoo.diagnosis.joint_patches import joint_patch
 from aezoo.errors import AnswerNo
 from aezoo.files import expanded
 from aezoo.hardware.processes import refuse_several
@@ -76,10 +76,10 @@ def cure(
     spec = config_json.read_manifest(folder)
     metrics, record = (read_facts(folder, name) or {} for name in (layout.METRICS, layout.TRAINING))
     findings = (*read_findings(record.get("findings")), *read_findings(metrics.get("findings")))
-    treated, patch = treatment(findings, spec)
+    patched, patch = joint_patch(findings, spec)
     if not patch:
         what = f"none of {len(findings)} findings has a patch" if findings else "nothing was found to be wrong with it"
         raise AnswerNo(f"{folder}: {what}", hint=f"`aezoo evaluate {folder}` judges it anew")
     out = Path(out) if out is not None else folder.with_name(f"{folder.name}-cured")
-    run = train(treated, data, fields=fields, out=out, device=device, threads=threads, force=force, progress=progress)
+    run = train(patched, data, fields=fields, out=out, device=device, threads=threads, force=force, progress=progress)
     return Cured(patch, numbers(metrics.get("metrics")), findings, run)

@@ -65,7 +65,8 @@ def _chosen(spec: Spec, setup: Setup, known: Mapping[str, Any] | None, *, stacke
     batches = setup.batches["train"]
     steps = spec.training.total_steps(batches.steps_per_epoch(spec.training.batch_size))
     most = min(len(batches), spec.training.pass_size)
-    rows = rows_of_a_pass(steps * spec.training.batch_size, most, len(tried))
+    samples = steps * min(len(batches), spec.training.batch_size)
+    rows = rows_of_a_pass(samples, most, len(tried))
     if not rows:
         return Choice(plain, f"{facts(products)}; too short a run to measure in: {steps:,} steps")
     return fastest(measure(spec, batches, tried, rows), products)
@@ -118,7 +119,8 @@ def fastest(measured: Mapping[Arithmetic, Measured], products: Products) -> Choi
 
 
 def _worth(seconds: Mapping[Arithmetic, float], plain: Arithmetic) -> Arithmetic:
-    best = {a.precision: seconds[a] for a in sorted(seconds, key=seconds.__getitem__, reverse=True)}
+    precisions = {a.precision for a in seconds}
+    best = {name: min(seconds[a] for a in seconds if a.precision == name) for name in precisions}
     precision = min(best, key=best.__getitem__)
     if best[precision] > WORTH * best["float32"]:
         precision = "float32"

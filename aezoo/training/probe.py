@@ -19,6 +19,7 @@ from aezoo.building.builder import build, objective_of
 from aezoo.data.batches import Batch, Batches
 from aezoo.spec.document import Spec
 from aezoo.training.arithmetic import Arithmetic
+from aezoo.training.setup import fit_moments
 from aezoo.training.step import Streams
 
 #: Passes of each candidate, of which the first warms up; samples of one, at least.
@@ -108,6 +109,8 @@ class _Passes:
     def __init__(self, spec: Spec, batch: Batch, device: torch.device, clock: Callable[[], float]) -> None:
         self.batch, self.device, self.clock = batch, device, clock
         model = build(spec).to(device)
+        if spec.input.normalize == "standardize":
+            fit_moments(model.network, spec, batch)
         self.objective = objective_of(model, steps=1).to(device).train()
         self.streams = Streams(spec.training.seed, device, corrupts=len(self.objective.corruption) > 0)
         self.buffers = {name: buffer.clone() for name, buffer in self.objective.named_buffers()}

@@ -106,9 +106,7 @@ def train(
             return finished
         refuse_without_state(Path(out), spec)
     spacing = Spacing(checkpoint_every, checkpoint_steps)
-    if shard and not several():
-        message = "shard deals weights out to several processes, and there is one"
-        raise UsageError(message, hint="torchrun --nproc-per-node N -m aezoo train ... --shard")
+    _refuse_shard_alone(shard)
     options = StartOptions(
         resume is not None, force, allow_inexact, spacing, keep_state, start, preview=preview, track=track, shard=shard
     )
@@ -179,12 +177,19 @@ def resume(
             return finished
     asked = asked._replace(device=device or asked.device, threads=threads or asked.threads, workers=workers)
     spacing = Spacing(checkpoint_every, checkpoint_steps)
+    _refuse_shard_alone(bool(shard))
     shard = several() and (was_sharded(folder) if shard is None else shard)
     options = StartOptions(True, False, allow_inexact, spacing, keep_state, preview=preview, track=track, shard=shard)
     with started(asked, folder, progress, options) as run:
         with run.stop.deferred():
             trained = save_trained(run, run.ended(run.loop.run()))
         return finish(run, trained)
+
+
+def _refuse_shard_alone(shard: bool) -> None:
+    if shard and not several():
+        message = "shard deals weights out to several processes, and there is one"
+        raise UsageError(message, hint="torchrun --nproc-per-node N -m aezoo train ... --shard")
 
 
 def _resolve(source: Spec | Source, data: Any, seed: int | None) -> Spec:

@@ -178,7 +178,7 @@ def _new_model(spec: Spec, setup: Setup) -> Model:
         if batches.too_large(FIT_ROWS, HELD):
             _fit_moments_in_parts(model.network, spec, batches)
         else:
-            _fit_moments(model.network, spec, batches.head(FIT_ROWS))
+            fit_moments(model.network, spec, batches.head(FIT_ROWS))
     return model
 
 
@@ -198,7 +198,7 @@ def _fit_moments_in_parts(network: Autoencoder, spec: Spec, batches: Batches) ->
         network.target_normalizer.fit_in_parts(targets, whole(spec.target_domains))  # type: ignore[operator]
 
 
-def _fit_moments(network: Autoencoder, spec: Spec, batch: Batch) -> None:
+def fit_moments(network: Autoencoder, spec: Spec, batch: Batch) -> None:
     """Give the normalizers of input and target the moments of the values that count; classes and counts stay."""
     known, mask = (None if name is None else batch.fields[name] for name in (network.observed, network.mask))
     network.normalizer.fit(batch.x, known, whole(*spec.input_domains))  # type: ignore[operator]

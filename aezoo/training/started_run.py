@@ -181,13 +181,14 @@ def started(
             ranks, lambda: _records_and_checkpoints(asked, setup, writer, checkpoint, options)
         ) or (Past(), None, History())
         checkpointed.by_this_run = True
-        goes_on = past.checkpoint is not None
+        # Of several processes the first alone has read it.
+        goes_on = ranks.told(past.checkpoint is not None) if ranks else past.checkpoint is not None
         with closing(history), _tracking(history, trackers, asked.spec, writer, goes_on=goes_on):
             if ranks and options.preview:
                 raise UsageError("a preview is not drawn by several processes", hint="leave --preview out")
             picture = writer.folder / PREVIEW if writer and options.preview else None
             spec = with_settings(asked.spec, setup.samples)
-            start = options.start if past.checkpoint is None else None
+            start = None if goes_on else options.start
             agreement = Agreement(ranks, stop, keeper) if ranks else None
             shown = None if ranks and not ranks.is_first else progress
             if choice and (note := getattr(shown, "note", None)):
@@ -348,8 +349,6 @@ def _put_together(started: StartedRun, outcome: Outcome) -> tuple[Model, Outcome
     if outcome.stop_reason == "failed" and outcome.failure:  # in this process, and the others do not wait for it
         raise outcome.failure
     model = build(started.model.spec).to(started.setup.device.device)
-    if model.spec.training.precision == "float64":
-        model.network.double()
     state, auxiliary_state = whole(outcome.state), whole(outcome.auxiliary_state)
     return model, replace(outcome, state=state, auxiliary_state=auxiliary_state)
 

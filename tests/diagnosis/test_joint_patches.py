@@ -6,7 +6,7 @@ import pytest
 
 import aezoo
 from aezoo.diagnosis.finding import Finding, Patch
-from aezoo.diagnosis.joint_patches import treatment
+from aezoo.diagnosis.joint_patches import joint_patch
 from tests.diagnosis.ill_specs import GAUSSIAN, KL, pictures
 
 LR, STEPS, CLIP = "training.optimizer.lr=0.001", "training.epochs=48", "training.clip=1.0"
@@ -29,6 +29,6 @@ def test_patches_go_together_unless_they_change_the_same(patches: list[Patch], t
     likelihood = {"type": "gaussian", "variance": "fixed", "sigma": 1.0}
     spec = aezoo.read(pictures(latent=GAUSSIAN, likelihood=likelihood, regularizers=KL))
     found = [Finding("AZ721", "", "", "", "", patch) for patch in patches]
-    treated, changed = treatment(found, spec)
+    patched, changed = joint_patch(found, spec)
     assert changed == taken
-    assert treated == aezoo.read(spec.document(), overrides=taken)
+    assert patched == aezoo.read(spec.document(), overrides=taken)

@@ -90,6 +90,12 @@ def test_two_processes_train_what_one_trains(name: str, faults: dict[str, list[s
     assert faults.get(name, []) == []
 
 
+def test_a_part_that_draws_for_its_own_samples_alone_is_refused_by_name(faults: dict[str, list[str]]) -> None:
+    assert faults["dropped attention"] == [
+        "this spec cannot be trained in 2 processes: the output of encoder.1 is not what it is in one"
+    ]
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_runs_that_are_lost_go_back_or_name_the_sample(lost: dict[str, Spec]) -> None:
     """In one process; the others say and do the same."""

@@ -194,7 +194,7 @@ class Ranks:
         return result
 
     def told(self, document: Any) -> Any:
-        """What the first process says, as JSON."""
+        """What the first process says: any value that can be pickled."""
         box = [document]
         self._dist.broadcast_object_list(box, 0)
         return box[0]

@@ -82,6 +82,8 @@ def _moves_alike(optimizer: OptimizerSpec, weights: dict[str, Tensor], parts: di
                 share.grad = part_of(p.grad, share)
             for built in builds:
                 built.step()
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, TypeError):  # what torch has for wholes alone; a line search
         return False
     apart = [

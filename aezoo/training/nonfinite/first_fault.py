@@ -1,4 +1,4 @@
-"""Replay: a run is a function of its step, so one that failed is repeated from a state, and watched.
+"""First fault: a run is a function of its step, so one that failed is repeated from a state, and watched.
 
     loop at a state --first_fault--> the step in which the first value was not finite
     loop at that state again --watched--> what gave it: a layer, a term, a gradient or a weight

@@ -1,4 +1,4 @@
-"""Recovery: what a run needs to go back when its loss is not finite, and what it has changed by doing so.
+"""Good states: what a run needs to go back when its loss is not finite, and what it has changed by doing so.
 
 Copies of the state are kept at every hundredth step, so that where the run goes back to follows from the step alone: a
 run that was killed and goes on takes the same way.
