@@ -131,18 +131,19 @@ def train_candidates(
         Resumable: By a signal; the same call goes on.
     """
     trials: list[Trial] = []
+    rows: dict[str, Row] = {}
     trained: dict[str, Proposal] = {}
     left_out: list[str] = []
     closed: dict[str, Path] = {}
-    done: Sweep | None = None
     groups = list(shapes(proposals))
     for position, (name, group) in enumerate(groups):
-        if name == CLOSED and (first := start(group[0])) is not None:
-            tell(f"{name}: in closed form")
-            closed[name], trained[name] = Path(first.source), group[0]
-            continue
         if (trials or closed) and clock.over and name not in steps:
             left_out += [each.name for each in group]
+            continue
+        first = start(group[0])
+        if name == CLOSED and first is not None:
+            tell(f"{name}: in closed form")
+            closed[name], trained[name] = Path(first.source), group[0]
             continue
         if name not in steps:
             # What a network leaves of its share goes to those after it.
@@ -150,15 +151,19 @@ def train_candidates(
             steps[name] = length_of(group, seconds, how)
             decided()
         group = [each.lasting(steps[name]) for each in group]
-        first = start(group[0])
         trials += [
             Trial(each.name, {"candidate": each.name}, each.spec, out / FOLDER / each.name, first) for each in group
         ]
         trained |= {each.name: each for each in group}
         tell(f"{name}: {len(group)} of {steps[name]:,} steps")
+        # One that failed would fail again.
+        now = [trial for trial in trials if trial.name not in rows or not rows[trial.name].failure]
         try:
-            done = train_trials(trials, how, out=out / FOLDER, progress=progress, tell=tell)
+            done = train_trials(now, how, out=out / FOLDER, progress=progress, tell=tell)
         except Resumable as error:
             message = f"{error.message}; what is finished is kept in {out}"
             raise Resumable(message, hint="the same command goes on") from error
-    return Trained(done.rows if done else [], closed, trained, left_out)
+        rows |= {row.trial.name: row for row in done.rows}
+        if len(done.rows) < len(rows):  # the table has those that failed, too
+            Sweep([*rows.values()], done.by, done.out).write()
+    return Trained([*rows.values()], closed, trained, left_out)

@@ -10,6 +10,7 @@ from aezoo.errors import AezooError, Interrupted
 from aezoo.stacking.draws import Unstackable
 from aezoo.stacking.facts import reason_against, runs_apart, shape_key
 from aezoo.stacking.loop import StackedLoop
+from aezoo.storage.checkpoints import Checkpoints
 from aezoo.storage.writer import HISTORY
 from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.trials import Trial
@@ -59,8 +60,17 @@ def train_stacked(trials: Sequence[Trial], settings: Settings, progress: Progres
     """
     result = _attempt(trials, settings, progress)
     for trial in result.left:
+        _remove_first_state(trial)
         _remove_empty_log(trial)
     return result
+
+
+def _remove_first_state(trial: Trial) -> None:
+    """Remove a state of no step, which says that the run is stacked: it would be refused where it is trained alone."""
+    states = Checkpoints(trial.folder)
+    newest, _ = states.newest()
+    if newest is not None and not newest.position.step:
+        states.clear()
 
 
 def _remove_empty_log(trial: Trial) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,8 @@ from aezoo.fitting import candidates, generation, run
 from aezoo.fitting.facts import look
 from aezoo.fitting.proposal import proposals
 from aezoo.reading.reader import read
+from aezoo.stacking.draws import Unstackable
+from aezoo.sweeps import stacked
 from aezoo.sweeps.requests import Settings
 from tests.fitting.samples import SAMPLES
 
@@ -130,6 +133,51 @@ def test_each_purpose_has_its_figure_and_its_linear_baseline(
     assert done.compared[0].rivals[0].name == rival
     assert all(np.isfinite([done.compared[0].value, r.value, r.ahead]).all() for r in done.compared[0].rivals)
     assert (tmp_path / "out" / "report.md").is_file()
+
+
+def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Trains these candidates."""
+    monkeypatch.setitem(STEPS, "dense", 4)
+    monkeypatch.setattr(
+        run, "proposals", lambda *args, **named: [p for p in proposals(*args, **named) if p.name in names]
+    )
+
+
+@pytest.mark.parametrize("why", ["losses", "apart"])
+def test_candidates_with_a_start_that_cannot_be_trained_as_one_are_trained_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    def refused(loops: Any) -> list[int]:
+        if why == "apart":
+            return [1]
+        raise Unstackable("its losses or gradients are others in a stack")
+
+    only(monkeypatch, "linear", "dense", "dense-decay")
+    monkeypatch.setattr(stacked, "runs_apart", refused)
+    done = aezoo.fit(ball(tmp_path, 60), "compress", out=tmp_path / "out", device="cpu", threads=1)
+    assert done.remarks == []
+    assert {each.name: each.steps for each in done.candidates} == {"linear": 0, "dense": 4, "dense-decay": 4}
+
+
+def test_a_candidate_that_failed_is_not_tried_again_and_the_report_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = candidates.train_trials
+    seen: list[list[str]] = []
+
+    def failing(trials: Any, *args: Any, **named: Any) -> Any:
+        seen.append([trial.name for trial in trials])
+        done = trained(trials, *args, **named)
+        rows = [row._replace(failure="broke") if row.trial.name == "dense" else row for row in done.rows]
+        return replace(done, rows=rows)
+
+    only(monkeypatch, "dense", "dense-wide")
+    monkeypatch.setattr(candidates, "train_trials", failing)
+    done = aezoo.fit(ball(tmp_path, 60), out=tmp_path / "out", device="cpu", threads=1)
+    assert seen == [["dense"], ["dense-wide"]]
+    assert done.remarks == ["dense failed: broke"]
+    assert "- dense failed: broke" in (tmp_path / "out" / "report.md").read_text()
+    assert "\ndense," in (tmp_path / "out" / "candidates" / "sweep.csv").read_text()
 
 
 def test_words_are_fitted_beside_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
