@@ -92,7 +92,10 @@ class RecordingsSpec(FileDatasetSpec):
         from aezoo.builtins.folders import files_under
 
         folder = self.found()
-        headers = [header(path) for path in ([folder] if folder.is_file() else files_under(folder, SUFFIXES))]
+        headers = []
+        for path in [folder] if folder.is_file() else files_under(folder, SUFFIXES):
+            with self.reading(path):
+                headers.append(header(path))
         if not headers:
             raise DataError(f"{folder}: holds no recordings", hint=f"files are read that end in {' '.join(SUFFIXES)}")
         rate, channels = headers[0].rate, headers[0].channels

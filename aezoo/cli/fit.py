@@ -48,6 +48,7 @@ width = click.option("--width", type=click.IntRange(1), help="Of the code; by de
     show_default=True,
     help="How long it may take, about.",
 )
+@options.reading
 @options.seed
 @options.device
 @options.threads
@@ -60,6 +61,7 @@ def fit(
     label: str | None,
     width: int | None,
     minutes: float,
+    settings: tuple[str, ...],
     seed: int | None,
     device: str,
     threads: int | None,
@@ -80,6 +82,7 @@ def fit(
         width=width,
         minutes=minutes,
         seed=seed or 0,
+        settings=settings,
         device=device,
         threads=threads,
         force=force,

@@ -77,6 +77,8 @@ OWN_IMAGES = """\
 #   aezoo train {file} --data {path} --set data.resize=fit
 # data = {{ type = "{dataset}", path = "{path}", resize = "fit" }}
 """
+#: Options that say what is made of samples.
+SHOWN = {"purpose": "--for", "label": "--label", "width": "--width", "settings": "--set"}
 DATASETS = {1: ("table", "samples.csv"), 2: ("arrays", "samples.npy"), 3: ("images", "photos")}
 
 
@@ -113,6 +115,7 @@ def _shape(ctx: click.Context, param: click.Parameter, value: str) -> Shape:
 @of_fit.purpose
 @of_fit.label
 @of_fit.width
+@options.reading
 @click.option("--out", type=options.AnyPath, help="The file, NAME.toml by default; - is stdout.")
 @options.force
 @options.as_json
@@ -126,6 +129,7 @@ def init(
     purpose: Purpose,
     label: str | None,
     width: int | None,
+    settings: tuple[str, ...],
     out: Path | None,
     force: bool,
     as_json: bool,
@@ -142,7 +146,7 @@ def init(
     if data is None:
         written = starter(name, variants, shape, file=file)
     else:
-        written = _for_samples(name, data, purpose, label, width, file)
+        written = _for_samples(name, data, purpose, label, width, settings, file)
     try:
         spec, _ = check(parse(written.encode(), "starter.toml"))
     except PluginError:
@@ -162,24 +166,24 @@ def init(
 def _refuse_mixed(ctx: click.Context, data: str | None) -> None:
     """Refuse options that do not go together: a spec is written for samples, or by what is said of them."""
     given = {
-        name
-        for name in ("variants", "shape", "purpose", "label", "width")
-        if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+        name for name in ("variants", "shape", *SHOWN) if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    shown = {"variants": "--variant", "shape": "--input", "purpose": "--for", "label": "--label", "width": "--width"}
-    wrong = given & {"variants", "shape"} if data is not None else given & {"purpose", "label", "width"}
+    shown = {"variants": "--variant", "shape": "--input", **SHOWN}
+    wrong = given & {"variants", "shape"} if data is not None else given & SHOWN.keys()
     if wrong:
         names = ", ".join(shown[name] for name in shown if name in wrong)
         message = f"{names} and --data exclude each other" if data is not None else f"{names} goes with --data"
         raise UsageError(message, hint="--data says what the samples are; without it --input does")
 
 
-def _for_samples(name: str, data: str, purpose: Purpose, label: str | None, width: int | None, file: str) -> str:
+def _for_samples(
+    name: str, data: str, purpose: Purpose, label: str | None, width: int | None, settings: Sequence[str], file: str
+) -> str:
     """The text of a spec that suits samples, with the reason for each statement."""
     from aezoo.fitting.facts import look
     from aezoo.fitting.proposal import starter as proposed
 
-    facts = look(data, label=label)
+    facts = look(data, label=label, settings=settings)
     shown = visible(shlex.quote(file))
     head = [
         f"Written for {facts.source} by aezoo init; yours to change.",

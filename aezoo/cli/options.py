@@ -35,6 +35,14 @@ def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     return values
 
 
+def _of_samples(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in _assignments(ctx, param, values):
+        if not _path(value).startswith("data."):
+            what = f"takes data.KEY=VALUE (data.decimal=,) alone, got {value!r}"
+            raise click.BadParameter(what, ctx=ctx, param=param)
+    return values
+
+
 def about_data(assignment: str) -> bool:
     """Whether an assignment says how data are read."""
     return _path(assignment).partition(".")[0] == "data"
@@ -126,6 +134,14 @@ settings = click.option(
     multiple=True,
     callback=_settings,
     help="Change how samples are read: data.key=x_train. Repeatable.",
+)
+reading = click.option(
+    "--set",
+    "settings",
+    metavar="data.KEY=VALUE",
+    multiple=True,
+    callback=_of_samples,
+    help="Read the samples otherwise than they suggest: data.decimal=,. Repeatable.",
 )
 fields = click.option(
     "--field",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -78,7 +78,6 @@ class Facts:
     linear: Mapping[float, int]
     intrinsic: float
     classes: int = 0
-    remarks: tuple[str, ...] = field(default=())
 
     @property
     def width(self) -> int:
@@ -91,21 +90,30 @@ class Facts:
         return tuple(column for column in self.description.columns if column.holds == "words")
 
 
-def look(data: str | Path, *, label: str | None = None, words: bool | None = None, seed: int = 0) -> Facts:
+def look(
+    data: str | Path,
+    *,
+    label: str | None = None,
+    settings: Sequence[str] = (),
+    words: bool | None = None,
+    seed: int = 0,
+) -> Facts:
     """What the samples of a file, a folder or a bundled set are.
 
     Args:
         data: A path, or the name of a bundled set.
         label: What is known of the samples and is no input.
+        settings: How they are read, where that is not as their source suggests: `data.decimal=,`.
         words: Whether columns of words are read, or left out; by default they are where an installed plugin has a
             density for them.
         seed: Passed to the dataset.
 
     Raises:
         NotFound, UsageError: There is no such file, or nothing reads it.
+        SpecError: This kind of data has no such settings.
         DataError: It cannot be read, or nothing can be learnt of it.
     """
-    dataset, description = described(data, label=label)
+    dataset, description = described(data, label=label, settings=settings)
     in_words = any(column.holds == "words" for column in description.columns)
     if in_words and not (density_of(description.columns) if words is None else words):
         dataset, description = _without_words(dataset, description)

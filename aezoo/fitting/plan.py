@@ -14,6 +14,8 @@ from aezoo.spec.canonical import to_json
 
 #: Of a fit, in its folder.
 FIT = "fit.json"
+#: Folders that a fit makes anew.
+FOLDERS = ("candidates", "starts", "model")
 
 
 class Asked(NamedTuple):
@@ -26,6 +28,7 @@ class Asked(NamedTuple):
         width: Of the code; None for what suits the samples.
         minutes: How long it may take.
         seed: Of all candidates.
+        settings: How the samples are read, where that was said.
     """
 
     data: str
@@ -34,6 +37,7 @@ class Asked(NamedTuple):
     width: int | None = None
     minutes: float = 5.0
     seed: int = 0
+    settings: tuple[str, ...] = ()
 
 
 class Plan(NamedTuple):
@@ -42,19 +46,27 @@ class Plan(NamedTuple):
     Attributes:
         asked: Of the fit.
         steps: Of each network, by its name.
+        data: The fingerprint of the samples.
+        text: The hash of the spec that was written; empty before one was.
     """
 
     asked: Asked
     steps: dict[str, int]
+    data: str
+    text: str = ""
 
 
 def kept(out: Path, asked: Asked, *, force: bool) -> Plan | None:
     """The plan of a fit that was begun in a folder; None where it is to be made.
 
     Raises:
-        Refused: The folder holds something else.
+        Refused: The folder holds something else, or, with `force`, folders of a fit's names that are no fit's.
     """
     path = out / FIT
+    if force and not path.is_file() and (others := [name for name in FOLDERS if (out / name).exists()]):
+        raise Refused(
+            f"{out} holds no fit, and --force would remove its {', '.join(others)}", hint="name another --out"
+        )
     if force or not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if not path.is_file():
@@ -62,15 +74,17 @@ def kept(out: Path, asked: Asked, *, force: bool) -> Plan | None:
     try:
         document: Mapping[str, Any] = json.loads(path.read_bytes())
         before, steps = dict(document["asked"]), {str(name): int(n) for name, n in document["steps"].items()}
+        data, text = str(document["data"]), str(document.get("text", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(f"{path} is no record of a fit: {type(error).__name__}", hint="name another --out") from error
-    if before != asked._asdict():
-        changed = ", ".join(name for name, value in asked._asdict().items() if before.get(name) != value)
+    now: Mapping[str, Any] = json.loads(to_json(asked._asdict()))
+    if before != now:
+        changed = ", ".join(name for name, value in now.items() if before.get(name) != value)
         raise Refused(f"{out} holds another fit: {changed} differ", hint="name another --out, or --force replaces it")
-    return Plan(asked, steps)
+    return Plan(asked, steps, data, text)
 
 
 def keep(out: Path, plan: Plan, result: Mapping[str, Any] | None = None) -> None:
     """Write a plan, and what came of it. Raises `RunFailed`."""
-    document = {"asked": plan.asked._asdict(), "steps": plan.steps, **({"result": result} if result else {})}
+    document = {**plan._asdict(), "asked": plan.asked._asdict(), **({"result": result} if result else {})}
     atomic_write(out / FIT, to_json(document) + "\n")

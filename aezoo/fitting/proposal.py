@@ -34,6 +34,8 @@ NARROW = 64
 EPOCHS, LEAST, MOST = 60, 1500, 20_000
 #: Deviation of the noise that a denoising model is trained with, as a share of that of the samples.
 NOISE = 0.5
+#: Of fewer than 1,000 samples, what is held out.
+SHARES = {"validation": 0.15, "test": 0.2}
 #: How many times the deviations of columns may differ where one noise is to suit all.
 ALIKE = 4.0
 
@@ -339,8 +341,11 @@ def _data(facts: Facts, document: Document, comments: dict[str, str]) -> None:
     table = {"type": dataset.tag(), **{key: value for key, value in table.items() if key != "type"}}
     known = type(dataset).model_fields
     if facts.n < 1000 and {"validation", "test"} <= known.keys():
-        table |= {"validation": 0.15, "test": 0.2}
-        comments["data.validation"] = "Of so few samples larger shares: figures of a few dozen mean something."
+        larger = {name: share for name, share in SHARES.items() if name not in table}
+        table |= larger
+        if larger:
+            why = "Of so few samples larger shares: figures of a few dozen mean something."
+            comments[f"data.{next(iter(larger))}"] = why
     document["data"] = table
     for key, why in facts.description.reasons.items():
         comments[f"data.{key}"] = f"{why[0].upper()}{why[1:]}."

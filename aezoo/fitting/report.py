@@ -10,6 +10,7 @@ from aezoo.fitting.facts import Facts, rounded
 from aezoo.fitting.results import MODEL, SPEC, Fit
 from aezoo.fitting.wording import number
 from aezoo.names import inert
+from aezoo.spec.kinds import FileDatasetSpec
 from aezoo.spec.shape import flat, text
 
 #: What is typed next, by purpose.
@@ -89,9 +90,11 @@ def _figures(fit: Fit) -> Iterator[str]:
 
 def _commands(fit: Fit) -> Iterator[str]:
     verb, out, why = NEXT[fit.asked.purpose]
-    model, data = shlex.quote(str(fit.out / MODEL)), shlex.quote(fit.asked.data)
-    source = "--count 100" if verb == "sample" else data
-    yield f"aezoo {verb} {model} {source} --out {out}  # {why}"
+    model = shlex.quote(str(fit.out / MODEL))
+    # A bundled set is no path: a model reads the data of its spec where no input is named.
+    data = f" {shlex.quote(fit.asked.data)}" if isinstance(fit.facts.dataset, FileDatasetSpec) else ""
+    source = " --count 100" if verb == "sample" else data
+    yield f"aezoo {verb} {model}{source} --out {out}  # {why}"
     yield f"aezoo evaluate {model}  # all metrics, beside baselines"
     yield f"aezoo train {shlex.quote(str(fit.out / SPEC))} --out runs/again  # trains this spec again"
 

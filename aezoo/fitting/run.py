@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
+from aezoo.data.fingerprint import fingerprint
 from aezoo.diagnosis.finding import Finding, read_findings
-from aezoo.errors import RunFailed, UsageError
+from aezoo.errors import Refused, RunFailed, UsageError
 from aezoo.files import atomic_write, expanded
+from aezoo.fitting.candidates import FOLDER as CANDIDATES
 from aezoo.fitting.candidates import Clock, Trained, train_candidates
 from aezoo.fitting.comparison import simplest
 from aezoo.fitting.facts import Facts, look
@@ -23,6 +27,7 @@ from aezoo.fitting.results import MODEL, REPORT, SPEC, Fit, Judged
 from aezoo.fitting.starts import FOLDER as STARTS
 from aezoo.fitting.starts import start_of
 from aezoo.model import Model
+from aezoo.names import inert
 from aezoo.registry.attribution import attributed
 from aezoo.storage import layout
 from aezoo.storage.loading import model_of
@@ -33,6 +38,9 @@ from aezoo.sweeps.requests import Settings
 from aezoo.sweeps.results import Row
 from aezoo.sweeps.trials import make_folder
 from aezoo.training.progress import Progress
+
+#: The longest budget, in minutes, and characters of a line that is to be typed.
+LONGEST, COMMAND = 1_000_000, 4000
 
 
 @attributed()
@@ -45,6 +53,7 @@ def fit(
     width: int | None = None,
     minutes: float = 5.0,
     seed: int = 0,
+    settings: Sequence[str] = (),
     device: str = "auto",
     threads: int | None = None,
     force: bool = False,
@@ -64,6 +73,7 @@ def fit(
         width: Of the code; by default what samples and purpose suggest.
         minutes: How long it may take, about.
         seed: Of splits, first weights and draws.
+        settings: How the samples are read, where that is not as their file suggests: `data.decimal=,`.
         device: As for `train`.
         threads: Of the CPU.
         force: Whether another fit in `out` may be replaced.
@@ -72,36 +82,32 @@ def fit(
 
     Raises:
         NotFound, UsageError, DataError: The samples cannot be read, or do not suit the purpose.
-        Refused: `out` holds something else.
+        SpecError: This kind of data has no such settings.
+        Refused: `out` holds something else, or the samples have changed since the fit began.
         Resumable: By a signal; the same call goes on.
         RunFailed: No candidate could be trained.
     """
     if purpose not in MEANINGS:
         raise UsageError(f"purpose={purpose!r}: it takes {', '.join(MEANINGS)}")
-    if not minutes > 0:
-        raise UsageError(f"minutes={minutes:g}: it takes more than 0")
+    if not 0 < minutes <= LONGEST:
+        raise UsageError(f"minutes={minutes:g}: it takes more than 0, and at most {LONGEST:,}")
+    if wrong := [each for each in settings if not each.startswith("data.") or "=" not in each]:
+        raise UsageError(f"settings: {wrong[0]!r}: each is data.KEY=VALUE")
     clock = Clock(minutes)
     out = expanded(Path(out))
-    asked = Asked(str(data), purpose, label, width, minutes, seed)
+    asked = Asked(str(data), purpose, label, width, minutes, seed, tuple(settings))
     plan = kept(out, asked, force=force)
-    facts = look(data, label=label, seed=seed)
+    facts = look(data, label=label, settings=settings, seed=seed)
     found = proposals(facts, purpose, name=_name(facts), width=width, seed=seed)
     tell(_told(facts, found[0]))
-    how = Settings(device=device, threads=threads, force=force)
-    make_folder(out)
-    if plan is None:
-        if force:
-            for name in ("candidates", STARTS):
-                shutil.rmtree(out / name, ignore_errors=True)
-        plan = Plan(asked, {})
-        keep(out, plan)
     held_out = HeldOut.of(found[0].spec)
     judge = judge_of(purpose, held_out)
+    plan = _begun(out, plan, asked, _fingerprint(held_out), force=force)
     trained = train_candidates(
         found,
         out,
         clock,
-        how._replace(force=False),
+        Settings(device=device, threads=threads),
         steps=plan.steps,
         decided=partial(keep, out, plan),
         start=partial(start_of, purpose=purpose, held_out=held_out, out=out),
@@ -110,9 +116,32 @@ def fit(
     )
     done = _judged(facts, asked, trained, judge, out, clock)
     if trained.left_out:
-        done.remarks.append(f"no time was left for {', '.join(trained.left_out)}: give it more --minutes")
-    _write(done, plan)
+        more = f"--minutes {max(1, 2 * minutes):g} --force fits anew with more"
+        done.remarks.append(f"no time was left for {', '.join(trained.left_out)}: {more}")
+    _write(done, plan, force=force)
     return done
+
+
+def _fingerprint(held_out: HeldOut) -> str:
+    """What the samples are known by: their values, and all that goes along with them."""
+    fields = held_out.samples.fields
+    return fingerprint(held_out.samples, [name for name, values in fields.items() if not values.dtype.hasobject])
+
+
+def _begun(out: Path, plan: Plan | None, asked: Asked, data: str, *, force: bool) -> Plan:
+    """The plan that was begun in a folder, or a new one. Raises `Refused` where it is of other samples."""
+    if plan is not None:
+        if plan.data != data:
+            message = f"{out}: {asked.data} has changed since this fit began"
+            raise Refused(message, hint="--force fits anew; another --out keeps what is there")
+        return plan
+    make_folder(out)
+    if force:
+        for name in (CANDIDATES, STARTS):
+            shutil.rmtree(out / name, ignore_errors=True)
+    plan = Plan(asked, {}, data)
+    keep(out, plan)
+    return plan
 
 
 def _name(facts: Facts) -> str:
@@ -175,19 +204,58 @@ def _findings(folder: Path) -> list[Finding]:
     return list(found.values())
 
 
-def _write(done: Fit, plan: Plan) -> None:
-    """Write the model, the spec that is the user's to keep, and the report."""
-    chosen = current(done.folder)
-    model, staged = done.out / MODEL, done.out / f".{MODEL}-staged"
-    for folder in (staged, model):
-        shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(chosen, staged, ignore=shutil.ignore_patterns(".*"))
-    staged.rename(model)
-    start = f" --from {STARTS}/{done.chosen.shape}" if holds_model(done.out / STARTS / done.chosen.shape) else ""
-    head = [
-        f"{done.facts.source}, for {MEANINGS[done.asked.purpose].wish}. Written by aezoo fit; yours to change.",
-        f"Check it: aezoo check {SPEC}    Train it: aezoo train {SPEC}{start}",
-    ]
-    atomic_write(done.out / SPEC, done.chosen.text(head))
+def _write(done: Fit, plan: Plan, *, force: bool) -> None:
+    """Write the model, the spec that is the user's to keep, and the report. Raises `RunFailed`."""
+    _write_model(done)
+    text = done.chosen.text(_head(done))
+    path = done.out / SPEC
+    if force or not _changed(path, plan, text):
+        atomic_write(path, text)
+        plan = plan._replace(text=_hash(text.encode()))
+    else:
+        done.remarks.append(f"{SPEC} was changed and is kept as it is; --force writes it anew")
     atomic_write(done.out / REPORT, report(done))
     keep(done.out, plan, done.document())
+
+
+def _write_model(done: Fit) -> None:
+    """Copy the chosen model; the one before stays until the copy is whole. Raises `RunFailed`."""
+    model, staged, before = (done.out / name for name in (MODEL, f".{MODEL}-staged", f".{MODEL}-before"))
+    try:
+        for folder in (staged, before):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(current(done.folder), staged, ignore=shutil.ignore_patterns(".*"))
+        if model.exists():
+            model.rename(before)
+        staged.rename(model)
+    except OSError as error:  # shutil.Error is one, too
+        raise RunFailed(f"{model} cannot be written: {error.strerror or error}") from error
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _changed(path: Path, plan: Plan, text: str) -> bool:
+    """Whether a spec is there that no fit has written: neither before nor with this text."""
+    try:
+        found = _hash(path.read_bytes())
+    except FileNotFoundError:
+        return False
+    except OSError:  # it cannot be read: so it cannot be told whose it is
+        return True
+    return found not in (plan.text, _hash(text.encode()))
+
+
+def _hash(text: bytes) -> str:
+    return sha256(text).hexdigest()
+
+
+def _head(done: Fit) -> list[str]:
+    """What the spec is, and what is typed next, where the fit was typed: paths of data are from there."""
+    spec = shlex.quote(str(done.out / SPEC))
+    folder = done.out / STARTS / done.chosen.shape
+    start = f" --from {shlex.quote(str(folder))}" if holds_model(folder) else ""
+    lines = [
+        f"{done.facts.source}, for {MEANINGS[done.asked.purpose].wish}. Written by aezoo fit; yours to change.",
+        f"Check it:  aezoo check {spec}",
+        f"Train it:  aezoo train {spec} --out runs/again{start}",
+    ]
+    return [inert(line, COMMAND) for line in lines]

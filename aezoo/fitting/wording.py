@@ -23,7 +23,7 @@ def verdict(compared: Compared, *, linear: bool = False) -> str:
     own = "the best candidate is linear itself" if linear else f"take {rival.name}, which is simpler"
     if compared.verdict == "equal":
         return f"No better than {rival.name}: {figures} {samples}; {chance}. {own[0].upper()}{own[1:]}."
-    cures = "more samples, more --minutes, or another --width may help"
+    cures = "more samples, or --force with more --minutes or another --width, may help"
     return f"Worse than {rival.name}: {figures} {samples}; {chance}. {own[0].upper()}{own[1:]}; {cures}."
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from aezoo.errors import DataError, NotFound, UsageError
+from aezoo.errors import DataError, NotFound, SpecError, UsageError
 from aezoo.fitting.facts import Facts, look
+from aezoo.fitting.source import described
 
 
 def saved(folder: Path, values: np.ndarray, name: str = "x.npy") -> Path:
@@ -131,3 +133,49 @@ def test_what_is_no_set_of_samples_is_refused(tmp_path: Path) -> None:
         look(saved(tmp_path, np.random.default_rng(0).random((30, 8, 8, 3))))
     with pytest.raises(DataError, match="no value differs"):
         look(saved(tmp_path, np.ones((30, 4))))
+
+
+# --- which dataset reads a path, and how --------------------------------------------------------------------
+
+
+def pictures(folder: Path) -> Path:
+    for i in range(3):
+        Image.new("L", (8, 8), 40 * i).save(folder / f"{i}.png")
+    return folder
+
+
+def test_texts_beside_images_are_no_table(tmp_path: Path) -> None:
+    for i in range(3):
+        (tmp_path / f"{i}.txt").write_text("a caption")
+    assert described(pictures(tmp_path)).dataset.tag() == "images"
+
+
+def test_files_of_the_idx_format_are_arrays(tmp_path: Path) -> None:
+    values = np.arange(30 * 4, dtype=np.uint8).reshape(30, 4)
+    path = tmp_path / "train-images-idx2-ubyte"
+    path.write_bytes(bytes([0, 0, 8, 2]) + np.array([30, 4], ">u4").tobytes() + values.tobytes())
+    assert look(path).shape == (4,)
+
+
+def test_images_have_no_columns_of_labels(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="sub-folders are the classes of images") as caught:
+        described(pictures(tmp_path), label="state")
+    assert "--set data.labels=labels.csv" in caught.value.hint
+
+
+def test_a_damaged_recording_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"RIFF\x04\0\0\0WAVE")
+    with pytest.raises(DataError, match="wav: "):
+        described(tmp_path)
+
+
+def test_what_is_asked_for_goes_before_what_the_source_suggests(tmp_path: Path) -> None:
+    path = table(tmp_path)
+    facts = look(path, words=True, settings=['data.exclude=["key", "site", "note", "arm"]', "data.limit=60"])
+    assert (facts.n, [column.name for column in facts.description.columns]) == (60, ["height", "dose", "gap"])
+    assert facts.dataset.model_dump()["exclude"] == ("key", "site", "note", "arm")
+    assert "exclude" not in facts.description.reasons
+    with pytest.raises(SpecError, match="colums"):
+        look(path, settings=["data.colums=[]"])
+    with pytest.raises(UsageError, match="--set names other data"):
+        look(path, settings=["data.path=other.csv"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 
 import aezoo
 from aezoo.cli import main
-from aezoo.errors import Interrupted, Refused, Resumable, UsageError
-from aezoo.fitting import candidates, generation, run
+from aezoo.errors import Interrupted, Refused, Resumable, RunFailed, UsageError
+from aezoo.fitting import candidates, generation, report, run
 from aezoo.fitting.facts import look
+from aezoo.fitting.plan import Asked
 from aezoo.fitting.proposal import proposals
 from aezoo.reading.reader import read
+from aezoo.registry.loader import default_registry
 from aezoo.stacking.draws import Unstackable
 from aezoo.sweeps import stacked
 from aezoo.sweeps.requests import Settings
@@ -99,10 +102,10 @@ def test_a_curve_is_coded_better_than_by_pca_and_all_is_kept(
     spec = read(out / "spec.toml")
     assert spec.run == read(json.loads((out / "candidates" / chosen / "config.json").read_text())["spec"]).run
     assert aezoo.load(out / "model").encode(np.load(tmp_path / "curve.npy")).shape == (400, 1)
-    report = (out / "report.md").read_text()
-    assert document["sentence"] in report
-    assert f"aezoo encode {out / 'model'} {tmp_path / 'curve.npy'} --out codes.npz" in report
-    assert "PCA of equal width" in report
+    written = (out / "report.md").read_text()
+    assert document["sentence"] in written
+    assert f"aezoo encode {out / 'model'} {tmp_path / 'curve.npy'} --out codes.npz" in written
+    assert "PCA of equal width" in written
 
 
 def test_what_is_linear_is_told_to_be_no_better_than_pca(tmp_path: Path) -> None:
@@ -251,10 +254,67 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
         aezoo.fit(path, "compress", out=out, width=2)
 
 
+def test_a_spec_that_was_changed_is_kept_and_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "linear")
+    path, out = ball(tmp_path, 60), tmp_path / "out"
+    first = aezoo.fit(path, out=out, device="cpu", threads=1)
+    written = (out / "spec.toml").read_text()
+    assert f"aezoo train {out / 'spec.toml'} --out runs/again --from {out / 'starts' / 'linear'}" in written
+    assert aezoo.fit(path, out=out, device="cpu", threads=1).remarks == first.remarks == []
+    (out / "spec.toml").write_text(f"# mine\n{written}")
+    for _ in range(2):
+        done = aezoo.fit(path, out=out, device="cpu", threads=1)
+        assert done.remarks == ["spec.toml was changed and is kept as it is; --force writes it anew"]
+        assert (out / "spec.toml").read_text() == f"# mine\n{written}"
+    assert done.remarks[0] in (out / "report.md").read_text()
+    assert aezoo.fit(path, out=out, force=True, device="cpu", threads=1).remarks == []
+    assert (out / "spec.toml").read_text() == written
+    # A copy that cannot be made leaves the model that was there.
+    monkeypatch.setattr(shutil, "copytree", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(RunFailed, match="model cannot be written: No space left"):
+        aezoo.fit(path, out=out, device="cpu", threads=1)
+    assert aezoo.load(out / "model").encode(np.load(path)).shape[0] == 60
+
+
+def test_data_that_changed_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only(monkeypatch, "linear")
+    path, out = ball(tmp_path, 60), tmp_path / "out"
+    aezoo.fit(path, out=out, device="cpu", threads=1)
+    np.save(path, 1.01 * np.load(path))
+    with pytest.raises(Refused, match="has changed since this fit began") as caught:
+        aezoo.fit(path, out=out, device="cpu", threads=1)
+    assert caught.value.hint.startswith("--force fits anew")
+    aezoo.fit(path, out=out, force=True, device="cpu", threads=1)
+
+
+def test_force_removes_no_folder_that_is_not_of_a_fit(tmp_path: Path) -> None:
+    path, out = ball(tmp_path, 60), tmp_path / "out"
+    (out / "model").mkdir(parents=True)
+    (out / "model" / "mine.txt").write_text("mine")
+    with pytest.raises(Refused, match="holds no fit, and --force would remove its model"):
+        aezoo.fit(path, out=out, force=True)
+    assert (out / "model" / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("minutes", [0.0, float("inf"), float("nan")])
+def test_a_budget_is_a_time(tmp_path: Path, minutes: float) -> None:
+    with pytest.raises(UsageError, match="it takes more than 0, and at most 1,000,000"):
+        aezoo.fit(tmp_path / "x.npy", out=tmp_path / "out", minutes=minutes)
+
+
+@pytest.mark.parametrize(("data", "shown"), [("digits", ""), ("my rows.csv", " 'my rows.csv'")])
+def test_commands_name_the_input_that_is_a_file(data: str, shown: str) -> None:
+    dataset = default_registry().get("dataset", "table" if shown else "digits")
+    facts = SimpleNamespace(dataset=dataset.model_construct())
+    fit = SimpleNamespace(out=Path("out"), asked=Asked(data, "features"), facts=facts)
+    first, *_ = report._commands(fit)  # type: ignore[arg-type]
+    assert first.startswith(f"aezoo encode out/model{shown} --out codes.npz")
+
+
 def test_a_budget_that_is_over_leaves_the_linear_model_and_says_so(tmp_path: Path) -> None:
     done = aezoo.fit(ball(tmp_path, 60), out=tmp_path / "out", minutes=1e-6, device="cpu", threads=1)
     assert [each.name for each in done.candidates] == ["linear"]
-    assert "no time was left for dense" in done.remarks[0]
+    assert done.remarks[0] == "no time was left for dense: --minutes 1 --force fits anew with more"
     assert done.remarks[0] in (tmp_path / "out" / "report.md").read_text()
 
 
@@ -307,5 +367,11 @@ def test_init_writes_the_spec_of_samples(tmp_path: Path, typed: Any, monkeypatch
     assert typed("check", "mine.toml")[0] == 0
     code, _, err = typed("init", "other", "--data", path.name, "--variant", "vdc")
     assert (code, "--variant and --data exclude each other" in err) == (2, True)
-    code, _, err = typed("init", "other", "--for", "denoise")
-    assert (code, "--for goes with --data" in err) == (2, True)
+    for words in (("--for", "denoise"), ("--set", "data.limit=40")):
+        code, _, err = typed("init", "other", *words)
+        assert (code, f"{words[0]} goes with --data" in err) == (2, True)
+    code, _, err = typed("init", "few", "--data", path.name, "--set", "data.limit=40", "--set", "data.test=0.3")
+    assert code == 0, err
+    shares = read(tmp_path / "few.toml").data
+    assert shares is not None
+    assert shares.fractions() == (0.15, 0.3)
