@@ -34,7 +34,8 @@ RUNS = (
     *("gunpoint.npy:denoise", "prompts:denoise", "wine.csv:generate", "penguins.csv:generate", "digits.npy:generate"),
 )
 HEAD = (
-    "| set | for | samples | code | model | linear baseline | ahead by | standard error | verdict | chosen | seconds |"
+    "| set | for | samples | code | model | linear baseline | ahead by | standard error | verdict | chosen | seconds "
+    "| failed |"
 )
 
 
@@ -63,14 +64,15 @@ def line(run: str, document: dict[str, Any]) -> str:
     shape = "x".join(map(str, document["shape"]))
     figures = [f"{compared['value']:.4g}", f"{rival['name']}: {rival['value']:.4g}", f"{rival['ahead']:+.2g}"]
     cells = [name, purpose, f"{document['n']:,} of {shape}", str(document["code"]), *figures, f"{rival['error']:.2g}"]
-    cells += [document["verdict"], document["chosen"], f"{document['seconds']:.0f}"]
+    failed = [candidate for candidate, found, _ in (r.partition(" failed: ") for r in document["remarks"]) if found]
+    cells += [document["verdict"], document["chosen"], f"{document['seconds']:.0f}", ", ".join(failed) or "none"]
     return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("runs", nargs="*", default=[*RUNS])
+    parser.add_argument("runs", nargs="*")
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--force", action="store_true")
     options = parser.parse_args()

@@ -83,6 +83,7 @@ class AnomalyJudge:
         made = x.copy()
         known = samples.fields.get("observed")
         known = None if known is None else np.array(known).reshape(len(samples), -1)
+        other_known = None if known is None else np.roll(known, 1, axis=0)
         made_known = None if known is None else known.copy()
         for row in range(len(x)):
             if len(samples.shape) == 1:
@@ -90,8 +91,8 @@ class AnomalyJudge:
             else:  # of a grid a stretch of neighbouring values
                 at = (np.arange(count) + source.integers(width)) % width
             made[row, at] = other[row, at]
-            if made_known is not None and known is not None:
-                made_known[row, at] = np.roll(known, 1, axis=0)[row, at]
+            if made_known is not None and other_known is not None:
+                made_known[row, at] = other_known[row, at]
         fields = {} if made_known is None else {"observed": made_known.reshape(samples.values.shape)}
         return Samples(made.reshape(samples.values.shape), samples.source, fields=fields)
 

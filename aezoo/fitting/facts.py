@@ -54,10 +54,8 @@ class Facts:
         constant: How many values never change.
         gaps: Share of the values that are missing.
         binary: Whether all values are 0 or 1.
-        counts: Whether most columns hold counts, whole numbers from 0 on.
         linear: Principal components that have 90, 95 and 99 % of the variance, by the share.
         intrinsic: Dimension by nearest neighbours; NaN where it cannot be told.
-        classes: How many different labels there are; 0 without labels.
     """
 
     source: str
@@ -74,10 +72,8 @@ class Facts:
     constant: int
     gaps: float
     binary: bool
-    counts: bool
     linear: Mapping[float, int]
     intrinsic: float
-    classes: int = 0
 
     @property
     def width(self) -> int:
@@ -160,7 +156,7 @@ def _looked_at(
 ) -> Facts:
     if not np.isfinite(x[seen]).all():
         raise DataError(f"{samples.source}: values are NaN or infinite", hint="fill them in, or leave their rows out")
-    if x.dtype.kind == "f" and samples.values.dtype == np.uint8:
+    if samples.values.dtype == np.uint8:
         x = x / 255
     counts = seen.sum(axis=0).clip(1)
     means = (x * seen).sum(axis=0) / counts
@@ -171,7 +167,6 @@ def _looked_at(
     filled = np.where(seen, x, means)
     by_column = kind in ("table", "vector")
     scaled = (filled - means)[:, varies] / (deviations[varies] if by_column else 1.0)
-    labels = samples.fields.get("label")
     values = x[seen]
     return Facts(
         source=samples.title,
@@ -188,10 +183,8 @@ def _looked_at(
         constant=int((~varies).sum()),
         gaps=float(1 - seen.mean()),
         binary=bool(np.isin(values, (0.0, 1.0)).all()),
-        counts=_are_counts(x, seen, varies),
         linear=dict(zip(SHARES, components(scaled, SHARES), strict=True)),
         intrinsic=intrinsic(scaled),
-        classes=0 if labels is None else len(np.unique(np.asarray(labels))),
     )
 
 
@@ -220,13 +213,6 @@ def _kind(samples: Samples, description: Description) -> tuple[Kind, Shape]:
     raise DataError(
         f"{samples.source}: samples are {text(shape) or 'single numbers'}", hint="give [N, ...], 1 to 4 axes"
     )
-
-
-def _are_counts(x: Array, seen: Array, varies: Array) -> bool:
-    """As the diagnosis AZ714 sees them: most columns that vary hold small whole numbers, more than bits."""
-    whole = (((x >= 0) & (x == np.rint(x))) | ~seen).all(axis=0)
-    counts = whole & (x.std(axis=0) < 20) & (x.max(axis=0) > 1) & varies
-    return bool(2 * counts.sum() > varies.sum())
 
 
 def _without_words(dataset: DatasetSpec, description: Description) -> tuple[DatasetSpec, Description]:

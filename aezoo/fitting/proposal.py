@@ -366,7 +366,7 @@ def _training(
         document["training"] = {"steps": 30, "batch_size": facts.n, "optimizer": {"type": "lbfgs"}, "seed": seed}
         comments["training"] = "All samples at once and nothing random: L-BFGS finds the optimum to many digits."
         return
-    batch = 64 if facts.n < 4000 else 128
+    batch = _batch(facts)
     rate = {"type": "cosine", "start": variant.rate, "end": variant.rate / 100}
     optimizer: Document = {"type": "adamw", "lr": rate, "weight_decay": variant.decay}
     per_epoch = max(1, int(facts.n * 0.8) // batch)
@@ -375,12 +375,10 @@ def _training(
         "steps": steps,
         "batch_size": batch,
         "optimizer": optimizer,
-        "clip": 100.0 if noisy else 10.0,
+        "clip": 100.0 if document["latent"]["type"] == "gaussian" else 10.0,
         "patience": max(10, steps // per_epoch // 3),
         "seed": seed,
     }
-    if document["latent"]["type"] == "deterministic" or not noisy:
-        document["training"]["clip"] = 10.0
     comments["training"] = f"{steps * batch / max(1, facts.n * 0.8):.0f} passes over the training samples."
     comments["training.optimizer"] = f"Weights decay by {variant.decay:g}: of few samples a network learns noise, too."
     comments["training.patience"] = "Epochs without a better validation value that end it; the best weights are kept."
@@ -388,5 +386,8 @@ def _training(
 
 def wanted_steps(facts: Facts) -> int:
     """How many steps a network needs that has time."""
-    batch = 64 if facts.n < 4000 else 128
-    return int(min(MOST, max(LEAST, EPOCHS * facts.n * 0.8 / batch)))
+    return int(min(MOST, max(LEAST, EPOCHS * facts.n * 0.8 / _batch(facts))))
+
+
+def _batch(facts: Facts) -> int:
+    return 64 if facts.n < 4000 else 128

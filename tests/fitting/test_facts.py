@@ -38,7 +38,6 @@ def test_a_table_says_which_columns_are_features_and_why_others_are_none(tmp_pat
     assert settings["exclude"] == ("key", "site", "note")
     assert "key counts the rows; site never changes; note holds text: 50" in facts.description.reasons["exclude"]
     assert facts.gaps == pytest.approx(18 / 360, abs=0.001)
-    assert facts.classes == 2
     assert 100 < facts.spread < 1500  # 1,000 over the root of three, or over ten
 
 
@@ -70,13 +69,6 @@ def test_bytes_are_read_as_a_share_of_255_and_bits_are_told(tmp_path: Path) -> N
     facts = look(saved(tmp_path, pixels))
     assert (facts.most, facts.binary, facts.constant) == (1.0, True, 40)
     assert facts.linear[0.9] == 1
-
-
-def test_counts_are_told_from_numbers(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    assert look(saved(tmp_path, rng.poisson(4.0, (60, 5)).astype(np.float32))).counts
-    assert not look(saved(tmp_path, rng.normal(4.0, 1.0, (60, 5)))).counts
-    assert not look(saved(tmp_path, (rng.random((60, 5)) > 0.5).astype(np.float32))).counts
 
 
 def test_arrays_with_gaps_are_read_with_a_mask(tmp_path: Path) -> None:
