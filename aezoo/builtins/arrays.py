@@ -69,8 +69,16 @@ class ArraysSpec(GroupedDatasetSpec):
         with self.reading(first), opened(first) as arrays:
             named = {"key": self.key, "labels": self.labels, "group": self.group, "time": self.time}
             names = {name: key if key in arrays else None for name, key in named.items()}
-        names["labels"] = self.labels if self._beside(first) else names["labels"]
         return super().at(path).model_copy(update=names)
+
+    def at_split(self, path: Path) -> Self:
+        from aezoo.builtins.shards import shards
+
+        there, own = (self._beside(shards(source)[0]) for source in (path, self.found()))
+        # A file of this name in the folder of the training data is of those.
+        if there is None or (own is not None and there.samefile(own)):
+            return self.at(path)
+        return self.at(path).model_copy(update={"labels": self.labels})
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         from aezoo.builtins.shards import joined, shards

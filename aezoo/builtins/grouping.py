@@ -82,6 +82,8 @@ def groups_of(values: Values, where: Callable[[int], str]) -> npt.NDArray[np.int
     for row, name in enumerate(names):
         if name is None or name == "" or name != name:
             raise DataError(f"{where(row)}: no group", hint="give each sample a group, of its own if it has none")
+        if isinstance(name, (list, dict)):
+            raise DataError(f"{where(row)}: {name!r:.60} is no group", hint="groups are words, numbers or dates")
     places = {name: place for place, name in enumerate(sorted({*names}, key=lambda name: (str(type(name)), name)))}
     return np.array([places[name] for name in names], np.int64)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -41,7 +41,6 @@ from aezoo.plugin import (
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    from PIL.Image import Image
 
     from aezoo.builtins.image_index import Header, ImageIndex
 
@@ -156,6 +155,11 @@ class ImagesSpec(GroupedDatasetSpec):
         shown = "x".join(map(str, sizes.pop())) if len(sizes) == 1 else f"{len(sizes):,} sizes"
         why = f"images are of {shown}: all are brought to {side}x{side}, so that a model is trained in minutes"
         return Description({"resize": "crop"}, {"resize": why}, shape=(channels, side, side), shape_reason=why)
+
+    def knowing(self, words: Mapping[str, Sequence[str]]) -> Self:
+        if not words.get("label"):
+            return self
+        return self.model_copy(update={"classes": tuple(dict.fromkeys((*words["label"], *(self.classes or ()))))})
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         import numpy as np
@@ -299,20 +303,12 @@ class ImagesSpec(GroupedDatasetSpec):
             raise DataError.several(errors)
 
     def _pixels(self, path: Path, frame: int | None, *, shape: Shape, alone: bool = True) -> npt.NDArray[np.uint8]:
-        reader = PixelReader(self.resize, self.background)
+        hint = f"{self.setting('frames', 'each')} makes each of them a sample"
+        reader = PixelReader(self.resize, self.background, hint)
         with opened(path, reader.size_of(shape), alone=alone) as image:
-            if frame is None:
-                self._refuse_frames(image, path)
-            else:
-                image.seek(frame)
-                path = path.with_name(f"{path.name}:{frame}")  # as messages call it
-            return reader.pixels(image, shape, path)
-
-    def _refuse_frames(self, image: Image, path: Path) -> None:
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG, a photo and its previews
-            hint = f"{self.setting('frames', 'each')} makes each of them a sample"
-            raise DataError(f"{path}: holds {frames} frames; a sample is one image", hint=hint)
+            # As messages call it.
+            name = path if frame is None else path.with_name(f"{path.name}:{frame}")
+            return reader.pixels(image, shape, name, frame)
 
 
 def _header(path: Path) -> Header:

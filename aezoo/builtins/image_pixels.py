@@ -23,32 +23,44 @@ class PixelReader(NamedTuple):
     Attributes:
         resize: What is done with another size: refuse, fit or crop.
         background: Colour behind transparent pixels, where the samples have no alpha.
+        frames_hint: What to do with a file of several images.
     """
 
     resize: str = "refuse"
     background: Sequence[int] = (0, 0, 0)
+    frames_hint: str = "save each of them as an image of its own"
 
     def size_of(self, shape: Shape) -> Shape | None:
         """Width and height that images are brought to; None where others are refused."""
         return None if self.resize == "refuse" else (shape[2], shape[1])
 
-    def pixels(self, image: Image, shape: Shape, path: Path) -> npt.NDArray[np.uint8]:
+    def pixels(self, image: Image, shape: Shape, path: Path, frame: int | None = None) -> npt.NDArray[np.uint8]:
         """The pixels of an image: [C, H, W] of this shape.
 
         Args:
             image: Opened.
             shape: With 1, 3 or 4 channels.
             path: For messages.
+            frame: Number of the image in its file; None where it has to be the only one.
 
         Raises:
-            DataError: It has another size, or numbers of which nothing says which is white.
+            DataError: It has another size, others beside it in its file, or numbers of which none is known to be white.
         """
         import numpy as np
 
+        if frame is None:
+            self._refuse_frames(image, path)
+        else:
+            image.seek(frame)
         channels, height, width = shape
         plain = _converted(image, MODES[channels], self.background, path)
         pixels = np.asarray(self._sized(plain, (width, height), path), dtype=np.uint8)
         return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+
+    def _refuse_frames(self, image: Image, path: Path) -> None:
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format != "MPO":  # MPO: a camera's JPEG, a photo and its previews
+            raise DataError(f"{path}: holds {frames} frames; a sample is one image", hint=self.frames_hint)
 
     def _sized(self, image: Image, size: tuple[int, int], path: Path) -> Image:
         from PIL import ImageOps

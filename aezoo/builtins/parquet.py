@@ -285,7 +285,7 @@ class ParquetSpec(GroupedDatasetSpec):
                 raise DataError(
                     f"{self.path}: column {name!r} holds {listed}, which the model does not know", hint=hint
                 )
-            return np.array([places[value] for value in values], np.int64)
+            return np.array([places[str(value)] for value in values], np.int64)
         array = np.array(values)
         if array.dtype.kind not in "biuf":
             raise DataError(f"{self.path}: column {name!r} holds neither numbers nor words")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import field_validator
+from pydantic import PrivateAttr, field_validator
 
 from aezoo.builtins import table_classes, table_files
 from aezoo.builtins.grouping import GroupedDatasetSpec
@@ -98,6 +98,9 @@ class TableSpec(GroupedDatasetSpec):
         " be numbers; by default it has names that are not all numbers",
     )
 
+    #: Words of label and fields that the training data have, by column: no setting, so that no model keeps them.
+    _words: dict[str, Strings] = PrivateAttr(default_factory=dict)
+
     @field_validator("categories")
     @classmethod
     def _each_once(cls, categories: dict[str, Strings] | None) -> dict[str, Strings] | None:
@@ -134,6 +137,15 @@ class TableSpec(GroupedDatasetSpec):
         found = {"label": label, "id": id, "fields": fields or None, "exclude": exclude, "categories": categories}
         found |= {"group": group, "time": time, "dates": tuple(name for name in self.dates if name in there)}
         return super().at(Path(source)).model_copy(update=found)
+
+    def knowing(self, words: Mapping[str, Sequence[str]]) -> Self:
+        found, own = self.model_copy(), self.categories or {}
+        columns = {field: name for field, name in self._class_columns().items() if field in words}
+        # Words of its own settings, too, are numbered after those of the training data.
+        found._words = {
+            name: tuple(dict.fromkeys((*words[field], *own.get(name, ())))) for field, name in columns.items()
+        }
+        return found
 
     def field_names(self) -> frozenset[str]:
         named = {"label": self.label, "observed": self.missing}
@@ -175,7 +187,7 @@ class TableSpec(GroupedDatasetSpec):
     def _read(self, table: Table, left_out: int = 0) -> Samples:
         """The samples of a table; without its bad lines, if they are left out."""
         columns = self._read_columns(table)
-        known = self.categories or {}
+        known = self._numbered()
         labels = None if self.label is None else table_classes.classes(table, self.label, known.get(self.label))
         fields = {name: table_classes.field(table, named, known) for name, named in (self.fields or {}).items()}
         values = self._values(table, columns)
@@ -190,7 +202,9 @@ class TableSpec(GroupedDatasetSpec):
             message = f"{len(bad):,} of {len(good) + len(bad):,} {table.unit}s are left out, the first: {first}"
             warnings.warn(DataWarning(f"{table.path}: {message}"), stacklevel=4)
             return self._read(table.take(good)._replace(faults=[]), left_out=len(bad))
-        names = () if self.id is None else tuple(word.strip() for word in table.column(self.id))
+        # Without those left out, a number would name another line.
+        names = tuple(f"{table.unit} {line}" for line in table.lines) if left_out else ()
+        names = names if self.id is None else tuple(word.strip() for word in table.column(self.id))
         found = {"columns": tuple(columns), "exclude": (), "categories": self._all_categories(table)}
         shown = ", ".join(columns[:NAMED]) + (f" and {len(columns) - NAMED} more" if len(columns) > NAMED else "")
         hint = f"data.exclude, data.label or data.id says which columns are no features, of {shown}"
@@ -206,24 +220,28 @@ class TableSpec(GroupedDatasetSpec):
 
     def _all_categories(self, table: Table) -> dict[str, Strings] | None:
         """The words of read columns, and those of labels and fields as they are numbered here."""
-        found = {name: table_classes.classes_of(table, name) for name in self._classed()}
+        classed = [name for name in self._class_columns().values() if name not in self._words]
+        found = {name: table_classes.classes_of(table, name) for name in classed}
         categories = {**{name: tuple(words) for name, words in found.items() if words}, **(self.categories or {})}
         return categories or None
 
     def _class_names(self, table: Table) -> dict[str, Strings]:
         """The words of label and fields, by the names of the fields."""
-        columns = {**({"label": self.label} if self.label else {}), **(self.fields or {})}
-        known = {name: (self.categories or {}).get(name, ()) for name in columns.values() if isinstance(name, str)}
+        known = self._numbered()
         return {
-            field: tuple(table_classes.words_in_order(table, column, known[column]))
-            for field, column in columns.items()
-            if isinstance(column, str) and (known[column] or table_classes.holds_words(table, column))
+            field: tuple(table_classes.words_in_order(table, column, known.get(column, ())))
+            for field, column in self._class_columns().items()
+            if column in known or table_classes.holds_words(table, column)
         }
 
-    def _classed(self) -> list[str]:
-        """Columns that may hold classes beside the samples."""
-        single = [column for column in (self.fields or {}).values() if isinstance(column, str)]
-        return [*single, *([self.label] if self.label is not None else ())]
+    def _numbered(self) -> dict[str, Strings]:
+        """Words that have numbers already, by column."""
+        return {**(self.categories or {}), **self._words}
+
+    def _class_columns(self) -> dict[str, str]:
+        """Columns that may hold classes beside the samples, by the names of their fields."""
+        named = {**({"label": self.label} if self.label else {}), **(self.fields or {})}
+        return {field: column for field, column in named.items() if isinstance(column, str)}
 
     def _read_columns(self, table: Table) -> Sequence[str]:
         """The columns that are read. Raises `DataError` with all names that the table does not have."""
@@ -232,7 +250,7 @@ class TableSpec(GroupedDatasetSpec):
         self._refuse_absent(table, [*(self.columns or ()), *beside, *self.exclude, *self.dates])
         left_out = {*beside, *self.exclude}
         names = self.columns or tuple(name for name in table.header if name not in left_out)
-        unread = [name for name in self.categories or () if name not in {*names, *self._classed()}]
+        unread = [name for name in self.categories or () if name not in {*names, *self._class_columns().values()}]
         if unread:
             listed = ", ".join(map(repr, unread))
             hint = "take it out of data.categories, or read it"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -81,6 +81,11 @@ class WebDatasetSpec(GroupedDatasetSpec):
         named = {key: getattr(self, key) for key in ("label", "group", "time")}
         there = {key: name if name and _is_there(indexes, name) else None for key, name in named.items()}
         return super().at(path).model_copy(update=there)
+
+    def knowing(self, words: Mapping[str, Sequence[str]]) -> Self:
+        if not words.get("label"):
+            return self
+        return self.model_copy(update={"classes": tuple(dict.fromkeys((*words["label"], *(self.classes or ()))))})
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         from aezoo.builtins.shards import shards
@@ -187,6 +192,8 @@ def _value(content: bytes, name: str, where: Path, *, as_json: bool) -> Any:
     except (UnicodeError, ValueError, TypeError, KeyError, IndexError) as error:
         what = f"has no key {name!r}" if isinstance(error, (KeyError, IndexError, TypeError)) else "is no text of UTF-8"
         raise DataError(f"{where}: {what}", hint="correct it, or name another label") from error
+    if value is None:
+        raise DataError(f"{where}: {name!r} is null", hint="correct it, or leave the sample out")
     return value if isinstance(value, (str, int, float)) else json.dumps(value)
 
 

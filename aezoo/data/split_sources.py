@@ -16,10 +16,14 @@ from aezoo.errors import DataError
 from aezoo.files import expanded
 from aezoo.reading.split_sources import source_of_split
 from aezoo.registry.registry import Registry
+from aezoo.spec.component import Strings
 from aezoo.spec.kinds import DatasetSpec, FileDatasetSpec
 from aezoo.spec.lazy import ConvertedRows, JoinedRows, LazyArray
 from aezoo.spec.samples import Array, JoinedFields, Samples
 from aezoo.spec.shape import text
+
+#: Words that a message names.
+NAMED = 8
 
 
 def with_split_sources(dataset: DatasetSpec, load: Callable[[DatasetSpec], Samples], registry: Registry) -> Samples:
@@ -42,20 +46,26 @@ def with_split_sources(dataset: DatasetSpec, load: Callable[[DatasetSpec], Sampl
     if not held or not isinstance(dataset, FileDatasetSpec):
         return load(dataset)
     parts = [load(dataset)]
-    settings = dict(parts[0].settings)
     for name, own in held.items():
-        other = dataset.alone().model_copy(update=settings)
+        other = dataset.alone().model_copy(update=dict(parts[0].settings))
         if "path" in own:
             other.model_copy(update={"path": own["path"]}).found()
-            other = other.at_split(expanded(Path(own["path"])))
-        part = load(source_of_split(other, name, own, registry))
+            # Its own delimiter, say, is needed to find which names it has.
+            how = {key: value for key, value in own.items() if key != "path"}
+            other = source_of_split(other, name, how, registry).at_split(expanded(Path(own["path"])))
+        part = load(source_of_split(other, name, own, registry).knowing(_class_names(parts)))
         _refuse_other_kind(part, parts[0], name)
+        _refuse_other_classes(part, parts[0], name)
         parts.append(part)
-        settings |= part.settings
-    return _joined(parts, [*held], settings)
+    return _joined(parts, [*held])
 
 
-def _joined(parts: list[Samples], names: list[str], settings: dict[str, object]) -> Samples:
+def _class_names(parts: Sequence[Samples]) -> dict[str, Strings]:
+    """The words of each field; those that only a later part has are numbered after the others."""
+    return {name: tuple(words) for part in parts for name, words in part.class_names.items()}
+
+
+def _joined(parts: list[Samples], names: list[str]) -> Samples:
     """All samples, in this order; the splits of these names are whole parts, others are of the first."""
     ends = np.cumsum([len(part) for part in parts])
     rows = {name: np.arange(start, stop) for name, start, stop in zip(names, ends[:-1], ends[1:], strict=True)}
@@ -66,10 +76,10 @@ def _joined(parts: list[Samples], names: list[str], settings: dict[str, object])
         splits={**fixed, **rows},
         names=_Names(parts, ends.tolist()) if any(part.names for part in parts) else (),
         fields=JoinedFields([part.fields for part in parts]),
-        settings=settings,
+        # A model reads other files as it reads the training data, whatever a split says of itself.
+        settings=parts[0].settings,
         shape_hint=parts[0].shape_hint,
-        # Words that only a later part has are numbered after the others.
-        class_names={name: words for part in parts for name, words in part.class_names.items()},
+        class_names=_class_names(parts),
         groups=_padded(parts[0].groups, int(ends[-1])),
         times=_padded(parts[0].times, int(ends[-1])),
         origins=[(int(end) - len(part), part.source) for part, end in zip(parts, ends, strict=True)],
@@ -90,6 +100,15 @@ def _refuse_other_kind(part: Samples, first: Samples, name: str) -> None:
     if kinds[0] != kinds[1] and "u" in (kinds[0].kind, kinds[1].kind):
         message = f"{part.source}: values of data.{name} are {kinds[0]}, those of {first.source} {kinds[1]}"
         raise DataError(message, hint="save both as uint8 (0..255 spans the declared range), or both as float32")
+
+
+def _refuse_other_classes(part: Samples, first: Samples, name: str) -> None:
+    """Refuse words where the training data have whole numbers: 1 would be a class of its own, and the second word."""
+    for field in part.class_names.keys() - first.class_names.keys():
+        if field in first.fields:
+            shown = ", ".join(map(repr, part.class_names[field][:NAMED]))
+            message = f"{part.source}: field {field!r} of data.{name} has words ({shown}), in {first.source} numbers"
+            raise DataError(message, hint="write it in one way in both, or leave out the samples without a class")
 
 
 def _of_one_type(values: list[Array | LazyArray]) -> list[Array | LazyArray]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from os.path import normpath
+from os.path import normpath, realpath
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from aezoo.errors import Fault, SpecError
+from aezoo.errors import Fault, NotFound, SpecError
+from aezoo.files import expanded
 from aezoo.reading.pydantic_errors import faults_of
 from aezoo.registry.registry import Registry
 from aezoo.spec.component import Frozen
@@ -34,12 +36,23 @@ def source_faults(dataset: DatasetSpec | None, registry: Registry) -> Iterator[F
 
 def _identity(dataset: FileDatasetSpec) -> dict[str, Any]:
     """The settings that say which samples these are."""
-    return {**dataset.model_dump(exclude={*SHARES}), "path": normpath(dataset.path)}
+    return {**dataset.model_dump(exclude={*SHARES}), "path": _full(dataset.path)}
+
+
+def _full(path: str) -> str:
+    """A path that all names of one file share."""
+    try:
+        return realpath(expanded(Path(path)))
+    except (
+        NotFound,
+        ValueError,
+    ):  # of a person that is not known here, or with a zero byte: that is told when it is read
+        return normpath(path)
 
 
 def source_of_split(
     dataset: FileDatasetSpec, name: str, settings: Mapping[str, Any], registry: Registry
-) -> DatasetSpec:
+) -> FileDatasetSpec:
     """The dataset of a split: one with the settings of the split over its own.
 
     Args:

@@ -61,6 +61,21 @@ def test_labels_stand_in_a_file_beside(tmp_path):
         ArraysSpec(path=test["path"], labels="train-labels-idx1-ubyte.gz").load()
     with pytest.raises(DataError, match=r"holds no array 'nothing\.idx'"):
         ArraysSpec(path=test["path"], labels="nothing.idx").load()
+    # The labels beside are those of the training set: new samples, in whichever folder, come without.
+    assert open_samples(test["path"], spec).fields.keys() == set()
+    assert (
+        "label"
+        not in open_samples(
+            None, spec_without := aezoo.read({**spec.document(), "data": {**data, "test": {"path": test["path"]}}})
+        ).fields
+    )
+    assert spec_without.data.at(tmp_path / "t10k-images-idx3-ubyte").labels is None
+    other = tmp_path / "test"
+    other.mkdir()
+    (other / "images.idx").write_bytes(idx(PIXELS[:2]))
+    (other / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.array([6, 5], np.uint8))))
+    in_folder = aezoo.read({**spec.document(), "data": {**data, "test": {"path": str(other / "images.idx")}}})
+    assert open_samples(None, in_folder).fields["label"].tolist() == [*range(7), 6, 5]
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,9 @@ def test_lists_are_read_in_the_shape_of_the_input(tmp_path) -> None:
         ({"v": [[1.0]] * 59 + [[1.0, 2.0]]}, {"column": "v"}, r"row 59, column 'v': 2 values, where others have 1"),
         ({"v": [[1.0]] * 60}, {}, r"no numbers are in column 'v'"),
         ({"c": ["x", *[None] * 59]}, {"label": "c", "exclude": ["kind"]}, r"row 1, column 'c': is missing"),
+        ({"c": [[1, 2]] * 60}, {"group": "c"}, r"row 0, 'c': \[1, 2\] is no group"),
+        ({"c": [{"a": 1}] * 60}, {"group": "c"}, r"row 0, 'c': \{'a': 1\} is no group"),
+        ({"c": [1] * 60}, {"label": "c", "exclude": ["kind"], "categories": {"c": ["2"]}}, "'c' holds '1', which"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_file_row_and_column(tmp_path, columns, settings, message) -> None:
@@ -242,6 +245,22 @@ def test_an_image_that_is_damaged_or_missing_is_refused_with_its_row(tmp_path):
         pq.write_table(pa.table({"image": content}), tmp_path / "t.parquet", row_group_size=3)
         with pytest.raises(DataError, match=message):
             ParquetSpec(path=str(tmp_path / "t.parquet"), column="image").load(shape=(3, 4, 5))
+
+
+def test_an_image_of_several_frames_is_refused_with_its_row(tmp_path):
+    out = io.BytesIO()
+    still, moved = Image.new("RGB", (5, 4)), Image.new("RGB", (5, 4), "red")
+    still.save(out, "gif", save_all=True, append_images=[moved])
+    pq.write_table(pa.table({"image": [encoded(IMAGES[0]), out.getvalue()]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"row 1, column 'image': holds 2 frames; a sample is one image") as refused:
+        ParquetSpec(path=str(tmp_path / "t.parquet"), column="image").load(shape=(3, 4, 5))
+    assert "--set" not in refused.value.hint  # no setting of Parquet reads them
+
+
+def test_numbers_in_the_place_of_known_words_are_these_words(tmp_path):
+    pq.write_table(table(c=[1, 2] * 30), tmp_path / "t.parquet")
+    spec = ParquetSpec(path=str(tmp_path / "t.parquet"), label="c", exclude=["kind"], categories={"c": ["2", "1"]})
+    assert spec.load().fields["label"].tolist() == [1, 0] * 30
 
 
 def test_dates_and_times_are_days_since_1970(tmp_path):

@@ -458,6 +458,10 @@ def test_bad_lines_are_left_out_and_counted_with_the_first(tmp_path):
     assert samples.values.tolist() == [[1, 2], [7, 8]]
     assert samples.class_names["label"] == ("u", "v")  # a word that only a bad line has is no class
     assert samples.labels.tolist() == [0, 1]
+    assert [samples.where(row) for row in (0, 1)] == [f"{tmp_path}/t.csv: line 2", f"{tmp_path}/t.csv: line 6"]
+    with pytest.warns(DataWarning):
+        named = TableSpec(path=str(tmp_path / "t.csv"), id="y", on_bad_sample="skip").load()
+    assert tuple(named.names) == ("u", "v")
     (tmp_path / "t.csv").write_text("a,b,y\nx,2,v\n")
     with pytest.raises(DataError, match="line 2, column 'a'"):
         spec.load()

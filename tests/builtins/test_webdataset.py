@@ -35,6 +35,12 @@ def png(pixels):
     return out.getvalue()
 
 
+def gif():
+    out = io.BytesIO()
+    Image.new("L", (6, 4)).save(out, "gif", save_all=True, append_images=[Image.new("L", (6, 4), 255)])
+    return out.getvalue()
+
+
 def tar(path, members, mode="w"):
     with tarfile.open(path, mode) as file:
         for name, content in members:
@@ -98,6 +104,10 @@ def test_a_key_of_json_is_a_label_a_group_or_a_time(tmp_path):
     assert split(by_time.load(), by_time)["test"].tolist() == [0, 1, 2]
     with pytest.raises(DataError, match=r"x/0\.json: has no key 'kind'"):
         data.model_copy(update={"label": "kind"}).load()
+    none = tar(tmp_path / "none.tar", [("0.png", png(PIXELS[0])), ("0.json", '{"who": null, "label": null}')])
+    for key, name in (("group", "who"), ("label", "label")):
+        with pytest.raises(DataError, match=rf"0\.json: '{name}' is null"):
+            WebDatasetSpec(path=none, **{key: name}).load()
     plain = tar(tmp_path / "plain.tar", [("0.png", png(PIXELS[0]))])
     other = data.model_copy(update={"image": "png"}).at(tmp_path / "plain.tar")
     assert (other.label, other.group, other.path) == (None, None, plain)
@@ -164,6 +174,7 @@ def test_damaged_images_are_refused_by_name_or_left_out_and_counted(tmp_path):
         ([("a.png", png(PIXELS[0])), ("a.png", png(PIXELS[0]))], r"holds a\.png more than once"),
         ([("a.png", png(PIXELS[0])), ("a.cls", b"\xff")], r"a\.cls: is no text of UTF-8"),
         ([("a.png", png(PIXELS[0])), ("a.cls", "")], r"sample 0, column 'cls': no label"),
+        ([("a.gif", gif())], r"a\.gif: holds 2 frames; a sample is one image"),
         ([], r"which members are the images is not said; their endings: none"),
     ],
 )

@@ -97,6 +97,65 @@ def test_settings_that_are_not_said_are_those_of_the_training_data(tmp_path, mon
     assert len(rows["train"]) == 2  # of the training data a part is taken, of the test all
 
 
+@pytest.mark.parametrize("sources", [{"test": "owl dog"}, {"validation": "fox owl", "test": "fox cat dog elk"}])
+def test_a_word_has_one_number_in_all_sources_whether_or_not_a_model_keeps_it(tmp_path, sources):
+    def written(name, words):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("x,y,kind\n" + "".join(f"0.5,{-row * 2},{word}\n" for row, word in enumerate(words.split())))
+        return str(path)
+
+    held = {name: {"path": written(name, words)} for name, words in sources.items()}
+    train = "cat dog owl"  # each word once: these could be names, and no model keeps them
+    data = {"type": "table", "path": written("train", train), "label": "kind", "validation": 0.0, "test": 0.0}
+    samples, _ = opened(spec_of({**data, **held}))
+    assert samples.settings["categories"] is None
+    numbers = {"cat": 0, "dog": 1, "owl": 2, "fox": 3, "elk": 4}
+    words = " ".join([train, *sources.values()]).split()
+    assert samples.fields["label"][:].tolist() == [numbers[word] for word in words]
+    assert samples.class_names["label"] == tuple(word for word in numbers if word in words)
+
+
+def test_what_a_split_lacks_or_says_of_itself_is_nothing_that_a_model_keeps(tables):
+    # One source has no label, and another words of its own; the model keeps those of the training data.
+    Path("test.csv").write_text("x,y,kind\n1.5,2,c\n")
+    samples, _ = opened(spec_of({**tables, "validation": {"path": "more.csv"}, "test": {"path": "test.csv"}}))
+    assert samples.settings["categories"] == {"kind": ("a", "b")}
+
+
+def test_sub_folders_have_one_number_in_all_sources(tmp_path):
+    for name, folders in (("train", "ab"), ("more", "bd"), ("test", "dcab")):
+        for folder in folders:
+            (tmp_path / name / folder).mkdir(parents=True)
+            Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / name / folder / "1.png")
+    held = {name: {"path": str(tmp_path / path)} for name, path in (("validation", "more"), ("test", "test"))}
+    samples, _ = opened(spec_of({"type": "images", "path": str(tmp_path / "train"), **held}, (1, 4, 4)))
+    assert samples.fields["label"][:].tolist() == [0, 1, 1, 2, 0, 1, 3, 2]
+    assert samples.settings["classes"] == ("a", "b")
+
+
+def test_words_for_whole_numbers_are_refused_and_numbers_among_words_are_words(tmp_path):
+    for name, labels in (("numbers", "123"), ("words", "12u"), ("more", "21")):
+        lines = "".join(f"0.5,{-row * 2},{label}\n" for row, label in enumerate(labels))
+        (tmp_path / f"{name}.csv").write_text("x,y,kind\n" + lines)
+    data = {"type": "table", "path": str(tmp_path / "numbers.csv"), "label": "kind"}
+    with pytest.raises(
+        DataError, match=r"words\.csv: field 'label' of data\.test has words \('1', '2', 'u'\), in .*numb"
+    ):
+        opened(spec_of({**data, "test": {"path": str(tmp_path / "words.csv")}}))
+    data["path"] = str(tmp_path / "words.csv")
+    samples, rows = opened(spec_of({**data, "test": {"path": str(tmp_path / "more.csv")}}))
+    assert samples.fields["label"][rows["test"]].tolist() == [1, 0]
+
+
+def test_names_of_columns_are_found_in_the_way_that_a_source_is_written(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y,kind\n1,2,a\n3,4,b\n5,7,a\n")
+    (tmp_path / "b.csv").write_bytes("x;y;kind\n1,5;2;b\n".encode("utf-16"))
+    data = {"type": "table", "path": str(tmp_path / "a.csv"), "label": "kind", "validation": 0.0}
+    test = {"path": str(tmp_path / "b.csv"), "delimiter": ";", "decimal": ",", "encoding": "utf-16"}
+    samples, rows = opened(spec_of({**data, "test": test}))
+    assert samples.fields["label"][rows["test"]].tolist() == [1]
+
+
 def test_another_array_of_the_same_file_is_another_source(tmp_path):
     x = np.arange(24, dtype=np.float32).reshape(12, 2)
     np.savez(tmp_path / "a.npz", x_train=x[:10], y_train=np.arange(10), x_test=x[10:], y_test=np.array([3, 4]))
@@ -202,13 +261,21 @@ def test_a_run_notes_where_all_of_its_sources_are(tables, tmp_path, monkeypatch)
         ({"limit": 3}, r"AZ535\]: data\.test: names the very samples that are trained on"),
         ({}, r"AZ535\]"),
         ({"path": "./train.csv"}, r"AZ535\]"),
+        ({"path": "linked/train.csv"}, r"AZ535\]"),
+        ({"path": "nowhere/../train.csv"}, r"AZ535\]"),
         (1.5, r"AZ201\]: data\.test: takes less than 1\.0, or a table, got 1\.5"),
         ("test.csv", r"AZ201\]: data\.test: takes a number, or a table, got 'test\.csv'"),
     ],
 )
 def test_settings_of_a_split_are_checked_with_the_spec(tables, held, message):
+    Path("linked").symlink_to(".")
     with pytest.raises(SpecError, match=message):
         spec_of({**tables, "test": held})
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x.csv", "x\0.csv"])
+def test_a_path_that_leads_nowhere_is_none_of_the_spec(path):
+    assert spec_of({"type": "table", "path": path, "test": {"path": "t.csv"}}).data.path == path
 
 
 def test_a_source_that_is_not_there_is_named(tables):

@@ -156,6 +156,14 @@ class FileDatasetSpec(DatasetSpec):
         """The set of a single split that has another path: as `at`, with what names samples of both."""
         return self.at(path)
 
+    def knowing(self, words: Mapping[str, Sequence[str]]) -> Self:
+        """The set of a single split, whose fields number these words first, whether or not a model keeps them.
+
+        `words` are those of the training data, by the names of the fields. The settings of its samples need not say
+        them. By default the set as it is: right where the settings of samples have all words, and others are refused.
+        """
+        return self
+
     def at_columns(self, names: Sequence[str], source: str) -> Self:
         """The set of a data frame with these columns, read in the same way; names that it does not have are dropped.
 
