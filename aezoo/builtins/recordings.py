@@ -72,13 +72,17 @@ class RecordingsSpec(FileDatasetSpec):
 
     @classmethod
     def knows(cls, folder: Path) -> bool:
-        from aezoo.builtins.shards import holds
+        from aezoo.builtins.shards import holds, only_folders
 
-        return holds(folder, cls.suffixes)
+        return holds(folder, cls.suffixes) or any(holds(each, cls.suffixes) for each in only_folders(folder)[:1])
 
     def at(self, path: Path) -> Self:
         # Recordings that are used need not be split.
         return super().at(path).model_copy(update={"group": None})
+
+    def at_training(self, path: Path) -> Self:
+        grouped = path.is_dir() and any(each.is_dir() for each in path.iterdir())
+        return self.at(path).model_copy(update={"group": self.group if grouped else None})
 
     def field_names(self) -> frozenset[str]:
         return frozenset({"file", "start"})

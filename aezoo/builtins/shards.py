@@ -44,6 +44,15 @@ def holds(folder: Path, suffixes: Sequence[str]) -> bool:
     return FileDatasetSpec.ending(Path(first)) in suffixes
 
 
+def only_folders(folder: Path) -> list[Path]:
+    """The sub-folders in the order of their names, where a folder has nothing else; hidden ones do not count."""
+    try:
+        there = sorted(each for each in folder.iterdir() if each.name[0] != ".")
+        return there if all(each.is_dir() for each in there) else []
+    except OSError:  # told by whatever reads it
+        return []
+
+
 def joined(parts: Sequence[Samples], folder: Path) -> Samples:
     """The samples of shards as one set. Raises `DataError` where they differ in shape, type or fields."""
     first, *others = parts

@@ -147,7 +147,7 @@ def _spec_and_data(
     settings = [override for override in overrides if options.about_data(override)]
     others = [override for override in overrides if override not in settings]
     spec = aezoo.read(source, overrides=others, limits=limits)
-    samples = source_of(data, spec, settings)
+    samples = source_of(data, spec, settings, trained=True)
     # What the flags say of the model, they say of these data.
     return restated(spec, samples, kept=[override.partition("=")[0].strip() for override in others]), samples
 

@@ -52,6 +52,7 @@ def open_samples(
     registry: Registry | None = None,
     as_input: bool = True,
     resized: bool = False,
+    trained: bool = False,
 ) -> Samples:
     """The samples of a source, to be checked against the spec by `check`.
 
@@ -67,6 +68,7 @@ def open_samples(
         as_input: Whether these are inputs of the model: a path of the same kind as the spec's own data is read with its
             settings, such as columns and resizing. False for codes.
         resized: Whether they keep their own size; for a model whose input has `sizes`.
+        trained: Whether they are trained on in place of the spec's own data, and split as these are.
 
     Raises:
         DataError: They cannot be read.
@@ -77,7 +79,8 @@ def open_samples(
     if frames.library_of(source):
         source = _of_frame(source, spec, registry or default_registry(), as_input=as_input)
     if isinstance(source, (str, PathLike)):
-        source = _dataset_for(Path(source), registry or default_registry(), spec.data if as_input else None)
+        own = spec.data if as_input else None
+        source = _dataset_for(Path(source), registry or default_registry(), own, trained=trained)
     if isinstance(source, DatasetSpec):
         load = partial(_loaded, spec=spec, seed=seed, resized=resized)
         source = with_split_sources(source, load, registry or default_registry())
@@ -121,6 +124,7 @@ def source_of(
     *,
     registry: Registry | None = None,
     as_input: bool = True,
+    trained: bool = False,
 ) -> Path | DatasetSpec | None:
     """The data that `--data` or INPUT name, with the settings applied; the spec's own, if they name none.
 
@@ -130,6 +134,7 @@ def source_of(
         settings: `data.key=x_train`, `data.resize=fit`: applied to the data that were named.
         registry: As for `open_samples`.
         as_input: As for `open_samples`.
+        trained: As for `open_samples`.
 
     Raises:
         SpecError: This kind of data has no such settings.
@@ -150,7 +155,7 @@ def source_of(
         # Before `_dataset_for`, too: it drops names (of keys, columns) that the file does not have.
         assert isinstance(own, FileDatasetSpec)
         own = _of_file(own.model_copy(update={"path": str(path)}), path, settings, registry)
-    return _of_file(_dataset_for(path, registry, own), path, settings, registry)
+    return _of_file(_dataset_for(path, registry, own, trained=trained), path, settings, registry)
 
 
 def _of_file(dataset: DatasetSpec, path: Path, settings: Sequence[str], registry: Registry) -> DatasetSpec:
@@ -173,7 +178,7 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
         return spec
     dataset: DatasetSpec | None = None
     if isinstance(source, (str, PathLike)):
-        dataset = _dataset_for(Path(source), default_registry(), spec.data)
+        dataset = _dataset_for(Path(source), default_registry(), spec.data, trained=True)
     elif isinstance(source, DatasetSpec):
         dataset = source
     if frames.library_of(source):
@@ -187,12 +192,20 @@ def restated(spec: Spec, source: Source, *, kept: Collection[str] = ()) -> Spec:
 
 
 def _warn_of_unused(spec: Spec, dataset: DatasetSpec | None, source: Source) -> None:
-    """Warn of a source that the spec has for a single split, where other data stand in place of its own."""
+    """Warn of what the spec splits its own data by, where other data stand in their place: sources, groups, times."""
     kept = {} if dataset is None else dataset.separate()
     for name, settings in (spec.data.separate() if spec.data is not None and source is not None else {}).items():
         if name not in kept:
             what = f"data.{name} of the spec, {settings.get('path', settings)}, is not used: the data are others"
             hint = f"--set data.{name}.path=FILE beside --data names a source for it"
+            warnings.warn(DataWarning(what, hint), stacklevel=4)
+    if isinstance(source, Samples):  # they come with what they are split by
+        return
+    before, after = (data.model_dump() if isinstance(data, FileDatasetSpec) else {} for data in (spec.data, dataset))
+    for key in ("group", "time"):
+        if (value := before.get(key)) is not None and after.get(key) is None:
+            what = f"data.{key} of the spec, {value!r}, is not used: the data are others"
+            hint = f"--set data.{key}=NAME beside --data says by what they are split, else it is at random"
             warnings.warn(DataWarning(what, hint), stacklevel=4)
 
 
@@ -262,14 +275,14 @@ def _numpy(tensor: Tensor) -> Array:
         raise DataError(f"tensor: values are {tensor.dtype}", hint=hint) from None
 
 
-def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None) -> DatasetSpec:
+def _dataset_for(path: Path, registry: Registry, own: DatasetSpec | None, *, trained: bool = False) -> DatasetSpec:
     """A dataset that reads the path, with the settings of `own` if it has the same type, and its shares of splits."""
     path = expanded(path)
     if not path.exists():
         raise NotFound(f"{path.absolute()}: no such file or folder")
     suffix = _ending(path)
     if isinstance(own, FileDatasetSpec) and _reads(own, path):
-        return own.at(path)
+        return own.at_training(path) if trained else own.at(path)
     shares = dict(zip(("validation", "test"), own.fractions(), strict=True)) if own is not None else {}
     shares = {name: share for name, share in shares.items() if own is None or name not in own.separate()}
     known: set[str] = set()

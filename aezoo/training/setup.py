@@ -85,7 +85,7 @@ def set_up(
     """Open, check and split the data, once for the whole run."""
     n_threads = devices.prepare(threads=threads)
     chosen = devices.choose(device)
-    samples = with_fields(open_samples(data, spec, seed=spec.training.seed), fields, spec)
+    samples = with_fields(open_samples(data, spec, seed=spec.training.seed, trained=True), fields, spec)
     check(samples, spec)
     warn_of_precision(samples, spec)
     mapped_files = MappedFiles(samples.values)

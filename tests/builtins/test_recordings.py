@@ -15,6 +15,7 @@ import aezoo
 from aezoo.builtins import recordings as module
 from aezoo.builtins.recordings import RecordingsSpec, _splits
 from aezoo.data.fingerprint import fingerprint
+from aezoo.data.sources import open_samples, restated, source_of
 from aezoo.data.splits import split
 from aezoo.errors import DataError, DataWarning
 
@@ -158,6 +159,24 @@ def test_recordings_of_one_folder_stay_together(tmp_path) -> None:
     assert sorted(len(speakers) for speakers in of.values()) == [1, 1, 2]
     assert len(set.union(*of.values())) == 4
     assert sum(len(part) for part in rows.values()) == 48
+    # Other recordings that are trained on are split by their sub-folders, too, if they have some.
+    spec = aezoo.read(
+        {
+            "name": "t",
+            "input": [1, 100],
+            "latent": {"type": "deterministic", "dim": 1},
+            "data": {**dataset.model_dump(exclude_none=True), "path": "elsewhere"},
+        }
+    )
+    for trained, source in ((True, tmp_path / "rec"), (False, tmp_path / "rec")):
+        assert (open_samples(source, spec, trained=trained).groups is not None) == trained
+    assert restated(spec, tmp_path / "rec").data.group == "folder"
+    (tmp_path / "images" / "a").mkdir(parents=True)
+    assert not RecordingsSpec.knows(tmp_path / "images")
+    named = source_of(tmp_path / "rec", spec, ["data.hop=50"], trained=True)
+    assert (named.group, named.hop) == ("folder", 50)
+    with pytest.warns(DataWarning, match=r"data\.group of the spec, 'folder', is not used"):
+        assert restated(spec, tmp_path / "rec" / "s0").data.group is None
     write(tmp_path / "rec" / "alone.wav", values)
     assert len(dataset.at(tmp_path / "rec" / "alone.wav").load(shape=(1, 100))) == 4
     with pytest.raises(DataError, match=r"alone\.wav: lies in no sub-folder"):

@@ -242,6 +242,21 @@ def test_data_in_place_of_the_specs_own_take_no_source_of_it(tables):
     assert source_of(None, spec, ["data.test.path=more.csv"]).test == {"path": "more.csv"}  # it was moved
 
 
+def test_data_in_place_of_the_specs_own_warn_of_groups_and_times_that_they_lack(tables):
+    for key in ("group", "time"):
+        spec = spec_of({"type": "table", "path": "test.csv", key: "kind"})
+        message = f"data.{key} of the spec, 'kind', is not used: the data are others"
+        for source in ("more.csv", np.zeros((4, 2), np.float32)):
+            with pytest.warns(DataWarning, match=message) as told:
+                restated(spec, source)
+            assert f"--set data.{key}=NAME" in str(told[0].message)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert getattr(restated(spec, "train.csv").data, key) == "kind"
+            named = source_of(Path("more.csv"), spec, [f"data.{key}=y"], trained=True)
+            assert getattr(restated(spec, named).data, key) == "y"
+
+
 def test_a_run_notes_where_all_of_its_sources_are(tables, tmp_path, monkeypatch):
     spec = spec_of({**tables, "test": {"path": "test.csv"}})
     noted = Request(spec, None, None, "cpu", None).document()["data"]

@@ -156,6 +156,10 @@ class FileDatasetSpec(DatasetSpec):
         """The set of a single split that has another path: as `at`, with what names samples of both."""
         return self.at(path)
 
+    def at_training(self, path: Path) -> Self:
+        """The set at another path that is trained on in place of this one: as `at`, with what it is split by."""
+        return self.at(path)
+
     def knowing(self, words: Mapping[str, Sequence[str]]) -> Self:
         """The set of a single split, whose fields number these words first, whether or not a model keeps them.
 
