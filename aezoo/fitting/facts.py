@@ -116,9 +116,9 @@ def look(
     samples = dataset.load(shape=description.shape, seed=seed)
     if _has_gaps(samples, dataset):
         dataset = dataset.model_copy(update={"missing": "mask"})
-        settings = {**description.settings, "missing": "mask"}
+        with_gaps = {**description.settings, "missing": "mask"}
         reasons = {**description.reasons, "missing": "values that are NaN are missing"}
-        description = replace(description, settings=settings, reasons=reasons)
+        description = replace(description, settings=with_gaps, reasons=reasons)
         samples = dataset.load(shape=description.shape, seed=seed)
     return facts_of(samples, dataset, description)
 
