@@ -134,7 +134,10 @@ def test_a_linear_vae_with_learned_variance_is_probabilistic_pca() -> None:
     torch.testing.assert_close(kl.sort(descending=True).values, expected, rtol=0, atol=0.05)
 
 
-@pytest.mark.parametrize(("beta", "active"), [(0.5, 4), (3.0, 3), (5.0, 2)])
+@pytest.mark.parametrize(
+    ("beta", "active"),
+    [pytest.param(0.5, 4, marks=pytest.mark.slow), (3.0, 3), pytest.param(5.0, 2, marks=pytest.mark.slow)],
+)
 def test_a_linear_beta_vae_fills_water_in_reverse(beta: float, active: int) -> None:
     spec = linear_spec(
         latent={"type": "gaussian", "dim": DIM},

@@ -23,7 +23,7 @@ from aezoo.testing.generate.minimal import INPUTS, RESTS, Document, NoMinimalSpe
 from aezoo.testing.law.definition import PLUGIN, VARIANT
 
 #: Settings of a part that are drawn; and how many of those that are valid in a spec are kept.
-DRAFTS, KEPT = 40, 6
+DRAFTS, KEPT = 80, 6
 #: Kinds that are checked in drawn settings, too, not in the example alone.
 VARIED = frozenset({"layer", "latent", "prior", "likelihood", "corruption", "regularizer", "schedule", "optimizer"})
 
