@@ -40,7 +40,7 @@ from tests.registries import built_in
 GENERATED = settings(
     deadline=None, derandomize=True, database=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
 )
-FEW, MANY = settings(GENERATED, max_examples=200), settings(GENERATED, max_examples=10_000)
+FEW, MANY = settings(GENERATED, max_examples=150), settings(GENERATED, max_examples=10_000)
 #: Weights and values of a sample together, of a model that is run on values.
 SMALL = 1_000_000
 CODE = re.compile(r"AZ[1-7]\d\d")

@@ -16,7 +16,7 @@ from aezoo.reading.bundled import bundled_specs
     [
         ("vanilla-digits", 24),
         pytest.param("convolutional-digits", 9, marks=pytest.mark.slow),
-        ("variational-digits", 15),
+        pytest.param("variational-digits", 15, marks=pytest.mark.slow),
     ],
 )
 def test_a_bundled_spec_reconstructs_better_than_pca_of_the_same_width(name: str, epochs: int) -> None:
@@ -26,6 +26,7 @@ def test_a_bundled_spec_reconstructs_better_than_pca_of_the_same_width(name: str
     assert run.scores.metrics["squared_error"] < run.scores.baseline["pca"]["squared_error"]
 
 
+@pytest.mark.slow
 def test_the_bundled_denoiser_beats_the_wiener_filter() -> None:
     run = aezoo.train(aezoo.read("denoising-digits", overrides=["training.epochs=4"]))
     assert run.scores is not None
