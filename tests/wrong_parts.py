@@ -677,6 +677,7 @@ class TurnedSpec(SpreadSpec):
     """Codes on the sphere."""
 
     type: Literal["turned"] = "turned"
+    dim: int = Field(ge=2, description="of the space: of one dimension the sphere is two points, and no way joins them")
     provides: ClassVar[frozenset[str]] = frozenset()
     point: ClassVar[str] = "z"
     posterior: ClassVar[bool] = False

@@ -23,7 +23,9 @@ from aezoo.testing.generate.minimal import INPUTS, RESTS, Document, NoMinimalSpe
 from aezoo.testing.law.definition import PLUGIN, VARIANT
 
 #: Settings of a part that are drawn; and how many of those that are valid in a spec are kept.
-DRAFTS, KEPT = 80, 6
+DRAFTS, KEPT = 40, 6
+#: Of a part with fewer valid ones than FEWEST so many are drawn: what is drawn depends on the modules that are loaded.
+MORE_DRAFTS, FEWEST = 160, 2
 #: Kinds that are checked in drawn settings, too, not in the example alone.
 VARIED = frozenset({"layer", "latent", "prior", "likelihood", "corruption", "regularizer", "schedule", "optimizer"})
 
@@ -187,6 +189,9 @@ class PartUnderTest:
             return len(kept) == KEPT
 
         each_setting(self.part, self.plugin.registry, DRAFTS, keep)
+        if len(kept) < FEWEST:
+            kept.clear()
+            each_setting(self.part, self.plugin.registry, MORE_DRAFTS, keep)
         return sorted(kept, key=lambda spec: (flat(spec.input.shape), spec.arch))
 
     def _around(self, shape: Shape, written: Any) -> Spec | None:
