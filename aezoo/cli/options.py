@@ -141,7 +141,7 @@ reading = click.option(
     metavar="data.KEY=VALUE",
     multiple=True,
     callback=_of_samples,
-    help="Read the samples otherwise than they suggest: data.decimal=,. Repeatable.",
+    help="Change how samples are read: data.key=x_train. Repeatable.",
 )
 fields = click.option(
     "--field",
