@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import field_validator
-
-from aezoo.builtins.grouping import GroupedDatasetSpec
 from aezoo.builtins.image_decoding import be_strict_in_threads, frames_of, opened, unreadable
 from aezoo.builtins.image_folders import (
     GREY,
@@ -24,11 +21,11 @@ from aezoo.builtins.image_folders import (
 )
 from aezoo.builtins.image_labels import LabelTable, classes_of, numbered, read_labels
 from aezoo.builtins.image_pixels import MODES, PixelReader, other_size
+from aezoo.builtins.image_settings import IN_MEMORY, ImageDatasetSpec
 from aezoo.plugin import (
     DataError,
     Description,
     Field,
-    Ints,
     LazyArray,
     Remark,
     Samples,
@@ -47,11 +44,9 @@ if TYPE_CHECKING:
 #: Images whose headers a description reads, evenly spaced; the longest side that it leaves as it is, and those to which
 #: it would bring others.
 LOOKED_AT, WHOLE, SIDES = 200, 96, (64, 48, 32, 16)
-#: Bytes of decoded images that are held, unless a spec says otherwise.
-IN_MEMORY = 1 << 30
 
 
-class ImagesSpec(GroupedDatasetSpec):
+class ImagesSpec(ImageDatasetSpec):
     """A folder of images, searched through all sub-folders and sorted by path; or one image.
 
     The input's channels decide the mode: 1 grey, 3 RGB, 4 RGBA. Without alpha in the input, transparent
@@ -87,43 +82,17 @@ class ImagesSpec(GroupedDatasetSpec):
     suffixes: ClassVar[tuple[str, ...]] = ("/", *SUFFIXES)
     path_settings: ClassVar[tuple[str, ...]] = ("path", "labels")
     type: Literal["images"] = "images"
-    resize: Literal["refuse", "fit", "crop"] = Field(
-        "refuse",
-        description="images of another size: refuse, fit to the exact size, or scale and crop the centre",
-    )
-    background: Ints = Field((0, 0, 0), min_length=3, max_length=3, description="colour behind transparent pixels, RGB")
-
     classes: Strings | None = Field(
         None, description="names of the sub-folders that are classes, in their order; by default all, alphabetically"
     )
-
     labels: str | None = Field(None, min_length=1, description="table of labels, from the working folder or absolute")
     label: str | None = Field(None, description="its column of labels; by default `label`, or the only one but the id")
     id: str | None = Field(None, description="its column of names of files; by default one called so, or the first")
     frames: Literal["refuse", "each"] = Field(
         "refuse", description="several images in a file, such as a stack of TIFF: refuse, or each is a sample"
     )
-    in_memory: bool | None = Field(
-        None, description="whether all images are decoded and held; by default up to 1 GiB of pixels"
-    )
-    on_bad_sample: Literal["refuse", "skip"] = Field(
-        "refuse", description="images that cannot be decoded: refuse, or leave them out and say how many"
-    )
-
-    @field_validator("classes")
-    @classmethod
-    def _each_once(cls, classes: Strings | None) -> Strings | None:
-        twice = sorted({name for name in classes or () if (classes or ()).count(name) > 1})
-        if twice:
-            raise ValueError(f"{twice[0]!r} stands twice")
-        return classes
 
     def remarks(self, spec: Spec) -> Iterator[Remark]:
-        if len(spec.input.shape) != 3 or spec.input.shape[0] not in MODES:
-            hint = "write input.shape = [C, H, W] with 1, 3 or 4 channels"
-            yield Remark(f"images give samples [C, H, W], the input is {text(spec.input.shape)}", hint=hint)
-        if not all(0 <= value <= 255 for value in self.background):
-            yield Remark(f"data.background: {list(self.background)} is not a colour", hint="three values from 0 to 255")
         for key in ("label", "id", "group", "time") if self.labels is None else ():
             if getattr(self, key) is not None:
                 yield Remark(f"`{key}` is a column of a table of labels", 'labels = "labels.csv", say', at=key)
@@ -155,11 +124,6 @@ class ImagesSpec(GroupedDatasetSpec):
         shown = "x".join(map(str, sizes.pop())) if len(sizes) == 1 else f"{len(sizes):,} sizes"
         why = f"images are of {shown}: all are brought to {side}x{side}, so that a model is trained in minutes"
         return Description({"resize": "crop"}, {"resize": why}, shape=(channels, side, side), shape_reason=why)
-
-    def knowing(self, words: Mapping[str, Sequence[str]]) -> Self:
-        if not words.get("label"):
-            return self
-        return self.model_copy(update={"classes": tuple(dict.fromkeys((*words["label"], *(self.classes or ()))))})
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         import numpy as np

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from aezoo.builtins.grouping import GroupedDatasetSpec
 from aezoo.builtins.image_decoding import be_strict_in_threads, opened
 from aezoo.builtins.image_folders import GREY, SUFFIXES, say_skipped, upright_size
 from aezoo.builtins.image_labels import LabelTable
 from aezoo.builtins.image_pixels import MODES, PixelReader
+from aezoo.builtins.image_settings import IN_MEMORY, ImageDatasetSpec
 from aezoo.builtins.table_files import Table
 from aezoo.builtins.tar_files import Members, TarIndex, TarRows, index_of
-from aezoo.plugin import DataError, Field, Ints, Remark, Samples, Shape, Spec, Strings, text
+from aezoo.plugin import DataError, Field, Samples, Shape, text
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-#: Bytes of decoded images that are held, unless a spec says otherwise.
-IN_MEMORY = 1 << 30
 
-
-class WebDatasetSpec(GroupedDatasetSpec):
+class WebDatasetSpec(ImageDatasetSpec):
     """Images in a .tar file, or in a folder of them: shards of WebDataset, read where they lie.
 
     Members that share a name up to its first dot are one sample: 0012.jpg, 0012.cls, 0012.json. Its image is the member
@@ -49,24 +46,6 @@ class WebDatasetSpec(GroupedDatasetSpec):
         None,
         description="ending of the labels, or a key of .json; by default cls, where there is one: the field `label`",
     )
-    resize: Literal["refuse", "fit", "crop"] = Field(
-        "refuse",
-        description="images of another size: refuse, fit to the exact size, or scale and crop the centre",
-    )
-    background: Ints = Field((0, 0, 0), min_length=3, max_length=3, description="colour behind transparent pixels, RGB")
-    classes: Strings | None = Field(None, description="words of the labels, in the order of their numbers")
-    in_memory: bool | None = Field(
-        None, description="whether all images are decoded and held; by default up to 1 GiB of pixels"
-    )
-    on_bad_sample: Literal["refuse", "skip"] = Field(
-        "refuse", description="images that cannot be decoded: refuse, or leave them out and say how many"
-    )
-
-    def remarks(self, spec: Spec) -> Iterator[Remark]:
-        if len(spec.input.shape) != 3 or spec.input.shape[0] not in MODES:
-            hint = "write input.shape = [C, H, W] with 1, 3 or 4 channels"
-            yield Remark(f"images give samples [C, H, W], the input is {text(spec.input.shape)}", hint=hint)
-        yield from super().remarks(spec)
 
     @classmethod
     def knows(cls, folder: Path) -> bool:
@@ -81,11 +60,6 @@ class WebDatasetSpec(GroupedDatasetSpec):
         named = {key: getattr(self, key) for key in ("label", "group", "time")}
         there = {key: name if name and _is_there(indexes, name) else None for key, name in named.items()}
         return super().at(path).model_copy(update=there)
-
-    def knowing(self, words: Mapping[str, Sequence[str]]) -> Self:
-        if not words.get("label"):
-            return self
-        return self.model_copy(update={"classes": tuple(dict.fromkeys((*words["label"], *(self.classes or ()))))})
 
     def load(self, *, shape: Shape | None = None, seed: int = 0) -> Samples:
         from aezoo.builtins.shards import shards

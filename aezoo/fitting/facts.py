@@ -226,7 +226,7 @@ def _without_words(dataset: DatasetSpec, description: Description) -> tuple[Data
         raise DataError(f"all columns hold words: {', '.join(words)}", hint=hint)
     settings = {**description.settings, "exclude": (*description.settings.get("exclude", ()), *words)}
     settings.pop("categories", None)
-    why = f"{', '.join(words)} of words, which need {NEEDED}"
+    why = f"{', '.join(words)} of words, which need {NEEDED}; --label says that one is known, and no input"
     reasons = {**description.reasons, "exclude": "; ".join(filter(None, (description.reasons.get("exclude"), why)))}
     reasons.pop("categories", None)
     missing = any(column.gaps for column in left)

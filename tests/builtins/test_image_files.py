@@ -17,6 +17,7 @@ from PIL import Image, ImageFile
 import aezoo
 from aezoo.builtins import image_decoding, image_pixels
 from aezoo.builtins.image_files import ImagesSpec
+from aezoo.builtins.webdataset import WebDatasetSpec
 from aezoo.errors import DataError, DataWarning, NotFound
 
 RED = (200, 10, 30)
@@ -562,6 +563,14 @@ def test_an_input_that_is_no_image_is_refused(tmp_path):
         "images give samples [C, H, W], the input is 16",
         "data.background: [0, 0, 256] is not a colour",
     ]
+
+
+@pytest.mark.parametrize("part", [ImagesSpec, WebDatasetSpec])
+def test_every_set_of_images_refuses_colours_and_classes_that_are_none(part):
+    (remark,) = part(path="x", background=[0, -1, 0]).remarks(spec_of((1, 4, 4)))
+    assert remark.message == "data.background: [0, -1, 0] is not a colour"
+    with pytest.raises(ValueError, match="'cat' stands twice"):
+        part(path="x", classes=["cat", "dog", "cat"])
 
 
 def spec_of(shape):
