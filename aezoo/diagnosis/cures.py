@@ -8,7 +8,6 @@ from math import inf
 
 from aezoo.diagnosis.finding import Patch
 from aezoo.spec.document import Spec
-from aezoo.spec.training import DEFAULT_EPOCHS
 
 STANDARDIZE: Patch = ("input.normalize=standardize",)
 #: A weight decay that is felt.
@@ -46,13 +45,14 @@ def _weight(spec: Spec, name: str) -> float:
 
 
 def slower(spec: Spec) -> Iterator[Patch]:
-    """A tenth of the learning rate, with gradients clipped where they are not."""
+    """A tenth of the learning rate, 0.001 at most; with gradients clipped first, where they are not."""
     rate = getattr(spec.training.optimizer, "lr", None)
     peak = None if rate is None else (rate.bounds() or (None, None))[1]
     if peak:
-        clip = () if getattr(spec.training, "clip", None) else ("training.clip=1.0",)
-        yield (f"training.optimizer.lr={min(peak / 10, 1e-3):.1g}", *clip)
-        yield (f"training.optimizer.lr={min(peak / 10, 1e-3):.1g}",)
+        lower = f"training.optimizer.lr={min(peak / 10, 1e-3):.1g}"
+        if spec.training.clip is None:
+            yield (lower, "training.clip=1.0")
+        yield (lower,)
 
 
 def decayed(spec: Spec) -> Iterator[Patch]:
@@ -68,7 +68,7 @@ def longer(spec: Spec) -> Iterator[Patch]:
     if training.steps:
         yield (f"training.steps={4 * training.steps}",)
     else:
-        yield (f"training.epochs={4 * (training.epochs or DEFAULT_EPOCHS)}",)
+        yield (f"training.epochs={4 * training.passes}",)
 
 
 def without_layers(spec: Spec, unwanted: Collection[int]) -> Patch:

@@ -144,7 +144,7 @@ def _leading(centred: Tensor) -> float:
         direction = direction / direction.norm()
         direction = rows.T @ (rows @ direction)
         before, length = length, direction.norm().item()
-        if length - before <= 1e-7 * length:
+        if length - before <= torch.finfo(rows.dtype).eps * length:  # what it cannot tell apart
             break
     return length / len(rows) * largest.item() ** 2
 

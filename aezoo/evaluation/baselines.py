@@ -55,17 +55,16 @@ class Linear(NamedTuple):
 # --- PCA -------------------------------------------------------------------------------------------------
 
 
-def moments_of(batches: Batched, *, covariance: bool = True, exact: bool = True) -> Moments:
-    """Mean and variances of the samples.
+def moments_of(batches: Batched, *, exact: bool = True) -> Moments:
+    """Mean and variances of the samples; their covariance too, unless they are too wide.
 
     Args:
         batches: The samples.
-        covariance: Whether their covariance is wanted, too. Of samples that are too wide there is none.
-        exact: Whether its products are in float64. In float32 they take less than half the time.
+        exact: Whether the products of the covariance are in float64. In float32 they take less than half the time.
     """
     width = next(iter(batches())).flatten(1).shape[1]
     exact = exact or width < NARROW
-    moments = Moments(full=covariance and width <= WIDEST, products=torch.float64 if exact else torch.float32)
+    moments = Moments(full=width <= WIDEST, products=torch.float64 if exact else torch.float32)
     for x in batches():
         moments.update(x.flatten(1))
     return moments

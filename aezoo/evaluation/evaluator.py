@@ -145,11 +145,15 @@ class Evaluator:
         x = x.clone().requires_grad_() if grad else x
         return self.model.network(x, generator=generator, fields=fields)  # type: ignore[no-any-return]
 
-    def compare(self, training: Batched | None) -> dict[str, Table]:
+    def compare(self, training: Batched | None, count: int) -> dict[str, Table]:
         """The metrics of each baseline by name; under "" those of the model that need a corruption.
 
         Baselines are of the input alone, and judged by squared errors: where the target is another, a mask leaves
         values out, some are no quantities, or the model reconstructs nothing, there are none.
+
+        Args:
+            training: Gives the samples that they are fitted to; None: there are none.
+            count: How many these are.
         """
         spec = self.spec
         if not spec.decodes or spec.target is not None or spec.mask is not None or not spec.likelihood.quantities:
@@ -157,9 +161,9 @@ class Evaluator:
         # The filter solves for their covariance, and wants all digits of it; axes in other units come from another one.
         filters = bool(self.corruptions)
         wanted = filters or self.units.name == "data"
-        moments = baselines.moments_of(training, covariance=wanted, exact=filters) if training else None
+        moments = baselines.moments_of(training, exact=filters) if training and wanted else None
         tables: dict[str, Table] = {}
-        if training and moments and flat(self.spec.code_shape) < min(moments.count, flat(self.spec.input.shape)):
+        if training and flat(self.spec.code_shape) < min(count, flat(self.spec.input.shape)):
             tables["pca"] = self._error(self._pca(training, moments)).table(self._span)
         if self.corruptions:
             for name, denoise in self._denoisers(moments).items():
@@ -168,7 +172,7 @@ class Evaluator:
                 tables[name] = tables.get(name, {}) | chosen
         return tables
 
-    def _pca(self, training: Batched, moments: Moments) -> Estimate:
+    def _pca(self, training: Batched, moments: Moments | None) -> Estimate:
         """The projection on the principal axes in units of the loss: data in, data out."""
         units, dim = self.units, flat(self.spec.code_shape)
         if units.name == "data":

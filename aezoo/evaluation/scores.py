@@ -188,7 +188,8 @@ def _scores(evaluator: Evaluator, samples: Samples, split: str, training: Batche
     passes = None if training is None else partial(training.sequential, size)
     with evaluating(evaluator.model.network), torch.inference_mode():
         metrics = evaluator.metrics(default_registry(), passes)
-        compared = evaluator.compare(None if passes is None else lambda: (batch.x for batch in passes()))
+        samples_of = None if passes is None else lambda: (batch.x for batch in passes())
+        compared = evaluator.compare(samples_of, 0 if training is None else len(training))
         metrics |= compared.pop("", {})
         _warn_of_not_finite(metrics, samples.source)
         figures = evaluator.figures(training if split != "train" else None, metrics, compared)

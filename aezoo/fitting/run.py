@@ -26,6 +26,7 @@ from aezoo.fitting.report import report
 from aezoo.fitting.results import MODEL, REPORT, SPEC, Fit, Judged
 from aezoo.fitting.starts import FOLDER as STARTS
 from aezoo.fitting.starts import start_of
+from aezoo.hardware.processes import refuse_several
 from aezoo.model import Model
 from aezoo.names import inert
 from aezoo.registry.attribution import attributed
@@ -87,6 +88,7 @@ def fit(
         Resumable: By a signal; the same call goes on.
         RunFailed: No candidate could be trained.
     """
+    refuse_several("a fit")
     if purpose not in MEANINGS:
         raise UsageError(f"purpose={purpose!r}: it takes {', '.join(MEANINGS)}")
     if not 0 < minutes <= LONGEST:

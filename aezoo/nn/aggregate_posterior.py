@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from aezoo.nn.code import Output
+from aezoo.nn.metrics import exact
 
 
 class AggregatePosterior:
@@ -37,8 +38,8 @@ class AggregatePosterior:
         self.latent = model.latent
         self.codes.append((code, min(missing, len(code.z))))
         self.draws.append(code.z[:missing])
-        self.own.append(_exact(self.latent.log_prob(code, code.z))[:missing])
-        self.prior.append(_exact(model.rate_prior.log_prob(code.z))[:missing])
+        self.own.append(exact(self.latent.log_prob(code, code.z))[:missing])
+        self.prior.append(exact(model.rate_prior.log_prob(code.z))[:missing])
 
     def result(self) -> dict[str, float]:
         mixed = torch.cat([self._log_mixture(draw) for draws in self.draws for draw in draws])
@@ -47,10 +48,6 @@ class AggregatePosterior:
 
     def _log_mixture(self, draw: Tensor) -> Tensor:
         """log q(z) of one draw, in nats: [*code] -> [1]"""
-        each = [_exact(self.latent.log_prob(code, draw.expand_as(code.z)))[:kept] for code, kept in self.codes]
+        each = [exact(self.latent.log_prob(code, draw.expand_as(code.z)))[:kept] for code, kept in self.codes]
         logs = torch.cat(each)
         return logs.logsumexp(dim=0, keepdim=True) - math.log(len(logs))
-
-
-def _exact(x: Tensor) -> Tensor:
-    return x.detach().cpu().double()

@@ -109,7 +109,7 @@ class Mean:
         self.count = 0
 
     def update(self, out: Output) -> None:
-        values = _exact(self.measure(out))
+        values = exact(self.measure(out))
         self.total += values.sum().item()
         self.count += len(values)
 
@@ -130,7 +130,7 @@ class LevelRates:
         self.count = 0
 
     def update(self, out: Output) -> None:
-        rates = [_exact(part).sum() for part in rate_values_by_level(out)]
+        rates = [exact(part).sum() for part in rate_values_by_level(out)]
         self.total += torch.stack(rates)
         self.count += len(out.x)
 
@@ -153,7 +153,7 @@ class ValueRates:
         self.count = 0
 
     def update(self, out: Output) -> None:
-        rates = [_exact(part).sum(dim=0) for part in rate_values_by_level(out)]
+        rates = [exact(part).sum(dim=0) for part in rate_values_by_level(out)]
         self.totals = [total + rate for total, rate in zip(self.totals, rates, strict=True)] if self.count else rates
         self.count += len(out.x)
 
@@ -175,7 +175,7 @@ class PerValue(Mean):
 
     def update(self, out: Output) -> None:
         super().update(out)
-        self.values += _exact(counted(out)).sum().item()
+        self.values += exact(counted(out)).sum().item()
 
     def result(self) -> float:
         return super().result() / (self.values / self.count)
@@ -237,8 +237,8 @@ class UnexplainedVariance:
 
     @staticmethod
     def _errors(out: Output) -> Tensor:
-        errors = _exact(out.target - out.model.likelihood.mean(out.raw)).square()
-        return errors if out.mask is None else _exact(out.mask) * errors
+        errors = exact(out.target - out.model.likelihood.mean(out.raw)).square()
+        return errors if out.mask is None else exact(out.mask) * errors
 
 
 class ActiveUnits:
@@ -311,7 +311,7 @@ class Moments:
 
     def update(self, x: Tensor, weights: Tensor | None = None) -> None:
         """Add vectors [B, F]; with `weights` [B, F] of their values, for the variances alone."""
-        x = _exact(x)
+        x = exact(x)
         if not self.count:
             # Sums are about a point among the data: about zero, the variance would cancel beside a large mean.
             self.origin = x.mean(dim=0)
@@ -321,7 +321,7 @@ class Moments:
         x = x - self.origin
         self.count += len(x)
         if weights is not None:
-            self._add_weighted(x, _exact(weights))
+            self._add_weighted(x, exact(weights))
             return
         self.weight += len(x)
         self.first += x.sum(dim=0)
@@ -379,6 +379,7 @@ def mean_activation(out: Output) -> Tensor:
     return point(out).mean(dim=-1)
 
 
-def _exact(x: Tensor) -> Tensor:
+def exact(x: Tensor) -> Tensor:
+    """A tensor in float64 on the CPU, without its graph."""
     # First to the CPU: some accelerators know no float64.
     return x.detach().cpu().double()

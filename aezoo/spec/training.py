@@ -79,6 +79,11 @@ class TrainingSpec(Frozen):
         """Samples in one pass, at most."""
         return min(self.batch_size, self.most_in_a_pass or self.batch_size)
 
+    @property
+    def passes(self) -> int:
+        """Over the data, where no steps are said."""
+        return self.epochs or DEFAULT_EPOCHS
+
     def total_steps(self, steps_per_epoch: int) -> int:
         """Length of the run in optimizer steps."""
-        return self.steps or (self.epochs or DEFAULT_EPOCHS) * steps_per_epoch
+        return self.steps or self.passes * steps_per_epoch

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from aezoo.building.builder import build, objective_of
-from aezoo.data.batches import Batch, Batches
+from aezoo.data.batches import Batches
 from aezoo.spec.document import Spec
 from aezoo.training.arithmetic import Arithmetic
 from aezoo.training.setup import fit_moments
+from aezoo.training.states.state import module_state, restore_module
 from aezoo.training.step import Streams
 
 #: Passes of each candidate, of which the first warms up; samples of one, at least.
@@ -65,7 +66,7 @@ def measure(
     """
     plain = candidates[0]
     with _random_streams_kept(batches.device), torch.enable_grad():
-        passes = _Passes(spec, batches.head(rows), batches.device, clock)
+        passes = _Passes(spec, batches, rows, clock)
         try:
             passes.shorten(plain, SECONDS / (PASSES * len(candidates)))
         except Exception as error:  # the run itself will say what is wrong
@@ -106,22 +107,23 @@ def _random_streams_kept(device: torch.device) -> Iterator[None]:
 class _Passes:
     """Passes over a model of its own, with all turns of its players, and no step of an optimizer."""
 
-    def __init__(self, spec: Spec, batch: Batch, device: torch.device, clock: Callable[[], float]) -> None:
-        self.batch, self.device, self.clock = batch, device, clock
+    def __init__(self, spec: Spec, batches: Batches, rows: int, clock: Callable[[], float]) -> None:
+        self.batches, self.batch, self.clock = batches, batches.head(rows), clock
+        self.device = device = batches.device
         model = build(spec).to(device)
         if spec.input.normalize == "standardize":
-            fit_moments(model.network, spec, batch)
+            fit_moments(model.network, spec, self.batch)
         self.objective = objective_of(model, steps=1).to(device).train()
         self.streams = Streams(spec.training.seed, device, corrupts=len(self.objective.corruption) > 0)
-        self.buffers = {name: buffer.clone() for name, buffer in self.objective.named_buffers()}
+        self.start = {name: value.clone() for name, value in module_state(self.objective).items()}
         self.inputs = {name: [*self.objective.parameters_of(name)] for name in self.objective.players}
 
     def shorten(self, arithmetic: Arithmetic, seconds: float) -> None:
         """Leave so many samples that a pass takes about so many seconds."""
-        whole, few = self.batch, min(LEAST, self.batch.rows)
-        self.batch = whole.stretch(0, few)
+        rows, few = self.batch.rows, min(LEAST, self.batch.rows)
+        self.batch = self.batches.head(few)  # evenly spaced: the first ones may all be of one class
         _, took = min((self.timed(arithmetic) for _ in range(2)), key=itemgetter(1))
-        self.batch = whole.stretch(0, max(few, min(whole.rows, int(few * seconds / max(took, 1e-6)))))
+        self.batch = self.batches.head(max(few, min(rows, int(few * seconds / max(took, 1e-6)))))
 
     def timed(self, arithmetic: Arithmetic) -> tuple[float, float]:
         """The sum of the players' losses, and the seconds that all their passes took."""
@@ -143,15 +145,13 @@ class _Passes:
 
     @torch.no_grad()
     def _prepare(self, arithmetic: Arithmetic) -> None:
-        """Weights in their order in memory, without gradients; running means as they were."""
+        """Weights in their order in memory, without gradients; all values as they were."""
         arithmetic.set(self.objective)
         order = torch.channels_last if arithmetic.channels_last else torch.contiguous_format
         self.objective.model.to(memory_format=order)  # type: ignore[call-overload]
         for p in self.objective.parameters():
             p.grad = None
-        for name, buffer in self.objective.named_buffers():
-            if name in self.buffers and buffer.shape == self.buffers[name].shape:
-                buffer.copy_(self.buffers[name])
+        restore_module(self.objective, self.start)
 
     def _wait(self) -> None:
         if self.device.type != "cpu":

@@ -194,7 +194,7 @@ def started(
             if choice and (note := getattr(shown, "note", None)):
                 note(str(choice))
             model, loop = assemble(spec, setup, history, shown, stop, keeper, start, picture, agreement)
-            goes_on = _go_on(loop, past.checkpoint, ranks)
+            _go_on(loop, past.checkpoint, ranks)
             if loop.checkpoints and start and not goes_on:  # what it starts from may be gone when it is to go on
                 loop.checkpoints.save((0, 0), loop.state())
 
@@ -208,14 +208,13 @@ def started(
             yield StartedRun(model, loop, after, setup, writer, stop, past, asked, options, agreement)
 
 
-def _go_on(loop: Loop, checkpoint: Checkpoint | None, ranks: Ranks | None) -> bool:
-    """Give a loop the state that the first process has read, in every process; whether there is one."""
+def _go_on(loop: Loop, checkpoint: Checkpoint | None, ranks: Ranks | None) -> None:
+    """Give a loop the state that the first process has read, in every process, if there is one."""
     if ranks:
         checkpoint = replicated(checkpoint, ranks)
     if checkpoint:
         # Of a sharded run each process takes its part of a state that lies in the memory of its machine.
         restore_loop(loop, checkpoint, torch.device("cpu") if ranks and ranks.shards else loop.batches.device)
-    return checkpoint is not None
 
 
 def _tracking(

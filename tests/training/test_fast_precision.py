@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ from aezoo.training.progress import Terminal
 from aezoo.training.results import Run
 from aezoo.training.setup import Setup, assemble, set_up
 from aezoo.training.signals import Stop
+from aezoo.training.states.state import module_state
 from aezoo.training.step import Player, Streams
 from tests.training.test_resuming import files, spec, stop
 
@@ -96,6 +97,14 @@ def test_a_gpu_from_ampere_on_multiplies_both(
     monkeypatch.setattr(products.torch.cuda, "get_device_capability", lambda device: generation)
     monkeypatch.setattr(products.torch.cuda, "get_device_name", lambda device: "T4")
     assert products_of(torch.device("cuda")) == known
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_a_gpu_of_amd_multiplies_bfloat16_where_torch_says_so(monkeypatch: pytest.MonkeyPatch, supported: bool) -> None:
+    monkeypatch.setattr(torch.version, "hip", "6.0")
+    monkeypatch.setattr(products.torch.cuda, "get_device_name", lambda device: "MI300")
+    monkeypatch.setattr(products.torch.cuda, "is_bf16_supported", lambda: supported)
+    assert products_of(torch.device("cuda")) == Products("MI300", bfloat16=supported)
 
 
 def test_of_other_devices_nothing_is_known() -> None:
@@ -190,8 +199,9 @@ def test_a_probe_takes_a_hundredth_of_the_samples_of_a_run(steps: int, most: int
 # --- the probe ---------------------------------------------------------------------------------------------
 
 
-def ticking(monkeypatch: pytest.MonkeyPatch, costs: dict[Arithmetic, float]) -> Callable[[], float]:
-    """A clock by which each pass of a candidate takes what is said."""
+def ticking(monkeypatch: pytest.MonkeyPatch, costs: Mapping[Arithmetic, float | list[float]]) -> Callable[[], float]:
+    """A clock by which the passes of a candidate take what is said, each the next of a list."""
+    left = {one: iter(cost) if isinstance(cost, list) else repeat(cost) for one, cost in costs.items()}
     now, current = [0.0], [PLAIN]
     prepare = probe._Passes._prepare
 
@@ -202,7 +212,7 @@ def ticking(monkeypatch: pytest.MonkeyPatch, costs: dict[Arithmetic, float]) -> 
     calls = count()
 
     def clock() -> float:
-        now[0] += costs[current[0]] if next(calls) % 2 else 0.0
+        now[0] += next(left[current[0]]) if next(calls) % 2 else 0.0
         return now[0]
 
     monkeypatch.setattr(probe._Passes, "_prepare", noted)
@@ -229,13 +239,25 @@ def test_passes_are_timed_by_the_clock_and_nothing_of_the_run_moves(
     assert torch.get_float32_matmul_precision() == "highest"
 
 
+def test_the_first_pass_of_a_candidate_warms_up_and_the_fastest_of_the_others_counts(
+    monkeypatch: pytest.MonkeyPatch, of_images: Setup
+) -> None:
+    sizes = [1e-4, 1e-4]  # by which the number of samples is found
+    clock = ticking(monkeypatch, {PLAIN: [*sizes, 1e-6, 5e-4, 2e-4, 3e-4], LAST: [9.0, 7e-4, 6e-4, 8e-4]})
+    found = measure(aezoo.read(images()), of_images.batches["train"], [PLAIN, LAST], 12, clock)
+    assert {one: value.seconds for one, value in found.items()} == pytest.approx({PLAIN: 2e-4, LAST: 6e-4})
+
+
 def test_slow_passes_are_cut_to_fewer_samples(monkeypatch: pytest.MonkeyPatch, of_images: Setup) -> None:
     clock = ticking(monkeypatch, {PLAIN: 0.05, LAST: 0.05})
     found = measure(aezoo.read(images()), of_images.batches["train"], [PLAIN, LAST], 48, clock)
     assert {value.rows for value in found.values()} == {10}  # 8 take 0.05 s, and there are 0.5 for two times four
 
 
-def test_what_raises_and_what_gives_another_loss_is_left_out(monkeypatch: pytest.MonkeyPatch, of_images: Setup) -> None:
+@pytest.mark.parametrize(("off", "kept"), [(1.04, True), (1.06, False)])
+def test_what_raises_and_what_gives_another_loss_is_left_out(
+    off: float, kept: bool, monkeypatch: pytest.MonkeyPatch, of_images: Setup
+) -> None:
     clock = ticking(monkeypatch, {PLAIN: 2e-4, LAST: 1e-4, BF16: 1e-4, ROUNDED: 1e-4})
     passed = probe._Passes._passed
 
@@ -243,14 +265,14 @@ def test_what_raises_and_what_gives_another_loss_is_left_out(monkeypatch: pytest
         if self.objective.autocast:
             raise NotImplementedError("no such kernel\nat all")
         total = passed(self, position, player)
-        return total * 1.06 if self.objective.rounding else total
+        return total * off if self.objective.rounding else total
 
     monkeypatch.setattr(probe._Passes, "_passed", spoilt)
     tried = [PLAIN, LAST, BF16, ROUNDED]
     found = measure(aezoo.read(images()), of_images.batches["train"], tried, 12, clock)
     assert str(found[BF16]) == "left out: no such kernel"
-    assert str(found[ROUNDED]).startswith("left out: its loss is")
-    assert fastest(found, NEW).arithmetic == LAST
+    assert str(found[ROUNDED]).startswith("left out: its loss is") is not kept
+    assert fastest(found, NEW).arithmetic == (ROUNDED if kept else LAST)
 
 
 def test_a_model_that_cannot_be_passed_is_left_to_the_run(monkeypatch: pytest.MonkeyPatch, of_images: Setup) -> None:
@@ -264,14 +286,21 @@ def test_a_model_that_cannot_be_passed_is_left_to_the_run(monkeypatch: pytest.Mo
 
 def test_each_pass_of_the_probe_sees_the_same_running_means(of_images: Setup) -> None:
     spec = aezoo.read(images())
-    passes = probe._Passes(spec, of_images.batches["train"].head(12), CPU, lambda: 0.0)
+    passes = probe._Passes(spec, of_images.batches["train"], 12, lambda: 0.0)
     for name, buffer in passes.objective.named_buffers():
         if name.endswith("running_mean"):
             buffer.fill_(7.0)  # as a pass would have left it
     passes._prepare(LAST)
-    begun = {name: value for name, value in passes.objective.named_buffers() if name in passes.buffers}
+    begun = module_state(passes.objective)
     assert any(name.endswith("running_mean") for name in begun)
-    assert all(value.equal(passes.buffers[name]) for name, value in begun.items())
+    assert all(value.equal(passes.start[name]) for name, value in begun.items())
+
+
+def test_a_probe_that_is_cut_sees_samples_from_all_of_the_split(of_images: Setup) -> None:
+    batches = of_images.batches["train"]
+    passes = probe._Passes(aezoo.read(images()), batches, 40, lambda: 0.0)
+    passes.shorten(PLAIN, 0.0)
+    assert passes.batch.x.equal(batches.head(probe.LEAST).x)
 
 
 def test_the_probe_standardizes_as_the_run_will() -> None:
@@ -279,7 +308,7 @@ def test_the_probe_standardizes_as_the_run_will() -> None:
     document = {"name": "far", "input": {"shape": [4], "normalize": "standardize"}}
     spec = aezoo.read({**document, "latent": {"type": "deterministic", "dim": 2}, "likelihood": "mse"})
     far = Samples(1e4 + np.random.default_rng(0).standard_normal((40, 4)).astype("f4"), "far")
-    passes = probe._Passes(spec, Batches(far, spec).head(40), CPU, lambda: 0.0)
+    passes = probe._Passes(spec, Batches(far, spec), 40, lambda: 0.0)
     assert passes.timed(PLAIN)[0] < 100
 
 

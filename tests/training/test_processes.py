@@ -257,7 +257,7 @@ def test_verbs_give_what_they_give_in_one_process_bit_for_bit_and_one_process_wr
     assert not (tmp_path / "sweep").exists()
 
 
-@pytest.mark.parametrize("work", [lambda out: aezoo.sweep({}, out=out), cure])
+@pytest.mark.parametrize("work", [lambda out: aezoo.sweep({}, out=out), lambda out: aezoo.fit("digits", out=out), cure])
 def test_what_one_process_does_is_refused_from_python_too(
     work: Callable[[Path], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

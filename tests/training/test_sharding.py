@@ -114,6 +114,8 @@ def test_arithmetic_of_whole_weights_is_refused(training: dict[str, Any], reason
     spec = aezoo.read(small(training={**training, "seed": 0}))
     objective = objective_of(aezoo.build(spec), steps=1)
     assert [each for each in reasons_against(objective, spec.training) if reason in each]
+    ordered = spec.training.model_copy(update={"channels_last": True})  # of images alone: no spec of rows says it
+    assert any("channels_last" in each for each in reasons_against(objective, ordered))
 
 
 def test_players_that_take_turns_are_refused() -> None:
@@ -168,6 +170,11 @@ def test_a_damaged_part_is_noticed_and_the_state_before_takes_its_place(runs: di
         assert damages == [f"{path} is not as it was written"]
         path.unlink()
         assert store.newest()[1] == damages
+        path.write_bytes(whole)
+        stray = path.with_name("shard-00003-model-00001-of-00001.safetensors")
+        stray.write_bytes(whole)
+        assert store.newest()[1] == [f"{path.parent} holds what no run wrote: {stray.name}"]
+        stray.unlink()
     finally:
         path.write_bytes(whole)
 

@@ -7,6 +7,7 @@ alone. What reads weights between two passes would see rows, so it is refused be
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +33,8 @@ def shard(objective: Objective, training: TrainingSpec, ranks: Ranks) -> None:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
-    for reason in reasons_against(objective, training):
-        _refuse(reason)
+    if reasons := [*reasons_against(objective, training)]:
+        _refuse("; ".join(reasons))
     before = {name: p.detach().clone() for name, p in objective.named_parameters() if p.requires_grad}
     mesh = init_device_mesh(ranks.device.type, (ranks.size,))
     scalars = {p for p in objective.parameters() if not p.ndim}
@@ -44,7 +45,7 @@ def shard(objective: Objective, training: TrainingSpec, ranks: Ranks) -> None:
         _refuse(f"the optimizer {training.optimizer.tag()!r} moves a part of a weight otherwise than the whole")
 
 
-def _refuse(reason: str) -> None:
+def _refuse(reason: str) -> NoReturn:
     raise UsageError(f"this run cannot be sharded: {reason}", hint="leave --shard out: each process has all weights")
 
 

@@ -17,7 +17,6 @@ from aezoo.modules.output_checks import curve
 from aezoo.spec.document import Spec
 from aezoo.spec.kinds import ScheduleSpec
 from aezoo.spec.parts import parts
-from aezoo.spec.training import DEFAULT_EPOCHS
 from aezoo.storage import layout
 from aezoo.storage.checkpoints import Checkpoints
 from aezoo.storage.config_json import read_manifest
@@ -146,7 +145,7 @@ def _is_shorter(spec: Spec, than: Spec) -> bool:
     new, old = spec.training, than.training
     if bool(new.steps) != bool(old.steps):
         return True
-    return (new.steps or new.epochs or DEFAULT_EPOCHS) < (old.steps or old.epochs or DEFAULT_EPOCHS)
+    return (new.steps or new.passes) < (old.steps or old.passes)
 
 
 def _opened(folder: Path, record: dict[str, Any]) -> Run:
