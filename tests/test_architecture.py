@@ -80,7 +80,7 @@ MAY_IMPORT = {
     "fitting": {
         *("sweeps", "training", "storage", "building", "diagnosis", "evaluation", "modules", "model", "data"),
         "reading",
-        *("registry", "nn", "spec", "errors", "files", "names", "randomness"),
+        *("registry", "nn", "spec", "hardware", "errors", "files", "names", "randomness"),
     },
     "zoo": {"storage", "model", "reading", "registry", "spec", "errors", "files", "hints", "names"},
     "testing": {
