@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Mapping
-from itertools import count, repeat
+from itertools import repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -202,17 +202,16 @@ def test_a_probe_takes_a_hundredth_of_the_samples_of_a_run(steps: int, most: int
 def ticking(monkeypatch: pytest.MonkeyPatch, costs: Mapping[Arithmetic, float | list[float]]) -> Callable[[], float]:
     """A clock by which the passes of a candidate take what is said, each the next of a list."""
     left = {one: iter(cost) if isinstance(cost, list) else repeat(cost) for one, cost in costs.items()}
-    now, current = [0.0], [PLAIN]
+    now, current, begun = [0.0], [PLAIN], [False]
     prepare = probe._Passes._prepare
 
     def noted(self: Any, arithmetic: Arithmetic) -> None:
-        current[0] = arithmetic
+        current[0], begun[0] = arithmetic, False
         prepare(self, arithmetic)
 
-    calls = count()
-
     def clock() -> float:
-        now[0] += next(left[current[0]]) if next(calls) % 2 else 0.0
+        now[0] += next(left[current[0]]) if begun[0] else 0.0
+        begun[0] = True
         return now[0]
 
     monkeypatch.setattr(probe._Passes, "_prepare", noted)
