@@ -32,7 +32,7 @@ from aezoo.spec.samples import Samples
 from aezoo.training.arithmetic import Choice
 from aezoo.training.compilation import refuse_no_compiler
 from aezoo.training.distributed.agreement import Agreement
-from aezoo.training.distributed.equivalence_check import dealt_out
+from aezoo.training.distributed.dealing import dealt_out
 from aezoo.training.history import History
 from aezoo.training.initial_weights import Start
 from aezoo.training.loop import Loop

@@ -1,4 +1,4 @@
-"""Equivalence check: an objective and its batches for several processes, held to what one process computes.
+"""Equivalence check: an objective for several processes, held to what one process computes.
 
 Before the first step a few samples are passed twice: dealt out, and whole in every process. Outputs, losses, gradients
 and running means have to be the same up to rounding. So a part that counts or draws for its own samples alone is
@@ -7,20 +7,18 @@ refused by name, whoever wrote it, instead of training another model than one pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from aezoo.data.batches import Batch, Batches
+from aezoo.data.batches import Batch
 from aezoo.errors import UsageError
-from aezoo.nn.global_norm import normalize_globally
 from aezoo.nn.objective import Losses, Objective
 from aezoo.spec.training import TrainingSpec
 from aezoo.training.distributed.ranks import Ranks
-from aezoo.training.distributed.sharding import shard
 from aezoo.training.distributed.shares import SharedBatches
 from aezoo.training.states.state import module_state, restore_module
 from aezoo.training.step import Streams
@@ -29,25 +27,6 @@ from aezoo.training.step import Streams
 SAMPLES = 65
 #: Rounding that two ways to add the same numbers up may show, as a share of their size.
 TOLERANCE = 2e-3
-
-
-def dealt_out(
-    objective: Objective, batches: Mapping[str, Batches], training: TrainingSpec, ranks: Ranks
-) -> dict[str, Batches]:
-    """Each process's share of the batches of each split; the objective is made ready for them.
-
-    Raises:
-        UsageError: A part of it would not compute what it computes in one process.
-    """
-    normalize_globally(objective)
-    micro = training.most_in_a_pass
-    shares = {
-        name: SharedBatches(part, rank=ranks.rank, size=ranks.size, micro_batch=micro) for name, part in batches.items()
-    }
-    _refuse_differing(objective, shares["train"], training, ranks)
-    if ranks.shards:
-        shard(objective, training, ranks)
-    return dict(shares)
 
 
 class _Pass(NamedTuple):
@@ -59,7 +38,15 @@ class _Pass(NamedTuple):
     state: dict[str, Tensor]
 
 
-def _refuse_differing(objective: Objective, batches: SharedBatches, training: TrainingSpec, ranks: Ranks) -> None:
+def refuse_differing(objective: Objective, batches: SharedBatches, training: TrainingSpec, ranks: Ranks) -> None:
+    """Raise `UsageError` where a part of an objective would not compute what it computes in one process.
+
+    Args:
+        objective: Ready for several processes; its weights and running means are left as they were.
+        batches: This process's share of the training split.
+        training: Of the spec.
+        ranks: The processes.
+    """
     # Shares of two sizes; enough for a codebook to start from, and no more than a process has in a step.
     samples = max(2 * ranks.size + 1, min(SAMPLES, training.pass_size // ranks.size))
     samples = min(samples, len(batches), training.batch_size)
